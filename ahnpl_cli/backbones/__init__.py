@@ -1,0 +1,1 @@
+"""Models: the protocol, the open_clip adapter, checkpoints, and encoding at speed."""

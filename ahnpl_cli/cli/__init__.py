@@ -1,0 +1,1 @@
+"""The command line: options and help here, work in the workflows."""

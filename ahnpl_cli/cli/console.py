@@ -1,0 +1,136 @@
+"""What the commands show: progress and notes on stderr, data on stdout."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import logging
+import sys
+from collections.abc import Iterable, Iterator, Sequence, Sized
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from ahnpl_cli.config import ConsoleConfig, TableFormat
+from ahnpl_cli.progress import silent
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from ahnpl_cli.reporting.tables import Table
+
+T = TypeVar("T")
+
+
+def plain(value: Any) -> Any:
+    """Return dataclasses, tuples and paths as what JSON knows."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
+    if isinstance(value, dict):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(v) for v in value]
+    return value if isinstance(value, str | int | float | bool | None) else str(value)
+
+
+class _NoteHandler(logging.Handler):
+    """Shows log records of this package as plain lines on stderr, above a running bar."""
+
+    def __init__(self, console: Console) -> None:
+        super().__init__()
+        self.console = console
+
+    def emit(self, record: logging.LogRecord) -> None:
+        style = "yellow" if record.levelno >= logging.WARNING else "dim"
+        self.console.print(record.getMessage(), style=style, markup=False, highlight=False)
+
+
+class Screen:
+    """One command's output; use as a context manager.
+
+    Attributes:
+        track: a `progress.Track` that draws a bar on stderr, silent under `--quiet`.
+        json: whether one JSON object is wanted instead of tables.
+        format: how tables are printed.
+    """
+
+    def __init__(self, config: ConsoleConfig, format: TableFormat = "rich") -> None:
+        from rich.console import Console
+
+        self.json = config.json or format == "json"
+        self.format: TableFormat = "json" if self.json else format
+        self.quiet, self.verbose = config.quiet, config.verbose
+        self.err = Console(stderr=True)
+        self.out = Console(soft_wrap=not sys.stdout.isatty())
+        self.track = silent if self.quiet else self._track
+        self._handler = _NoteHandler(self.err)
+        self._progress: Progress | None = None
+
+    def __enter__(self) -> Screen:
+        logger = logging.getLogger("ahnpl_cli")
+        logger.addHandler(self._handler)
+        level = logging.DEBUG if self.verbose else logging.INFO
+        logger.setLevel(logging.WARNING if self.quiet else level)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        logging.getLogger("ahnpl_cli").removeHandler(self._handler)
+
+    def note(self, text: str) -> None:
+        """Say one line on stderr, unless `--quiet`."""
+        if not self.quiet:
+            self.err.print(text, markup=False, highlight=False)
+
+    def show(self, data: Any, tables: Sequence[Table]) -> None:
+        """Print the outcome on stdout: `data` as one JSON object, or the tables as asked."""
+        if self.json:
+            print(json.dumps(plain(data), ensure_ascii=False))
+            return
+        from ahnpl_cli.reporting.tables import print_table
+
+        for table in tables:
+            print_table(table, self.format, self.out)
+
+    @contextlib.contextmanager
+    def _bars(self) -> Iterator[Progress]:
+        """One live display for nested bars, since rich allows a single one."""
+        if self._progress is not None:
+            yield self._progress
+            return
+        from rich import progress
+
+        columns = (
+            progress.TextColumn("{task.description}", markup=False),
+            progress.BarColumn(),
+            progress.MofNCompleteColumn(),
+            progress.TextColumn("{task.fields[rate]}", markup=False),
+            progress.TimeRemainingColumn(),
+        )
+        with progress.Progress(*columns, console=self.err, transient=True) as bars:
+            self._progress = bars
+            try:
+                yield bars
+            finally:
+                self._progress = None
+
+    def _track(
+        self, items: Iterable[T], *, total: int | None = None, description: str = "", unit: str = ""
+    ) -> Iterator[T]:
+        if total is None and isinstance(items, Sized):
+            total = len(items)
+        with self._bars() as bars:
+            task = bars.add_task(description, total=total, rate="")
+            try:
+                for item in items:
+                    yield item
+                    bars.advance(task)
+                    speed = bars.tasks[bars.task_ids.index(task)].speed
+                    bars.update(task, rate=f"{speed:,.0f} {unit}/s" if speed and unit else "")
+            finally:
+                bars.remove_task(task)

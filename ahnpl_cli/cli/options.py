@@ -1,0 +1,188 @@
+"""Typer options made from the dataclasses of `config.py`, so that each option is written once."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import inspect
+import tomllib
+import typing
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+import typer
+
+from ahnpl_cli.catalog import choose
+from ahnpl_cli.cli.console import Screen
+from ahnpl_cli.config import ConsoleConfig
+from ahnpl_cli.errors import ConfigError
+
+CONFIG_HELP = "TOML file with options by name; what is typed here wins over it."
+
+
+class _Field(NamedTuple):
+    field: dataclasses.Field[Any]
+    type: Any
+    panel: str | None
+
+
+def _fields(config: type, panel: str | None = None) -> Iterator[_Field]:
+    """Every leaf option of `config`, nested groups included."""
+    hints = typing.get_type_hints(config)
+    for field in dataclasses.fields(config):
+        kind = hints[field.name]
+        if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+            yield from _fields(kind, field.metadata["panel"])
+        else:
+            yield _Field(field, kind, panel)
+
+
+def _is_list(kind: Any) -> bool:
+    return typing.get_origin(kind) is tuple
+
+
+def _names(field: dataclasses.Field[Any], kind: Any) -> list[str]:
+    name = "--" + field.name.replace("_", "-")
+    if kind is bool and field.default is False:
+        return [name, *field.metadata["flags"]]
+    if bool in (kind, *typing.get_args(kind)):
+        return [f"{name}/--no-{name[2:]}", *field.metadata["flags"]]
+    return [name, *field.metadata["flags"]]
+
+
+def _parameter(item: _Field) -> inspect.Parameter:
+    field, kind, panel = item
+    default: Any = field.default
+    shown: str | bool = True
+    if _is_list(kind):
+        # Typer cannot repeat a tuple; an untouched list option stays None and takes the default.
+        shown = ",".join(default) or False
+        kind, default = list[str] | None, None
+    info = typer.Option(
+        *_names(field, kind),
+        help=field.metadata["help"],
+        min=field.metadata["min"],
+        max=field.metadata["max"],
+        metavar=field.metadata["metavar"],
+        show_default=shown,
+        rich_help_panel=panel,
+    )
+    return inspect.Parameter(
+        field.name,
+        inspect.Parameter.KEYWORD_ONLY,
+        default=default,
+        annotation=Annotated[kind, info],
+    )
+
+
+def _read_toml(path: str, known: list[str]) -> dict[str, Any]:
+    """Return the options in a TOML file, tables flattened, dashes as underscores."""
+    try:
+        tree = tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"cannot read --config: {error.strerror}", where=path) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"not TOML: {error}", where=path) from error
+    flat: dict[str, Any] = {}
+    for key, value in tree.items():
+        flat.update(value if isinstance(value, dict) else {key: value})
+    return {choose(key.replace("-", "_"), known, f"option in {path}"): v for key, v in flat.items()}
+
+
+def _split(value: Any, field: dataclasses.Field[Any]) -> Any:
+    """Turn what Typer or TOML gave for a list option into a tuple."""
+    if value is None:
+        return field.default
+    items = [value] if isinstance(value, str) else list(value)
+    if "," in (field.metadata["metavar"] or ""):
+        items = [part.strip() for item in items for part in item.split(",") if part.strip()]
+    return tuple(items)
+
+
+def _build(config: type, values: dict[str, Any]) -> Any:
+    hints = typing.get_type_hints(config)
+    made: dict[str, Any] = {}
+    for field in dataclasses.fields(config):
+        kind = hints[field.name]
+        if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+            made[field.name] = _build(kind, values)
+        else:
+            value = values[field.name]
+            made[field.name] = _split(value, field) if _is_list(kind) else value
+    return config(**made)
+
+
+def _check_type(name: str, value: Any, kind: Any, where: str) -> Any:
+    """A TOML value has to be what the flag would have been."""
+    if _is_list(kind):
+        good = isinstance(value, str) or (
+            isinstance(value, list) and all(isinstance(v, str) for v in value)
+        )
+    else:
+        allowed = [t for t in (kind, *typing.get_args(kind)) if isinstance(t, type)]
+        choices = [c for c in typing.get_args(kind) if isinstance(c, str)]
+        if float in allowed and type(value) is int:
+            value = float(value)
+        good = type(value) in allowed or value in choices
+    if not good:
+        raise ConfigError(f"option {name} cannot be {value!r}", where=where)
+    return value
+
+
+def _merge(ctx: typer.Context, values: dict[str, Any], fields: list[_Field]) -> dict[str, Any]:
+    """Lay the values typed by the user over those of `--config`."""
+    path = values.pop("config_file")
+    if path is None:
+        return values
+    types = {item.field.name: item.type for item in fields}
+    for name, value in _read_toml(path, list(types)).items():
+        source = ctx.get_parameter_source(name)
+        if source is not None and source.name == "DEFAULT":
+            values[name] = _check_type(name, value, types[name], path)
+    return values
+
+
+def options_from(config: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command one option per field of `config`.
+
+    The command takes the arguments it declares and, as keywords, `config` (an instance) and
+    `screen` (see `console.Screen`); both are replaced by options in its help.
+    """
+
+    def decorate(command: Callable[..., None]) -> Callable[..., None]:
+        own = [*_fields(config)]
+        fields = [*own, *_fields(ConsoleConfig)]
+        file = inspect.Parameter(
+            "config_file",
+            inspect.Parameter.KEYWORD_ONLY,
+            default=None,
+            annotation=Annotated[
+                str | None, typer.Option("--config", help=CONFIG_HELP, metavar="FILE")
+            ],
+        )
+        context = inspect.Parameter(
+            "ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context
+        )
+
+        @functools.wraps(command)
+        def wrapped(ctx: typer.Context, **values: Any) -> None:
+            arguments = {name: values.pop(name) for name in declared}
+            values = _merge(ctx, values, fields)
+            screen = Screen(_build(ConsoleConfig, values), values.get("format", "rich"))
+            with screen:
+                command(**arguments, config=_build(config, values), screen=screen)
+
+        hints = typing.get_type_hints(command, include_extras=True)
+        parameters = inspect.signature(command).parameters
+        declared = {
+            name: parameter.replace(annotation=hints[name])
+            for name, parameter in parameters.items()
+            if name not in ("config", "screen")
+        }
+        made = [context, *declared.values(), *map(_parameter, fields), file]
+        wrapped.__signature__ = inspect.Signature(made)  # type: ignore[attr-defined]
+        wrapped.__annotations__ = {p.name: p.annotation for p in made}
+        return wrapped
+
+    return decorate

@@ -1,0 +1,1 @@
+"""What people look at: tables and pages made from records."""

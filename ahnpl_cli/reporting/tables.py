@@ -1,0 +1,191 @@
+"""One neutral table, printed as rich, Markdown, LaTeX or CSV.
+
+Workflows return records; `reporting` makes tables of them; `cli.console.Screen` prints them. Text
+that users fed in is escaped for each format here, in one place.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+Mark = Literal["", "good", "bad", "old", "new", "dim", "bold"]
+_STYLES: dict[Mark, str] = {
+    "": "",
+    "good": "green",
+    "bad": "red",
+    "old": "red strike",
+    "new": "green bold",
+    "dim": "dim",
+    "bold": "bold",
+}
+_LATEX_SPECIAL = str.maketrans(
+    {
+        "\\": r"\textbackslash{}",
+        "&": r"\&",
+        "%": r"\%",
+        "$": r"\$",
+        "#": r"\#",
+        "_": r"\_",
+        "{": r"\{",
+        "}": r"\}",
+        "~": r"\textasciitilde{}",
+        "^": r"\textasciicircum{}",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A piece of a cell's text and what it means."""
+
+    text: str
+    mark: Mark = ""
+
+
+Cell = str | int | float | None | Span | tuple[Span, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows under named columns.
+
+    Attributes:
+        title: what the table says.
+        columns: headings; the first is left-aligned, numbers are right-aligned.
+        rows: one tuple a row, as long as `columns`.
+        note: how to read it: units, n, definitions of averages.
+        digits: digits after the point of floats.
+    """
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[Cell, ...], ...]
+    note: str = ""
+    digits: int = 1
+
+
+def spans(cell: Cell, digits: int) -> tuple[Span, ...]:
+    """Return any cell as marked text; None is a dash."""
+    if cell is None:
+        return (Span("-", "dim"),)
+    if isinstance(cell, tuple):
+        return cell
+    if isinstance(cell, Span):
+        return (cell,)
+    if isinstance(cell, float):
+        return (Span(f"{cell:.{digits}f}"),)
+    return (Span(f"{cell:,}" if isinstance(cell, int) else cell),)
+
+
+def text(cell: Cell, digits: int) -> str:
+    """Return a cell without its marks."""
+    return "".join(span.text for span in spans(cell, digits))
+
+
+def is_numeric(table: Table, column: int) -> bool:
+    """Whether every cell of a column that is there is a number."""
+    cells = [row[column] for row in table.rows if row[column] is not None]
+    return bool(cells) and all(isinstance(cell, int | float) for cell in cells)
+
+
+def _rich_text(cell: Cell, digits: int) -> Text:
+    from rich.text import Text
+
+    return Text.assemble(*((span.text, _STYLES[span.mark]) for span in spans(cell, digits)))
+
+
+def _print_rich(table: Table, console: Console) -> None:
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    drawn = RichTable(
+        title=Text(table.title, style="bold"),
+        title_justify="left",
+        caption=Text(table.note) if table.note else None,
+        caption_justify="left",
+        header_style="bold",
+    )
+    for index, name in enumerate(table.columns):
+        side: Literal["left", "right"] = "right" if is_numeric(table, index) else "left"
+        drawn.add_column(Text(name), justify=side, overflow="fold")
+    for row in table.rows:
+        drawn.add_row(*(_rich_text(cell, table.digits) for cell in row))
+    console.print(drawn)
+
+
+def markdown(table: Table) -> str:
+    """Return the table in GitHub's Markdown."""
+    rules = ["---:" if is_numeric(table, i) else "---" for i in range(len(table.columns))]
+    rows = [[text(cell, table.digits) for cell in row] for row in table.rows]
+    escaped = [[_escape_markdown(cell) for cell in row] for row in [list(table.columns), *rows]]
+    lines = [escaped[0], rules, *escaped[1:]]
+    body = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    note = f"\n\n{_escape_markdown(table.note)}" if table.note else ""
+    return f"**{_escape_markdown(table.title)}**\n\n{body}{note}\n"
+
+
+def _escape_markdown(value: str) -> str:
+    value = value.replace("&", "&amp;").replace("<", "&lt;").replace("\n", " ")
+    for mark in "\\|*_`[]":
+        value = value.replace(mark, "\\" + mark)
+    return value
+
+
+def latex(table: Table) -> str:
+    """Return the table as a booktabs `tabular`."""
+    columns = "".join("r" if is_numeric(table, i) else "l" for i in range(len(table.columns)))
+
+    def line(cells: list[str]) -> str:
+        return " & ".join(cell.translate(_LATEX_SPECIAL) for cell in cells) + r" \\"
+
+    rows = [line([text(cell, table.digits) for cell in row]) for row in table.rows]
+    head = [f"% {table.title}".replace("\n", " "), rf"\begin{{tabular}}{{{columns}}}", r"\toprule"]
+    foot = [r"\bottomrule", r"\end{tabular}"]
+    if table.note:
+        foot.append(f"% {table.note}".replace("\n", " "))
+    return "\n".join([*head, line(list(table.columns)), r"\midrule", *rows, *foot]) + "\n"
+
+
+def csv_text(table: Table) -> str:
+    """Return the table as CSV, numbers at full precision, without title and note."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(table.columns)
+    for row in table.rows:
+        writer.writerow(
+            "" if cell is None else cell if isinstance(cell, int | float) else text(cell, 0)
+            for cell in row
+        )
+    return buffer.getvalue()
+
+
+def as_records(table: Table) -> list[dict[str, object]]:
+    """Return one mapping per row, for JSON."""
+    return [
+        {
+            name: cell if isinstance(cell, int | float | None) else text(cell, table.digits)
+            for name, cell in zip(table.columns, row, strict=True)
+        }
+        for row in table.rows
+    ]
+
+
+def print_table(table: Table, format: str, console: Console) -> None:
+    """Print a table on `console` in the format asked for."""
+    if format == "rich":
+        _print_rich(table, console)
+        return
+    makers = {"markdown": markdown, "latex": latex, "csv": csv_text}
+    if format == "json":
+        made = json.dumps(as_records(table), ensure_ascii=False)
+    else:
+        made = makers[format](table)
+    console.print(made, markup=False, highlight=False, soft_wrap=True, emoji=False)
