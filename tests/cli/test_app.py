@@ -1,0 +1,115 @@
+"""The program itself: version, unknown names, errors as lines with exit codes."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+from typer.testing import CliRunner
+
+from ahnpl_cli import __version__, errors
+from ahnpl_cli.cli.app import Commands, app
+
+COMMANDS = ["demo", "negatives", "embed", "train", "eval", "inspect", "scenes"]
+
+
+def program_raising(error: BaseException) -> typer.Typer:
+    program = typer.Typer(cls=Commands, pretty_exceptions_enable=False)
+
+    @program.callback()
+    def root() -> None:
+        pass
+
+    @program.command()
+    def fail() -> None:
+        raise error
+
+    return program
+
+
+def test_version_is_the_package_version() -> None:
+    result = CliRunner().invoke(app, ["--version"])
+    assert (result.exit_code, result.stdout) == (0, f"ahnpl {__version__}\n")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_with_an_example(command: str) -> None:
+    result = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200"})
+    assert result.exit_code == 0
+    assert f"ahnpl {command}" in result.stdout.split("Usage", 1)[1].split("\n", 1)[1]
+
+
+def test_commands_come_in_the_order_of_the_work() -> None:
+    listed = [command.name for command in app.registered_commands]
+    assert listed == COMMANDS
+
+
+def test_an_unknown_command_gets_a_suggestion() -> None:
+    result = CliRunner().invoke(app, ["negatvies"])
+    assert result.exit_code == 2
+    assert "Did you mean 'negatives'?" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "line"),
+    [
+        (errors.AhnplError("it broke"), 1, "Error: it broke\n"),
+        (errors.ConfigError("no", hint="Say yes."), 2, "Error: no. Say yes.\n"),
+        (errors.DataError("bad", where="a.jsonl:3"), 3, "Error: a.jsonl:3: bad\n"),
+        (errors.ModelError("no weights"), 4, "Error: no weights\n"),
+        (errors.BenchmarkError("absent"), 5, "Error: absent\n"),
+        (errors.TrainingError("loss is NaN"), 6, "Error: loss is NaN\n"),
+        (
+            OSError(28, "No space left on device", "out.jsonl"),
+            3,
+            "Error: out.jsonl: no space left on device. "
+            "Free some space and run the same command again: it resumes.\n",
+        ),
+        (
+            PermissionError(13, "Permission denied", "/x"),
+            3,
+            "Error: /x: permission denied. "
+            "Choose another place with --output, or change the permissions.\n",
+        ),
+        (KeyboardInterrupt(), 130, "Interrupted. The same command goes on from here.\n"),
+    ],
+)
+def test_each_mistake_is_one_line_and_an_exit_code(
+    error: BaseException, code: int, line: str
+) -> None:
+    result = CliRunner().invoke(program_raising(error), ["fail"])
+    assert (result.exit_code, result.stderr, result.stdout) == (code, line, "")
+
+
+def test_a_bug_keeps_its_traceback() -> None:
+    result = CliRunner().invoke(program_raising(ZeroDivisionError("bug")), ["fail"])
+    assert isinstance(result.exception, ZeroDivisionError)
+
+
+def test_the_errors_docstring_is_the_tree_of_classes() -> None:
+    listed = {
+        name: int(code)
+        for line in (errors.__doc__ or "").splitlines()
+        for name, code in [(line.strip("|`- ").split() + ["", ""])[:2]]
+        if name.endswith("Error") and code.isdigit()
+    }
+    classes = {
+        name: item.exit_code
+        for name, item in vars(errors).items()
+        if isinstance(item, type) and issubclass(item, errors.AhnplError)
+    }
+    assert listed == classes
+
+
+def test_python_dash_m_is_the_same_program(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "ahnpl_cli", "--version"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": ""},
+        check=True,
+    )
+    assert done.stdout == f"ahnpl {__version__}\n"

@@ -1,0 +1,140 @@
+"""Imports point one way, and the command line starts light."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import ahnpl_cli
+
+PACKAGE = Path(ahnpl_cli.__file__).parent
+# The longest matching prefix decides; a module may import its own layer and those before it.
+LAYERS = {
+    "leaf": ("__init__", "errors", "records", "config", "progress", "catalog", "runs"),
+    "maths": (
+        "similarity",
+        "perturbation",
+        "losses",
+        "evaluation.metrics",
+        "evaluation.statistics",
+    ),
+    "adapter": ("data", "negatives", "backbones", "scenes"),
+    "workflow": (
+        "embedding",
+        "training",
+        "evaluation",
+        "negatives.generate",
+        "inspection",
+        "reporting",
+        "demo",
+    ),
+    "cli": ("cli", "__main__"),
+}
+ORDER = list(LAYERS)
+HEAVY = {
+    *("accelerate", "matplotlib", "numpy", "open_clip", "pandas", "PIL", "pydantic", "safetensors"),
+    *("scipy", "sklearn", "spacy", "torch", "torchvision", "transformers", "webdataset"),
+}
+
+
+def module_name(path: Path) -> str:
+    parts = list(path.relative_to(PACKAGE).with_suffix("").parts)
+    return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
+
+
+def layer(module: str) -> str:
+    matches = [
+        (len(prefix), name)
+        for name, prefixes in LAYERS.items()
+        for prefix in prefixes
+        if module == prefix or module.startswith(prefix + ".")
+    ]
+    assert matches, f"{module} has no layer: give it one in {__file__}"
+    return max(matches)[1]
+
+
+def imports(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+def violations(module: str, source: str) -> list[str]:
+    """Return what in `source` breaks the house's rules for `module`."""
+    mine, found = layer(module), []
+    for name in imports(ast.parse(source)):
+        top = name.split(".")[0]
+        if top == "ahnpl_cli":
+            theirs = layer(name.removeprefix("ahnpl_cli").strip(".") or "__init__")
+            if ORDER.index(theirs) > ORDER.index(mine):
+                found.append(f"{mine} {module} imports {theirs} {name}")
+            if mine == "maths" and name == "ahnpl_cli.config":
+                found.append(f"maths {module} sees the configuration")
+        if top == "rich" and module.split(".")[0] not in ("cli", "reporting"):
+            found.append(f"{module} imports rich")
+        if top == "typer" and module.split(".")[0] != "cli":
+            found.append(f"{module} imports typer")
+        if top == "pathlib" and mine == "maths":
+            found.append(f"maths {module} sees a path")
+        if top == "pickle":
+            found.append(f"{module} unpickles")
+    return found
+
+
+@pytest.mark.parametrize(
+    "path", sorted(PACKAGE.rglob("*.py")), ids=lambda path: str(path.relative_to(PACKAGE))
+)
+def test_imports_point_one_way(path: Path) -> None:
+    assert violations(module_name(path), path.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    ("module", "source"),
+    [
+        ("errors", "import ahnpl_cli.data.jsonl"),
+        ("losses.margin", "from ahnpl_cli.backbones.base import Backbone"),
+        ("losses.margin", "from ahnpl_cli.config import TrainConfig"),
+        ("similarity", "from pathlib import Path"),
+        ("data.jsonl", "from ahnpl_cli.training.loop import fit"),
+        ("training.loop", "from rich.console import Console"),
+        ("training.loop", "import typer"),
+        ("reporting.tables", "from ahnpl_cli.cli.app import main"),
+        ("data.tensors", "import pickle"),
+    ],
+)
+def test_the_import_rule_can_fail(module: str, source: str) -> None:
+    assert violations(module, source)
+
+
+def test_a_module_without_a_layer_is_noticed() -> None:
+    with pytest.raises(AssertionError, match="brandnew has no layer"):
+        layer("brandnew")
+
+
+def heavy_after(statement: str) -> set[str]:
+    code = f"import sys; {statement}; print(*{{name.split('.')[0] for name in sys.modules}})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    return HEAVY & set(done.stdout.split())
+
+
+def test_help_needs_no_heavy_import() -> None:
+    # pydantic comes with typer itself in some versions, so it is measured against that.
+    assert heavy_after("import ahnpl_cli.cli.app") - heavy_after("import typer") == set()
+
+
+def test_the_heavy_import_check_can_fail() -> None:
+    assert "numpy" in heavy_after("import numpy")
+
+
+def test_no_file_has_grown_past_400_lines() -> None:
+    long = {
+        str(path.relative_to(PACKAGE)): lines
+        for path in PACKAGE.rglob("*.py")
+        if (lines := len(path.read_text(encoding="utf-8").splitlines())) > 400
+    }
+    assert long == {}

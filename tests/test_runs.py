@@ -1,0 +1,46 @@
+"""The layout of a run's folder."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+
+from ahnpl_cli import runs
+from ahnpl_cli.errors import DataError
+
+
+def make_run(root: Path, name: str, time: int, steps: tuple[int, ...] = ()) -> Path:
+    run = root / name
+    for folder in [*(runs.step_folder(run, step) for step in steps), run / runs.LAST]:
+        folder.mkdir(parents=True)
+        (folder / runs.MODEL_FILE).write_text("{}")
+        os.utime(folder / runs.MODEL_FILE, (time, time))
+    (run / runs.START).write_text(json.dumps({"model": name}))
+    return run
+
+
+def test_the_newest_run_is_the_one_that_saved_last(tmp_path: Path) -> None:
+    make_run(tmp_path, "late", 2000)
+    make_run(tmp_path, "early", 1000)
+    (tmp_path / "other").mkdir()
+    assert runs.newest_run(tmp_path) == tmp_path / "late"
+
+
+def test_no_run_is_none(tmp_path: Path) -> None:
+    assert runs.newest_run(tmp_path / "absent") is None
+
+
+def test_checkpoints_come_oldest_first_and_end_with_the_last(tmp_path: Path) -> None:
+    run = make_run(tmp_path, "a", 1, steps=(1000, 20))
+    names = [folder.name for folder in runs.run_checkpoints(run)]
+    assert names == ["step-000020", "step-001000", "last"]
+
+
+def test_a_run_knows_its_start(tmp_path: Path) -> None:
+    assert runs.start_of(make_run(tmp_path, "a", 1)) == {"model": "a"}
+
+
+def test_a_folder_that_is_no_run_is_said_to_be_none(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="start.json: not a training run. Name a folder"):
+        runs.start_of(tmp_path)
