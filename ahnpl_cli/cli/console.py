@@ -65,10 +65,15 @@ class Screen:
         self.out = Console(soft_wrap=not sys.stdout.isatty())
         self.track = silent if self.quiet else self._track
         self._handler = _NoteHandler(self.err)
+        self._outer: list[_NoteHandler] = []
         self._progress: Progress | None = None
 
     def __enter__(self) -> Screen:
         logger = logging.getLogger("ahnpl_cli")
+        # One command may run another (`ahnpl demo`); a note is said once, by the innermost.
+        self._outer = [h for h in logger.handlers if isinstance(h, _NoteHandler)]
+        for handler in self._outer:
+            logger.removeHandler(handler)
         logger.addHandler(self._handler)
         level = logging.DEBUG if self.verbose else logging.INFO
         logger.setLevel(logging.WARNING if self.quiet else level)
@@ -80,7 +85,10 @@ class Screen:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        logging.getLogger("ahnpl_cli").removeHandler(self._handler)
+        logger = logging.getLogger("ahnpl_cli")
+        logger.removeHandler(self._handler)
+        for handler in self._outer:
+            logger.addHandler(handler)
 
     def note(self, text: str) -> None:
         """Say one line on stderr, unless `--quiet`."""

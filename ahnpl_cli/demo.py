@@ -1,0 +1,190 @@
+"""Workflow: the real commands in order on the embedded world, and what came of them.
+
+Each stage is the command line a user would type; the caller runs it. A finished stage is written
+down with its arguments and seconds, so an interrupted demo goes on where it stopped, and each
+command resumes within its own stage.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ahnpl_cli.config import DemoConfig
+from ahnpl_cli.errors import ConfigError
+
+START = "scenes-tiny"
+OBJECTIVES = ("clip", "negclip", "ahnpl")
+SUITES = ("sugarcrepe", "aro", "valse", "winoground", "retrieval")
+KINDS = ("relation", "attribute", "object", "spatial")
+STATE = "demo.json"
+
+Runner = Callable[[Sequence[str]], str]
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """How much of everything; chosen on a tuning split, never on the scenes reported.
+
+    Attributes:
+        train: training images.
+        test: items of each test file.
+        steps: optimiser steps of each fine-tuning.
+        batch_size: image-caption pairs a step.
+        lr: peak learning rate.
+        warmup: steps of linear warmup.
+    """
+
+    train: int
+    test: int
+    steps: int
+    batch_size: int = 64
+    lr: float = 1e-3
+    warmup: int = 20
+
+
+FULL = Recipe(train=4000, test=500, steps=450)
+QUICK = Recipe(train=1000, test=100, steps=60)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One command of the demo.
+
+    Attributes:
+        name: what it is called in the state file.
+        about: what it does, in a few words.
+        argv: what follows `ahnpl` on the command line.
+    """
+
+    name: str
+    about: str
+    argv: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A finished stage: its seconds, and what the command printed as JSON."""
+
+    stage: Stage
+    seconds: float
+    output: dict[str, Any]
+    resumed: bool = False
+
+
+def stages(out: Path, config: DemoConfig) -> list[Stage]:
+    """Return the demo's commands for an output folder."""
+    recipe = QUICK if config.quick else FULL
+    seed, device = ("--seed", str(config.seed)), ("--device", config.device)
+    scenes, negatives, runs = out / "scenes", out / "negatives.jsonl", out / "runs"
+    models = ("--model", START, *(a for o in OBJECTIVES for a in ("--checkpoint", str(runs / o))))
+    amounts = ("--train", str(recipe.train), "--test", str(recipe.test))
+    return [
+        Stage("scenes", "draw the world", ("scenes", str(scenes), *amounts, *seed)),
+        Stage(
+            "negatives",
+            "make hard negative captions",
+            (
+                *("negatives", str(scenes / "captions.jsonl"), "-o", str(negatives)),
+                *("--kinds", ",".join(KINDS), "--filler", "corpus", *seed),
+            ),
+        ),
+        Stage(
+            "embed",
+            "write features of images, captions and negatives",
+            (
+                *("embed", str(negatives), "--image-root", str(scenes), "--model", START),
+                *("-o", str(out / "embeddings"), *device),
+            ),
+        ),
+        *(
+            _train(objective, recipe, scenes, negatives, runs, seed + device)
+            for objective in OBJECTIVES
+        ),
+        Stage(
+            "eval",
+            "measure all four models on held-out scenes",
+            (
+                *("eval", *SUITES, "--data", str(scenes), *models),
+                *("-o", str(out / "results.json"), *seed, *device),
+            ),
+        ),
+    ]
+
+
+def _train(
+    objective: str, recipe: Recipe, scenes: Path, negatives: Path, runs: Path, tail: tuple[str, ...]
+) -> Stage:
+    amounts = ("--steps", recipe.steps, "--batch-size", recipe.batch_size)
+    rates = ("--lr", recipe.lr, "--warmup", recipe.warmup)
+    return Stage(
+        f"train-{objective}",
+        f"fine-tune with {objective}",
+        (
+            *("train", "--objective", objective, "--data", str(negatives)),
+            *("--image-root", str(scenes), "--model", START, "-o", str(runs / objective)),
+            *map(str, (*amounts, *rates)),
+            *tail,
+        ),
+    )
+
+
+def run(
+    out: Path, config: DemoConfig, runner: Runner, begin: Callable[[Stage], None]
+) -> Iterator[Done]:
+    """Run the stages that are not done yet, and yield all of them in order.
+
+    Args:
+        out: folder to write.
+        config: see `DemoConfig`.
+        runner: runs `ahnpl` with the arguments given and returns what it printed, one JSON object.
+        begin: called with each stage that is about to run.
+
+    Raises:
+        ConfigError: `out` holds a demo made with other options, and `--force` is not given.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    state = _read_state(out / STATE, config)
+    for stage in stages(out, config):
+        kept = state.get(stage.name)
+        if kept is not None:
+            yield Done(stage, kept["seconds"], kept["output"], resumed=True)
+            continue
+        begin(stage)
+        argv = [*stage.argv, "--json", *(["--force"] if config.force else [])]
+        started = time.perf_counter()
+        output: dict[str, Any] = json.loads(runner(argv))
+        done = Done(stage, round(time.perf_counter() - started, 2), output)
+        state[stage.name] = {"argv": stage.argv, "seconds": done.seconds, "output": output}
+        _write_state(out / STATE, config, state)
+        yield done
+
+
+def _options(config: DemoConfig) -> dict[str, Any]:
+    return {k: v for k, v in asdict(config).items() if k in ("seed", "device", "quick")}
+
+
+def _read_state(path: Path, config: DemoConfig) -> dict[str, Any]:
+    if not path.is_file() or config.force or not config.resume:
+        return {}
+    state = json.loads(path.read_text(encoding="utf-8"))
+    if state["options"] != _options(config):
+        raise ConfigError(
+            f"made with other options: {state['options']}",
+            where=str(path),
+            hint="Choose another --out, or start over with --force.",
+        )
+    stages: dict[str, Any] = state["stages"]
+    return stages
+
+
+def _write_state(path: Path, config: DemoConfig, state: dict[str, Any]) -> None:
+    temporary = path.with_suffix(".tmp")
+    text = json.dumps({"options": _options(config), "stages": state}, indent=1)
+    temporary.write_text(text, encoding="utf-8")
+    os.replace(temporary, path)
