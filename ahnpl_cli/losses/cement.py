@@ -1,0 +1,49 @@
+"""A contrastive loss with a margin that grows with concreteness, after Slipform's Cement.
+
+Slipform's abstract says that InfoNCE lets easily told pairs overwhelm the gradient, that changing
+a concrete word gives the stronger signal, and that Cement's margin follows psycholinguistic scores;
+it prints no formula. This one is ours. Each hard negative enters a softmax against its own pair
+only, with an additive margin on its cosine, as in additive-margin softmax (Wang et al. 2018):
+
+    m_k = cap * (c_k - 1) / 4,    c_k in [1, 5] the concreteness of the changed word
+    L   = log(1 + sum_k exp((S(I,T_k) - S(I,T) + m_k) / tau))
+
+A pair whose gap S(I,T) - S(I,T_k) has passed m_k by a few tau gives next to no gradient, which is
+the balance the abstract asks for. How far is enough depends on how visible the change is: a
+concrete word's change must be told by a wide gap, an abstract word's by a small one. An unrated
+word counts as c = 3, the middle of the scale.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ahnpl_cli.losses.hard_negative import masked_logsumexp
+
+UNRATED = 3.0
+
+
+def concreteness_margin(concreteness: Tensor, cap: float) -> Tensor:
+    """Return m_k = cap * (c_k - 1) / 4 in cosine, for ratings 1 to 5; NaN counts as 3."""
+    return cap * (concreteness.nan_to_num(UNRATED) - 1) / 4
+
+
+def cement_loss(
+    positive: Tensor, negative: Tensor, margin: Tensor, logit_scale: Tensor, valid: Tensor
+) -> Tensor:
+    """log(1 + sum_k exp((S(I,T_k) - S(I,T) + m_k) / tau)) (ours; see the module).
+
+    Args:
+        positive: S(I, T) (N,).
+        negative: S(I, T_k) (N, K).
+        margin: m_k of each pair and slot (N, K), in cosine.
+        logit_scale: 1/tau.
+        valid: which slots hold a negative (N, K).
+
+    Returns:
+        One value per pair: (N,).
+    """
+    raised = logit_scale * (negative - positive.unsqueeze(1) + margin)
+    return torch.where(valid.any(1), functional.softplus(masked_logsumexp(raised, valid)), 0.0)

@@ -1,0 +1,46 @@
+"""Eq. 4: contrast among the pairs of a batch, with or without hard negatives."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from ahnpl_cli.similarity import pairwise_similarity
+
+
+def contrastive_loss(
+    image_features: Tensor,
+    text_features: Tensor,
+    logit_scale: Tensor,
+    *,
+    hard_negative_logits: Tensor | None = None,
+    excluded: Tensor | None = None,
+) -> Tensor:
+    """L_cont (Eq. 4): the sum of both directions' cross-entropies.
+
+    -log exp(S(T_i,I_i)/tau) / sum_j exp(S(T_i,I_j)/tau)
+    -log exp(S(T_i,I_i)/tau) / sum_k exp(S(T_k,I_i)/tau)
+
+    The printed Eq. 4 has no hard negatives in its denominators. The "negatives" row of Table 3 and
+    NegCLIP (Yuksekgonul et al. 2023) put those of the whole batch into the image-to-text one,
+    CE-CLIP's Eq. 2 each pair's own.
+
+    Args:
+        image_features: e_I (N, D).
+        text_features: e_T (N, D).
+        logit_scale: 1/tau.
+        hard_negative_logits: further columns of the image-to-text denominator (N, P); -inf where
+            a negative does not count for a row.
+        excluded: pairs (i, j) that are no negatives of each other (N, N), such as two captions of
+            one image (ours).
+
+    Returns:
+        One value per pair: (N,).
+    """
+    logits = logit_scale * pairwise_similarity(image_features, text_features)
+    if excluded is not None:
+        logits = logits.masked_fill(excluded, -torch.inf)
+    own, to_text = logits.diagonal(), logits
+    if hard_negative_logits is not None:
+        to_text = torch.cat([logits, hard_negative_logits], dim=1)
+    return (to_text.logsumexp(1) - own) + (logits.logsumexp(0) - own)

@@ -1,0 +1,69 @@
+"""Dynamic margin contrastive loss (AHNPL Eqs. 8-11)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def positive_margin_loss(positive: Tensor, a: Tensor) -> Tensor:
+    """L_mar^+ (Eq. 8): max(0, a - S(I,T)).
+
+    Its gradient in `a` is never negative, so a learnable `a` can only fall.
+
+    Args:
+        positive: S(I, T) (N,).
+        a: learnable scalar.
+
+    Returns:
+        One value per pair: (N,).
+    """
+    return (a - positive).relu()
+
+
+def negative_margin_loss(
+    positive: Tensor, negative: Tensor, margin: Tensor, valid: Tensor
+) -> Tensor:
+    """L_mar^- (Eq. 9): sum over n of max(0, S(I,T_n) - S(I,T) + M_n).
+
+    Args:
+        positive: S(I, T) (N,).
+        negative: S(I, T_n) (N, K).
+        margin: M_n^t (K,); gets no gradient.
+        valid: which slots hold a negative (N, K).
+
+    Returns:
+        One value per pair: (N,).
+    """
+    hinge = (negative - positive.unsqueeze(1) + margin.detach()).relu()
+    return torch.where(valid, hinge, 0.0).sum(1)
+
+
+def adaptive_margin(
+    positive: Tensor,
+    negative: Tensor,
+    valid: Tensor,
+    previous: Tensor,
+    *,
+    floor: float | None = None,
+    cap: float | None = None,
+) -> Tensor:
+    """M_n^{t+1} (Eq. 10): mean over the batch of S^t(I,T) - S^t(I,T_n), per kind.
+
+    Args:
+        positive: S(I, T) (N,).
+        negative: S(I, T_n) (N, K).
+        valid: which slots hold a negative (N, K).
+        previous: M_n^t (K,), kept for a kind without a valid negative in this batch.
+        floor: smallest value (ours, 0; the papers have none).
+        cap: largest value u (CE-CLIP Eq. 7; AHNPL prints none).
+
+    Returns:
+        The margins of the next step (K,), detached.
+    """
+    gap = (positive.unsqueeze(1) - negative).detach()
+    count = valid.sum(0)
+    mean = torch.where(valid, gap, 0.0).sum(0) / count.clamp(min=1)
+    if floor is not None or cap is not None:
+        mean = mean.clamp(min=floor, max=cap)
+    return torch.where(count > 0, mean, previous)

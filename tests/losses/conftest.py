@@ -1,0 +1,40 @@
+"""Random batches of unit features, in two precisions, with invalid slots and an empty row."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from ahnpl_cli.losses.features import Features
+
+
+def unit(*shape: int, seed: int, dtype: torch.dtype = torch.float64) -> Tensor:
+    made = torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
+    return torch.nn.functional.normalize(made, dim=-1)
+
+
+def make_features(
+    n: int = 5, k: int = 3, dim: int = 6, seed: int = 0, dtype: torch.dtype = torch.float64
+) -> Features:
+    valid = torch.rand(n, k, generator=torch.Generator().manual_seed(seed)) < 0.7
+    valid[0] = True
+    if n > 1:
+        valid[1] = False
+    return Features(
+        image_features=unit(n, dim, seed=seed + 1, dtype=dtype).requires_grad_(),
+        text_features=unit(n, dim, seed=seed + 2, dtype=dtype).requires_grad_(),
+        negative_features=unit(n, k, dim, seed=seed + 3, dtype=dtype).requires_grad_(),
+        valid=valid,
+        logit_scale=torch.tensor(9.0, dtype=dtype, requires_grad=True),
+        image_ids=torch.arange(n) // 2,
+        concreteness=torch.linspace(1, 5, n * k, dtype=dtype).reshape(n, k),
+    )
+
+
+@pytest.fixture(params=[0, 1, 2])
+def features(request: pytest.FixtureRequest) -> Features:
+    return make_features(n=4 + request.param, k=2 + request.param, seed=10 * request.param)
+
+
+@pytest.fixture
+def single() -> Features:
+    return make_features(n=1)

@@ -1,0 +1,69 @@
+"""The concreteness margin, ours in form."""
+
+import math
+
+import torch
+
+from ahnpl_cli.losses.cement import cement_loss, concreteness_margin
+from ahnpl_cli.losses.features import Features
+
+
+def test_it_is_the_documented_formula(features: Features) -> None:
+    f, scale, want = features, features.logit_scale.item(), []
+    for i in range(len(f.positive)):
+        total = 0.0
+        for k in range(f.valid.shape[1]):
+            if f.valid[i, k]:
+                margin = 0.2 * (float(f.concreteness[i, k]) - 1) / 4
+                total += math.exp(scale * (f.negative[i, k] - f.positive[i] + margin).item())
+        want.append(math.log(1 + total))
+    margin = concreteness_margin(f.concreteness, 0.2)
+    got = cement_loss(f.positive, f.negative, margin, f.logit_scale, f.valid)
+    torch.testing.assert_close(got, torch.tensor(want, dtype=got.dtype))
+
+
+def test_values_worked_by_hand() -> None:
+    # Ratings 1, 3, 5 and none with cap 0.2.
+    ratings = torch.tensor([1.0, 3.0, 5.0, math.nan])
+    torch.testing.assert_close(
+        concreteness_margin(ratings, 0.2), torch.tensor([0.0, 0.1, 0.2, 0.1])
+    )
+    # Gap equal to the margin: log(1 + e^0) = log 2.
+    got = cement_loss(
+        torch.tensor([0.5]),
+        torch.tensor([[0.4]]),
+        torch.tensor([[0.1]]),
+        torch.tensor(100.0),
+        torch.tensor([[True]]),
+    )
+    torch.testing.assert_close(got, torch.tensor([math.log(2)]))
+
+
+def gradient(concreteness: float, gap: float) -> float:
+    negative = torch.tensor([[0.5 - gap]], requires_grad=True)
+    margin = concreteness_margin(torch.tensor([[concreteness]]), 0.2)
+    valid = torch.ones(1, 1, dtype=torch.bool)
+    scale = torch.tensor(50.0)
+    cement_loss(torch.tensor([0.5]), negative, margin, scale, valid).sum().backward()
+    return float(negative.grad)
+
+
+def test_a_concrete_word_is_pushed_harder_than_an_abstract_one_at_the_same_gap() -> None:
+    assert gradient(5, gap=0.1) > gradient(3, gap=0.1) > gradient(1, gap=0.1)
+
+
+def test_a_pair_told_well_enough_gives_way() -> None:
+    assert gradient(3, gap=0.0) > 40
+    assert gradient(3, gap=0.3) < 0.01
+
+
+def test_gradient_reaches_both_towers_and_spares_empty_rows(features: Features) -> None:
+    f = features
+    margin = concreteness_margin(f.concreteness, 0.2)
+    loss = cement_loss(f.positive, f.negative, margin, f.logit_scale, f.valid)
+    loss.sum().backward()
+    assert loss[1] == 0
+    for grad in (f.image_features.grad, f.text_features.grad):
+        assert grad.isfinite().all()
+        assert grad[0].abs().sum() > 0
+        assert grad[1].abs().sum() == 0

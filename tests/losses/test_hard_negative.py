@@ -1,0 +1,92 @@
+"""Eqs. 5-7 over Eqs. 1-2's image negatives."""
+
+import math
+from dataclasses import replace
+
+import torch
+
+from ahnpl_cli.losses.features import Features
+from ahnpl_cli.losses.hard_negative import textual_negative_loss, visual_negative_loss
+from ahnpl_cli.losses.objective import Objective
+from ahnpl_cli.losses.recipes import PAPER as RECIPES
+from ahnpl_cli.losses.terms import PAPER
+
+
+def cosine(a: list[float], b: list[float]) -> float:
+    dot = sum(x * y for x, y in zip(a, b, strict=True))
+    return dot / math.sqrt(sum(x * x for x in a)) / math.sqrt(sum(y * y for y in b))
+
+
+def looped(f: Features, visual: bool) -> list[float]:
+    rows = []
+    for i in range(len(f.image_features)):
+        image, text, total = f.image_features[i].tolist(), f.text_features[i].tolist(), 0.0
+        for k in range(f.valid.shape[1]):
+            if f.valid[i, k]:
+                negative = f.negative_features[i, k].tolist()
+                moved = [e + n - t for e, n, t in zip(image, negative, text, strict=True)]
+                total += math.exp(cosine(image, moved) if visual else cosine(text, negative))
+        rows.append(-math.log(1 / total) if total else 0.0)
+    return rows
+
+
+def visual(f: Features) -> torch.Tensor:
+    return PAPER["hard_negative_visual"](f, Objective(RECIPES["ahnpl"], f.valid.shape[1]))
+
+
+def test_the_visual_loss_is_the_printed_equation(features: Features) -> None:
+    want = torch.tensor(looped(features, visual=True), dtype=torch.float64)
+    torch.testing.assert_close(visual(features), want)
+
+
+def test_the_textual_loss_is_the_printed_equation(features: Features) -> None:
+    got = textual_negative_loss(features.text_negative, features.valid)
+    want = torch.tensor(looped(features, visual=False), dtype=torch.float64)
+    torch.testing.assert_close(got, want)
+
+
+def test_a_value_worked_by_hand() -> None:
+    # log(exp 0.5 + exp -0.5) = log(1.648721 + 0.606531) = 0.813262; the invalid 9.0 is left out.
+    values = torch.tensor([[0.5, -0.5, 9.0]])
+    valid = torch.tensor([[True, True, False]])
+    for loss in (visual_negative_loss, textual_negative_loss):
+        torch.testing.assert_close(loss(values, valid), torch.tensor([0.813262]), atol=1e-6, rtol=0)
+
+
+def test_a_negative_further_away_costs_less() -> None:
+    valid = torch.ones(1, 2, dtype=torch.bool)
+    near, far = torch.tensor([[0.9, 0.9]]), torch.tensor([[0.9, 0.2]])
+    for loss in (visual_negative_loss, textual_negative_loss):
+        assert loss(far, valid) < loss(near, valid)
+
+
+def test_a_row_without_negatives_costs_nothing_and_has_no_nan(features: Features) -> None:
+    for loss in (visual(features), textual_negative_loss(features.text_negative, features.valid)):
+        assert loss[1] == 0
+        grads = torch.autograd.grad(
+            loss.sum(), [features.text_features, features.negative_features], retain_graph=True
+        )
+        assert all(g.isfinite().all() and g[1].abs().sum() == 0 for g in grads)
+
+
+def test_the_textual_loss_leaves_the_image_tower_alone(features: Features) -> None:
+    textual_negative_loss(features.text_negative, features.valid).sum().backward()
+    assert features.image_features.grad is None
+    assert features.text_features.grad.abs().sum() > 0
+    assert features.negative_features.grad.abs().sum() > 0
+
+
+def test_the_visual_loss_reaches_the_text_tower_only_through_the_shift(features: Features) -> None:
+    visual(features).sum().backward()
+    assert features.image_features.grad.abs().sum() > 0
+    assert features.text_features.grad.abs().sum() > 0
+    assert features.negative_features.grad.abs().sum() > 0
+
+
+def test_the_shift_can_be_cut_off(features: Features) -> None:
+    f = features
+    recipe = replace(RECIPES["ahnpl"], shift_gradient=False)
+    PAPER["hard_negative_visual"](f, Objective(recipe, f.valid.shape[1])).sum().backward()
+    assert f.image_features.grad.abs().sum() > 0
+    assert f.text_features.grad is None
+    assert f.negative_features.grad is None

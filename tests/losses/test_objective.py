@@ -1,0 +1,126 @@
+"""The weighted sum and its state."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from ahnpl_cli.errors import ConfigError
+from ahnpl_cli.losses.features import Features
+from ahnpl_cli.losses.margin import adaptive_margin, positive_margin_loss
+from ahnpl_cli.losses.objective import A_FLOOR, Objective
+from ahnpl_cli.losses.recipes import OBJECTIVES, RELEASED, TERMS, Recipe, Weights, recipe
+
+
+def make(recipe: Recipe, f: Features) -> Objective:
+    return Objective(recipe, f.valid.shape[1]).double()
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_the_total_is_the_weighted_sum_of_the_named_means(name: str, features: Features) -> None:
+    chosen = recipe(name)
+    losses = make(chosen, features)(features)
+    want = sum(getattr(chosen.weights, term) * value for term, value in losses.terms.items())
+    torch.testing.assert_close(losses.total, want)
+    assert set(losses.terms) == {t for t in TERMS if getattr(chosen.weights, t)}
+
+
+def test_weight_0_is_the_ablation_of_the_term(features: Features) -> None:
+    full = recipe("ahnpl")
+    without = replace(full, weights=replace(full.weights, hard_negative_visual=0.0))
+    one, other = make(full, features)(features), make(without, features)(features)
+    torch.testing.assert_close(one.total - other.total, one.terms["hard_negative_visual"])
+    assert "hard_negative_visual" not in other.terms
+
+
+def test_all_weights_0_is_a_loss_of_0_with_a_gradient(features: Features) -> None:
+    losses = make(Recipe(weights=Weights()), features)(features)
+    losses.total.backward()
+    assert losses.total == 0
+
+
+def test_the_margins_of_a_step_come_from_the_step_before(features: Features) -> None:
+    objective = make(recipe("ahnpl"), features)
+    before = objective(features).terms["negative_margin"]
+    objective.update(features)
+    want = adaptive_margin(
+        features.positive,
+        features.negative,
+        features.valid,
+        torch.zeros_like(objective.margin),
+        floor=0.0,
+        cap=0.1,
+    )
+    torch.testing.assert_close(objective.margin, want)
+    assert objective(features).terms["negative_margin"] >= before
+
+
+def test_ce_clips_threshold_is_in_logits_capped_and_not_floored(features: Features) -> None:
+    objective = make(replace(recipe("ce-clip"), rank_cap=0.5), features)
+    objective.update(features)
+    want = adaptive_margin(
+        features.logit_scale * features.positive,
+        features.logit_scale * features.negative,
+        features.valid,
+        torch.zeros_like(objective.margin),
+        cap=0.5,
+    )
+    torch.testing.assert_close(objective.threshold, want)
+
+
+def test_a_learns_and_never_falls_below_its_floor() -> None:
+    objective = Objective(recipe("ahnpl"), 2)
+    assert objective.a.item() == pytest.approx(0.9)
+    positive_margin_loss(torch.tensor([0.1]), objective.a).sum().backward()
+    with torch.no_grad():
+        objective.a -= 5 * objective.a.grad
+    objective.project()
+    assert objective.a.item() == pytest.approx(A_FLOOR)
+
+
+def test_a_and_the_margins_are_in_the_state_that_is_saved(features: Features) -> None:
+    objective = make(recipe("ahnpl"), features)
+    objective.update(features)
+    assert set(objective.state_dict()) == {"a", "margin", "threshold"}
+
+
+def test_only_the_released_form_forgets_its_margins_each_epoch(features: Features) -> None:
+    for name, fidelity, kept in (("ahnpl", "paper", True), ("ahnpl", "released", False)):
+        objective = make(recipe(name, fidelity), features)
+        objective.margin.fill_(0.05)
+        objective.start_epoch()
+        assert bool(objective.margin.any()) == kept
+
+
+def test_clip_needs_no_negatives_and_the_others_do() -> None:
+    assert {name: recipe(name).uses_negatives for name in OBJECTIVES} == {
+        "clip": False,
+        "negclip": True,
+        "ce-clip": True,
+        "slipform": True,
+        "ahnpl": True,
+    }
+
+
+def test_a_method_without_released_code_says_so() -> None:
+    with pytest.raises(ConfigError) as caught:
+        recipe("slipform", "released")
+    assert str(caught.value) == (
+        "--objective slipform has no released code to follow. Leave out --fidelity released, or "
+        "take one of clip, negclip, ce-clip, ahnpl."
+    )
+
+
+def test_the_released_weights_are_those_of_the_scripts() -> None:
+    ahnpl, ce_clip = RELEASED["ahnpl"].weights, RELEASED["ce-clip"].weights
+    assert (ahnpl.hard_negative_textual, ahnpl.negative_margin) == (0.2, 0.2)
+    assert (ce_clip.intra_modal, ce_clip.cross_modal_rank) == (0.3, 0.2)
+
+
+def test_ce_clip_contrasts_with_a_pairs_own_negatives_only(features: Features) -> None:
+    objective = make(replace(recipe("ce-clip"), weights=Weights(contrastive=1.0)), features)
+    objective(features).total.backward()
+    alone = features.negative_features.grad[0].clone()
+    assert alone.abs().sum() > 0
+    batch = make(recipe("negclip"), features)
+    assert batch(features).terms["contrastive"] > objective(features).terms["contrastive"]
