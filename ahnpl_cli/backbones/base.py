@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from PIL import Image
 from torch import Tensor, nn
@@ -45,8 +45,13 @@ class Backbone(Protocol):
     Features are L2-normalised, float32. The module's parameters are what training optimises.
     """
 
-    info: ModelInfo
     module: nn.Module
+    config: dict[str, Any]  # What `open_clip_config.json` holds: model_cfg and preprocess_cfg.
+
+    @property
+    def info(self) -> ModelInfo:
+        """What was loaded; the hash is of the weights as they are now."""
+        ...
 
     @property
     def device(self) -> str:

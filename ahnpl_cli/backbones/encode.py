@@ -1,0 +1,224 @@
+"""Many texts or images to features: each distinct one once, in the cheapest order.
+
+Texts are sorted by length, so that a batch holds no padding to speak of; images are decoded by
+worker processes. With a `FeatureCache`, what it knows is not computed again.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Any, Protocol, TypeVar
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from ahnpl_cli.backbones.base import Backbone
+from ahnpl_cli.backbones.text_tower import trim
+from ahnpl_cli.config import OnError
+from ahnpl_cli.data.images import ImageRef, image_key, open_image, text_key
+from ahnpl_cli.errors import DataError
+from ahnpl_cli.progress import Track, silent
+
+logger = logging.getLogger(__name__)
+
+# Token ids held at once, in batches: long enough to sort well, small beside the features.
+CHUNK = 64
+MAX_WORKERS = 8
+T = TypeVar("T", bound=Hashable)
+
+
+class Cache(Protocol):
+    """Features by content; see `cache.FeatureCache`."""
+
+    def get(self, keys: Sequence[str]) -> dict[str, Tensor]:
+        """Return what is known: features (D,) by key."""
+        ...
+
+    def put(self, keys: Sequence[str], rows: Tensor) -> None:
+        """Remember features (N, D) of keys."""
+        ...
+
+    def flush(self) -> None:
+        """Write what was put and is still in memory."""
+        ...
+
+
+def default_workers(asked: int | None) -> int:
+    """Return how many worker processes to start: as asked, or one per core, at most 8."""
+    return min(os.cpu_count() or 1, MAX_WORKERS) if asked is None else asked
+
+
+def _by_length(tokens: Tensor, batch_size: int) -> list[Tensor]:
+    """Return row numbers in batches of about equal length, longest first to fail early."""
+    order = (tokens != 0).sum(dim=1).argsort(descending=True, stable=True)
+    return list(torch.split(order, batch_size))
+
+
+@torch.inference_mode()
+def _encode_chunk(backbone: Backbone, texts: Sequence[str], batch_size: int) -> Tensor:
+    tokens = backbone.tokenize(texts)
+    features: Tensor | None = None
+    for rows in _by_length(tokens, batch_size):
+        found = backbone.encode_text(trim(tokens[rows])).float().cpu()
+        if features is None:
+            features = found.new_empty(len(texts), found.shape[1])
+        features[rows] = found
+    assert features is not None
+    return features
+
+
+def _chunks(items: Sequence[T], size: int) -> list[Sequence[T]]:
+    return [items[start : start + size] for start in range(0, len(items), size)]
+
+
+class _Rows:
+    """Features of distinct items, filled from a cache first and then computed."""
+
+    def __init__(self, keys: Sequence[str] | None, count: int, dim: int, cache: Cache | None):
+        self.features = torch.full((count, dim), float("nan"))
+        self.keys, self.cache = keys, cache
+        self.missing = list(range(count))
+        if cache is not None and keys is not None:
+            known = cache.get(keys)
+            for row, key in enumerate(keys):
+                if key in known:
+                    self.features[row] = known[key]
+            self.missing = [row for row, key in enumerate(keys) if key not in known]
+
+    def fill(self, rows: list[int], features: Tensor) -> None:
+        self.features[rows] = features
+        if self.cache is not None and self.keys is not None:
+            self.cache.put([self.keys[row] for row in rows], features)
+
+    def finish(self) -> Tensor:
+        if self.cache is not None:
+            self.cache.flush()
+        return self.features
+
+
+def _distinct(items: Iterable[T]) -> tuple[list[T], list[int]]:
+    """Return the distinct items in order of first sight, and each item's number among them."""
+    numbers: dict[T, int] = {}
+    inverse = [numbers.setdefault(item, len(numbers)) for item in items]
+    return list(numbers), inverse
+
+
+def encode_texts(
+    backbone: Backbone,
+    texts: Sequence[str],
+    *,
+    batch_size: int = 256,
+    cache: Cache | None = None,
+    track: Track = silent,
+) -> Tensor:
+    """Return text_features (N, D), float32 on the CPU, L2-normalised, of N texts in their order.
+
+    Args:
+        backbone: the model.
+        texts: equal ones are computed once.
+        batch_size: texts computed at once.
+        cache: features computed before.
+        track: shows progress.
+    """
+    distinct, inverse = _distinct(texts)
+    keys = [text_key(text) for text in distinct] if cache is not None else None
+    rows = _Rows(keys, len(distinct), backbone.info.embed_dim, cache)
+    chunks = _chunks(rows.missing, CHUNK * batch_size)
+    for chunk in track(chunks, total=len(chunks), description="Encoding texts", unit="chunks"):
+        features = _encode_chunk(backbone, [distinct[row] for row in chunk], batch_size)
+        rows.fill(list(chunk), features)
+    return rows.finish()[inverse]
+
+
+class _Images(Dataset[tuple[int, Any]]):
+    """Decodes and transforms in a worker; a broken image comes back as its error."""
+
+    def __init__(
+        self, refs: Sequence[ImageRef], rows: list[int], transform: Callable[[Any], Tensor]
+    ) -> None:
+        self.refs, self.rows, self.transform = refs, rows, transform
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> tuple[int, Any]:
+        row = self.rows[index]
+        try:
+            return row, self.transform(open_image(self.refs[row]))
+        except DataError as error:
+            return row, (error.what, error.where, error.hint)
+
+
+def _collate(items: list[tuple[int, Any]]) -> tuple[list[int], Tensor | None, list[Any]]:
+    good = [(row, pixels) for row, pixels in items if isinstance(pixels, Tensor)]
+    broken = [(row, error) for row, error in items if not isinstance(error, Tensor)]
+    pixels = torch.stack([pixels for _, pixels in good]) if good else None
+    return [row for row, _ in good], pixels, broken
+
+
+def _report(broken: list[Any], on_error: OnError) -> None:
+    """Stop at a broken image, or name it and go on."""
+    for _, (what, where, hint) in broken:
+        if on_error == "stop":
+            raise DataError(what, where=where, hint=hint)
+        logger.warning("Skipped %s: %s.", where, what)
+
+
+def _image_keys(refs: Sequence[ImageRef], on_error: OnError) -> list[str]:
+    """Hash each file; a missing one that is skipped later gets a key nothing has."""
+    keys = []
+    for ref in refs:
+        try:
+            keys.append(image_key(ref))
+        except DataError:
+            if on_error == "stop":
+                raise
+            keys.append(f"missing:{ref.path}")
+    return keys
+
+
+def encode_images(
+    backbone: Backbone,
+    refs: Sequence[ImageRef],
+    *,
+    batch_size: int = 256,
+    workers: int = 0,
+    cache: Cache | None = None,
+    track: Track = silent,
+    on_error: OnError = "stop",
+) -> Tensor:
+    """Return image_features (N, D), float32 on the CPU, L2-normalised, of N images in their order.
+
+    Args:
+        backbone: the model.
+        refs: equal files and crops are decoded and computed once.
+        batch_size: images computed at once.
+        workers: processes that decode.
+        cache: features computed before, found by the files' content.
+        track: shows progress.
+        on_error: `skip` names a broken image in a warning and leaves its row NaN.
+
+    Raises:
+        DataError: an image is broken, with `stop`.
+    """
+    distinct, inverse = _distinct(refs)
+    keys = _image_keys(distinct, on_error) if cache is not None else None
+    rows = _Rows(keys, len(distinct), backbone.info.embed_dim, cache)
+    loader = DataLoader(
+        _Images(distinct, rows.missing, backbone.preprocess),
+        batch_size=batch_size,
+        num_workers=min(workers, len(rows.missing)),
+        collate_fn=_collate,
+        pin_memory=backbone.device.startswith("cuda"),
+    )
+    with torch.inference_mode():
+        for good, pixels, broken in track(
+            loader, total=len(loader), description="Encoding images", unit="batches"
+        ):
+            _report(broken, on_error)
+            if pixels is not None:
+                rows.fill(good, backbone.encode_image(pixels).float().cpu())
+    return rows.finish()[inverse]

@@ -1,0 +1,88 @@
+"""Tensors in safetensors files: written whole or not at all, read in part."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from ahnpl_cli.errors import DataError
+
+Array = NDArray[Any]
+# safetensors keeps metadata in an unordered map: one key alone gives the same bytes each time.
+METADATA_KEY = "ahnpl"
+
+
+@contextlib.contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside `path` that takes its place when the block ends well."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        yield temporary
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_tensors(
+    path: Path, tensors: Mapping[str, Array], metadata: Mapping[str, Any] | None = None
+) -> None:
+    """Write arrays, replacing the file in one step; the same input gives the same bytes.
+
+    Args:
+        path: file to write, with its folders.
+        tensors: arrays by name.
+        metadata: anything JSON can hold, kept in the file's header.
+    """
+    header = {METADATA_KEY: json.dumps(metadata or {}, sort_keys=True)}
+    whole = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
+    with atomic_path(path) as temporary:
+        save_file(whole, temporary, metadata=header)
+
+
+@contextlib.contextmanager
+def open_tensors(path: Path) -> Iterator[Any]:
+    """Give safetensors' own reader, which maps the file and reads what is asked for.
+
+    Raises:
+        DataError: the file is missing or not safetensors.
+    """
+    try:
+        reader = safe_open(path, framework="numpy")
+    except FileNotFoundError as error:
+        raise DataError("no such file", where=str(path)) from error
+    except (OSError, SafetensorError) as error:
+        hint = "Delete it and run the command that wrote it again."
+        raise DataError(f"not a safetensors file ({error})", where=str(path), hint=hint) from error
+    with reader:
+        yield reader
+
+
+def read_tensors(path: Path) -> dict[str, Array]:
+    """Return every array of a file by name.
+
+    Raises:
+        DataError: see `open_tensors`.
+    """
+    with open_tensors(path) as reader:
+        return {name: reader.get_tensor(name) for name in reader.keys()}  # noqa: SIM118
+
+
+def read_metadata(path: Path) -> dict[str, Any]:
+    """Return the metadata that `write_tensors` put into a file; empty for files of others.
+
+    Raises:
+        DataError: see `open_tensors`.
+    """
+    with open_tensors(path) as reader:
+        found: dict[str, Any] = json.loads((reader.metadata() or {}).get(METADATA_KEY, "{}"))
+    return found
