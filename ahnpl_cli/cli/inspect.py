@@ -1,26 +1,55 @@
-"""`ahnpl inspect`: Look at examples, files, runs."""
+"""`ahnpl inspect`: Look at examples under models, and at any file that we write."""
 
 from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
 
 import typer
 
 from ahnpl_cli.cli.console import Screen
 from ahnpl_cli.cli.options import options_from
+from ahnpl_cli.cli.page import PageCommand, page_path
 from ahnpl_cli.config import InspectConfig
+from ahnpl_cli.errors import DataError
 
-EPILOG = "Example: ahnpl inspect"
+EPILOG = 'Example: ahnpl inspect photo.jpg "a dog on a bed" "a bed on a dog"'
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
-    app.command("inspect", epilog=EPILOG)(inspect)
+    app.command("inspect", cls=PageCommand, epilog=EPILOG)(inspect)
 
 
 @options_from(InspectConfig)
 def inspect(
+    target: Annotated[
+        Path | None,
+        typer.Argument(
+            help="An image, or any file or folder that ahnpl writes; default: examples of the "
+            "newest run under runs/, or the bundled ones."
+        ),
+    ] = None,
+    captions: Annotated[
+        list[str] | None,
+        typer.Argument(help="With an image: its caption, then captions that compete with it."),
+    ] = None,
     *,
     config: InspectConfig,
     screen: Screen,
 ) -> None:
-    """Look at examples, files, runs."""
-    screen.note(str(config))
+    """Look at examples under models: cosine distances and similarities.
+
+    Or name a file or folder to learn what it is and whether it is sound: negatives, embeddings, a
+    checkpoint, a run, evaluation results.
+    """
+    from ahnpl_cli.inspection import look
+    from ahnpl_cli.inspection.report import FileReport
+    from ahnpl_cli.reporting.files import tables
+
+    report = look.inspect(target, captions or [], config, track=screen.track)
+    screen.show(report, tables(report))
+    if isinstance(report, FileReport) and not report.sound:
+        problems = sum(finding.level == "problem" for finding in report.findings)
+        hint = "The lines marked ✗ say what; make the file again or repair it."
+        raise DataError(f"not sound, {problems} problem(s) found", where=report.path, hint=hint)

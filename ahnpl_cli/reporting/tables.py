@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
@@ -26,6 +27,14 @@ _STYLES: dict[Mark, str] = {
     "dim": "dim",
     "bold": "bold",
 }
+# For readers without colour: wdiff's marks, Markdown's, and LaTeX's (\\sout is package ulem's).
+_PLAIN: dict[Mark, str] = {"old": "[-{}-]", "new": "{{+{}+}}"}
+_MARKDOWN: dict[Mark, str] = {"old": "~~{}~~", "new": "**{}**", "good": "**{}**"}
+_LATEX: dict[Mark, str] = {
+    "old": r"\sout{{{}}}",
+    "new": r"\textbf{{{}}}",
+    "good": r"\textbf{{{}}}",
+}
 _LATEX_SPECIAL = str.maketrans(
     {
         "\\": r"\textbackslash{}",
@@ -38,6 +47,9 @@ _LATEX_SPECIAL = str.maketrans(
         "}": r"\}",
         "~": r"\textasciitilde{}",
         "^": r"\textasciicircum{}",
+        "\n": " ",
+        "✓": r"$\checkmark$",
+        "✗": r"$\times$",
     }
 )
 
@@ -86,8 +98,8 @@ def spans(cell: Cell, digits: int) -> tuple[Span, ...]:
 
 
 def text(cell: Cell, digits: int) -> str:
-    """Return a cell without its marks."""
-    return "".join(span.text for span in spans(cell, digits))
+    """Return a cell as plain text; what was changed is marked as wdiff does."""
+    return "".join(_PLAIN.get(span.mark, "{}").format(span.text) for span in spans(cell, digits))
 
 
 def is_numeric(table: Table, column: int) -> bool:
@@ -96,10 +108,21 @@ def is_numeric(table: Table, column: int) -> bool:
     return bool(cells) and all(isinstance(cell, int | float) for cell in cells)
 
 
-def _rich_text(cell: Cell, digits: int) -> Text:
+def _rich_text(cell: Cell, digits: int, *, color: bool) -> Text:
     from rich.text import Text
 
-    return Text.assemble(*((span.text, _STYLES[span.mark]) for span in spans(cell, digits)))
+    if not color:
+        return Text(text(cell, digits))
+    pieces = [(span.text, _STYLES[span.mark]) for span in _spaced(spans(cell, digits))]
+    return Text.assemble(*pieces)
+
+
+def _spaced(marked: tuple[Span, ...]) -> Iterator[Span]:
+    """The spans, with a blank between an old word and the new one beside it."""
+    for before, span in zip((Span(""), *marked), marked, strict=False):
+        if (before.mark, span.mark) == ("old", "new"):
+            yield Span(" ")
+        yield span
 
 
 def _print_rich(table: Table, console: Console) -> None:
@@ -117,19 +140,26 @@ def _print_rich(table: Table, console: Console) -> None:
         side: Literal["left", "right"] = "right" if is_numeric(table, index) else "left"
         drawn.add_column(Text(name), justify=side, overflow="fold")
     for row in table.rows:
-        drawn.add_row(*(_rich_text(cell, table.digits) for cell in row))
+        color = console.color_system is not None and not console.no_color
+        drawn.add_row(*(_rich_text(cell, table.digits, color=color) for cell in row))
     console.print(drawn)
 
 
 def markdown(table: Table) -> str:
     """Return the table in GitHub's Markdown."""
     rules = ["---:" if is_numeric(table, i) else "---" for i in range(len(table.columns))]
-    rows = [[text(cell, table.digits) for cell in row] for row in table.rows]
-    escaped = [[_escape_markdown(cell) for cell in row] for row in [list(table.columns), *rows]]
-    lines = [escaped[0], rules, *escaped[1:]]
+    heads = [_escape_markdown(name) for name in table.columns]
+    lines = [heads, rules, *([_markdown(cell, table.digits) for cell in row] for row in table.rows)]
     body = "\n".join("| " + " | ".join(line) + " |" for line in lines)
     note = f"\n\n{_escape_markdown(table.note)}" if table.note else ""
     return f"**{_escape_markdown(table.title)}**\n\n{body}{note}\n"
+
+
+def _markdown(cell: Cell, digits: int) -> str:
+    return "".join(
+        _MARKDOWN.get(span.mark, "{}").format(_escape_markdown(span.text))
+        for span in spans(cell, digits)
+    )
 
 
 def _escape_markdown(value: str) -> str:
@@ -144,21 +174,29 @@ def latex(table: Table) -> str:
     columns = "".join("r" if is_numeric(table, i) else "l" for i in range(len(table.columns)))
 
     def line(cells: list[str]) -> str:
-        return " & ".join(cell.translate(_LATEX_SPECIAL) for cell in cells) + r" \\"
+        return " & ".join(cells) + r" \\"
 
-    rows = [line([text(cell, table.digits) for cell in row]) for row in table.rows]
+    rows = [line([_latex(cell, table.digits) for cell in row]) for row in table.rows]
     head = [f"% {table.title}".replace("\n", " "), rf"\begin{{tabular}}{{{columns}}}", r"\toprule"]
     foot = [r"\bottomrule", r"\end{tabular}"]
     if table.note:
         foot.append(f"% {table.note}".replace("\n", " "))
-    return "\n".join([*head, line(list(table.columns)), r"\midrule", *rows, *foot]) + "\n"
+    heads = line([name.translate(_LATEX_SPECIAL) for name in table.columns])
+    return "\n".join([*head, heads, r"\midrule", *rows, *foot]) + "\n"
+
+
+def _latex(cell: Cell, digits: int) -> str:
+    return "".join(
+        _LATEX.get(span.mark, "{}").format(span.text.translate(_LATEX_SPECIAL))
+        for span in spans(cell, digits)
+    )
 
 
 def csv_text(table: Table) -> str:
     """Return the table as CSV, numbers at full precision, without title and note."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(table.columns)
+    writer.writerow(name.replace("\n", " ") for name in table.columns)
     for row in table.rows:
         writer.writerow(
             "" if cell is None else cell if isinstance(cell, int | float) else text(cell, 0)

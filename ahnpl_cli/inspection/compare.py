@@ -1,0 +1,113 @@
+"""Examples under models: cosine distances (AHNPL Table 5) and similarities (AHNPL Table 4)."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from ahnpl_cli.backbones.base import Backbone
+from ahnpl_cli.backbones.encode import encode_images, encode_texts
+from ahnpl_cli.data.images import ImageRef
+from ahnpl_cli.inspection.models import ModelSource
+from ahnpl_cli.inspection.report import ComparisonReport, Example, ExampleReport, View
+from ahnpl_cli.perturbation import image_negatives
+from ahnpl_cli.progress import Track, silent
+
+log = logging.getLogger(__name__)
+
+
+def cosine_distances(features: Tensor) -> Tensor:
+    """Return 1 - cos between every pair of rows.
+
+    Args:
+        features: (..., M, D), of any length.
+
+    Returns:
+        (..., M, M), with an exact zero diagonal.
+    """
+    unit = normalize(features.double(), dim=-1)
+    distances = 1 - unit @ unit.mT
+    eye = torch.eye(features.shape[-2], dtype=torch.bool)
+    return distances.masked_fill(eye, 0.0).clamp(min=0.0)
+
+
+def quartet(image: Tensor, text: Tensor, negatives: Tensor) -> Tensor:
+    """Return e_I, e_T, e_Tneg and e_Ineg (Eqs. 1-2) side by side.
+
+    Args:
+        image: e_I (D,).
+        text: e_T (D,).
+        negatives: e_Tneg (K, D).
+
+    Returns:
+        (K, 4, D) in the order of `report.EMBEDDINGS`.
+    """
+    shifted = image_negatives(image[None], text[None], negatives[None])[0]
+    positives = torch.stack([image, text]).expand(len(negatives), 2, -1)
+    return torch.cat([positives, negatives[:, None], shifted[:, None]], dim=1)
+
+
+def view(label: str, image: Tensor, texts: Tensor) -> View:
+    """Return one example under one model.
+
+    Args:
+        label: the model's.
+        image: e_I (D,), unit length.
+        texts: e_T and then every e_Tneg (1+K, D), unit length.
+    """
+    distances = cosine_distances(quartet(image, texts[0], texts[1:])).tolist()
+    return View(
+        model=label,
+        similarities=tuple((texts.double() @ image.double()).tolist()),
+        distances=tuple(tuple(map(tuple, matrix)) for matrix in distances),
+    )
+
+
+def _views(label: str, backbone: Backbone, examples: Sequence[Example]) -> list[View]:
+    images = encode_images(backbone, [ImageRef(Path(example.image)) for example in examples])
+    counts = [1 + len(example.others) for example in examples]
+    texts = [t for e in examples for t in (e.caption, *(other.caption for other in e.others))]
+    features = torch.split(encode_texts(backbone, texts), counts)
+    return [view(label, image, rows) for image, rows in zip(images, features, strict=True)]
+
+
+def compare(
+    examples: Sequence[Example],
+    models: Sequence[ModelSource],
+    *,
+    source: str,
+    device: str = "auto",
+    track: Track = silent,
+) -> ComparisonReport:
+    """Measure every example under every model; one model is in memory at a time.
+
+    Args:
+        examples: what to look at.
+        models: in the order of training; one with the weights of its predecessor is left out.
+        source: where the examples come from, for the report.
+        device: where to compute.
+        track: shows progress.
+
+    Raises:
+        DataError: an image cannot be read.
+        ModelError: a model cannot be loaded.
+    """
+    labels: list[str] = []
+    columns: list[list[View]] = []
+    previous = None
+    for model in track(models, description="comparing models", unit="models"):
+        backbone = model.load(device)
+        if backbone.info.weights_sha256 != previous:
+            labels.append(model.label)
+            columns.append(_views(model.label, backbone, examples))
+        previous = backbone.info.weights_sha256
+    rows = zip(*columns, strict=True)
+    reports = (
+        ExampleReport(example, tuple(views)) for example, views in zip(examples, rows, strict=True)
+    )
+    return ComparisonReport(source=source, models=tuple(labels), examples=tuple(reports))

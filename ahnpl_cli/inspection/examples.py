@@ -1,0 +1,132 @@
+"""Which examples to look at: the user's own, some of a run's training data, or the bundled ones."""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import heapq
+import logging
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Sequence
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from ahnpl_cli.data.jsonl import read_records
+from ahnpl_cli.errors import DataError
+from ahnpl_cli.inspection.report import Example, Other
+from ahnpl_cli.records import CaptionRecord, Edit, Negative
+from ahnpl_cli.runs import CONFIG
+
+log = logging.getLogger(__name__)
+_WORD = re.compile(r"\s*\S+|\s+$")
+
+
+def word_edits(caption: str, other: str) -> tuple[Edit, ...]:
+    """Return the changed runs of words that turn `caption` into `other` exactly."""
+    old, new = _WORD.findall(caption), _WORD.findall(other)
+    starts = [0]
+    for word in old:
+        starts.append(starts[-1] + len(word))
+    matcher = difflib.SequenceMatcher(a=old, b=new, autojunk=False)
+    return tuple(
+        _trimmed(starts[i], "".join(old[i:j]), "".join(new[k:m]))
+        for tag, i, j, k, m in matcher.get_opcodes()
+        if tag != "equal"
+    )
+
+
+def _trimmed(start: int, old: str, new: str) -> Edit:
+    """An edit without the blank that both sides begin with."""
+    blank = len(old) - len(old.lstrip())
+    if old[:blank] != new[:blank]:
+        blank = 0
+    return Edit(start=start + blank, end=start + len(old), old=old[blank:], new=new[blank:])
+
+
+def given_example(image: Path, captions: Sequence[str]) -> Example:
+    """Return the user's own example: the first caption is the true one."""
+    caption, *others = captions
+    competing = tuple(Other(text, "given", word_edits(caption, text)) for text in others)
+    return Example(id=image.name, image=str(image), caption=caption, others=competing)
+
+
+def _draw(seed: int, record: CaptionRecord) -> str:
+    return hashlib.sha256(f"{seed}\0{record.id}".encode()).hexdigest()
+
+
+def _chosen_negative(negatives: Sequence[Negative], turn: int) -> Negative:
+    """Another kind at every turn, so that a few examples show many kinds."""
+    kinds = sorted({negative.kind for negative in negatives})
+    kind = kinds[turn % len(kinds)]
+    return next(negative for negative in negatives if negative.kind == kind)
+
+
+def _distinct_images(records: Iterable[CaptionRecord]) -> Iterator[CaptionRecord]:
+    seen: set[str] = set()
+    for record in records:
+        if record.image not in seen:
+            seen.add(record.image)
+            yield record
+
+
+def draw_examples(
+    records: Iterable[CaptionRecord],
+    root: Path,
+    count: int,
+    *,
+    seed: int,
+    need_images: bool = True,
+) -> list[Example]:
+    """Draw examples of distinct images, the same ones for the same seed.
+
+    Args:
+        records: captions with negatives; read once, a few are kept.
+        root: folder that image paths are relative to.
+        count: how many to draw.
+        seed: of the draw.
+        need_images: leave out records whose image is not there.
+    """
+    usable = (r for r in records if r.negatives and (not need_images or (root / r.image).is_file()))
+    # Some to spare, since captions of the same image are told apart only afterwards.
+    drawn = heapq.nsmallest(count * 8, usable, key=lambda record: _draw(seed, record))
+    chosen = list(_distinct_images(drawn))[:count]
+    return [_example(record, root, turn) for turn, record in enumerate(chosen)]
+
+
+def _example(record: CaptionRecord, root: Path, turn: int) -> Example:
+    negative = _chosen_negative(record.negatives, turn)
+    other = Other(negative.caption, negative.kind, negative.edits)
+    return Example(record.id, str(root / record.image), record.caption, (other,))
+
+
+def bundled_examples(count: int) -> list[Example]:
+    """Return the first of the examples that come with this package."""
+    folder = Path(str(files("ahnpl_cli.inspection") / "bundled"))
+    records = list(read_records(folder / "negatives.jsonl"))
+    return [_example(record, folder, 0) for record in records[:count]]
+
+
+def _training_data(run: Path) -> tuple[list[Path], Path | None]:
+    """Where a run read its captions and images, as its resolved configuration has it."""
+    try:
+        config: dict[str, Any] = tomllib.loads((run / CONFIG).read_text(encoding="utf-8"))
+    except (OSError, tomllib.TOMLDecodeError) as error:
+        raise DataError("the run's options cannot be read", where=str(run / CONFIG)) from error
+    data = config.get("data", [])
+    paths = [Path(path) for path in ([data] if isinstance(data, str) else data)]
+    root = config.get("image_root")
+    return [path for path in paths if path.suffixes[:1] == [".jsonl"]], Path(root) if root else None
+
+
+def examples_of_run(run: Path, count: int, *, seed: int) -> list[Example]:
+    """Draw examples of the data a run was trained on; empty when they are no longer there."""
+    paths, root = _training_data(run)
+    for path in paths:
+        if path.is_file():
+            found = draw_examples(read_records(path), root or path.parent, count, seed=seed)
+            if found:
+                return found
+    log.warning("The data of %s are no longer there; showing the bundled examples.", run)
+    return []

@@ -1,0 +1,76 @@
+"""Workflow of `ahnpl inspect`: find out what is meant, then look at it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from ahnpl_cli.config import InspectConfig
+from ahnpl_cli.errors import ConfigError
+from ahnpl_cli.inspection.compare import compare
+from ahnpl_cli.inspection.examples import bundled_examples, examples_of_run, given_example
+from ahnpl_cli.inspection.identify import identify
+from ahnpl_cli.inspection.models import ModelSource, choose_models
+from ahnpl_cli.inspection.negatives import inspect_negatives
+from ahnpl_cli.inspection.report import ComparisonReport, Example, FileReport
+from ahnpl_cli.progress import Track, silent
+from ahnpl_cli.runs import newest_run
+
+EXAMPLES = 2  # as many as the paper's Table 5 shows
+
+
+def inspect(
+    target: Path | None, captions: Sequence[str], config: InspectConfig, *, track: Track = silent
+) -> ComparisonReport | FileReport:
+    """Look at a target; see `cli.inspect`.
+
+    Args:
+        target: an image, a file or folder that we write, or None for examples.
+        captions: with an image, its caption and what competes with it.
+        config: options.
+        track: shows progress.
+
+    Raises:
+        ConfigError: captions are missing, or given where there is no image.
+        DataError: the target is missing or unreadable.
+        ModelError: a model cannot be loaded.
+    """
+    if target is None:
+        return _examples(config, track)
+    what, path = identify(target)
+    if what == "image":
+        return _given(path, captions, config, track)
+    if captions:
+        hint = "Captions go with an image: ahnpl inspect IMAGE CAPTION CAPTION."
+        raise ConfigError(f"{what} take no captions", where=str(target), hint=hint)
+    root = Path(config.image_root) if config.image_root else None
+    return inspect_negatives(path, image_root=root, seed=config.seed, track=track)
+
+
+def _models(config: InspectConfig, run: Path | None) -> list[ModelSource]:
+    return choose_models(
+        checkpoints=config.checkpoint, model=config.model, pretrained=config.pretrained, run=run
+    )
+
+
+def _given(
+    image: Path, captions: Sequence[str], config: InspectConfig, track: Track
+) -> ComparisonReport:
+    if len(captions) < 2:
+        hint = 'Write ahnpl inspect IMAGE "its caption" "another caption".'
+        raise ConfigError("an image takes two captions or more", where=str(image), hint=hint)
+    models = _models(config, newest_run())
+    example = given_example(image, captions)
+    return compare([example], models, source=str(image), device=config.device, track=track)
+
+
+def _examples(config: InspectConfig, track: Track) -> ComparisonReport:
+    run, count = newest_run(), config.examples or EXAMPLES
+    found: list[Example] = []
+    source = "bundled with ahnpl"
+    if run is not None:
+        found = examples_of_run(run, count, seed=config.seed)
+        source = f"training data of {run}" if found else source
+    models = _models(config, run)
+    examples = found or bundled_examples(count)
+    return compare(examples, models, source=source, device=config.device, track=track)

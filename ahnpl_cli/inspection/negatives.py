@@ -1,0 +1,233 @@
+"""Is a file of negatives sound: coverage, duplicates, what a blind model exploits, hardness."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ahnpl_cli.data.jsonl import read_records
+from ahnpl_cli.inspection.examples import draw_examples
+from ahnpl_cli.inspection.report import Example, FileReport, Finding, file_report
+from ahnpl_cli.inspection.skew import WordCounts, fold_of, guess_rate, words
+from ahnpl_cli.progress import Track, silent
+from ahnpl_cli.records import KINDS, CaptionRecord, Negative, apply_edits
+
+BLIND_LIMIT = 60.0  # percent; SugarCrepe's own blind models stay below it
+EXAMPLES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class KindSummary:
+    """One kind of negatives.
+
+    Attributes:
+        kind: its name.
+        captions: captions that have it.
+        coverage: the same in percent of all captions.
+        negatives: how many there are.
+        words_longer: mean number of words by which the negative is longer.
+        blind_length: percent right by always taking the shorter text, or the longer, if better.
+        blind_words: percent right by the words' log-odds, learned on the other half of the images.
+        score: mean score of the filler; None for swaps.
+    """
+
+    kind: str
+    captions: int
+    coverage: float
+    negatives: int
+    words_longer: float
+    blind_length: float
+    blind_words: float
+    score: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class NegativesDetails:
+    """The numbers behind the findings.
+
+    Attributes:
+        kinds: one summary per kind, in slot order.
+        rejections: how many candidates were rejected, by reason, when the file was made.
+        skewed_words: (word, times in captions only, times in negatives only), most telling first.
+        hardness: what a model makes of them, when one is given.
+        examples: some, drawn by seed.
+    """
+
+    kinds: tuple[KindSummary, ...]
+    rejections: dict[str, int]
+    skewed_words: tuple[tuple[str, int, int], ...]
+    examples: tuple[Example, ...]
+    hardness: Any = None
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What one pass over the file counts."""
+
+    records: int = 0
+    with_negatives: int = 0
+    negatives: int = 0
+    images: set[int] = field(default_factory=set)
+    ids: set[int] = field(default_factory=set)
+    captions: Counter[int] = field(default_factory=Counter)
+    faults: Counter[str] = field(default_factory=Counter)
+    per_kind: Counter[str] = field(default_factory=Counter)
+    captions_with: Counter[str] = field(default_factory=Counter)
+    longer: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    scores: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    word_counts: WordCounts = field(default_factory=WordCounts)
+
+    def add(self, record: CaptionRecord) -> None:
+        self.records += 1
+        self.with_negatives += bool(record.negatives)
+        self.negatives += len(record.negatives)
+        self.faults["duplicate id"] += hash(record.id) in self.ids
+        self.ids.add(hash(record.id))
+        self.images.add(hash(record.image))
+        self.captions[hash((record.image, record.caption))] += 1
+        self.captions_with.update({negative.kind for negative in record.negatives})
+        seen: set[str] = set()
+        for negative in record.negatives:
+            self._add_negative(record, negative, seen)
+
+    def _add_negative(self, record: CaptionRecord, negative: Negative, seen: set[str]) -> None:
+        text = " ".join(words(negative.caption))
+        self.faults["equal to its caption"] += text == " ".join(words(record.caption))
+        self.faults["duplicate of another negative"] += text in seen
+        wrong = apply_edits(record.caption, negative.edits) != negative.caption
+        self.faults["edits that do not give the negative"] += wrong
+        seen.add(text)
+        self.per_kind[negative.kind] += 1
+        length = len(negative.caption.split()) - len(record.caption.split())
+        self.longer[negative.kind].append(length)
+        if negative.score is not None:
+            self.scores[negative.kind].append(negative.score)
+        self.word_counts.add(fold_of(record.image), record.caption, negative.caption)
+
+
+def _pairs(path: Path) -> Iterator[tuple[CaptionRecord, Negative]]:
+    for record in read_records(path):
+        for negative in record.negatives:
+            yield record, negative
+
+
+def _second_pass(path: Path, tally: _Tally) -> tuple[dict[str, list[float]], int]:
+    """Blind scores by kind, and negatives that another caption of the same image says."""
+    scores: dict[str, list[float]] = defaultdict(list)
+    true_after_all = 0
+    for record, negative in _pairs(path):
+        score = tally.word_counts.score(fold_of(record.image), record.caption, negative.caption)
+        scores[negative.kind].append(score)
+        true_after_all += hash((record.image, negative.caption)) in tally.captions
+    return scores, true_after_all
+
+
+def _mean(values: list[int] | list[float]) -> float:
+    return sum(values) / len(values)
+
+
+def _summary(kind: str, tally: _Tally, blind: list[float]) -> KindSummary:
+    shorter = guess_rate(tally.longer[kind])
+    return KindSummary(
+        kind=kind,
+        captions=tally.captions_with[kind],
+        coverage=100 * tally.captions_with[kind] / tally.records,
+        negatives=tally.per_kind[kind],
+        words_longer=_mean(tally.longer[kind]),
+        blind_length=max(shorter, 100 - shorter),
+        blind_words=guess_rate(blind),
+        score=_mean(tally.scores[kind]) if tally.scores[kind] else None,
+    )
+
+
+def read_meta(path: Path) -> dict[str, Any]:
+    """Return what was written beside the negatives when they were made; empty without."""
+    name = path.name.removesuffix(".gz").removesuffix(".jsonl")
+    meta = path.with_name(f"{name}.meta.json")
+    if not meta.is_file():
+        return {}
+    content: dict[str, Any] = json.loads(meta.read_text(encoding="utf-8"))
+    return content
+
+
+def _fault_findings(tally: _Tally, true_after_all: int) -> list[Finding]:
+    found = [
+        Finding("problem", f"{count:,} {'record' if 'id' in fault else 'negative'}s: {fault}")
+        for fault, count in tally.faults.items()
+        if count
+    ]
+    if true_after_all:
+        text = f"{true_after_all:,} negatives: said by another caption of the same image"
+        found.append(Finding("problem", text))
+    if not found:
+        checked = "unique ids, edits give the negatives, no duplicates"
+        found.append(Finding("fine", checked))
+    return found
+
+
+def _skew_findings(kinds: list[KindSummary]) -> list[Finding]:
+    telling = [k for k in kinds if max(k.blind_length, k.blind_words) > BLIND_LIMIT]
+    found = [
+        Finding(
+            "note",
+            f"{k.kind}: a blind model is right on {max(k.blind_length, k.blind_words):.1f} % by "
+            f"{'length' if k.blind_length >= k.blind_words else 'words'} alone (50 is chance)",
+        )
+        for k in telling
+    ]
+    if kinds and not telling:
+        found.append(Finding("fine", f"no kind gives itself away to {BLIND_LIMIT:.0f} % without"))
+    return found
+
+
+def inspect_negatives(
+    path: Path,
+    *,
+    image_root: Path | None = None,
+    seed: int = 0,
+    track: Track = silent,
+) -> FileReport:
+    """Say whether a file of captions with negatives is sound.
+
+    Args:
+        path: `negatives.jsonl`, read three times and never held in memory.
+        image_root: folder that image paths are relative to; default: the file's.
+        seed: of the examples.
+        track: shows progress.
+
+    Raises:
+        DataError: a line is malformed.
+    """
+    tally = _Tally()
+    for record in track(read_records(path), description="reading", unit="captions"):
+        tally.add(record)
+    root = image_root or path.parent
+    blind, true_after_all = _second_pass(path, tally)
+    kinds = [_summary(kind, tally, blind[kind]) for kind in KINDS if tally.per_kind[kind]]
+    meta = read_meta(path)
+    details = NegativesDetails(
+        kinds=tuple(kinds),
+        rejections=dict(meta.get("rejected", {})),
+        skewed_words=tuple(tally.word_counts.most_skewed()),
+        examples=tuple(
+            draw_examples(read_records(path), root, EXAMPLES, seed=seed, need_images=False)
+        ),
+    )
+    findings = [*_fault_findings(tally, true_after_all), *_skew_findings(kinds)]
+    return file_report(str(path), "negatives", _facts(tally), findings, details)
+
+
+def _facts(tally: _Tally) -> dict[str, str | int | float | None]:
+    repeated = sum(count - 1 for count in tally.captions.values())
+    return {
+        "captions": tally.records,
+        "images": len(tally.images),
+        "captions with a negative": tally.with_negatives,
+        "negatives": tally.negatives,
+        "negatives per caption": tally.negatives / max(tally.records, 1),
+        "captions repeated for the same image": repeated,
+    }

@@ -1,0 +1,135 @@
+"""What looking returns: findings about a file, and distances of examples under models."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ahnpl_cli.records import Edit
+
+Level = Literal["fine", "note", "problem"]
+# The order of rows and columns of every distance matrix (AHNPL Table 5).
+EMBEDDINGS = ("e_I", "e_T", "e_Tneg", "e_Ineg")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One sentence about a file.
+
+    Attributes:
+        level: `problem` makes the file unsound; `note` is worth knowing; `fine` was checked.
+        text: the sentence, without a full stop.
+    """
+
+    level: Level
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """A caption that competes with the true one.
+
+    Attributes:
+        caption: its text.
+        kind: how it was made; `given` when the user wrote it.
+        edits: spans of the true caption that were changed.
+    """
+
+    caption: str
+    kind: str
+    edits: tuple[Edit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """An image, its caption and K competing captions.
+
+    Attributes:
+        id: the record's, or the image's name.
+        image: path to open.
+        caption: the true text T.
+        others: the negatives T_neg.
+    """
+
+    id: str
+    image: str
+    caption: str
+    others: tuple[Other, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """One example under one model.
+
+    Attributes:
+        model: label of the model, such as `start` or `step-000450`.
+        similarities: S(I,T), then S(I,T_neg) per negative (AHNPL Table 4).
+        distances: per negative, the 4x4 cosine distances 1 - cos in the order of `EMBEDDINGS`
+            (AHNPL Table 5).
+    """
+
+    model: str
+    similarities: tuple[float, ...]
+    distances: tuple[tuple[tuple[float, ...], ...], ...]
+
+    @property
+    def winner(self) -> int | None:
+        """Index of the caption with the highest similarity; None for a tie."""
+        best = max(self.similarities)
+        return self.similarities.index(best) if self.similarities.count(best) == 1 else None
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleReport:
+    """One example under every model, in the order of training."""
+
+    example: Example
+    views: tuple[View, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonReport:
+    """Tables 4 and 5 of the AHNPL paper for any examples and models.
+
+    Attributes:
+        source: where the examples come from.
+        models: labels, the start first.
+        examples: one report each.
+    """
+
+    source: str
+    models: tuple[str, ...]
+    examples: tuple[ExampleReport, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class FileReport:
+    """What a file is and whether it is sound.
+
+    Attributes:
+        path: what was looked at.
+        what: what it is, such as `negatives`.
+        facts: names and values worth a line each.
+        findings: what was checked.
+        sound: whether no finding is a problem.
+        details: the numbers behind; `reporting.files` makes tables of each type.
+    """
+
+    path: str
+    what: str
+    facts: dict[str, str | int | float | None]
+    findings: tuple[Finding, ...]
+    sound: bool
+    details: Any = None
+
+
+def file_report(
+    path: str,
+    what: str,
+    facts: dict[str, str | int | float | None],
+    findings: list[Finding],
+    details: Any = None,
+) -> FileReport:
+    """Return a report whose soundness follows from its findings."""
+    sound = all(finding.level != "problem" for finding in findings)
+    return FileReport(path, what, facts, tuple(findings), sound, details)

@@ -1,0 +1,230 @@
+"""Charts as inline SVG: no script, colours from the page's style, so that dark and print work.
+
+Every text goes through `escape`; numbers are formatted here.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from markupsafe import Markup, escape
+
+WIDTH, HEIGHT = 340, 210
+LEFT, RIGHT, TOP, BOTTOM = 46, 10, 10, 26
+COLORS = 8  # classes c0..c7 in the page's style; c0 is the start's grey
+ACCENT = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """A named line: (x, y) in order of x."""
+
+    name: str
+    points: tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One bar.
+
+    Attributes:
+        value: its length, in percent.
+        low: lower end of its interval; None without.
+        high: upper end.
+    """
+
+    value: float
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BarGroup:
+    """Bars that are compared with each other.
+
+    Attributes:
+        label: what is measured.
+        bars: one per model; None where it was not measured.
+        mark: a published value; None without.
+    """
+
+    label: str
+    bars: tuple[Bar | None, ...]
+    mark: float | None = None
+
+
+def _ticks(low: float, high: float, count: int = 4) -> list[float]:
+    """Round numbers from `low` to `high`."""
+    if high <= low:
+        return [low]
+    rough = (high - low) / count
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(m * power for m in (1, 2, 2.5, 5, 10) if m * power >= rough)
+    first = math.ceil(low / step - 1e-9)
+    return [i * step for i in range(first, math.floor(high / step + 1e-9) + 1)]
+
+
+def _label(value: float) -> str:
+    if abs(value) >= 10_000:
+        return f"{value / 1000:g}k"
+    return f"{value:.3g}" if value else "0"
+
+
+def _bounds(values: Sequence[float]) -> tuple[float, float]:
+    """A range with a little air; a flat line stands in the middle."""
+    low, high = min(values), max(values)
+    air = (high - low) * 0.06 or max(abs(high) * 0.1, 0.05)
+    return low - air, high + air
+
+
+def _scale(low: float, high: float, start: float, end: float) -> tuple[float, float]:
+    """Factor and offset that take [low, high] to [start, end]."""
+    factor = (end - start) / ((high - low) or 1.0)
+    return factor, start - low * factor
+
+
+def _finite(series: Sequence[Series]) -> list[Series]:
+    kept = (
+        Series(s.name, tuple(p for p in s.points if all(map(math.isfinite, p)))) for s in series
+    )
+    return [s for s in kept if s.points]
+
+
+def legend(names: Sequence[str], colors: Sequence[int]) -> Markup:
+    """Return names beside their colours."""
+    items = Markup("").join(
+        Markup('<span><i class="c{}"></i>{}</span>').format(color, name)
+        for name, color in zip(names, colors, strict=True)
+    )
+    return Markup('<div class="legend">{}</div>').format(items)
+
+
+def line_chart(title: str, series: Sequence[Series], *, zero: bool = False) -> Markup:
+    """Return lines over training steps.
+
+    Args:
+        title: what is drawn.
+        series: the lines; points that are not finite are left out.
+        zero: whether the axis has to show 0.
+    """
+    lines = _finite(series)
+    if not lines:
+        return Markup("")
+    ys = [y for line in lines for _, y in line.points] + ([0.0] if zero else [])
+    xs = [x for line in lines for x, _ in line.points]
+    low, high = _bounds(ys)
+    fx, ox = _scale(min(xs), max(xs), LEFT, WIDTH - RIGHT)
+    fy, oy = _scale(low, high, HEIGHT - BOTTOM, TOP)
+    colors = _line_colors(len(lines))
+    pieces = [_horizontal(t, t * fy + oy) for t in _ticks(low, high)]
+    pieces += [_below(t, t * fx + ox) for t in _ticks(min(xs), max(xs))]
+    for line, color in zip(lines, colors, strict=True):
+        pieces.append(_path(color, [(x * fx + ox, y * fy + oy) for x, y in line.points]))
+    drawn = _svg(title, WIDTH, HEIGHT, Markup("").join(pieces))
+    names = legend([line.name for line in lines], colors) if len(lines) > 1 else Markup("")
+    return Markup('<figure class="chart"><figcaption>{}</figcaption>{}{}</figure>').format(
+        title, drawn, names
+    )
+
+
+def _line_colors(count: int) -> list[int]:
+    """Colours but the start's grey; a line alone takes the accent."""
+    return [ACCENT] if count == 1 else [1 + i % (COLORS - 1) for i in range(count)]
+
+
+def _svg(title: str, width: float, height: float, body: Markup) -> Markup:
+    return Markup('<svg viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
+        f"{width:g}", f"{height:g}", title, body
+    )
+
+
+def _horizontal(value: float, y: float) -> Markup:
+    text = f'<text class="tick" x="{LEFT - 6}" y="{y + 3.5:.1f}" text-anchor="end">'
+    line = f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
+    return Markup(line + text) + escape(_label(value)) + Markup("</text>")
+
+
+def _below(value: float, x: float) -> Markup:
+    text = f'<text class="tick" x="{x:.1f}" y="{HEIGHT - 9}" text-anchor="middle">'
+    return Markup(text) + escape(_label(value)) + Markup("</text>")
+
+
+def _path(color: int, points: Sequence[tuple[float, float]]) -> Markup:
+    if len(points) == 1:
+        x, y = points[0]
+        return Markup(f'<circle class="f{color}" cx="{x:.1f}" cy="{y:.1f}" r="2.5"/>')
+    moves = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
+    return Markup(f'<polyline class="l{color}" points="{moves}"/>')
+
+
+BAR, GAP, LABEL_WIDTH, BAR_AREA, VALUE_WIDTH = 11, 3, 118, 250, 42
+
+
+def bar_chart(title: str, models: Sequence[str], groups: Sequence[BarGroup]) -> Markup:
+    """Return accuracies in percent as horizontal bars, a group per line.
+
+    Args:
+        title: what is drawn, for readers that do not see it.
+        models: names of the bars in every group.
+        groups: what is measured; intervals are whiskers, published values are diamonds.
+    """
+    rows = [max(len(models), 1) * (BAR + GAP) + 12 for _ in groups]
+    width, height = LABEL_WIDTH + BAR_AREA + VALUE_WIDTH, sum(rows) + 20
+    pieces = [_percent_grid(tick, height) for tick in (0, 25, 50, 75, 100)]
+    y = 4.0
+    for group, row in zip(groups, rows, strict=True):
+        pieces.append(_group(group, y, row))
+        y += row
+    return Markup('<figure class="bars">{}{}</figure>').format(
+        legend(models, [i % COLORS for i in range(len(models))]),
+        _svg(title, width, height, Markup("").join(pieces)),
+    )
+
+
+def _x(percent: float) -> float:
+    return LABEL_WIDTH + BAR_AREA * min(max(percent, 0.0), 100.0) / 100
+
+
+def _percent_grid(tick: int, height: float) -> Markup:
+    x = _x(tick)
+    kind = "half" if tick == 50 else "grid"
+    return Markup(
+        f'<line class="{kind}" x1="{x:.1f}" x2="{x:.1f}" y1="2" y2="{height - 18:.1f}"/>'
+        f'<text class="tick" x="{x:.1f}" y="{height - 5:.1f}" text-anchor="middle">{tick}</text>'
+    )
+
+
+def _group(group: BarGroup, y: float, row: float) -> Markup:
+    middle = y + (row - 12) / 2 + 3.5
+    label = Markup('<text class="label" x="{}" y="{}" text-anchor="end">{}</text>').format(
+        LABEL_WIDTH - 8, f"{middle:.1f}", group.label
+    )
+    parts = [label, *_bars(group, y)]
+    if group.mark is not None:
+        x = _x(group.mark)
+        parts.append(
+            Markup(
+                f'<path class="published" d="M{x:.1f},{middle - 9:.1f}l4,6l-4,6l-4,-6z">'
+                f"<title>published {group.mark:.1f}</title></path>"
+            )
+        )
+    return Markup("").join(parts)
+
+
+def _bars(group: BarGroup, y: float) -> Iterator[Markup]:
+    for index, bar in enumerate(group.bars):
+        top = y + index * (BAR + GAP)
+        if bar is None:
+            continue
+        end, low = _x(bar.value), bar.value if bar.low is None else bar.low
+        high = bar.value if bar.high is None else bar.high
+        yield Markup(
+            f'<rect class="f{index % COLORS}" x="{LABEL_WIDTH}" y="{top:.1f}" rx="1.5" '
+            f'width="{end - LABEL_WIDTH:.1f}" height="{BAR}"/>'
+            f'<line class="whisker" x1="{_x(low):.1f}" x2="{_x(high):.1f}" '
+            f'y1="{top + BAR / 2:.1f}" y2="{top + BAR / 2:.1f}"/>'
+            f'<text class="value" x="{max(_x(high), end) + 5:.1f}" y="{top + BAR - 1.5:.1f}">'
+            f"{bar.value:.1f}</text>"
+        )

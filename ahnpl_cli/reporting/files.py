@@ -1,0 +1,80 @@
+"""Tables of what `ahnpl inspect FILE` found."""
+
+from __future__ import annotations
+
+from ahnpl_cli.inspection.negatives import NegativesDetails
+from ahnpl_cli.inspection.report import ComparisonReport, Example, FileReport, Level
+from ahnpl_cli.reporting.inspect import changed, comparison_tables
+from ahnpl_cli.reporting.tables import Cell, Mark, Span, Table
+
+_MARKS: dict[Level, tuple[str, Mark]] = {
+    "fine": ("✓", "good"),
+    "note": ("!", "bold"),
+    "problem": ("✗", "bad"),
+}
+
+
+def tables(report: ComparisonReport | FileReport) -> list[Table]:
+    """Return the tables of whatever was looked at."""
+    if isinstance(report, ComparisonReport):
+        return comparison_tables(report)
+    found = [fact_table(report), finding_table(report)]
+    if isinstance(report.details, NegativesDetails):
+        found += negatives_tables(report.details)
+    return found
+
+
+def fact_table(report: FileReport) -> Table:
+    """Return what a file is."""
+    rows = tuple((name, value) for name, value in report.facts.items())
+    return Table(title=f"{report.path}: {report.what}", columns=("", "value"), rows=rows)
+
+
+def finding_table(report: FileReport) -> Table:
+    """Return whether it is sound, and why."""
+    rows = tuple((Span(*_MARKS[f.level]), f.text) for f in report.findings)
+    verdict = "sound" if report.sound else "not sound"
+    return Table(title=f"{report.path} is {verdict}", columns=("", "finding"), rows=rows)
+
+
+def negatives_tables(details: NegativesDetails) -> list[Table]:
+    """Return coverage, rejections, skew and examples of negatives."""
+    found = [_kind_table(details)]
+    if details.rejections:
+        rows = sorted(details.rejections.items(), key=lambda item: -item[1])
+        found.append(Table("Rejected candidates", ("reason", "count"), tuple(rows)))
+    if details.skewed_words:
+        note = "Counted where the word stands on one side of the pair only."
+        columns = ("word", "in captions", "in negatives")
+        found.append(Table("Most one-sided words", columns, details.skewed_words, note))
+    found.append(_example_table(details.examples))
+    return found
+
+
+def _kind_table(details: NegativesDetails) -> Table:
+    rows = tuple(
+        (
+            *(k.kind, k.captions, k.coverage, k.negatives),
+            *(k.words_longer, k.blind_length, k.blind_words, k.score),
+        )
+        for k in details.kinds
+    )
+    return Table(
+        title="By kind",
+        columns=(
+            *("kind", "captions", "% of captions", "negatives"),
+            *("words longer", "blind: length %", "blind: words %", "filler score"),
+        ),
+        rows=rows,
+        note="Blind: pairs that are told apart without the image, 50 % is chance; words by their "
+        "log-odds, learned on the other half of the images.",
+        digits=2,
+    )
+
+
+def _example_table(examples: tuple[Example, ...]) -> Table:
+    rows: list[tuple[Cell, ...]] = []
+    for example in examples:
+        for other in example.others:
+            rows.append((example.id, other.kind, changed(example.caption, other.edits)))
+    return Table("Examples", ("id", "kind", "caption with the change"), tuple(rows))

@@ -1,0 +1,182 @@
+"""One self-contained HTML page: styles, charts and pictures inside, no script, all text escaped."""
+
+from __future__ import annotations
+
+import base64
+import io
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from jinja2 import Environment, PackageLoader, StrictUndefined, Template
+from markupsafe import Markup
+from PIL import Image
+
+from ahnpl_cli import __version__
+from ahnpl_cli.errors import DataError
+from ahnpl_cli.reporting.tables import Cell, Table, is_numeric, spans
+
+SIDE = 320  # pixels of a picture's longer edge; more would make the page heavy
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of the page.
+
+    Attributes:
+        title: heading; also its entry in the contents.
+        blocks: what stands there, each made by a function of this module or of `charts`.
+        text: how to read it.
+    """
+
+    title: str
+    blocks: tuple[Markup, ...]
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A picture and what is said about it.
+
+    Attributes:
+        picture: a `data:` URI; empty without one.
+        name: of the image.
+        blocks: below it.
+    """
+
+    picture: str
+    name: str
+    blocks: tuple[Markup, ...]
+
+
+def _symbol(name: str) -> Markup:
+    """`e_I` as the papers print it."""
+    base, _, index = name.partition("_")
+    return Markup("{}<sub>{}</sub>").format(base, index) if index else Markup("{}").format(name)
+
+
+@cache
+def _environment() -> Environment:
+    made = Environment(
+        loader=PackageLoader("ahnpl_cli.reporting"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.filters["symbol"] = _symbol
+    return made
+
+
+def _template(name: str) -> Template:
+    return _environment().get_template(f"{name}.html.j2")
+
+
+def _render(name: str, **values: object) -> Markup:
+    return Markup(_template(name).render(**values))
+
+
+def table(made: Table) -> Markup:
+    """Return a table; marked spans keep their meaning (struck, inserted, good, bad)."""
+    numeric = [is_numeric(made, column) for column in range(len(made.columns))]
+    rows = [[spans(cell, made.digits) for cell in row] for row in made.rows]
+    return _render("table", table=made, numeric=numeric, rows=rows)
+
+
+def inline(cell: Cell) -> Markup:
+    """Return one cell's marked text, to stand in a paragraph."""
+    return _render("inline", spans=spans(cell, 3))
+
+
+def headline(numbers: Sequence[tuple[str, str, str]]) -> Markup:
+    """Return large figures: (value, what it is, remark)."""
+    return _render("headline", numbers=numbers)
+
+
+def paragraph(text: str) -> Markup:
+    """Return a paragraph of plain text."""
+    return Markup("<p>{}</p>").format(text)
+
+
+def grid(blocks: Sequence[Markup]) -> Markup:
+    """Return blocks beside each other, as many as the screen takes."""
+    return Markup('<div class="grid">{}</div>').format(Markup("").join(blocks))
+
+
+def heat_map(title: str, names: Sequence[str], values: Sequence[Sequence[float]]) -> Markup:
+    """Return a square matrix of cosine distances with its values coloured.
+
+    Args:
+        title: what it shows.
+        names: of rows and columns.
+        values: one row per name; darker is farther, full colour at 1 and above.
+    """
+    rows = [
+        (name, [(f"{value:.2f}", f"{min(value, 1.0):.2f}") for value in row])
+        for name, row in zip(names, values, strict=True)
+    ]
+    return _render("heat_map", title=title, names=names, rows=rows)
+
+
+def gallery(cards: Sequence[Card]) -> Markup:
+    """Return pictures with what is said about them."""
+    return _render("gallery", cards=cards)
+
+
+def picture(path: Path, crop: tuple[int, int, int, int] | None = None) -> str:
+    """Return an image as a small `data:` URI; empty when it cannot be read.
+
+    Args:
+        path: the image.
+        crop: (x, y, width, height) to show; None for all of it.
+    """
+    try:
+        with Image.open(path) as opened:
+            image = opened.convert("RGB")
+    except (OSError, Image.DecompressionBombError):
+        return ""
+    if crop is not None:
+        x, y, width, height = crop
+        image = image.crop((x, y, x + width, y + height))
+    image.thumbnail((SIDE, SIDE))
+    buffer = io.BytesIO()
+    # Scenes are tiny and flat, photos are not: each in the format that is smaller and clean.
+    kind = "png" if max(image.size) <= 96 else "jpeg"
+    image.save(buffer, format=kind, **({"quality": 82} if kind == "jpeg" else {"optimize": True}))
+    return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def render_page(title: str, subtitle: str, sections: Sequence[Section]) -> str:
+    """Return the page as HTML.
+
+    Args:
+        title: what the page is about.
+        subtitle: one line below it.
+        sections: in order; those without blocks are left out.
+    """
+    kept = [section for section in sections if section.blocks]
+    return _template("page").render(
+        title=title, subtitle=subtitle, sections=kept, version=__version__
+    )
+
+
+def write_page(path: Path, html: str) -> None:
+    """Write a page atomically.
+
+    Raises:
+        DataError: the place cannot be written.
+    """
+    temporary = path.with_name(f".{path.name}.tmp")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(html, encoding="utf-8")
+        os.replace(temporary, path)
+    except OSError as error:
+        hint = "Name another place with --html PAGE."
+        raise DataError(
+            f"the page cannot be written: {(error.strerror or str(error)).lower()}",
+            where=str(path),
+            hint=hint,
+        ) from error

@@ -1,0 +1,89 @@
+"""Which examples are shown, and how a user's captions are compared."""
+
+import random
+from pathlib import Path
+
+import pytest
+
+from ahnpl_cli.inspection.examples import (
+    bundled_examples,
+    draw_examples,
+    given_example,
+    word_edits,
+)
+from ahnpl_cli.records import CaptionRecord, Edit, Negative, apply_edits
+
+
+@pytest.mark.parametrize(
+    ("caption", "other", "edits"),
+    [
+        ("a red dog", "a red cat", (Edit(6, 9, "dog", "cat"),)),
+        (
+            "a dog on a bed",
+            "a bed on a dog",
+            (Edit(2, 5, "dog", "bed"), Edit(11, 14, "bed", "dog")),
+        ),
+        ("a dog", "a dog", ()),
+        ("a dog", "a big dog", (Edit(1, 1, "", " big"),)),
+        ("", "a dog", (Edit(0, 0, "", "a dog"),)),
+    ],
+)
+def test_word_edits_are_runs_of_words(caption: str, other: str, edits: tuple[Edit, ...]) -> None:
+    assert word_edits(caption, other) == edits
+
+
+def test_word_edits_always_give_the_other_caption() -> None:
+    rng = random.Random(3)
+    words = ["a", "dog", "bed", " ", "  on", "\tthe", "é", "dog."]
+    for _ in range(300):
+        caption, other = (" ".join(rng.choices(words, k=rng.randrange(7))) for _ in range(2))
+        assert apply_edits(caption, word_edits(caption, other)) == other
+
+
+def test_the_first_caption_of_a_user_is_the_true_one() -> None:
+    example = given_example(Path("pets/rex.jpg"), ["a dog", "a cat", "a cow"])
+    assert (example.id, example.caption) == ("rex.jpg", "a dog")
+    assert [(o.caption, o.kind) for o in example.others] == [("a cat", "given"), ("a cow", "given")]
+
+
+def test_bundled_examples_are_whole() -> None:
+    examples = bundled_examples(10)
+    assert len(examples) == 4
+    for example in examples:
+        assert Path(example.image).is_file()
+        (other,) = example.others
+        assert apply_edits(example.caption, other.edits) == other.caption
+
+
+def record(number: int, image: str, kinds: tuple[str, ...] = ("relation",)) -> CaptionRecord:
+    negatives = tuple(Negative(kind, "a cat", (), "hand") for kind in kinds)  # type: ignore[arg-type]
+    return CaptionRecord(str(number), image, "a dog", negatives)
+
+
+def test_drawn_examples_have_distinct_images_that_exist(tmp_path: Path) -> None:
+    for name in ("a.jpg", "b.jpg"):
+        (tmp_path / name).touch()
+    records = [record(i, name) for i, name in enumerate(["a.jpg", "a.jpg", "gone.jpg", "b.jpg"])]
+    drawn = draw_examples(records, tmp_path, 5, seed=0)
+    assert sorted(Path(example.image).name for example in drawn) == ["a.jpg", "b.jpg"]
+
+
+def test_the_draw_depends_on_the_seed_and_not_on_the_order(tmp_path: Path) -> None:
+    records = [record(i, f"{i}.jpg") for i in range(50)]
+    first, turned, other = (
+        [e.id for e in draw_examples(r, tmp_path, 5, seed=s, need_images=False)]
+        for r, s in ((records, 0), (records[::-1], 0), (records, 1))
+    )
+    assert first == turned
+    assert first != other
+
+
+def test_examples_in_turn_show_different_kinds(tmp_path: Path) -> None:
+    records = [record(i, f"{i}.jpg", ("relation", "attribute")) for i in range(4)]
+    drawn = draw_examples(records, tmp_path, 4, seed=0, need_images=False)
+    assert [example.others[0].kind for example in drawn] == [
+        "attribute",
+        "relation",
+        "attribute",
+        "relation",
+    ]
