@@ -1,0 +1,278 @@
+"""Captions in the formats that people have them in, as one stream of `CaptionRecord`."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from ahnpl_cli.config import OnError
+from ahnpl_cli.data.json_stream import elements
+from ahnpl_cli.data.jsonl import STDIN, bad_json, not_utf8, open_bytes, read_lines
+from ahnpl_cli.data.tabular import read_table
+from ahnpl_cli.errors import DataError
+from ahnpl_cli.records import CaptionRecord
+
+log = logging.getLogger(__name__)
+InputFormat = Literal["auto", "jsonl", "coco", "karpathy", "blip", "csv", "tsv"]
+Skip = Callable[[DataError], None]
+HEAD = 1 << 16
+KARPATHY_TRAIN = ("train", "restval")
+_OWN = ("id", "image", "caption")
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a file is to be read.
+
+    Attributes:
+        format: the format, or `auto` to look into the file.
+        id_column: CSV/TSV column of the id; rows are numbered where there is none.
+        image_column: CSV/TSV column of the image.
+        caption_column: CSV/TSV column of the caption.
+        splits: Karpathy splits to read.
+    """
+
+    format: InputFormat = "auto"
+    id_column: str = "id"
+    image_column: str = "image"
+    caption_column: str = "caption"
+    splits: tuple[str, ...] = KARPATHY_TRAIN
+
+
+def detect_format(path: Path) -> InputFormat:
+    """Return the format of a captions file, by its first bytes.
+
+    Raises:
+        DataError: nothing that we know; the message says how to force a format.
+    """
+    with open_bytes(path) as stream:
+        head = stream.read(HEAD).decode("utf-8-sig", errors="replace").lstrip()
+    first = head.split("\n", 1)[0]
+    if head.startswith("["):
+        return "blip"
+    if head.startswith("{"):
+        return "jsonl" if _is_record(first) else _document(path, head)
+    if "\t" in first:
+        return "tsv"
+    if "," in first:
+        return "csv"
+    raise DataError("format not recognised", where=str(path), hint="Say it with --input-format.")
+
+
+def _is_record(line: str) -> bool:
+    try:
+        return not {"images", "annotations"} & json.loads(line).keys()
+    except ValueError:
+        # A broken first line is still JSONL if it starts like a record.
+        return '"caption"' in line and '"images"' not in line
+
+
+def _document(path: Path, head: str) -> InputFormat:
+    if '"sentences"' in head:
+        return "karpathy"
+    if '"annotations"' in head or '"images"' in head:
+        return "coco"
+    hint = "Say it with --input-format."
+    raise DataError("JSON of an unknown layout", where=str(path), hint=hint)
+
+
+def read_captions(
+    path: Path,
+    layout: Layout | None = None,
+    *,
+    on_error: OnError = "stop",
+    skip: Skip | None = None,
+) -> Iterator[CaptionRecord]:
+    """Stream the captions of a file in any format we know, gzip or not; `-` is standard input.
+
+    Fields of a JSONL record or CSV row beyond id, image and caption are kept under `meta`;
+    negatives that a record brings along are left out. Ids are not checked for being unique here,
+    since that takes the whole file.
+
+    Args:
+        path: the file.
+        layout: how to read it.
+        on_error: stop at a broken record, or skip it.
+        skip: what is told of a skipped record; default: a warning in the log.
+
+    Raises:
+        DataError: file, line or element, and field of what is wrong.
+    """
+    layout = layout or Layout()
+    if path == STDIN:
+        with tempfile.TemporaryDirectory() as folder:
+            yield from read_captions(spool(Path(folder)), layout, on_error=on_error, skip=skip)
+        return
+    kind = detect_format(path) if layout.format == "auto" else layout.format
+    for item in _READERS[kind](path, layout):
+        if isinstance(item, CaptionRecord):
+            yield item
+        elif on_error == "stop":
+            raise item
+        else:
+            (skip or _warn)(item)
+
+
+def spool(folder: Path) -> Path:
+    """Copy standard input into `folder`, since captions are read more than once."""
+    copy = folder / "standard-input"
+    with open_bytes(STDIN) as source, copy.open("wb") as target:
+        shutil.copyfileobj(source, target)
+    return copy
+
+
+def _warn(error: DataError) -> None:
+    log.warning("Skipped %s", error)
+
+
+# A reader yields an error in the place of a broken record: whoever asked decides what to do.
+_Items = Iterator[CaptionRecord | DataError]
+
+
+def _text(fields: Any, name: str, where: str) -> str:
+    """The string field `name`, an id may be a whole number.
+
+    Raises:
+        DataError: it is missing, empty or something else.
+    """
+    if not isinstance(fields, dict):
+        raise DataError("not a JSON object", where=where)
+    value = fields.get(name)
+    if isinstance(value, int) and not isinstance(value, bool) and name.endswith("id"):
+        return str(value)
+    if value is None:
+        raise DataError("missing", where=f"{where}: {name}")
+    if not isinstance(value, str):
+        raise DataError("not a string", where=f"{where}: {name}")
+    if not value.strip():
+        raise DataError("empty", where=f"{where}: {name}")
+    return value
+
+
+def _record(fields: Any, where: str) -> CaptionRecord:
+    identity, image, caption = (_text(fields, name, where) for name in _OWN)
+    meta = fields.get("meta") or {}
+    if not isinstance(meta, dict):
+        raise DataError("not a JSON object", where=f"{where}: meta")
+    more = {k: v for k, v in fields.items() if k not in (*_OWN, "meta", "negatives")}
+    return CaptionRecord(identity, image, caption, meta={**more, **meta})
+
+
+def _jsonl(path: Path, layout: Layout) -> _Items:
+    for number, line in read_lines(path):
+        where = f"{path}:{number}"
+        try:
+            yield _record(json.loads(line.decode("utf-8-sig")), where)
+        except UnicodeDecodeError as error:
+            yield not_utf8(where, error)
+        except json.JSONDecodeError as error:
+            yield bad_json(where, error)
+        except DataError as error:
+            yield error
+
+
+def _table(path: Path, layout: Layout, delimiter: str) -> _Items:
+    needed = (layout.image_column, layout.caption_column)
+    for number, row in read_table(path, delimiter, needed):
+        where = f"{path}:{number}"
+        if isinstance(row, DataError):
+            yield row
+            continue
+        try:
+            image, caption = (_text(row, column, where) for column in needed)
+        except DataError as error:
+            yield error
+            continue
+        used = (*needed, layout.id_column)
+        meta = {k: v for k, v in row.items() if k not in used and v}
+        yield CaptionRecord(row.get(layout.id_column) or str(number), image, caption, meta=meta)
+
+
+def _csv(path: Path, layout: Layout) -> _Items:
+    return _table(path, layout, ",")
+
+
+def _tsv(path: Path, layout: Layout) -> _Items:
+    return _table(path, layout, "\t")
+
+
+def _blip(path: Path, layout: Layout) -> _Items:
+    """BLIP's lists: `{"image", "caption"}` with one caption or a list of them."""
+    for index, (_, entry) in enumerate(elements(path)):
+        where = f"{path}: [{index}]"
+        try:
+            image = _text(entry, "image", where)
+            captions = entry.get("caption")
+            if not isinstance(captions, list):
+                yield CaptionRecord(str(index), image, _text(entry, "caption", where))
+                continue
+        except DataError as error:
+            yield error
+            continue
+        for k, caption in enumerate(captions):
+            try:
+                text = _text({"caption": caption}, "caption", f"{where}.{k}")
+            except DataError as error:
+                yield error
+            else:
+                yield CaptionRecord(f"{index}-{k}", image, text)
+
+
+def _coco(path: Path, layout: Layout) -> _Items:
+    """COCO's captions: `images` with `id`, `file_name`; `annotations` with `image_id`."""
+    names: dict[str, str] = {}
+    for index, (_, image) in enumerate(e for e in elements(path) if e[0] == "images"):
+        where = f"{path}: images[{index}]"
+        names[_text(image, "id", where)] = _text(image, "file_name", where)
+    for index, (_, note) in enumerate(e for e in elements(path) if e[0] == "annotations"):
+        where = f"{path}: annotations[{index}]"
+        try:
+            image = _text(note, "image_id", where)
+            if image not in names:
+                what = f"no image has the id {image}"
+                raise DataError(what, where=f"{where}: image_id")
+            identity, caption = _text(note, "id", where), _text(note, "caption", where)
+            yield CaptionRecord(identity, names[image], caption)
+        except DataError as error:
+            yield error
+
+
+def _karpathy(path: Path, layout: Layout) -> _Items:
+    """Karpathy's `dataset_*.json`: `images` with `filename`, `split`, `sentences`."""
+    others: set[str] = set()
+    found = False
+    for index, (_, image) in enumerate(e for e in elements(path) if e[0] == "images"):
+        where = f"{path}: images[{index}]"
+        try:
+            split, name = _text(image, "split", where), _text(image, "filename", where)
+            if split not in layout.splits and "all" not in layout.splits:
+                others.add(split)
+                continue
+            found = True
+            folder = image.get("filepath")
+            name = f"{folder}/{name}" if folder else name
+            for sentence in image.get("sentences") or ():
+                identity = _text(sentence, "sentid", where)
+                yield CaptionRecord(identity, name, _text(sentence, "raw", where))
+        except DataError as error:
+            yield error
+    if not found and others:
+        what = f"no image of split {', '.join(layout.splits)}"
+        hint = f"Name with --split one of: {', '.join(sorted(others))}, all."
+        raise DataError(what, where=str(path), hint=hint)
+
+
+_READERS: dict[str, Callable[[Path, Layout], _Items]] = {
+    "jsonl": _jsonl,
+    "coco": _coco,
+    "karpathy": _karpathy,
+    "blip": _blip,
+    "csv": _csv,
+    "tsv": _tsv,
+}
