@@ -13,7 +13,10 @@ import ahnpl_cli
 PACKAGE = Path(ahnpl_cli.__file__).parent
 # The longest matching prefix decides; a module may import its own layer and those before it.
 LAYERS = {
-    "leaf": ("__init__", "errors", "records", "config", "progress", "catalog", "runs"),
+    "leaf": (
+        *("__init__", "errors", "records", "config", "train_config"),
+        *("progress", "catalog", "runs"),
+    ),
     "maths": (
         "similarity",
         "perturbation",

@@ -6,7 +6,7 @@ import typer
 
 from ahnpl_cli.cli.console import Screen
 from ahnpl_cli.cli.options import options_from
-from ahnpl_cli.config import TrainConfig
+from ahnpl_cli.train_config import TrainConfig
 
 EPILOG = "Example: ahnpl train"
 

@@ -1,0 +1,150 @@
+"""The options of `ahnpl train`; see `config.py` for how they become flags."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ahnpl_cli import config as common
+from ahnpl_cli.catalog import choose
+from ahnpl_cli.config import Device, OnError, group, opt
+from ahnpl_cli.errors import ConfigError
+
+OBJECTIVES = ("clip", "negclip", "ce-clip", "slipform", "ahnpl")
+
+
+@dataclass(frozen=True, kw_only=True)
+class LossConfig:
+    """Weights and switches; None takes those of the recipe named by --objective."""
+
+    contrastive: float | None = opt(None, "Weight of Eq. 4, a sum of two directions.", min=0)
+    hard_negative: float | None = opt(None, "Weight of Eq. 7: of Eqs. 5 and 6 alike.", min=0)
+    hard_negative_visual: float | None = opt(None, "Weight of Eq. 5 alone.", min=0)
+    hard_negative_textual: float | None = opt(None, "Weight of Eq. 6 alone.", min=0)
+    positive_margin: float | None = opt(None, "Weight of Eq. 8.", min=0)
+    negative_margin: float | None = opt(None, "Weight of Eq. 9.", min=0)
+    intra_modal: float | None = opt(None, "Weight of CE-CLIP Eq. 3.", min=0)
+    cross_modal_rank: float | None = opt(None, "Weight of CE-CLIP Eqs. 4-7.", min=0)
+    cement: float | None = opt(None, "Weight of the concreteness margin (Slipform, ours).", min=0)
+    hard_negatives: Literal["none", "own", "batch"] | None = opt(
+        None, "Negatives in Eq. 4's image-to-text softmax: none, the pair's own, or the batch's."
+    )
+    mask_same_image: bool | None = opt(
+        None, "Captions of one image are no negatives of each other (ours: on)."
+    )
+    shift_gradient: bool | None = opt(
+        None, "Eq. 5's gradient flows through Eq. 1's shift (ours: on; released: off)."
+    )
+    a_init: float | None = opt(
+        None, "Start of Eq. 8's a (ours, measured: 0.9; the paper draws from N(0,1)).", min=0
+    )
+    margin_cap: float | None = opt(
+        None,
+        "Upper bound of Eq. 10's M, in cosine (ours, measured: 0.1; the paper has none; released: "
+        "10, in logits).",
+        min=0,
+    )
+    rank_cap: float | None = opt(None, "u of CE-CLIP Eq. 7, in logits (CE-CLIP: 10).", min=0)
+    cement_cap: float | None = opt(
+        None, "Cement's margin at concreteness 5, in cosine (ours: 0.2).", min=0
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class OptimizerConfig:
+    """AdamW, warmup and cosine."""
+
+    epochs: int = opt(10, "Passes over the data (AHNPL).", min=1)
+    steps: int | None = opt(None, "Stop after this many steps instead of --epochs.", min=1)
+    batch_size: int = opt(128, "Image-caption pairs a step, over all processes (AHNPL).", min=1)
+    lr: float = opt(2e-5, "Peak learning rate (AHNPL).", min=0)
+    weight_decay: float = opt(0.1, "None on norms, biases, logit_scale and a (AHNPL).", min=0)
+    warmup: int = opt(50, "Steps of linear warmup (released code).", min=0)
+    beta1: float = opt(0.9, "AdamW's first beta (released code).", min=0, max=1)
+    beta2: float = opt(0.98, "AdamW's second beta (released code).", min=0, max=1)
+    eps: float = opt(1e-6, "AdamW's epsilon (released code).", min=0)
+    grad_clip: float | None = opt(None, "Largest gradient norm (papers: none).", min=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class MemoryConfig:
+    """What fits, and what is trained."""
+
+    precision: Literal["auto", "fp32", "bf16", "fp16"] = opt(
+        "auto", "Number format of the towers; auto takes bf16 on cuda, else fp32."
+    )
+    accumulate: int = opt(
+        1, "Encode the batch in this many parts; loss and gradient stay those of the whole.", min=1
+    )
+    grad_checkpointing: bool = opt(False, "Compute activations again instead of keeping them.")
+    freeze: Literal["none", "image", "text"] = opt("none", "Tower that is not trained.")
+    lora: int | None = opt(None, "Train only a correction of this rank to each weight.", min=1)
+    wise_ft: float | None = opt(
+        None, "Write ALPHA of the trained weights plus the rest of the start.", min=0, max=1
+    )
+    ema: float | None = opt(None, "Write a running mean of the weights with this decay.", max=1)
+    image_cache: float = opt(1.0, "Gigabytes of decoded images kept in memory.", min=0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunConfig:
+    """What is measured, said and kept on the way."""
+
+    log_every: int = opt(10, "Steps between lines of metrics.jsonl.", min=1)
+    save_every: int | None = opt(None, "Steps between checkpoints; default: an epoch.", min=1)
+    keep: int = opt(2, "Newest checkpoints kept beside last and best.", min=0)
+    eval_every: int | None = opt(None, "Steps between evaluations; default: none.", min=1)
+    eval_suites: tuple[str, ...] = opt(
+        (), "Suites to evaluate, as for `eval`.", metavar="SUITE,..."
+    )
+    eval_data: str | None = opt(None, "Folder with the benchmarks' files, as for `eval --data`.")
+    best_metric: str | None = opt(
+        None,
+        "Average that chooses best, such as sugarcrepe; default: the first suite's.",
+    )
+    tracker: Literal["none", "tensorboard", "wandb"] = opt("none", "Also log there.")
+    check_images: bool = opt(True, "Open every image's header before training starts.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainConfig:
+    """Fine-tuning; the source of each default stands in its help."""
+
+    output: str | None = common._output("Folder of the run; default: runs/OBJECTIVE.")
+    data: tuple[str, ...] = opt(
+        ("negatives.jsonl",),
+        "negatives.jsonl, or webdataset shards such as 'shards/{000..099}.tar'; may repeat.",
+        metavar="PATH",
+    )
+    image_root: str | None = common._image_root()
+    model: str | None = common._model()
+    pretrained: str | None = common._pretrained()
+    checkpoint: str | None = opt(None, "Folder of a model to start from, such as runs/clip/last.")
+    force_quick_gelu: bool | None = opt(None, "Decide the activation where it cannot be known.")
+    objective: str = opt("ahnpl", "Recipe: ahnpl, ce-clip, negclip, clip or slipform.")
+    fidelity: Literal["paper", "released"] = opt(
+        "paper", "The printed equations, or what the released code computes."
+    )
+    losses: LossConfig = group(LossConfig, "Losses")
+    optimizer: OptimizerConfig = group(OptimizerConfig, "Optimisation")
+    memory: MemoryConfig = group(MemoryConfig, "Memory and what is trained")
+    run: RunConfig = group(RunConfig, "The run")
+    device: Device = common._device()
+    workers: int | None = common._workers("decode images")
+    seed: int = common._seed()
+    limit: int | None = common._limit("records")
+    on_error: OnError = common._on_error()
+    resume: bool = common._resume()
+    force: bool = common._force()
+    dry_run: bool = common._dry_run()
+
+    def __post_init__(self) -> None:
+        choose(self.objective, OBJECTIVES, "objective")
+        if self.run.eval_every and not self.run.eval_suites:
+            raise ConfigError("--eval-every needs suites", hint="Add --eval-suites sugarcrepe.")
+        if self.memory.accumulate > self.optimizer.batch_size:
+            raise ConfigError(
+                f"--accumulate {self.memory.accumulate} is more than --batch-size "
+                f"{self.optimizer.batch_size}",
+                hint="Each part needs at least one pair.",
+            )
