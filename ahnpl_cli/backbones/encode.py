@@ -176,7 +176,7 @@ def _image_keys(refs: Sequence[ImageRef], on_error: OnError) -> list[str]:
         except DataError:
             if on_error == "stop":
                 raise
-            keys.append(f"missing:{ref.path}")
+            keys.append(text_key(f"missing:{ref.path}"))
     return keys
 
 

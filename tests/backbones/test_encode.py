@@ -7,6 +7,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from ahnpl_cli.backbones.cache import FeatureCache
 from ahnpl_cli.backbones.encode import encode_images, encode_texts
 from ahnpl_cli.backbones.openclip import OpenClipBackbone
 from ahnpl_cli.data.images import ImageRef
@@ -126,3 +127,12 @@ def test_a_broken_image_that_is_skipped_leaves_a_row_of_nan(
     found = encode_images(tiny_backbone, [ImageRef(p) for p in images], on_error="skip")
     assert found.isnan().all(dim=1).tolist() == [False, True, False]
     assert caplog.messages == [f"Skipped {images[1]}: cannot be decoded (not an image)."]
+
+
+def test_a_missing_image_can_be_skipped_with_a_cache_too(
+    tiny_backbone: OpenClipBackbone, images: list[Path], tmp_path: Path
+) -> None:
+    cache = FeatureCache(tmp_path / "cache", tiny_backbone.info, also=())
+    refs = [ImageRef(images[0]), ImageRef(tmp_path / "none.png")]
+    found = encode_images(tiny_backbone, refs, on_error="skip", cache=cache)
+    assert found.isnan().all(dim=1).tolist() == [False, True]
