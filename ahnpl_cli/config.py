@@ -230,9 +230,14 @@ class EvalConfig:
         None, "Folder with the benchmarks' files; default: data, then $AHNPL_DATA.", metavar="PATH"
     )
     output: str | None = _output("Report to write; default: results.json.")
+    image_root: str | None = opt(None, "One more folder to look for images in.")
     checkpoint: tuple[str, ...] = _checkpoint()
-    model: str | None = _model()
-    pretrained: str | None = _pretrained()
+    model: tuple[str, ...] = opt(
+        (), "open_clip architecture, hf-hub:NAME, or scenes-tiny; may repeat.", metavar="NAME"
+    )
+    pretrained: tuple[str, ...] = opt(
+        (), "Weights of --model: an open_clip tag, a file or a folder; one for all, or one each."
+    )
     list: bool = opt(
         False, "List the suites: what each measures, where it comes from, what is here."
     )
@@ -242,7 +247,15 @@ class EvalConfig:
     )
     published: bool = opt(False, "Print the papers' numbers beside ours.")
     blind: bool = opt(False, "Also score by caption alone, to show what a suite gives away.")
+    represent: bool = opt(
+        False, "Also measure similarity within and across modalities (CE-CLIP, Fig. 8)."
+    )
     force_quick_gelu: bool | None = opt(None, "Decide the activation where it cannot be known.")
+    bootstrap: int = opt(1000, "Bootstrap replicates of intervals and differences.", min=100)
+    cache: str | None = opt(
+        None, "Folder for features and unpacked files; default: ~/.cache/ahnpl.", metavar="PATH"
+    )
+    cache_features: bool = opt(True, "Keep features on disk: a second run needs no forward pass.")
     seed: int = _seed()
     device: Device = _device()
     batch_size: int = _batch_size(256, "Images or texts")

@@ -21,6 +21,7 @@ LAYERS = {
         "similarity",
         "perturbation",
         "losses",
+        "evaluation.averages",
         "evaluation.metrics",
         "evaluation.statistics",
     ),

@@ -1,0 +1,111 @@
+"""Finding benchmark files as users have them: by file name, at the root or a few folders down."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path, PurePosixPath
+
+from ahnpl_cli.data.images import ImageRef
+from ahnpl_cli.errors import BenchmarkError
+
+DEPTH = 3
+# A folder with more sub-folders than this holds classes, not benchmarks.
+MANY = 100
+# Files that authors keep for provenance and that must not be scored.
+SKIPPED = ("data_unrefined", "generated_data")
+VARIABLE = "AHNPL_DATA"
+
+
+def data_roots(data: str | None, environment: dict[str, str] | None = None) -> list[Path]:
+    """Return where benchmarks are looked for: `--data`, or `data/` and `$AHNPL_DATA`.
+
+    Raises:
+        BenchmarkError: the folder named does not exist, or neither default does.
+    """
+    if data is not None:
+        if not Path(data).is_dir():
+            raise BenchmarkError("no such folder", where=data, hint="Give --data a folder.")
+        return [Path(data)]
+    named = (environment if environment is not None else dict(os.environ)).get(VARIABLE)
+    roots = [Path("data"), *([Path(named)] if named else [])]
+    return [root for root in roots if root.is_dir()]
+
+
+class Shelf:
+    """The folders under some roots, nearest first, and the names in each.
+
+    Args:
+        roots: where to look; sub-folders are visited `DEPTH` deep, hidden ones are not.
+    """
+
+    def __init__(self, roots: Sequence[Path]) -> None:
+        self.roots = list(roots)
+        self.folders: dict[Path, frozenset[str]] = {}
+        level = [(root, 0) for root in roots]
+        while level:
+            folder, depth = level.pop(0)
+            names, below = _list(folder)
+            self.folders.setdefault(folder, names)
+            if depth < DEPTH and len(below) <= MANY:
+                level += [(child, depth + 1) for child in below]
+
+    def holding(self, *names: str) -> list[Path]:
+        """Return the folders that hold every one of these names, nearest first."""
+        return [folder for folder, there in self.folders.items() if there.issuperset(names)]
+
+    def holding_any(self, names: Iterable[str]) -> list[Path]:
+        """Return the folders that hold any of these names, the fullest first."""
+        wanted = frozenset(names)
+        found = [folder for folder, there in self.folders.items() if there & wanted]
+        return sorted(found, key=lambda folder: -len(self.folders[folder] & wanted))
+
+    def named(self, *names: str) -> list[Path]:
+        """Return the folders whose own name is one of these, in the order of `names`."""
+        return [f for name in names for f in self.folders if f.name.lower() == name.lower()]
+
+
+def _list(folder: Path) -> tuple[frozenset[str], list[Path]]:
+    """Return the names in a folder, and its sub-folders worth visiting, sorted."""
+    names, below = [], []
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            names.append(entry.name)
+            if entry.name.startswith(".") or entry.name in SKIPPED:
+                continue
+            if entry.is_dir():
+                below.append(Path(entry.path))
+    return frozenset(names), sorted(below)
+
+
+class Pictures:
+    """Image files of one benchmark, looked up by base name in candidate folders.
+
+    Args:
+        folders: where images may lie, the most likely first.
+
+    Attributes:
+        missing: paths given out that do not exist.
+    """
+
+    def __init__(self, folders: Iterable[Path]) -> None:
+        self._folders = [folder for folder in dict.fromkeys(folders) if folder.is_dir()]
+        self._names: dict[Path, frozenset[str]] = {}
+        self.missing: set[Path] = set()
+
+    def ref(self, name: str, crop: tuple[int, int, int, int] | None = None) -> ImageRef:
+        """Return the image called `name`; if it is nowhere, a path under the first folder.
+
+        Args:
+            name: as in the annotation; only its base name counts.
+            crop: (x, y, w, h) in pixels.
+        """
+        base = PurePosixPath(name).name
+        for folder in self._folders:
+            if folder not in self._names:
+                self._names[folder] = frozenset(os.listdir(folder))
+            if base in self._names[folder]:
+                return ImageRef(folder / base, crop)
+        path = (self._folders[0] if self._folders else Path()) / base
+        self.missing.add(path)
+        return ImageRef(path, crop)

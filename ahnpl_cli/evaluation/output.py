@@ -1,0 +1,107 @@
+"""`results.json` and the file of every score beside it."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+from ahnpl_cli.errors import DataError
+from ahnpl_cli.evaluation.items import Verdict
+
+DEFAULT = "results.json"
+Scores = Mapping[str, Mapping[str, list[Verdict]]]
+
+
+def plain(value: Any) -> Any:
+    """Return records as what JSON knows; NaN becomes null."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return {f.name: plain(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, Mapping):
+        return {str(key): plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(entry) for entry in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def items_path(output: Path) -> Path:
+    """Return where the scores of a report lie: `results.items.jsonl` beside `results.json`."""
+    return output.with_name(f"{output.stem}.items.jsonl")
+
+
+def write_text(path: Path, lines: Iterator[str]) -> None:
+    """Write a file all or nothing."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    with part.open("w", encoding="utf-8") as file:
+        file.writelines(lines)
+    os.replace(part, path)
+
+
+def write_json(path: Path, report: Any) -> None:
+    """Write a report as JSON."""
+    text = json.dumps(plain(report), ensure_ascii=False, indent=1, allow_nan=False)
+    write_text(path, iter([text, "\n"]))
+
+
+def write_items(path: Path, scores: Scores) -> None:
+    """Write one line per model, suite and item."""
+
+    def lines() -> Iterator[str]:
+        for model, suites in scores.items():
+            for suite, verdicts in suites.items():
+                for verdict in verdicts:
+                    line = {"model": model, "suite": suite, **plain(verdict)}
+                    yield json.dumps(line, ensure_ascii=False) + "\n"
+
+    write_text(path, lines())
+
+
+def read_report(path: Path) -> dict[str, Any]:
+    """Return a report that `write_json` wrote.
+
+    Raises:
+        DataError: the file is missing, not JSON, or not a report of ours.
+    """
+    hint = "Name a results.json that `ahnpl eval` wrote."
+    try:
+        tree = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise DataError(f"cannot be read: {error.strerror}", where=str(path)) from error
+    except ValueError as error:
+        raise DataError("not JSON", where=str(path), hint=hint) from error
+    if not isinstance(tree, dict) or tree.get("kind") != "ahnpl eval":
+        raise DataError("not a report of `ahnpl eval`", where=str(path), hint=hint)
+    return tree
+
+
+def read_items(report: Mapping[str, Any], path: Path) -> dict[str, dict[str, list[Verdict]]]:
+    """Return the scores of a report by model and suite.
+
+    Raises:
+        DataError: the file of scores is not beside the report, or broken.
+    """
+    source = path.with_name(str(report.get("items") or items_path(path).name))
+    made: dict[str, dict[str, list[Verdict]]] = {}
+    try:
+        lines = source.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        hint = "Keep the items file beside its results.json."
+        raise DataError("no scores of single items", where=str(source), hint=hint) from error
+    for number, line in enumerate(lines, 1):
+        try:
+            model, suite, verdict = _verdict(json.loads(line))
+        except (ValueError, LookupError, TypeError) as error:
+            raise DataError("not a line of scores", where=f"{source}:{number}") from error
+        made.setdefault(model, {}).setdefault(suite, []).append(verdict)
+    return made
+
+
+def _verdict(line: Mapping[str, Any]) -> tuple[str, str, Verdict]:
+    ties, scores = tuple(line["ties"]), tuple(line["scores"])
+    verdict = Verdict(line["id"], line["image"], line["correct"], ties, scores)
+    return line["model"], line["suite"], verdict

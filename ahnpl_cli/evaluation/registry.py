@@ -1,0 +1,27 @@
+"""The suites by name, and where each is read: the one list to add a benchmark to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ahnpl_cli.catalog import resolve
+from ahnpl_cli.evaluation.benchmark import Benchmark
+
+BENCHMARKS = {
+    "sugarcrepe": "ahnpl_cli.evaluation.sugarcrepe:BENCHMARK",
+    "aro": "ahnpl_cli.evaluation.aro:BENCHMARK",
+    "valse": "ahnpl_cli.evaluation.valse:BENCHMARK",
+    "winoground": "ahnpl_cli.evaluation.winoground:BENCHMARK",
+    "retrieval": "ahnpl_cli.evaluation.retrieval:BENCHMARK",
+}
+ALIASES = {"vals": "valse"}
+
+
+def benchmarks(names: Sequence[str]) -> list[Benchmark]:
+    """Return the benchmarks of these names, each once; all of them without a name.
+
+    Raises:
+        ConfigError: a name is unknown.
+    """
+    known = dict.fromkeys(ALIASES.get(name, name) for name in names or BENCHMARKS)
+    return [resolve(name, BENCHMARKS, "benchmark") for name in known]

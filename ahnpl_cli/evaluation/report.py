@@ -1,0 +1,171 @@
+"""What `ahnpl eval` writes: every record of `results.json`. Accuracies are percent everywhere."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from ahnpl_cli.records import SCHEMA
+
+
+@dataclass(frozen=True, slots=True)
+class SubsetReport:
+    """One row of a suite for one model.
+
+    Attributes:
+        name: the subset's.
+        n: verdicts.
+        accuracy: right ones, in percent; None without a verdict.
+        low: lower end of Wilson's 95 % interval, in percent.
+        high: upper end.
+        ties: verdicts that equal similarities decided.
+        total: verdicts there would be with every image.
+        coverage: 100 * n / total.
+    """
+
+    name: str
+    n: int
+    accuracy: float | None
+    low: float | None
+    high: float | None
+    ties: int
+    total: int
+    coverage: float
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteReport:
+    """One suite for one model.
+
+    Attributes:
+        subsets: rows that a table shows.
+        details: further rows, such as every relation of VG-Relation.
+        averages: in percent, by name; `_partial` ends the name of one with rows that have no image.
+        intervals: [low, high] of each average, in percent: bootstrap over images.
+        primary: the average that stands for the suite.
+        primary_value: its value.
+        values: numbers that are not shares of verdicts, such as mAP in percent or a mean rank.
+        coverage: scored verdicts in percent of all.
+    """
+
+    subsets: list[SubsetReport]
+    details: list[SubsetReport]
+    averages: dict[str, float]
+    intervals: dict[str, list[float]]
+    primary: str
+    primary_value: float
+    values: dict[str, float]
+    coverage: float
+
+
+@dataclass(frozen=True, slots=True)
+class ModelReport:
+    """One model's results.
+
+    Attributes:
+        name: as tables show it.
+        info: provenance: source, weights hash, activation, preprocessing, dtype.
+        suites: by name.
+        representation: mean similarities within and across modalities, by suite.
+    """
+
+    name: str
+    info: dict[str, Any]
+    suites: dict[str, SuiteReport]
+    representation: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Two models on one row or average, on the same items.
+
+    Attributes:
+        name: the row or average.
+        average: whether it is an average.
+        base: percent of the first model.
+        other: percent of the second.
+        difference: other - base, in points.
+        low: lower end of the 95 % interval of the difference: bootstrap over images, in points.
+        high: upper end.
+        p: McNemar's exact two-sided p, None for averages.
+        stands: p < .05 for a row; for an average, the interval leaves out 0.
+    """
+
+    name: str
+    average: bool
+    base: float
+    other: float
+    difference: float
+    low: float
+    high: float
+    p: float | None
+    stands: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two models on one suite.
+
+    Attributes:
+        suite: its name.
+        base: name of the first model.
+        other: name of the second.
+        items: verdicts that both have.
+        rows: differences of the subsets shown and of the averages.
+    """
+
+    suite: str
+    base: str
+    other: str
+    items: int
+    rows: list[Difference]
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteInfo:
+    """What was measured, whatever the model.
+
+    Attributes:
+        measures: in one line.
+        definitions: each average as a tree of pooled rows and means.
+        counts: what was found and what was published.
+        notes: what a reader has to know.
+        files: SHA-256 of every annotation file, by path.
+        missing: number of images that are not there.
+    """
+
+    measures: str
+    definitions: dict[str, Any]
+    counts: list[dict[str, Any]]
+    notes: list[str]
+    files: dict[str, str]
+    missing: int
+
+
+@dataclass(frozen=True, slots=True)
+class EvalReport:
+    """Everything of one `ahnpl eval`.
+
+    Attributes:
+        models: in the order given.
+        suites: by name.
+        comparisons: every later model against the first, per suite.
+        settings: tie rule, seed, limit and the like.
+        versions: of Python and the packages that matter.
+        items: file with every score, beside the report.
+        blind: what the suites give away without an image, when asked for.
+        published: the papers' numbers, when asked for.
+        schema: version of this format.
+        kind: what the file is.
+    """
+
+    models: list[ModelReport]
+    suites: dict[str, SuiteInfo]
+    comparisons: list[Comparison]
+    settings: dict[str, Any]
+    versions: dict[str, str]
+    items: str | None = None
+    blind: dict[str, Any] = field(default_factory=dict)
+    published: list[dict[str, Any]] = field(default_factory=list)
+    schema: int = SCHEMA
+    kind: str = "ahnpl eval"
