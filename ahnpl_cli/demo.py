@@ -24,7 +24,7 @@ SUITES = ("sugarcrepe", "aro", "valse", "winoground", "retrieval")
 KINDS = ("relation", "attribute", "object", "spatial")
 STATE = "demo.json"
 
-Runner = Callable[[Sequence[str]], str]
+Runner = Callable[[Sequence[str]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +69,45 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A finished stage: its seconds, and what the command printed as JSON."""
+    """A finished stage, its seconds, and whether an earlier run had finished it."""
 
     stage: Stage
     seconds: float
-    output: dict[str, Any]
     resumed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSummary:
+    """One model of the demo; all values in percent.
+
+    Attributes:
+        average: mean of `suites`.
+        suites: the primary average of each compositional suite.
+        retrieval: mean R@1 of both directions: what fine-tuning must not cost.
+    """
+
+    average: float
+    suites: dict[str, float]
+    retrieval: float
+
+
+@dataclass(frozen=True, slots=True)
+class DemoReport:
+    """What came of the demo.
+
+    Attributes:
+        seconds: of all stages together, interruptions left out.
+        models: by name: start, clip, negclip, ahnpl.
+        stages: seconds of each stage.
+        files: where everything lies.
+        next: commands to try next.
+    """
+
+    seconds: float
+    models: dict[str, ModelSummary]
+    stages: dict[str, float]
+    files: dict[str, str]
+    next: list[str]
 
 
 def stages(out: Path, config: DemoConfig) -> list[Stage]:
@@ -142,7 +175,7 @@ def run(
     Args:
         out: folder to write.
         config: see `DemoConfig`.
-        runner: runs `ahnpl` with the arguments given and returns what it printed, one JSON object.
+        runner: runs `ahnpl` with the arguments given.
         begin: called with each stage that is about to run.
 
     Raises:
@@ -153,16 +186,57 @@ def run(
     for stage in stages(out, config):
         kept = state.get(stage.name)
         if kept is not None:
-            yield Done(stage, kept["seconds"], kept["output"], resumed=True)
+            yield Done(stage, kept["seconds"], resumed=True)
             continue
         begin(stage)
-        argv = [*stage.argv, "--json", *(["--force"] if config.force else [])]
         started = time.perf_counter()
-        output: dict[str, Any] = json.loads(runner(argv))
-        done = Done(stage, round(time.perf_counter() - started, 2), output)
-        state[stage.name] = {"argv": stage.argv, "seconds": done.seconds, "output": output}
+        runner([*stage.argv, *(["--force"] if config.force else [])])
+        done = Done(stage, round(time.perf_counter() - started, 2))
+        state[stage.name] = {"argv": stage.argv, "seconds": done.seconds}
         _write_state(out / STATE, config, state)
         yield done
+
+
+def inspect_argv(out: Path) -> tuple[str, ...]:
+    """Return the arguments that print the cosine tables of the demo's own run."""
+    return ("inspect", "--checkpoint", str(out / "runs" / "ahnpl"), "--model", START)
+
+
+def label(model: str) -> str:
+    """Return what the demo calls a model of its evaluation."""
+    return "start" if model == START else model
+
+
+def summarise(out: Path, done: Sequence[Done]) -> DemoReport:
+    """Read `results.json` back and say what matters of it."""
+    results = json.loads((out / "results.json").read_text(encoding="utf-8"))
+    models = {label(model["name"]): _summary(model["suites"]) for model in results["models"]}
+    scenes, run = out / "scenes", out / "runs" / "ahnpl"
+    files = {
+        "scenes, captions and benchmarks": scenes,
+        "hard negatives": out / "negatives.jsonl",
+        "features": out / "embeddings",
+        "runs with their checkpoints": out / "runs",
+        "results": out / "results.json",
+    }
+    return DemoReport(
+        seconds=round(sum(d.seconds for d in done), 1),
+        models=models,
+        stages={d.stage.name: d.seconds for d in done},
+        files={what: str(path) for what, path in files.items()},
+        next=[
+            f"ahnpl inspect {run}",
+            f"ahnpl eval sugarcrepe --data {scenes} --checkpoint {run} --published",
+            f"ahnpl train --objective ce-clip --model {START} --data {out / 'negatives.jsonl'} "
+            f"--image-root {scenes} --steps 100 --lr 1e-3 -o {out / 'runs' / 'ce-clip'}",
+        ],
+    )
+
+
+def _summary(suites: dict[str, Any]) -> ModelSummary:
+    primary = {name: round(suite["primary_value"], 2) for name, suite in suites.items()}
+    retrieval = primary.pop("retrieval")
+    return ModelSummary(round(sum(primary.values()) / len(primary), 2), primary, retrieval)
 
 
 def _options(config: DemoConfig) -> dict[str, Any]:

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import json
 import logging
+import math
 import sys
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from types import TracebackType
@@ -24,13 +25,15 @@ T = TypeVar("T")
 
 
 def plain(value: Any) -> Any:
-    """Return dataclasses, tuples and paths as what JSON knows."""
+    """Return dataclasses, tuples, paths and NaN as what JSON knows."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, dict):
         return {str(k): plain(v) for k, v in value.items()}
     if isinstance(value, list | tuple):
         return [plain(v) for v in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
     return value if isinstance(value, str | int | float | bool | None) else str(value)
 
 

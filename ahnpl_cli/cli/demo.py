@@ -1,6 +1,13 @@
-"""`ahnpl demo`: Run every stage on the embedded world, end to end."""
+"""`ahnpl demo`: every stage on the embedded world, end to end."""
 
 from __future__ import annotations
+
+import contextlib
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
@@ -8,7 +15,11 @@ from ahnpl_cli.cli.console import Screen
 from ahnpl_cli.cli.options import options_from
 from ahnpl_cli.config import DemoConfig
 
-EPILOG = "Example: ahnpl demo"
+if TYPE_CHECKING:
+    from ahnpl_cli.demo import Done, Stage
+
+EPILOG = "Example: ahnpl demo --quick --out /tmp/ahnpl-demo"
+DEFAULT_OUT = "ahnpl-demo"
 
 
 def register(app: typer.Typer) -> None:
@@ -17,10 +28,52 @@ def register(app: typer.Typer) -> None:
 
 
 @options_from(DemoConfig)
-def demo(
-    *,
-    config: DemoConfig,
-    screen: Screen,
-) -> None:
-    """Run every stage on the embedded world, end to end."""
-    screen.note(str(config))
+def demo(*, config: DemoConfig, screen: Screen) -> None:
+    """Run every stage on the embedded world, end to end.
+
+    Draws scenes, makes hard negatives, fine-tunes the embedded model with three methods, measures
+    all four on held-out scenes and prints the cosine distances of examples. Needs no download.
+    """
+    from ahnpl_cli.demo import inspect_argv, label, run, stages, summarise
+
+    out = Path(config.output or DEFAULT_OUT)
+    total, done = len(stages(out, config)), list["Done"]()
+
+    def begin(stage: Stage) -> None:
+        screen.note(f"[{len(done) + 1}/{total}] {stage.about}")
+        screen.note(f"      ahnpl {' '.join(stage.argv)}")
+
+    for finished in run(out, config, lambda argv: _call(argv, screen, hide=True), begin):
+        done.append(finished)
+        how = "done before" if finished.resumed else "done"
+        screen.note(f"[{len(done)}/{total}] {finished.stage.name}: {how}, {finished.seconds:.1f} s")
+    report = summarise(out, done)
+    if screen.json:
+        screen.show(report, [])
+        return
+    _call(inspect_argv(out), screen, hide=False)
+    from ahnpl_cli.reporting.demo import results_table
+
+    results = json.loads((out / "results.json").read_text(encoding="utf-8"))
+    names = {model["name"]: label(model["name"]) for model in results["models"]}
+    screen.show(report, [results_table(results, names)])
+    _close(report.files, report.next, report.seconds, screen)
+
+
+def _call(argv: Sequence[str], screen: Screen, *, hide: bool) -> None:
+    """Run `ahnpl` with these arguments in this process; its stdout may be hidden, never stderr."""
+    from ahnpl_cli.cli.app import app
+
+    loudness = ["--quiet"] if screen.quiet else ["--verbose"] if screen.verbose else []
+    stdout = contextlib.redirect_stdout(io.StringIO()) if hide else contextlib.nullcontext()
+    with stdout:
+        code = app([*argv, *loudness], standalone_mode=False)
+    if code:
+        raise typer.Exit(code)
+
+
+def _close(files: dict[str, str], commands: list[str], seconds: float, screen: Screen) -> None:
+    lines = [f"Ran {seconds:.0f} s. Written:"]
+    lines += [f"  {path}  ({what})" for what, path in files.items()]
+    lines += ["Try next:", *(f"  {command}" for command in commands)]
+    screen.note("\n".join(lines))
