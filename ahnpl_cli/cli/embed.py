@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 import typer
 
 from ahnpl_cli.cli.console import Screen
 from ahnpl_cli.cli.options import options_from
 from ahnpl_cli.config import EmbedConfig
 
-EPILOG = "Example: ahnpl embed"
+EPILOG = "Example: ahnpl embed negatives.jsonl --image-root val2017 --perturb"
 
 
 def register(app: typer.Typer) -> None:
@@ -18,9 +21,24 @@ def register(app: typer.Typer) -> None:
 
 @options_from(EmbedConfig)
 def embed(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            help="Captions or negatives (.jsonl, .jsonl.gz, or - for stdin), a folder of images, "
+            "or a .txt file with a text a line."
+        ),
+    ] = Path("negatives.jsonl"),
     *,
     config: EmbedConfig,
     screen: Screen,
 ) -> None:
-    """Write features of images, captions and negatives."""
-    screen.note(str(config))
+    """Write features of images, captions and negatives to safetensors.
+
+    Each distinct image and text is computed once, and float32 features are found again by eval,
+    train --dry-run and inspect. Interrupted, the same command goes on from there.
+    """
+    from ahnpl_cli.embedding.run import embed as run
+    from ahnpl_cli.reporting.embed import tables
+
+    report = run(source, config, track=screen.track)
+    screen.show(report, tables(report))

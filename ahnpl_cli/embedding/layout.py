@@ -1,0 +1,128 @@
+"""The files of a folder of embeddings: how they are named, written at the end, and read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+
+from ahnpl_cli.data.tensors import Array, atomic_path, open_tensors
+from ahnpl_cli.errors import DataError
+
+INDEX, JOB, PLAN = "index.json", ".job.json", ".plan.sqlite"
+FEATURES = {
+    "image": "image_features",
+    "text": "text_features",
+    "negative": "negative_features",
+    "perturbed": "image_negative_features",
+}
+STEMS = (*FEATURES, "records")
+LISTED = {"image": "images", "text": "texts", "negative": "negatives"}
+
+
+def shard_path(folder: Path, stem: str, number: int) -> Path:
+    """Return where a shard stands; names sort by number."""
+    return folder / f"{stem}-{number:05d}.safetensors"
+
+
+def shard_paths(folder: Path, stem: str) -> list[Path]:
+    """Return the shards of a tensor, in order."""
+    return sorted(folder.glob(f"{stem}-[0-9]*.safetensors"))
+
+
+def clear(folder: Path) -> None:
+    """Delete what `ahnpl embed` wrote, and nothing else."""
+    ours = [path for stem in STEMS for path in shard_paths(folder, stem)]
+    for path in (*ours, folder / INDEX, folder / JOB):
+        path.unlink(missing_ok=True)
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> None:
+    """Write a small JSON file, whole or not at all."""
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps(content, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _write_list(file: IO[str], name: str, items: Iterable[Any]) -> None:
+    file.write(f",\n{json.dumps(name)}: [")
+    for number, item in enumerate(items):
+        file.write(("," if number else "") + "\n" + json.dumps(item, ensure_ascii=False))
+    file.write("]")
+
+
+def write_index(folder: Path, head: Mapping[str, Any], lists: Mapping[str, Iterable[Any]]) -> None:
+    """Write `index.json` line by line, so that it never stands in memory as a whole."""
+    with atomic_path(folder / INDEX) as temporary, temporary.open("w", encoding="utf-8") as file:
+        file.write(json.dumps(head, ensure_ascii=False, indent=1)[:-2])
+        for name, items in lists.items():
+            _write_list(file, name, items)
+        file.write("}\n")
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Return a JSON object from a file.
+
+    Raises:
+        DataError: it cannot be read or is none.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        hint = "Run `ahnpl embed` again: it resumes."
+        raise DataError("not an index of embeddings", where=str(path), hint=hint) from error
+    if not isinstance(content, dict):
+        raise DataError("not a JSON object", where=str(path))
+    return content
+
+
+def read_index(folder: Path) -> dict[str, Any]:
+    """Return `index.json` of a folder that `ahnpl embed` finished.
+
+    Raises:
+        DataError: there is none.
+    """
+    return read_json(folder / INDEX)
+
+
+class Table:
+    """The rows of one tensor over all its shards, read as they are needed.
+
+    Args:
+        folder: of the embeddings.
+        stem: `image`, `text`, `negative` or `perturbed`.
+    """
+
+    def __init__(self, folder: Path, stem: str) -> None:
+        self.name = FEATURES[stem]
+        self.paths = shard_paths(folder, stem)
+        self.starts = np.cumsum([0, *(self._shape(path)[0] for path in self.paths)])
+
+    def _shape(self, path: Path) -> tuple[int, int]:
+        with open_tensors(path) as reader:
+            rows, dim = reader.get_slice(self.name).get_shape()
+        return int(rows), int(dim)
+
+    def __len__(self) -> int:
+        return int(self.starts[-1])
+
+    def shards(self) -> Iterator[Array]:
+        """Yield the features shard by shard: (rows, D) as they are stored."""
+        for path in self.paths:
+            with open_tensors(path) as reader:
+                yield reader.get_tensor(self.name)
+
+    def take(self, rows: Array) -> Array:
+        """Return features (N, D), float32, of row numbers (N,)."""
+        shard_of = np.searchsorted(self.starts, rows, side="right") - 1
+        made: Array | None = None
+        for shard in np.unique(shard_of):
+            with open_tensors(self.paths[shard]) as reader:
+                features = reader.get_tensor(self.name)
+            if made is None:
+                made = np.empty((len(rows), features.shape[1]), dtype=np.float32)
+            inside = shard_of == shard
+            made[inside] = features[rows[inside] - self.starts[shard]]
+        return np.empty((0, 0), dtype=np.float32) if made is None else made

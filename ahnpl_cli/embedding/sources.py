@@ -1,0 +1,68 @@
+"""What can be embedded: captions with or without negatives, a folder of images, a list of texts."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from ahnpl_cli.config import OnError
+from ahnpl_cli.data.images import SUFFIXES
+from ahnpl_cli.data.jsonl import STDIN, not_utf8, read_lines, read_records
+from ahnpl_cli.errors import DataError
+from ahnpl_cli.records import CaptionRecord
+
+
+def _images(folder: Path) -> Iterator[CaptionRecord]:
+    """One record per image file below a folder, in order of path, without caption."""
+    for place, folders, files in os.walk(folder):
+        folders.sort()
+        for name in sorted(files):
+            if Path(name).suffix.lower() in SUFFIXES:
+                path = (Path(place) / name).relative_to(folder).as_posix()
+                yield CaptionRecord(id=path, image=path, caption="")
+
+
+def _texts(path: Path) -> Iterator[CaptionRecord]:
+    """One record per line that is not blank, named by its number, without image."""
+    for number, line in read_lines(path):
+        try:
+            text = line.decode("utf-8")
+        except UnicodeDecodeError as error:
+            raise not_utf8(f"{path}:{number}", error) from error
+        yield CaptionRecord(id=str(number), image="", caption=text)
+
+
+def read_source(path: Path, *, on_error: OnError = "stop") -> Iterator[CaptionRecord]:
+    """Stream what is to be embedded; an empty image or caption means that there is none.
+
+    Args:
+        path: captions.jsonl or negatives.jsonl (`-` is standard input), a folder of images, or a
+            `.txt` file with a text a line.
+        on_error: stop at a broken line of JSONL, or skip it with a warning.
+
+    Raises:
+        DataError: the path is none of these, or holds nothing.
+    """
+    if path.is_dir():
+        found = _images(path)
+    elif path.name.removesuffix(".gz").endswith(".txt"):
+        found = _texts(path)
+    else:
+        found = read_records(path, on_error=on_error)
+    empty = True
+    for record in found:
+        empty = False
+        yield record
+    if empty:
+        hint = "Give captions.jsonl, a folder of images, or a .txt file with a text a line."
+        raise DataError("holds nothing to embed", where=str(path), hint=hint)
+
+
+def image_root(path: Path, asked: str | None) -> Path:
+    """Return the folder that image paths are relative to."""
+    if asked is not None:
+        return Path(asked)
+    if path == STDIN:
+        return Path()
+    return path if path.is_dir() else path.parent
