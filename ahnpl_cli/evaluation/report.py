@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from ahnpl_cli.evaluation.cases import Case
 from ahnpl_cli.records import SCHEMA
 
 
@@ -157,6 +158,7 @@ class EvalReport:
         published: the papers' numbers, when asked for.
         schema: version of this format.
         kind: what the file is.
+        cases: a few items per suite on which the first and the last model differ, or both fail.
     """
 
     models: list[ModelReport]
@@ -169,3 +171,4 @@ class EvalReport:
     published: list[dict[str, Any]] = field(default_factory=list)
     schema: int = SCHEMA
     kind: str = "ahnpl eval"
+    cases: list[Case] = field(default_factory=list)

@@ -22,6 +22,7 @@ from ahnpl_cli.errors import BenchmarkError, ConfigError
 from ahnpl_cli.evaluation.assemble import suite_report
 from ahnpl_cli.evaluation.averages import to_json
 from ahnpl_cli.evaluation.benchmark import Benchmark, Options, count_notes
+from ahnpl_cli.evaluation.cases import select_cases
 from ahnpl_cli.evaluation.features import FeatureTable, encode
 from ahnpl_cli.evaluation.items import Outcome, Suite
 from ahnpl_cli.evaluation.locate import VARIABLE, Shelf, data_roots
@@ -209,6 +210,7 @@ def evaluate(suites: Sequence[str], config: EvalConfig, *, track: Track = silent
         settings=settings(config),
         versions=versions(),
         items=items_path(output_path(config)).name,
+        cases=select_cases(loaded, outcomes),
     )
     _write(report, outcomes, config)
     return report

@@ -5,16 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from ahnpl_cli.backbones.checkpoint import read_checkpoint_info
 from ahnpl_cli.config import InspectConfig
 from ahnpl_cli.errors import ConfigError
+from ahnpl_cli.evaluation.report import EvalReport
+from ahnpl_cli.inspection.checkpoint import inspect_checkpoint
 from ahnpl_cli.inspection.compare import compare
 from ahnpl_cli.inspection.examples import bundled_examples, examples_of_run, given_example
-from ahnpl_cli.inspection.identify import identify
+from ahnpl_cli.inspection.identify import What, identify
 from ahnpl_cli.inspection.models import ModelSource, choose_models
 from ahnpl_cli.inspection.negatives import inspect_negatives
 from ahnpl_cli.inspection.report import ComparisonReport, Example, FileReport
+from ahnpl_cli.inspection.results import inspect_results, load_results, measures, reports_near
+from ahnpl_cli.inspection.run import inspect_run
 from ahnpl_cli.progress import Track, silent
-from ahnpl_cli.runs import newest_run
+from ahnpl_cli.runs import LAST, is_model, newest_run
 
 EXAMPLES = 2  # as many as the paper's Table 5 shows
 
@@ -36,13 +41,32 @@ def inspect(
         ModelError: a model cannot be loaded.
     """
     if target is None:
-        return _examples(config, track)
+        return run_examples(newest_run(), config, track)
     what, path = identify(target)
     if what == "image":
         return _given(path, captions, config, track)
     if captions:
         hint = "Captions go with an image: ahnpl inspect IMAGE CAPTION CAPTION."
         raise ConfigError(f"{what} take no captions", where=str(target), hint=hint)
+    return _file(what, path, config, track)
+
+
+def results_of_run(run: Path) -> EvalReport | None:
+    """Return the newest evaluation near a run that measured its last model, if any."""
+    last = run / LAST
+    sha256 = read_checkpoint_info(last).get("weights_sha256") if is_model(last) else None
+    found = [path for path, report in reports_near(last) if measures(report, sha256)]
+    newest = max(found, key=lambda path: path.stat().st_mtime, default=None)
+    return load_results(newest) if newest else None
+
+
+def _file(what: What, path: Path, config: InspectConfig, track: Track) -> FileReport:
+    if what == "run":
+        return inspect_run(path)
+    if what == "checkpoint":
+        return inspect_checkpoint(path)
+    if what == "results":
+        return inspect_results(path)
     root = Path(config.image_root) if config.image_root else None
     return inspect_negatives(path, image_root=root, seed=config.seed, track=track)
 
@@ -64,8 +88,9 @@ def _given(
     return compare([example], models, source=str(image), device=config.device, track=track)
 
 
-def _examples(config: InspectConfig, track: Track) -> ComparisonReport:
-    run, count = newest_run(), config.examples or EXAMPLES
+def run_examples(run: Path | None, config: InspectConfig, track: Track) -> ComparisonReport:
+    """Compare examples of a run from its start to its end; the bundled ones without a run."""
+    count = config.examples or EXAMPLES
     found: list[Example] = []
     source = "bundled with ahnpl"
     if run is not None:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from ahnpl_cli.evaluation.report import EvalReport
 from ahnpl_cli.inspection.negatives import NegativesDetails
 from ahnpl_cli.inspection.report import ComparisonReport, Example, FileReport, Level
+from ahnpl_cli.inspection.run import RunDetails, epoch_rows
+from ahnpl_cli.reporting.curves import curve_table, epoch_table
+from ahnpl_cli.reporting.eval import eval_tables
 from ahnpl_cli.reporting.inspect import changed, comparison_tables
 from ahnpl_cli.reporting.tables import Cell, Mark, Span, Table
 
@@ -21,13 +25,28 @@ def tables(report: ComparisonReport | FileReport) -> list[Table]:
     found = [fact_table(report), finding_table(report)]
     if isinstance(report.details, NegativesDetails):
         found += negatives_tables(report.details)
+    elif isinstance(report.details, RunDetails):
+        found += run_tables(report.details)
+    elif isinstance(report.details, EvalReport):
+        found += eval_tables(report.details)
     return found
+
+
+def run_tables(details: RunDetails) -> list[Table]:
+    """Return the curves and epochs of a run."""
+    if not details.steps:
+        return []
+    return [curve_table(details.steps), epoch_table(epoch_rows(details.steps))]
 
 
 def fact_table(report: FileReport) -> Table:
     """Return what a file is."""
-    rows = tuple((name, value) for name, value in report.facts.items())
+    rows = tuple((name, _fact(value)) for name, value in report.facts.items())
     return Table(title=f"{report.path}: {report.what}", columns=("", "value"), rows=rows)
+
+
+def _fact(value: str | int | float | None) -> Cell:
+    return f"{value:.4g}" if isinstance(value, float) else value
 
 
 def finding_table(report: FileReport) -> Table:

@@ -105,6 +105,11 @@ def grid(blocks: Sequence[Markup]) -> Markup:
     return Markup('<div class="grid">{}</div>').format(Markup("").join(blocks))
 
 
+def heat_maps(blocks: Sequence[Markup]) -> Markup:
+    """Return matrices beside each other."""
+    return Markup('<div class="heats">{}</div>').format(Markup("").join(blocks))
+
+
 def heat_map(title: str, names: Sequence[str], values: Sequence[Sequence[float]]) -> Markup:
     """Return a square matrix of cosine distances with its values coloured.
 

@@ -8,7 +8,16 @@ from markupsafe import Markup
 
 from ahnpl_cli.inspection.report import EMBEDDINGS, ComparisonReport, ExampleReport
 from ahnpl_cli.reporting.inspect import changed, label, similarity_table
-from ahnpl_cli.reporting.page import Card, Section, gallery, grid, heat_map, inline, picture, table
+from ahnpl_cli.reporting.page import (
+    Card,
+    Section,
+    gallery,
+    heat_map,
+    heat_maps,
+    inline,
+    picture,
+    table,
+)
 
 HOW = (
     "Cosine distances 1 - cos between the image e_I, its caption e_T, the negative caption e_Tneg "
@@ -29,7 +38,7 @@ def _card(item: ExampleReport) -> Card:
     return Card(picture(Path(example.image)), example.id, tuple(lines))
 
 
-def _heat_maps(item: ExampleReport) -> list[Markup]:
+def _matrices(item: ExampleReport) -> list[Markup]:
     return [
         heat_map(f"{item.example.id}: {label(view.model)}", EMBEDDINGS, matrix)
         for index in range(len(item.example.others))
@@ -41,7 +50,7 @@ def _heat_maps(item: ExampleReport) -> list[Markup]:
 def example_sections(report: ComparisonReport) -> list[Section]:
     """Return the sections on examples under models."""
     cards = gallery([_card(item) for item in report.examples])
-    maps = tuple(grid(_heat_maps(item)) for item in report.examples)
+    maps = tuple(heat_maps(_matrices(item)) for item in report.examples)
     return [
         Section("Examples", (cards,), f"From {report.source}."),
         Section("Distances", maps, HOW),

@@ -1,0 +1,120 @@
+"""Is a training run sound: its metrics, its checkpoints, terms that gave no gradient."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from ahnpl_cli.data.jsonl import read_lines
+from ahnpl_cli.errors import DataError
+from ahnpl_cli.inspection.checkpoint import flat
+from ahnpl_cli.inspection.report import FileReport, Finding, file_report
+from ahnpl_cli.records import StepReport
+from ahnpl_cli.runs import LAST, METRICS, is_model, run_checkpoints, start_of
+
+DEAD_SHARE = 1e-4  # of the gradient norms; below it a term does nothing
+EPOCH_ROWS = 12
+
+
+@dataclass(frozen=True, slots=True)
+class RunDetails:
+    """What a run left behind.
+
+    Attributes:
+        steps: every line of `metrics.jsonl`.
+        checkpoints: names of the kept ones, oldest first.
+    """
+
+    steps: tuple[StepReport, ...]
+    checkpoints: tuple[str, ...]
+
+
+def read_metrics(path: Path) -> tuple[StepReport, ...]:
+    """Return the lines of `metrics.jsonl`; empty when there is none.
+
+    Raises:
+        DataError: a line is not a step's report; a half line at the end is left out.
+    """
+    if not path.is_file():
+        return ()
+    adapter, steps, lines = TypeAdapter(StepReport), [], list(read_lines(path))
+    for number, line in lines:
+        try:
+            steps.append(adapter.validate_json(line))
+        except ValidationError as error:
+            if number == lines[-1][0]:
+                break
+            what = error.errors()[0]["msg"].lower()
+            raise DataError(f"not a step's report ({what})", where=f"{path}:{number}") from error
+    return tuple(steps)
+
+
+def epoch_rows(steps: tuple[StepReport, ...]) -> list[StepReport]:
+    """Return the last step of every epoch, or a dozen spread over a run of few epochs."""
+    last = {step.epoch: step for step in steps}
+    if len(last) > 1:
+        return list(last.values())
+    count = min(EPOCH_ROWS, len(steps))
+    return [steps[round((i + 1) * len(steps) / count) - 1] for i in range(count)]
+
+
+def dead_terms(steps: tuple[StepReport, ...]) -> list[str]:
+    """Return terms whose share of the gradient stayed at zero over the last half of the run."""
+    half = steps[len(steps) // 2 :]
+    names = half[-1].shares if half else {}
+    return [name for name in names if all(s.shares.get(name, 0) < DEAD_SHARE for s in half)]
+
+
+def _metric_findings(steps: tuple[StepReport, ...]) -> list[Finding]:
+    if not steps:
+        return [Finding("problem", f"no {METRICS}, or no step in it")]
+    found = []
+    bad = next((s.step for s in steps if not math.isfinite(s.loss)), None)
+    if bad is not None:
+        found.append(Finding("problem", f"the loss is not finite at step {bad:,}"))
+    numbers = [step.step for step in steps]
+    if numbers != sorted(set(numbers)):
+        found.append(Finding("problem", "steps are not in order: two runs wrote here"))
+    if not found:
+        found.append(Finding("fine", f"{len(steps):,} logged steps in order, every loss finite"))
+    for name in dead_terms(steps):
+        found.append(Finding("note", f"{name} gave no gradient over the second half of the run"))
+    skipped = steps[-1].skipped
+    if skipped:
+        found.append(Finding("note", f"{skipped:,} images could not be decoded"))
+    return found
+
+
+def _checkpoint_finding(run: Path, checkpoints: list[Path]) -> Finding:
+    if not is_model(run / LAST):
+        return Finding("problem", "no `last`: the run ended before its first checkpoint")
+    return Finding(
+        "fine", f"{len(checkpoints)} checkpoints: {', '.join(c.name for c in checkpoints)}"
+    )
+
+
+def _facts(run: Path, steps: tuple[StepReport, ...]) -> dict[str, str | int | float | None]:
+    facts = {f"start {name}": value for name, value in flat(start_of(run)).items()}
+    if steps:
+        end = steps[-1]
+        gap = end.positive - sum(end.negatives.values()) / max(len(end.negatives), 1)
+        facts |= {"steps": end.step, "epochs": end.epoch, "loss at the end": end.loss}
+        facts |= {"a at the end": end.a, "S(I,T) - S(I,T_neg) at the end": gap}
+        facts |= {"images per second": end.images_per_second}
+    return facts
+
+
+def inspect_run(run: Path) -> FileReport:
+    """Say what a training run did and whether what it left is sound.
+
+    Raises:
+        DataError: its metrics cannot be read.
+    """
+    steps = read_metrics(run / METRICS)
+    checkpoints = run_checkpoints(run)
+    findings = [*_metric_findings(steps), _checkpoint_finding(run, checkpoints)]
+    details = RunDetails(steps, tuple(folder.name for folder in checkpoints))
+    return file_report(str(run), "run", _facts(run, steps), findings, details)

@@ -1,0 +1,123 @@
+"""A run's metrics as named curves, and as lines of block characters for the terminal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from ahnpl_cli.records import StepReport
+from ahnpl_cli.reporting.tables import Cell, Table
+
+BLOCKS = "▁▂▃▄▅▆▇█"
+WIDTH = 40
+
+Points = tuple[tuple[float, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Curves:
+    """Curves that share an axis.
+
+    Attributes:
+        title: what they show.
+        lines: (step, value) by name.
+        prefix: what a name needs before it where the title is not seen.
+    """
+
+    title: str
+    lines: dict[str, Points]
+    prefix: str = ""
+
+
+def gap(step: StepReport) -> float:
+    """S(I,T) - S(I,T_neg), the mean over kinds; NaN without negatives."""
+    values = list(step.negatives.values())
+    return step.positive - sum(values) / len(values) if values else math.nan
+
+
+def _line(steps: Sequence[StepReport], value: Callable[[StepReport], float | None]) -> Points:
+    found = ((float(step.step), value(step)) for step in steps)
+    return tuple((x, y) for x, y in found if y is not None and math.isfinite(y))
+
+
+def _by_name(
+    steps: Sequence[StepReport], values: Callable[[StepReport], dict[str, float]]
+) -> dict[str, Points]:
+    names = dict.fromkeys(name for step in steps for name in values(step))
+
+    def line(name: str) -> Points:
+        return _line(steps, lambda step: values(step).get(name))
+
+    return {name: line(name) for name in names}
+
+
+def curves(steps: Sequence[StepReport]) -> list[Curves]:
+    """Return what a run's metrics show: losses, M per kind, a, similarities, gradients, speed."""
+    similarities = {"S(I,T)": _line(steps, lambda s: s.positive)}
+    similarities |= {
+        f"S(I,T_neg) {k}": p for k, p in _by_name(steps, lambda s: s.negatives).items()
+    }
+    found = [
+        Curves(
+            "Losses", {"loss": _line(steps, lambda s: s.loss), **_by_name(steps, lambda s: s.terms)}
+        ),
+        Curves("S(I,T) - S(I,T_neg)", {"gap": _line(steps, gap)}),
+        Curves("Similarities", similarities),
+        Curves("Threshold M per kind (Eq. 10)", _by_name(steps, lambda s: s.margins), "M "),
+        Curves("a (Eq. 8)", {"a": _line(steps, lambda s: s.a)}),
+        Curves("Share of the gradient", _by_name(steps, lambda s: s.shares), "share "),
+        Curves("Active hinges", _by_name(steps, lambda s: s.active), "active "),
+        Curves("Evaluation on the way, %", _by_name(steps, lambda s: s.evaluation)),
+        Curves("Learning rate", {"lr": _line(steps, lambda s: s.lr)}),
+        Curves("Images per second", {"images/s": _line(steps, lambda s: s.images_per_second)}),
+    ]
+    kept = (replace(c, lines={n: p for n, p in c.lines.items() if p}) for c in found)
+    return [curve for curve in kept if curve.lines]
+
+
+def spark(values: Iterable[float], width: int = WIDTH) -> str:
+    """Return values as a line of blocks, at most `width` of them, each the mean of its share."""
+    every = list(values)
+    if not every:
+        return ""
+    count = min(width, len(every))
+    cuts = [round(i * len(every) / count) for i in range(count + 1)]
+    means = [sum(every[a:b]) / (b - a) for a, b in zip(cuts, cuts[1:], strict=False)]
+    low, high = min(means), max(means)
+    top = len(BLOCKS) - 1
+    scale = top / (high - low) if high > low else 0.0
+    return "".join(BLOCKS[round((mean - low) * scale)] for mean in means)
+
+
+def curve_table(steps: Sequence[StepReport]) -> Table:
+    """Return every curve as a line of blocks with its ends."""
+    rows: list[tuple[Cell, ...]] = []
+    for group in curves(steps):
+        for name, points in group.lines.items():
+            values = [y for _, y in points]
+            label = group.prefix + name if len(group.lines) > 1 else group.title
+            ends = (values[0], values[-1], min(values), max(values))
+            rows.append((label, spark(values), *(f"{value:.4g}" for value in ends)))
+    columns = ("", "over the run", "first", "last", "lowest", "highest")
+    return Table("Curves", columns, tuple(rows), note="Each curve fills its own range.")
+
+
+def epoch_table(steps: Sequence[StepReport]) -> Table:
+    """Return one line per step given: epochs' last ones, or some of a short run."""
+    terms = dict.fromkeys(name for step in steps for name in step.terms)
+    kinds = dict.fromkeys(name for step in steps for name in step.margins)
+    rows = tuple(
+        (
+            *(step.epoch, step.step, step.loss, *(step.terms.get(name) for name in terms)),
+            *(step.a, *(step.margins.get(kind) for kind in kinds), gap(step)),
+            f"{step.images_per_second:,.0f}",
+        )
+        for step in steps
+    )
+    columns = (
+        *("epoch", "step", "loss", *(term.replace("_", " ") for term in terms), "a"),
+        *(*(f"M {kind}" for kind in kinds), "gap", "images/s"),
+    )
+    note = "Gap: S(I,T) - S(I,T_neg), mean over kinds. M: threshold of Eq. 10."
+    return Table("Epochs", columns, rows, note, digits=3)

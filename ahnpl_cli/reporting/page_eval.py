@@ -1,0 +1,143 @@
+"""The page's part on benchmark results: headline, bars by subset, hits and misses."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from markupsafe import Markup
+
+from ahnpl_cli.evaluation.cases import Case
+from ahnpl_cli.evaluation.report import EvalReport, ModelReport, SuiteReport
+from ahnpl_cli.inspection.examples import word_edits
+from ahnpl_cli.reporting.charts import Bar, BarGroup, bar_chart
+from ahnpl_cli.reporting.eval import eval_tables
+from ahnpl_cli.reporting.inspect import changed
+from ahnpl_cli.reporting.page import Card, Section, gallery, headline, inline, picture, table
+from ahnpl_cli.reporting.tables import Cell, Table
+
+FATES = {
+    "gained": "Gained: wrong at first, right in the end",
+    "lost": "Lost: right at first, wrong in the end",
+    "missed": "Missed by both",
+}
+
+
+def mean_of_suites(model: ModelReport) -> float:
+    """Mean of the suites' primary averages, in percent."""
+    values = [suite.primary_value for suite in model.suites.values()]
+    return sum(values) / len(values)
+
+
+def headline_section(report: EvalReport) -> Section:
+    """Return the mean of the suites per model, against the first."""
+    first = mean_of_suites(report.models[0])
+    count = len(report.models[0].suites)
+    numbers = [
+        (
+            f"{mean_of_suites(model):.1f} %",
+            model.name,
+            "the model compared with" if i == 0 else f"{mean_of_suites(model) - first:+.1f} points",
+        )
+        for i, model in enumerate(report.models)
+    ]
+    text = f"Mean of the primary averages of {count} suites: {', '.join(report.suites)}."
+    return Section("Results", (headline(numbers), *map(table, eval_tables(report))), text)
+
+
+def _bar(suite: SuiteReport, name: str) -> Bar | None:
+    for subset in suite.subsets:
+        if subset.name == name and subset.accuracy is not None:
+            return Bar(subset.accuracy, subset.low, subset.high)
+    if name in suite.averages:
+        return Bar(suite.averages[name], *suite.intervals.get(name, (None, None)))
+    return None
+
+
+def _groups(report: EvalReport, suite: str) -> list[BarGroup]:
+    shown = report.models[0].suites[suite]
+    names = [subset.name for subset in shown.subsets]
+    names += [shown.primary] if shown.primary in shown.averages else []
+    found = [
+        BarGroup(name, tuple(_bar(model.suites[suite], name) for model in report.models))
+        for name in names
+    ]
+    return [group for group in found if any(bar is not None for bar in group.bars)]
+
+
+def bars_section(report: EvalReport) -> Section:
+    """Return accuracies by subset, models side by side."""
+    models = [model.name for model in report.models]
+    blocks = []
+    for suite in report.suites:
+        groups = _groups(report, suite)
+        if groups:
+            blocks += [Markup("<h3>{}</h3>").format(suite), bar_chart(suite, models, groups)]
+    text = "Accuracy in percent; whiskers are 95 % intervals, the dashed line is 50 %."
+    return Section("By subset", tuple(blocks), text)
+
+
+def _candidate(case: Case, index: int) -> Markup:
+    caption = case.captions[index]
+    if index >= case.positives:
+        return inline(changed(case.captions[0], word_edits(case.captions[0], caption)))
+    return Markup("{}").format(caption)
+
+
+def _score_line(case: Case) -> Markup:
+    lines = []
+    for model, scores in case.scores.items():
+        if len(scores) != len(case.captions):
+            continue
+        best = max(range(len(scores)), key=scores.__getitem__)
+        right = best < case.positives
+        values = ", ".join(f"{score:.3f}" for score in scores)
+        lines.append(
+            Markup('<p class="note">{}: {} <span class="{}">{}</span></p>').format(
+                model, values, "good" if right else "bad", "✓" if right else "✗"
+            )
+        )
+    return Markup("").join(lines)
+
+
+def _card(case: Case) -> Card:
+    texts = [
+        Markup("<p>{}{}</p>").format(
+            Markup('<span class="dim">true </span>') if i < case.positives else "",
+            _candidate(case, i),
+        )
+        for i in range(len(case.captions))
+    ]
+    name = f"{case.suite}: {', '.join(case.rows[:1])}"
+    return Card(picture(Path(case.image), case.crop), name, (*texts, _score_line(case)))
+
+
+def cases_section(cases: list[Case]) -> Section:
+    """Return pictures of items that the first and the last model differ on, or both miss."""
+    blocks: list[Markup] = []
+    for fate, title in FATES.items():
+        cards = [_card(case) for case in cases if case.fate == fate]
+        if cards:
+            blocks += [Markup("<h3>{}</h3>").format(title), gallery(cards)]
+    text = "Drawn by hash among all such items. Similarities in the order of the captions."
+    return Section("Hits and misses", tuple(blocks), text)
+
+
+def settings_section(report: EvalReport) -> Section:
+    """Return what was measured with what: models, weights, settings, files, versions."""
+    rows: list[tuple[Cell, ...]] = [
+        (f"{model.name}: {key.replace('_', ' ')}", str(value))
+        for model in report.models
+        for key, value in model.info.items()
+    ]
+    rows += [(key.replace("_", " "), str(v)) for key, v in report.settings.items() if v is not None]
+    for name, suite in report.suites.items():
+        rows += [(f"{name}: {path}", f"sha256 {digest}") for path, digest in suite.files.items()]
+        rows += [(f"{name}: note", note) for note in suite.notes]
+    rows += [(f"{package} version", version) for package, version in report.versions.items()]
+    made = Table("How it was measured", ("", "value"), tuple(rows))
+    return Section("Measured with", (table(made),))
+
+
+def eval_sections(report: EvalReport) -> list[Section]:
+    """Return the sections of benchmark results."""
+    return [headline_section(report), bars_section(report), cases_section(report.cases)]
