@@ -1,0 +1,159 @@
+"""What the training captions say: several of each scene, which together name every thing.
+
+They name every size that is there too, so that a word refilled from the corpus which no other
+caption of the image uses is false of the image (`ahnpl negatives` rejects the others).
+"""
+
+from __future__ import annotations
+
+import itertools
+import random
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ahnpl_cli.scenes import world
+from ahnpl_cli.scenes.grammar import Style, draw_style, plural, say
+from ahnpl_cli.scenes.meanings import (
+    PHRASES,
+    PLACES,
+    Count,
+    Description,
+    Existence,
+    Listing,
+    Meaning,
+    Placement,
+    Quantity,
+    Relation,
+    related,
+)
+from ahnpl_cli.scenes.world import Look, Scene
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """A meaning and how it is said."""
+
+    meaning: Meaning
+    style: Style
+
+    @property
+    def text(self) -> str:
+        """The caption in English."""
+        return say(self.meaning, self.style)
+
+
+class Mention(NamedTuple):
+    """How likely a description mentions color and size."""
+
+    color: float = 0.85
+    size: float = 0.25
+
+
+def describe(rng: random.Random, look: Look, mention: Mention = Mention()) -> Description:
+    """A description of `look` by lot."""
+    return Description(
+        look.shape,
+        look.color if rng.random() < mention.color else None,
+        look.size if rng.random() < mention.size else None,
+    )
+
+
+def draw_scene(rng: random.Random, *, held_out: bool = False) -> Scene:
+    """A scene of any kind, of the combinations kept for testing or of the others."""
+    while True:
+        scene = _draw_any(rng)
+        if world.held_out(scene) == held_out:
+            return scene
+
+
+TOUCHING = ("carry", "ride", "hold", "held")
+
+
+def _draw_any(rng: random.Random) -> Scene:
+    lot, count = rng.random(), rng.choice((2, 2, 3))
+    if lot < 0.5:
+        return world.draw_apart(rng, count)
+    if lot < 0.68:
+        return world.draw_carry(rng, count)
+    if lot < 0.84:
+        return world.draw_hold(rng, count)
+    return world.draw_group(rng, rng.randint(1, 6), rng.randint(0, 3))
+
+
+def draw_captions(rng: random.Random, scene: Scene, count: int) -> list[Caption]:
+    """`count` captions that hold of `scene` and together name all its things and sizes."""
+    draw = _of_group if scene.layout == "group" else _of_few
+    for attempt in itertools.count():
+        # The longer no lot names everything, the more each caption says.
+        say_more = Mention(color=0.85 + 0.02 * attempt, size=0.25 + 0.05 * attempt)
+        captions = [Caption(draw(rng, scene, say_more), draw_style(rng)) for _ in range(count)]
+        texts = {caption.text for caption in captions}
+        if len(texts) == count and _names_all(texts, scene.looks):
+            return captions
+    raise AssertionError("unreachable: itertools.count() does not end")
+
+
+def true_relations(
+    scene: Scene, among: Sequence[str] = tuple(PHRASES)
+) -> list[tuple[int, str, int]]:
+    """(subject, phrase, object) by index, for every phrase of `among` that strictly holds."""
+    names = sorted({PHRASES[phrase] for phrase in among})
+    found = []
+    for (i, a), (j, b) in itertools.permutations(enumerate(scene.things), 2):
+        true = {name for name in names if related(name, a, b, scene, loosely=False)}
+        found += [(i, phrase, j) for phrase in among if PHRASES[phrase] in true]
+    return found
+
+
+def true_place(rng: random.Random, item: Description, scene: Scene) -> str:
+    """One of the places where `item` strictly is; a corner half of the time."""
+    places = [place for place in PLACES if Placement(((item, place),)).holds(scene)]
+    corners = [place for place in places if "corner" in place]
+    return rng.choice(corners if corners and rng.random() < 0.5 else places)
+
+
+def _of_few(rng: random.Random, scene: Scene, mention: Mention) -> Meaning:
+    lot = rng.random()
+    if lot < 0.55:
+        relation = _relation(rng, scene, mention)
+        if relation is not None:
+            return relation
+    looks = rng.sample(scene.looks, len(scene.looks))
+    if lot < 0.75:
+        items = [describe(rng, look, mention) for look in looks[: rng.choice((1, 1, 2))]]
+        return Placement(tuple((item, true_place(rng, item, scene)) for item in items))
+    if lot < 0.8:
+        absent = rng.choice([s for s in world.SHAPES if all(s != look.shape for look in looks)])
+        return Existence(Description(absent), False, beside=describe(rng, looks[0], mention))
+    # Without colors, exchanging two nouns of a list would change nothing.
+    colored = mention._replace(color=1)
+    return Listing(tuple(describe(rng, look, colored) for look in looks))
+
+
+def _relation(rng: random.Random, scene: Scene, mention: Mention) -> Relation | None:
+    found = true_relations(scene)
+    touching = [r for r in found if PHRASES[r[1]] in TOUCHING]
+    if touching and rng.random() < 0.8:
+        found = touching
+    if not found:
+        return None
+    subject, phrase, object_ = rng.choice(found)
+    a, b = scene.looks[subject], scene.looks[object_]
+    return Relation(describe(rng, a, mention), phrase, describe(rng, b, mention))
+
+
+def _of_group(rng: random.Random, scene: Scene, mention: Mention) -> Meaning:
+    kinds = [describe(rng, look, mention) for look in dict.fromkeys(scene.looks)]
+    counts = [(item, len(item.among(scene.things))) for item in kinds]
+    lot = rng.random()
+    item, number = counts[0]
+    if lot < 0.3 and number != 2:
+        return Quantity(item, number > 2, beside=None)
+    return Count(tuple(counts) if lot < 0.7 else (counts[0],))
+
+
+def _names_all(texts: set[str], looks: Sequence[Look]) -> bool:
+    said = {word.strip(".,").lower() for text in texts for word in text.split()}
+    qualities = {word for look in looks for word in (look.color, look.size)}
+    return qualities <= said and all({k.shape, plural(k.shape)} & said for k in looks)

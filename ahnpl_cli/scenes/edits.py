@@ -1,0 +1,50 @@
+"""Changes to a scene that leave everything else of it as it was, texture included."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from ahnpl_cli.scenes.world import COLORS, SHAPES, SIZES, Look, Scene
+
+
+def exchange(scene: Scene, i: int, j: int, parts: Sequence[str]) -> Scene:
+    """Things `i` and `j` exchange their `shape`, `color` or `size`."""
+    looks = list(scene.looks)
+    looks[i] = replace(looks[i], **_parts(scene.looks[j], parts))
+    looks[j] = replace(looks[j], **_parts(scene.looks[i], parts))
+    return replace(scene, looks=tuple(looks))
+
+
+def exchange_all(scene: Scene, i: int, j: int) -> Scene:
+    """Things `i` and `j` exchange places; in `hold` the sizes stay, for the layout sets them."""
+    parts = ("shape", "color") if scene.layout == "hold" else ("shape", "color", "size")
+    return exchange(scene, i, j, parts)
+
+
+def change(scene: Scene, i: int, **parts: str) -> Scene:
+    """Thing `i` gets another `shape`, `color` or `size`."""
+    looks = list(scene.looks)
+    looks[i] = replace(looks[i], **parts)
+    return replace(scene, looks=tuple(looks))
+
+
+def absent_shape(rng: random.Random, scene: Scene) -> str:
+    """A shape that nothing in the scene has."""
+    return rng.choice([s for s in SHAPES if all(s != look.shape for look in scene.looks)])
+
+
+def absent_color(rng: random.Random, scene: Scene) -> str:
+    """A color that nothing in the scene has."""
+    return rng.choice([c for c in COLORS if all(c != look.color for look in scene.looks)])
+
+
+def other_size(size: str) -> str:
+    """The size that `size` is not."""
+    return SIZES[1 - SIZES.index(size)]
+
+
+def _parts(look: Look, parts: Sequence[str]) -> dict[str, Any]:
+    return {part: getattr(look, part) for part in parts}

@@ -1,0 +1,84 @@
+"""What a test caption will say of a scene, decided before the scene is changed.
+
+A plan names things by their index, so that the same plan put to the changed scene gives the
+caption that is true there. That is how a caption and its foil come to differ by the edit alone.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+
+from ahnpl_cli.scenes.captions import true_place, true_relations
+from ahnpl_cli.scenes.meanings import (
+    OPPOSITES,
+    PREPOSITIONS,
+    Description,
+    Listing,
+    Meaning,
+    Placement,
+    Relation,
+)
+from ahnpl_cli.scenes.world import Look, Scene
+
+Plan = Callable[[Scene], Meaning]
+Words = tuple[bool, bool]  # is the color said, is the size said
+REPLACEABLE = tuple(phrase for phrase in PREPOSITIONS if phrase in OPPOSITES)
+
+
+def draw_words(rng: random.Random, count: int, *, color: float = 0.8) -> list[Words]:
+    """Which words each of `count` descriptions mentions."""
+    return [(rng.random() < color, rng.random() < 0.25) for _ in range(count)]
+
+
+def describe(look: Look, words: Words) -> Description:
+    """`look` with the words that the plan mentions."""
+    color, size = words
+    return Description(look.shape, look.color if color else None, look.size if size else None)
+
+
+def relation(
+    rng: random.Random, scene: Scene, phrases: Sequence[str]
+) -> tuple[int, str, int] | None:
+    """A true (subject, phrase, object) with a phrase of `phrases`, touching ones preferred."""
+    found = true_relations(scene, phrases)
+    # Where a thing carries or holds another, that is what one would say of the two.
+    apart = [r for r in found if scene.layout == "apart" or set(r[::2]) == {0, 1}]
+    return rng.choice(apart) if apart else None
+
+
+def related(subject: int, phrase: str, object_: int, words: Sequence[Words]) -> Plan:
+    """The plan to say that two things stand in a relation."""
+
+    def plan(scene: Scene) -> Meaning:
+        a, b = scene.looks[subject], scene.looks[object_]
+        return Relation(describe(a, words[0]), phrase, describe(b, words[1]))
+
+    return plan
+
+
+def listed(indices: Sequence[int], words: Sequence[Words]) -> Plan:
+    """The plan to list things."""
+
+    def plan(scene: Scene) -> Meaning:
+        looks = [scene.looks[i] for i in indices]
+        return Listing(tuple(describe(look, w) for look, w in zip(looks, words, strict=True)))
+
+    return plan
+
+
+def placed(indices: Sequence[int], places: Sequence[str], words: Sequence[Words]) -> Plan:
+    """The plan to say where things are."""
+
+    def plan(scene: Scene) -> Meaning:
+        looks = [scene.looks[i] for i in indices]
+        items = [describe(look, w) for look, w in zip(looks, words, strict=True)]
+        return Placement(tuple(zip(items, places, strict=True)))
+
+    return plan
+
+
+def draw_places(rng: random.Random, scene: Scene, indices: Sequence[int]) -> list[str]:
+    """A true place for each of these things."""
+    looks = [scene.looks[i] for i in indices]
+    return [true_place(rng, Description(k.shape, k.color, k.size), scene) for k in looks]

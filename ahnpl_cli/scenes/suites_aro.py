@@ -1,0 +1,72 @@
+"""ARO's VG-Relation and VG-Attribution, and Winoground's groups, as twins."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ahnpl_cli.scenes import edits, plans, world
+from ahnpl_cli.scenes.grammar import Style
+from ahnpl_cli.scenes.meanings import PHRASES
+from ahnpl_cli.scenes.suites_sugarcrepe import swapped
+from ahnpl_cli.scenes.twins import Lots, Maker, Twins, actants, mixed, noted, told
+from ahnpl_cli.scenes.world import Layout
+
+# None of them is among the symmetric relations that ARO's average leaves out.
+VG_RELATIONS = (
+    *("to the left of", "to the right of", "above", "below", "over", "under", "beneath"),
+    *("on", "inside", "is carrying", "is riding", "is holding"),
+)
+LAYOUTS: dict[str, Layout] = {"ride": "carry", "carry": "carry", "hold": "hold", "held": "hold"}
+ARO_STYLE = Style(clause=True, definite=True, variant=1)
+BARE = ((False, False), (False, False))
+COLORED = ((True, False), (True, False))
+ITEMS_PER_COLOR_PAIR = 60  # so that each ordered pair has the 25 that ARO's average asks for
+
+
+def vg_relation(lots: Lots) -> Twins | None:
+    """Nouns exchanged in "the star is above the moon"; every relation equally often."""
+    phrase = VG_RELATIONS[lots.index % len(VG_RELATIONS)]
+    scene = lots.few((LAYOUTS.get(PHRASES[phrase], "apart"),))
+    found = plans.relation(lots.rng, scene, (phrase,))
+    if found is None:
+        return None
+    i, _, j = found
+    plan = plans.related(i, phrase, j, BARE)
+    note = {"relation_name": phrase.removeprefix("is ")}
+    return noted(told(scene, edits.exchange_all(scene, i, j), plan, ARO_STYLE), note, note)
+
+
+def vg_attribution(lots: Lots) -> Twins | None:
+    """Colors exchanged in "the red star and the blue moon"; few pairs of colors."""
+    pairs = [(a, b) for k, a in enumerate(world.COLORS) for b in world.COLORS[k + 1 :]]
+    used = max(1, min(len(pairs), lots.total // ITEMS_PER_COLOR_PAIR))
+    colors = pairs[(lots.index // 2) % used * (len(pairs) // used)]
+    scene = world.draw_apart(lots.rng, 2)
+    for k in (0, 1):
+        scene = edits.change(scene, k, color=colors[k])
+    plan = plans.listed((0, 1), COLORED)
+    twins = told(scene, edits.exchange(scene, 0, 1, ("color",)), plan, ARO_STYLE)
+    names = {"obj1_name": scene.looks[0].shape, "obj2_name": scene.looks[1].shape}
+    notes: list[dict[str, Any]] = [{"attributes": [*c], **names} for c in (colors, colors[::-1])]
+    return noted(twins, *notes)
+
+
+def _tagged(maker: Maker, tag: str, collapsed: str) -> Maker:
+    note = {"tag": tag, "collapsed_tag": collapsed}
+
+    def make(lots: Lots) -> Twins | None:
+        twins = maker(lots)
+        return twins and noted(twins, note, note)
+
+    return make
+
+
+MAKERS: dict[str, Maker] = {
+    "vg_relation": vg_relation,
+    "vg_attribution": vg_attribution,
+    "winoground": mixed(
+        _tagged(swapped("shape"), "Noun", "Object"),
+        _tagged(swapped("color"), "Adjective-Color", "Object"),
+        _tagged(actants(tuple(PHRASES)), "Noun Phrase", "Relation"),
+    ),
+}

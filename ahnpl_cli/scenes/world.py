@@ -1,0 +1,157 @@
+"""What a scene is, and how scenes are drawn by lot.
+
+A scene lists looks (shape, color, size) and spots (where the layout puts them). Looks and spots are
+apart so that an edit can exchange two looks and leave everything else, texture included, as it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from dataclasses import dataclass, replace
+from typing import Literal
+
+SIDE = 64  # pixels of a scene's edge, the input size of the shipped model
+
+COLORS = ("red", "green", "blue", "yellow", "purple", "white", "black", "pink")
+SHAPES = ("circle", "square", "triangle", "star", "heart", "ring", "moon", "fish")
+SIZES = ("small", "large")
+
+Layout = Literal["apart", "carry", "hold", "group"]
+
+RADIUS = {"small": 8, "large": 13}
+GROUP_RADIUS = {"small": 5, "large": 8}
+HOLDER_RADIUS, HELD_RADIUS = 15, 6
+CELLS = ((16, 16), (48, 16), (16, 48), (48, 48))
+GROUP_CELLS = tuple((11 + 21 * column, 11 + 21 * row) for row in range(3) for column in range(3))
+HELD_OUT_OF = 5  # one combination in five is kept for testing
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a thing looks like."""
+
+    shape: str
+    color: str
+    size: str
+
+
+@dataclass(frozen=True, slots=True)
+class Thing:
+    """A look at its place: centre and radius in pixels, y growing downwards."""
+
+    look: Look
+    x: int
+    y: int
+    radius: int
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """Things on a texture.
+
+    Attributes:
+        looks: one per thing.
+        spots: (x, y) per thing, in pixels, before the layout has its say.
+        layout: `apart` leaves each thing at its spot, `carry` sets the second on top of the first,
+            `hold` draws the second, small, inside the first, `group` is many in a finer grid.
+        texture: seed of the background and of the shade of each color; twins share it.
+    """
+
+    looks: tuple[Look, ...]
+    spots: tuple[tuple[int, int], ...]
+    layout: Layout
+    texture: int
+
+    @property
+    def things(self) -> tuple[Thing, ...]:
+        """Every thing where it is drawn, in drawing order."""
+        radii = GROUP_RADIUS if self.layout == "group" else RADIUS
+        things = [
+            Thing(look, x, y, radii[look.size])
+            for look, (x, y) in zip(self.looks, self.spots, strict=True)
+        ]
+        if self.layout == "carry":
+            below, above = things[:2]
+            top = below.y - below.radius - above.radius + 2
+            things[1] = replace(above, x=below.x, y=top)
+        elif self.layout == "hold":
+            outer, inner = things[:2]
+            things[0] = replace(outer, radius=HOLDER_RADIUS)
+            things[1] = replace(inner, x=outer.x, y=outer.y, radius=HELD_RADIUS)
+        return tuple(things)
+
+
+def stream(*key: object) -> random.Random:
+    """A generator of its own for each key, whatever was drawn before or by which process."""
+    text = "\x1f".join(map(str, key)).encode()
+    return random.Random(int.from_bytes(hashlib.sha256(text).digest()[:8], "big"))
+
+
+def held_out(scene: Scene) -> bool:
+    """Whether the scene's combination is kept for testing.
+
+    The combination is the unordered set of colors and the unordered set of shapes, so that no
+    exchange between the things of a scene moves it from one side to the other.
+    """
+    colors = "+".join(sorted({look.color for look in scene.looks}))
+    shapes = "+".join(sorted({look.shape for look in scene.looks}))
+    digest = hashlib.sha256(f"{colors}|{shapes}".encode()).digest()
+    return int.from_bytes(digest[:8], "big") % HELD_OUT_OF == 0
+
+
+def draw_apart(rng: random.Random, count: int) -> Scene:
+    """`count` things (at most 4) of different shapes and colors, each in a quarter of its own."""
+    looks = _distinct_looks(rng, count)
+    spots = tuple(_jitter(rng, cell, 2) for cell in rng.sample(CELLS, count))
+    return Scene(looks, spots, "apart", _texture(rng))
+
+
+def draw_carry(rng: random.Random, count: int) -> Scene:
+    """The second thing stands on the first; with `count` 3 another is in the other column."""
+    column = rng.choice((16, 48))
+    pair = _jitter(rng, (column, 47), 1)
+    other = _jitter(rng, (64 - column, rng.choice((16, 48))), 2)
+    return Scene(_distinct_looks(rng, count), (pair, pair, other)[:count], "carry", _texture(rng))
+
+
+def draw_hold(rng: random.Random, count: int) -> Scene:
+    """The second thing is inside the first; with `count` 3 another is elsewhere."""
+    home, other = rng.sample(CELLS, 2)
+    pair, apart = _jitter(rng, home, 1), _jitter(rng, other, 2)
+    outer, inner, *rest = _distinct_looks(rng, count)
+    looks = (replace(outer, size="large"), replace(inner, size="small"), *rest)
+    return Scene(looks, (pair, pair, apart)[:count], "hold", _texture(rng))
+
+
+def draw_group(rng: random.Random, alike: int, others: int) -> Scene:
+    """`alike` things of one look first, then `others` of one other look (9 in all)."""
+    look = _look(rng)
+    looks = (look,) * alike + (_unlike(rng, look),) * others
+    spots = tuple(_jitter(rng, cell, 2) for cell in rng.sample(GROUP_CELLS, len(looks)))
+    return Scene(looks, spots, "group", _texture(rng))
+
+
+def _distinct_looks(rng: random.Random, count: int) -> tuple[Look, ...]:
+    shapes, colors = rng.sample(SHAPES, count), rng.sample(COLORS, count)
+    pairs = zip(shapes, colors, strict=True)
+    return tuple(Look(shape, color, rng.choice(SIZES)) for shape, color in pairs)
+
+
+def _look(rng: random.Random) -> Look:
+    return Look(rng.choice(SHAPES), rng.choice(COLORS), rng.choice(SIZES))
+
+
+def _unlike(rng: random.Random, look: Look) -> Look:
+    """A look of another shape; half of them keep the color, so that color alone does not tell."""
+    shape = rng.choice([s for s in SHAPES if s != look.shape])
+    color = look.color if rng.random() < 0.5 else rng.choice(COLORS)
+    return Look(shape, color, rng.choice(SIZES))
+
+
+def _jitter(rng: random.Random, cell: tuple[int, int], by: int) -> tuple[int, int]:
+    return cell[0] + rng.randint(-by, by), cell[1] + rng.randint(-by, by)
+
+
+def _texture(rng: random.Random) -> int:
+    return rng.getrandbits(32)
