@@ -52,7 +52,8 @@ def given_example(image: Path, captions: Sequence[str]) -> Example:
     return Example(id=image.name, image=str(image), caption=caption, others=competing)
 
 
-def _draw(seed: int, record: CaptionRecord) -> str:
+def draw_key(seed: int, record: CaptionRecord) -> str:
+    """Return what records are drawn by: the lowest come first."""
     return hashlib.sha256(f"{seed}\0{record.id}".encode()).hexdigest()
 
 
@@ -90,7 +91,7 @@ def draw_examples(
     """
     usable = (r for r in records if r.negatives and (not need_images or (root / r.image).is_file()))
     # Some to spare, since captions of the same image are told apart only afterwards.
-    drawn = heapq.nsmallest(count * 8, usable, key=lambda record: _draw(seed, record))
+    drawn = heapq.nsmallest(count * 8, usable, key=lambda record: draw_key(seed, record))
     chosen = list(_distinct_images(drawn))[:count]
     return [_example(record, root, turn) for turn, record in enumerate(chosen)]
 

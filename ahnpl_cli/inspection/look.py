@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.backbones.checkpoint import read_checkpoint_info
 from ahnpl_cli.config import InspectConfig
 from ahnpl_cli.errors import ConfigError
 from ahnpl_cli.evaluation.report import EvalReport
 from ahnpl_cli.inspection.checkpoint import inspect_checkpoint
 from ahnpl_cli.inspection.compare import compare
+from ahnpl_cli.inspection.embeddings import inspect_embeddings
 from ahnpl_cli.inspection.examples import bundled_examples, examples_of_run, given_example
 from ahnpl_cli.inspection.identify import What, identify
 from ahnpl_cli.inspection.models import ModelSource, choose_models
@@ -22,6 +24,7 @@ from ahnpl_cli.progress import Track, silent
 from ahnpl_cli.runs import LAST, is_model, newest_run
 
 EXAMPLES = 2  # as many as the paper's Table 5 shows
+NEGATIVE_EXAMPLES = 20
 
 
 def inspect(
@@ -67,8 +70,23 @@ def _file(what: What, path: Path, config: InspectConfig, track: Track) -> FileRe
         return inspect_checkpoint(path)
     if what == "results":
         return inspect_results(path)
-    root = Path(config.image_root) if config.image_root else None
-    return inspect_negatives(path, image_root=root, seed=config.seed, track=track)
+    if what == "embeddings":
+        return inspect_embeddings(path, wanted=config.neighbours)
+    return inspect_negatives(
+        path,
+        image_root=Path(config.image_root) if config.image_root else None,
+        backbone=_named_model(config),
+        count=config.examples or NEGATIVE_EXAMPLES,
+        seed=config.seed,
+        track=track,
+    )
+
+
+def _named_model(config: InspectConfig) -> Backbone | None:
+    """The last model named by the user, if any; of a run, its newest checkpoint."""
+    if not (config.checkpoint or config.model or config.pretrained):
+        return None
+    return _models(config, None)[-1].load(config.device)
 
 
 def _models(config: InspectConfig, run: Path | None) -> list[ModelSource]:

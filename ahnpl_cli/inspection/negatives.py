@@ -9,8 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.data.jsonl import read_records
 from ahnpl_cli.inspection.examples import draw_examples
+from ahnpl_cli.inspection.hardness import Hardness, measure
 from ahnpl_cli.inspection.report import Example, FileReport, Finding, file_report
 from ahnpl_cli.inspection.skew import WordCounts, fold_of, guess_rate, words
 from ahnpl_cli.progress import Track, silent
@@ -61,7 +63,7 @@ class NegativesDetails:
     rejections: dict[str, int]
     skewed_words: tuple[tuple[str, int, int], ...]
     examples: tuple[Example, ...]
-    hardness: Any = None
+    hardness: tuple[Hardness, ...] = ()
 
 
 @dataclass(slots=True)
@@ -188,6 +190,8 @@ def inspect_negatives(
     path: Path,
     *,
     image_root: Path | None = None,
+    backbone: Backbone | None = None,
+    count: int = EXAMPLES,
     seed: int = 0,
     track: Track = silent,
 ) -> FileReport:
@@ -196,7 +200,9 @@ def inspect_negatives(
     Args:
         path: `negatives.jsonl`, read three times and never held in memory.
         image_root: folder that image paths are relative to; default: the file's.
-        seed: of the examples.
+        backbone: a model to measure their hardness with, if any.
+        count: how many examples to draw.
+        seed: of the examples and of the sample that hardness is measured on.
         track: shows progress.
 
     Raises:
@@ -214,7 +220,10 @@ def inspect_negatives(
         rejections=dict(meta.get("rejected", {})),
         skewed_words=tuple(tally.word_counts.most_skewed()),
         examples=tuple(
-            draw_examples(read_records(path), root, EXAMPLES, seed=seed, need_images=False)
+            draw_examples(read_records(path), root, count, seed=seed, need_images=False)
+        ),
+        hardness=(
+            measure(read_records(path), root, backbone, seed=seed, track=track) if backbone else ()
         ),
     )
     findings = [*_fault_findings(tally, true_after_all), *_skew_findings(kinds)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ahnpl_cli.evaluation.report import EvalReport
+from ahnpl_cli.inspection.embeddings import EmbeddingsDetails
 from ahnpl_cli.inspection.negatives import NegativesDetails
 from ahnpl_cli.inspection.report import ComparisonReport, Example, FileReport, Level
 from ahnpl_cli.inspection.run import RunDetails, epoch_rows
@@ -27,6 +28,8 @@ def tables(report: ComparisonReport | FileReport) -> list[Table]:
         found += negatives_tables(report.details)
     elif isinstance(report.details, RunDetails):
         found += run_tables(report.details)
+    elif isinstance(report.details, EmbeddingsDetails):
+        found += embeddings_tables(report.details)
     elif isinstance(report.details, EvalReport):
         found += eval_tables(report.details)
     return found
@@ -56,6 +59,24 @@ def finding_table(report: FileReport) -> Table:
     return Table(title=f"{report.path} is {verdict}", columns=("", "finding"), rows=rows)
 
 
+def embeddings_tables(details: EmbeddingsDetails) -> list[Table]:
+    """Return the tensors of embeddings, and the neighbours asked for."""
+    rows = tuple(
+        (
+            *(t.name, t.shards, t.rows, t.dim, t.dtype, t.not_finite),
+            *(f"{t.norm_low:.4f} to {t.norm_high:.4f}", t.mean_similarity),
+        )
+        for t in details.tensors
+    )
+    columns = ("tensor", "shards", "rows", "D", "dtype", "NaN rows", "lengths", "mean cosine")
+    note = "Mean cosine: between two different rows of the tensor."
+    found = [Table("Tensors", columns, rows, note, digits=3)]
+    if details.neighbours:
+        near = tuple((n.name, n.item, n.similarity) for n in details.neighbours)
+        found.append(Table("Nearest", ("tensor", "item", "cosine"), near, digits=3))
+    return found
+
+
 def negatives_tables(details: NegativesDetails) -> list[Table]:
     """Return coverage, rejections, skew and examples of negatives."""
     found = [_kind_table(details)]
@@ -66,8 +87,19 @@ def negatives_tables(details: NegativesDetails) -> list[Table]:
         note = "Counted where the word stands on one side of the pair only."
         columns = ("word", "in captions", "in negatives")
         found.append(Table("Most one-sided words", columns, details.skewed_words, note))
+    if details.hardness:
+        found.append(_hardness_table(details))
     found.append(_example_table(details.examples))
     return found
+
+
+def _hardness_table(details: NegativesDetails) -> Table:
+    rows = tuple(
+        (h.kind, h.n, h.text_similarity, h.with_image, h.right, h.gap) for h in details.hardness
+    )
+    columns = ("kind", "sampled", "cos(T,T_neg)", "with image", "% S(I,T) wins", "mean gap")
+    note = "Gap: S(I,T) - S(I,T_neg). Hard negatives lie near to their caption and win often."
+    return Table("Hardness under the model", columns, rows, note, digits=3)
 
 
 def _kind_table(details: NegativesDetails) -> Table:

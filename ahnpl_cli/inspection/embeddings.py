@@ -1,0 +1,204 @@
+"""Is a folder of embeddings sound: counts, norms, NaN, who belongs together, nearest neighbours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ahnpl_cli.data.tensors import Array, open_tensors
+from ahnpl_cli.embedding.layout import FEATURES, LISTED, Table, read_index, shard_paths
+from ahnpl_cli.inspection.neighbours import Neighbour, neighbours
+from ahnpl_cli.inspection.report import FileReport, Finding, file_report
+
+NORM_TOLERANCE = {"float32": 1e-4, "float16": 2e-3}
+COLLAPSED = 0.95  # mean cosine between distinct inputs; above it everything looks alike
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSummary:
+    """One tensor over all its shards.
+
+    Attributes:
+        name: such as `image_features`.
+        shards: files.
+        rows: N.
+        dim: D.
+        dtype: as stored.
+        listed: rows that `index.json` names; None for image negatives, which it does not name.
+        not_finite: rows with NaN or infinity.
+        norm_low: smallest length of a row.
+        norm_high: largest.
+        mean_similarity: mean cosine between two different rows.
+    """
+
+    name: str
+    shards: int
+    rows: int
+    dim: int
+    dtype: str
+    listed: int | None
+    not_finite: int
+    norm_low: float
+    norm_high: float
+    mean_similarity: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddingsDetails:
+    """The numbers behind the findings.
+
+    Attributes:
+        tensors: one summary each.
+        positive: mean S(I,T) of records; None without images.
+        negative: mean S(I,T_neg) of records; None without.
+        neighbours: of what was asked for, by tensor, nearest first.
+    """
+
+    tensors: tuple[TensorSummary, ...]
+    positive: float | None
+    negative: float | None
+    neighbours: tuple[Neighbour, ...]
+
+
+def summarise(folder: Path, stem: str, listed: int | None) -> TensorSummary:
+    """Return the numbers of one tensor; shards are read one at a time."""
+    table = Table(folder, stem)
+    low, high, bad, dim, dtype = np.inf, 0.0, 0, 0, ""
+    total: Array = np.zeros(1)
+    for stored in table.shards():
+        dtype, features = str(stored.dtype), stored.astype(np.float64)
+        finite = np.isfinite(features).all(axis=1)
+        good, bad, dim = features[finite], bad + int((~finite).sum()), features.shape[1]
+        norms = np.linalg.norm(good, axis=1)
+        if len(norms):
+            low, high = min(low, float(norms.min())), max(high, float(norms.max()))
+            total = total + (good / np.maximum(norms, 1e-12)[:, None]).sum(axis=0)
+    n = len(table) - bad
+    # The squared length of the sum holds every cosine twice, and each row's with itself once.
+    mean = (float(total @ total) - n) / (n * (n - 1)) if n > 1 else None
+    return TensorSummary(
+        *(FEATURES[stem], len(table.paths), len(table), dim, dtype, listed, bad),
+        *(low if n else 0.0, high, mean),
+    )
+
+
+def _tensor_findings(tensor: TensorSummary) -> Iterator[Finding]:
+    name = tensor.name
+    if tensor.listed is not None and tensor.listed != tensor.rows:
+        text = f"{name}: {tensor.rows:,} rows, and index.json names {tensor.listed:,}"
+        yield Finding("problem", text)
+    if tensor.not_finite:
+        yield Finding("problem", f"{name}: {tensor.not_finite:,} rows hold NaN or infinity")
+    if not tensor.rows:
+        return
+    off = max(abs(tensor.norm_low - 1), abs(tensor.norm_high - 1))
+    if off > NORM_TOLERANCE.get(tensor.dtype, 1e-4):
+        ends = f"{tensor.norm_low:.4f} to {tensor.norm_high:.4f}"
+        yield Finding("problem", f"{name}: not L2-normalised, lengths {ends}")
+    if tensor.mean_similarity is not None and tensor.mean_similarity > COLLAPSED:
+        text = f"{name}: mean cosine {tensor.mean_similarity:.3f}, nearly all rows look alike"
+        yield Finding("note", text)
+
+
+@dataclass(slots=True)
+class _Pairs:
+    """S(I,T) and S(I,T_neg) over records, and rows that point to nothing."""
+
+    positives: list[float]
+    negatives: list[float]
+    astray: int = 0
+
+
+def _cosines(tables: dict[str, Table], images: Array, stem: str, rows: Array) -> list[float]:
+    """Return the cosines of images and texts, row by row; a row of -1 has none."""
+    both = (images >= 0) & (rows >= 0)
+    if not both.any():
+        return []
+    image, other = tables["image"].take(images[both]), tables[stem].take(rows[both])
+    found: list[float] = (image * other).sum(axis=1).tolist()
+    return found
+
+
+def _pairs(folder: Path, tables: dict[str, Table]) -> _Pairs:
+    pairs = _Pairs([], [])
+    for path in shard_paths(folder, "records"):
+        with open_tensors(path) as reader:
+            image, text = reader.get_tensor("image_row"), reader.get_tensor("text_row")
+            lengths = np.diff(reader.get_tensor("negative_offsets"))
+            rows = reader.get_tensor("negative_row")
+        named = (("image", image), ("text", text), ("negative", rows))
+        astray = sum(int((found >= len(tables[stem])).sum()) for stem, found in named)
+        astray += abs(int(lengths.sum()) - len(rows))
+        pairs.astray += astray
+        if not astray:
+            pairs.positives += _cosines(tables, image, "text", text)
+            pairs.negatives += _cosines(tables, np.repeat(image, lengths), "negative", rows)
+    return pairs
+
+
+def _findings(
+    folder: Path, index: dict[str, Any], tensors: list[TensorSummary], pairs: _Pairs
+) -> list[Finding]:
+    missing = [name for name in index.get("files", []) if not (folder / name).is_file()]
+    found = [Finding("problem", f"{name} is missing") for name in missing]
+    found += [finding for tensor in tensors for finding in _tensor_findings(tensor)]
+    if pairs.astray:
+        found.append(Finding("problem", f"{pairs.astray:,} rows of records point to nothing"))
+    if all(finding.level != "problem" for finding in found):
+        found.append(Finding("fine", "every row is finite, of unit length and named in index.json"))
+    skipped = index.get("skipped", [])
+    if skipped:
+        found.append(Finding("note", f"{len(skipped):,} images or records were left out as broken"))
+    return found
+
+
+def inspect_embeddings(folder: Path, *, wanted: str | None = None) -> FileReport:
+    """Say what a folder of embeddings holds and whether it is sound.
+
+    Args:
+        folder: that `ahnpl embed` wrote.
+        wanted: record id, image path or text whose nearest neighbours are listed.
+
+    Raises:
+        DataError: its index or a shard cannot be read.
+        ConfigError: `wanted` is not in it.
+    """
+    index = read_index(folder)
+    listed = {stem: len(index.get(name, [])) for stem, name in LISTED.items()}
+    present = [stem for stem in FEATURES if shard_paths(folder, stem) or listed.get(stem)]
+    tensors = [summarise(folder, stem, listed.get(stem)) for stem in present]
+    tables = {stem: Table(folder, stem) for stem in LISTED}
+    pairs = _pairs(folder, tables)
+    details = EmbeddingsDetails(
+        tensors=tuple(tensors),
+        positive=float(np.mean(pairs.positives)) if pairs.positives else None,
+        negative=float(np.mean(pairs.negatives)) if pairs.negatives else None,
+        neighbours=tuple(neighbours(folder, index, wanted) if wanted else ()),
+    )
+    return file_report(
+        str(folder),
+        "embeddings",
+        _facts(index, details),
+        _findings(folder, index, tensors, pairs),
+        details,
+    )
+
+
+def _facts(
+    index: dict[str, Any], details: EmbeddingsDetails
+) -> dict[str, str | int | float | None]:
+    model, job = index.get("model", {}), index.get("job", {})
+    return {
+        "source": job.get("source"),
+        "model": model.get("name"),
+        "activation": model.get("activation"),
+        "weights sha256": model.get("weights_sha256"),
+        "records": len(index.get("records", [])),
+        "dimension": index.get("dim"),
+        "mean S(I,T)": details.positive,
+        "mean S(I,T_neg)": details.negative,
+    }

@@ -1,0 +1,73 @@
+"""What lies nearest to a record, an image or a text in a folder of embeddings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ahnpl_cli.data.tensors import open_tensors
+from ahnpl_cli.embedding.layout import FEATURES, LISTED, Table, shard_paths
+from ahnpl_cli.errors import ConfigError, DataError
+
+NEIGHBOURS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """Something close to what was asked for: its tensor, what it is, and its cosine."""
+
+    name: str
+    item: str
+    similarity: float
+
+
+def _row_of(index: dict[str, Any], folder: Path, wanted: str) -> tuple[str, int]:
+    """Return tensor and row of a path, a text or a record's id.
+
+    Raises:
+        ConfigError: nothing has that name.
+    """
+    for stem, listing in LISTED.items():
+        for row, (content, _) in enumerate(index.get(listing, [])):
+            if content == wanted:
+                return stem, row
+    if wanted in index.get("records", []):
+        return _row_of_record(folder, index["records"].index(wanted))
+    hint = "Name a record's id, an image's path, or a text, as index.json has it."
+    raise ConfigError(f"--neighbours {wanted!r} is not in {folder}", hint=hint)
+
+
+def _row_of_record(folder: Path, number: int) -> tuple[str, int]:
+    for path in shard_paths(folder, "records"):
+        with open_tensors(path) as reader:
+            images, texts = reader.get_tensor("image_row"), reader.get_tensor("text_row")
+        if number < len(images):
+            image = int(images[number])
+            return ("image", image) if image >= 0 else ("text", int(texts[number]))
+        number -= len(images)
+    raise DataError("fewer records than index.json names", where=str(folder))
+
+
+def neighbours(folder: Path, index: dict[str, Any], wanted: str) -> list[Neighbour]:
+    """Return what lies nearest to a record's id, an image's path or a text, in every tensor.
+
+    Raises:
+        ConfigError: nothing has that name.
+    """
+    stem, row = _row_of(index, folder, wanted)
+    query = Table(folder, stem).take(np.array([row]))[0]
+    found: list[Neighbour] = []
+    for other, listing in LISTED.items():
+        cosines = [shard.astype(np.float32) @ query for shard in Table(folder, other).shards()]
+        if not cosines:
+            continue
+        every = np.concatenate(cosines)
+        if other == stem:
+            every[row] = -np.inf
+        best = np.argsort(-every, kind="stable")[: min(NEIGHBOURS, len(every) - (other == stem))]
+        names = index[listing]
+        found += [Neighbour(FEATURES[other], names[i][0], float(every[i])) for i in best]
+    return found
