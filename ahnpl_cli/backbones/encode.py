@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
 import torch
@@ -27,6 +27,8 @@ logger = logging.getLogger(__name__)
 # Token ids held at once, in batches: long enough to sort well, small beside the features.
 CHUNK = 64
 MAX_WORKERS = 8
+# Images that a worker hands over at once: few, so that all workers have something to do.
+DECODED = 16
 T = TypeVar("T", bound=Hashable)
 
 
@@ -159,6 +161,22 @@ def _collate(items: list[tuple[int, Any]]) -> tuple[list[int], Tensor | None, li
     return [row for row, _ in good], pixels, broken
 
 
+def _gather(
+    loader: Iterable[tuple[list[int], Tensor | None, list[Any]]], batch_size: int
+) -> Iterator[tuple[list[int], Tensor | None, list[Any]]]:
+    """Join what workers hand over to batches of `batch_size` images for the model."""
+    rows: list[int] = []
+    parts: list[Tensor] = []
+    broken: list[Any] = []
+    for good, pixels, bad in loader:
+        rows, broken = rows + good, broken + bad
+        parts += [] if pixels is None else [pixels]
+        if len(rows) >= batch_size:
+            yield rows, torch.cat(parts), broken
+            rows, parts, broken = [], [], []
+    yield rows, torch.cat(parts) if parts else None, broken
+
+
 def _report(broken: list[Any], on_error: OnError) -> None:
     """Stop at a broken image, or name it and go on."""
     for _, (what, where, hint) in broken:
@@ -207,17 +225,16 @@ def encode_images(
     distinct, inverse = _distinct(refs)
     keys = _image_keys(distinct, on_error) if cache is not None else None
     rows = _Rows(keys, len(distinct), backbone.info.embed_dim, cache)
+    at_once = min(DECODED, batch_size)
     loader = DataLoader(
         _Images(distinct, rows.missing, backbone.preprocess),
-        batch_size=batch_size,
-        num_workers=min(workers, len(rows.missing)),
+        batch_size=at_once,
+        num_workers=min(workers, len(rows.missing) // at_once),
         collate_fn=_collate,
-        pin_memory=backbone.device.startswith("cuda"),
     )
+    decoded = track(loader, total=len(loader), description="Encoding images", unit="batches")
     with torch.inference_mode():
-        for good, pixels, broken in track(
-            loader, total=len(loader), description="Encoding images", unit="batches"
-        ):
+        for good, pixels, broken in _gather(decoded, batch_size):
             _report(broken, on_error)
             if pixels is not None:
                 rows.fill(good, backbone.encode_image(pixels).float().cpu())

@@ -296,10 +296,10 @@ def load_scenes_tiny(
     Raises:
         ConfigError: weights were named beside it.
     """
-    from ahnpl_cli.scenes.start import write_start_model
-
     if pretrained is not None:
         raise ConfigError("--model scenes-tiny brings its weights", hint="Leave --pretrained out.")
+    from ahnpl_cli.scenes.start import write_start_model
+
     with tempfile.TemporaryDirectory() as temporary:
         folder = write_start_model(Path(temporary) / "scenes-tiny")
         return load_folder(

@@ -21,8 +21,8 @@ from torch import Tensor
 
 from ahnpl_cli.errors import ModelError
 
-# What OpenAI's archives hold besides weights.
-_OPENAI_EXTRAS = ("input_resolution", "context_length", "vocab_size")
+# What archives hold besides weights.
+_NO_WEIGHTS = ("input_resolution", "context_length", "vocab_size", "attn_mask")
 
 
 def is_torchscript(path: Path) -> bool:
@@ -39,7 +39,7 @@ def _torchscript(path: Path) -> dict[str, Any]:
         warnings.simplefilter("ignore")  # Deprecated for making new archives, not for old ones.
         module = torch.jit.load(str(path), map_location="cpu")  # type: ignore[no-untyped-call]
     weights: dict[str, Any] = module.state_dict()
-    return {name: value for name, value in weights.items() if name not in _OPENAI_EXTRAS}
+    return {name: value for name, value in weights.items() if name not in _NO_WEIGHTS}
 
 
 def _read(path: Path) -> Any:

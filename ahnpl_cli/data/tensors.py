@@ -33,6 +33,14 @@ def atomic_path(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def share(path: Path) -> None:
+    """Give a file the mode of any new file; safetensors makes its files for their owner alone."""
+    plain = path.with_name(f"{path.name}.mode")
+    plain.touch()
+    path.chmod(plain.stat().st_mode)
+    plain.unlink()
+
+
 def write_tensors(
     path: Path, tensors: Mapping[str, Array], metadata: Mapping[str, Any] | None = None
 ) -> None:
@@ -47,6 +55,7 @@ def write_tensors(
     whole = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
     with atomic_path(path) as temporary:
         save_file(whole, temporary, metadata=header)
+        share(temporary)
 
 
 @contextlib.contextmanager
