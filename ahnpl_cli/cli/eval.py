@@ -8,6 +8,7 @@ import typer
 
 from ahnpl_cli.cli.console import Screen
 from ahnpl_cli.cli.options import options_from
+from ahnpl_cli.cli.page import PageCommand, page_path
 from ahnpl_cli.config import EvalConfig
 
 EPILOG = "Example: ahnpl eval aro vals sugarcrepe --checkpoint runs/ahnpl --model scenes-tiny"
@@ -15,7 +16,7 @@ EPILOG = "Example: ahnpl eval aro vals sugarcrepe --checkpoint runs/ahnpl --mode
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
-    app.command("eval", epilog=EPILOG)(eval)
+    app.command("eval", cls=PageCommand, epilog=EPILOG)(eval)
 
 
 @options_from(EvalConfig)
@@ -39,6 +40,13 @@ def eval(
     from ahnpl_cli.evaluation.run import evaluate, output_path
     from ahnpl_cli.reporting.eval import eval_tables
 
+    page = page_path(config.html, output_path(config).with_suffix(".html"))
     report = evaluate(suites or [], config, track=screen.track)
-    screen.show(report, eval_tables(report))
+    screen.show(report, eval_tables(report, screen.format))
     screen.note(f"Wrote {output_path(config)}, with every score in {report.items} beside it.")
+    if page is not None:
+        from ahnpl_cli.reporting.page import write_page
+        from ahnpl_cli.reporting.pages import eval_page
+
+        write_page(page, eval_page(report))
+        screen.note(f"Wrote {page}.")

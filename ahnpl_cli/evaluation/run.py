@@ -86,7 +86,8 @@ def check_images(suite: Suite, totals: Mapping[str, int], config: EvalConfig) ->
     write_text(listed, (f"{path}\n" for path in suite.missing))
     some = ", ".join(missing[:NAMED])
     more = f" and {len(missing) - NAMED:,} more" if len(missing) > NAMED else ""
-    what = f"{suite.name}: {len(missing):,} images missing: {some}{more} (all in {listed})"
+    noun = "image" if len(missing) == 1 else "images"
+    what = f"{suite.name}: {len(missing):,} {noun} missing: {some}{more} (all in {listed})"
     if not config.allow_missing:
         hint = "Put them where the benchmark's authors say, or score the rest: --allow-missing."
         raise BenchmarkError(what, hint=hint)

@@ -1,10 +1,11 @@
-"""Tables of benchmark results: one model in full, several side by side."""
+"""Tables of benchmark results: one model in full, several side by side, a tidy one for CSV."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from ahnpl_cli.config import TableFormat
 from ahnpl_cli.evaluation.report import (
     Comparison,
     Difference,
@@ -16,10 +17,17 @@ from ahnpl_cli.evaluation.report import (
 from ahnpl_cli.reporting.tables import Cell, Span, Table
 
 FULL = 100.0
+COVERAGE = "cover %"
+LABEL = "subset or average"
+Row = tuple[Cell, ...]
+STANDS = (
+    "* stands: for a subset McNemar's exact p < .05, for an average its interval (bootstrap over "
+    "images) leaves out 0; not corrected for many tests."
+)
 
 
 def interval(low: float | None, high: float | None) -> Cell:
-    """Return `low to high`, in percent or points."""
+    """Return both ends, in percent or points."""
     return None if low is None or high is None else f"{low:.1f} to {high:.1f}"
 
 
@@ -28,142 +36,168 @@ def coverage(value: float) -> Cell:
     return Span(f"{value:.1f}", "" if value == FULL else "bad")
 
 
-def _subset_row(suite: str, subset: SubsetReport) -> tuple[Cell, ...]:
+def _label(name: str, suite: SuiteReport) -> Cell:
+    return Span(name, "bold" if name == suite.primary else "")
+
+
+def _subset_row(subset: SubsetReport) -> Row:
     ends = interval(subset.low, subset.high)
-    cells = (subset.n, subset.accuracy, ends, subset.ties, coverage(subset.coverage))
-    return (suite, subset.name, *cells)
+    return subset.name, subset.n, subset.accuracy, ends, subset.ties, coverage(subset.coverage)
 
 
-def _average_rows(name: str, suite: SuiteReport) -> Iterable[tuple[Cell, ...]]:
-    for average, value in suite.averages.items():
-        mark = Span(average, "bold" if average == suite.primary else "")
-        ends = interval(*suite.intervals.get(average, (None, None)))
-        yield (name, mark, None, value, ends, None, coverage(suite.coverage))
-    for label, number in suite.values.items():
-        mark = Span(label, "bold" if label == suite.primary else "")
-        yield (name, mark, None, number, None, None, coverage(suite.coverage))
-
-
-def model_table(model: ModelReport, report: EvalReport) -> Table:
-    """Return everything of one model: subsets, then named averages, suite by suite."""
-    rows: list[tuple[Cell, ...]] = []
-    for name, suite in model.suites.items():
-        rows += [_subset_row(name, subset) for subset in suite.subsets]
-        rows += _average_rows(name, suite)
-    tie = "counts as wrong" if report.settings["tie"] == "strict" else "as each official script"
-    activation = model.info.get("activation", "?")
-    note = (
-        f"Accuracy in percent; intervals 95 %: Wilson for subsets, bootstrap over images for "
-        f"averages; a tie {tie}. {activation}, weights {model.info.get('weights_sha256', '')[:12]}."
-    )
-    columns = ("suite", "subset or average", "n", "%", "95 % interval", "ties", "coverage %")
-    return covered(Table(f"Results of {model.name}", columns, tuple(rows), note))
+def _average_rows(suite: SuiteReport) -> Iterator[Row]:
+    for name, value in suite.averages.items():
+        ends = interval(*suite.intervals.get(name, (None, None)))
+        yield _label(name, suite), None, value, ends, None, coverage(suite.coverage)
+    for name, value in suite.values.items():
+        yield _label(name, suite), None, value, None, None, coverage(suite.coverage)
 
 
 def covered(table: Table) -> Table:
     """Return the table without its coverage column if everything was scored."""
-    at = table.columns.index("coverage %")
+    at = table.columns.index(COVERAGE)
     if any(row[at] != coverage(FULL) for row in table.rows):
         return table
-    columns = table.columns[:at] + table.columns[at + 1 :]
     rows = tuple(row[:at] + row[at + 1 :] for row in table.rows)
-    return replace(table, columns=columns, rows=rows, note=f"{table.note} Coverage 100 %.".strip())
+    return replace(table, columns=table.columns[:at] + table.columns[at + 1 :], rows=rows)
 
 
-def _marked(row: Difference) -> Cell:
-    text = f"{row.difference:+.1f}"
-    if not row.stands:
-        return text
-    return Span(text, "good" if row.difference > 0 else "bad")
+def model_tables(model: ModelReport, tie: str) -> list[Table]:
+    """Return one table a suite: subsets, then named averages."""
+    counted = "counts as wrong" if tie == "strict" else "counts as each official script has it"
+    note = (
+        "Percent; 95 % intervals: Wilson for subsets, bootstrap over images for averages. "
+        f"A tie {counted}. {model.info.get('activation', 'activation ?')}, "
+        f"weights {str(model.info.get('weights_sha256', '?'))[:12]}."
+    )
+    columns = (LABEL, "n", "%", "95 % interval", "ties", COVERAGE)
+    made = []
+    for name, suite in model.suites.items():
+        rows = (*map(_subset_row, suite.subsets), *_average_rows(suite))
+        made.append(covered(Table(f"{name}: {model.name}", columns, rows)))
+    return _noted(made, note)
 
 
-def _difference_cells(row: Difference | None) -> tuple[Cell, ...]:
+def _noted(tables: list[Table], note: str) -> list[Table]:
+    """Put the note under the last table."""
+    return [*tables[:-1], replace(tables[-1], note=note)] if tables else []
+
+
+def _starred(row: Difference | None) -> tuple[Cell, ...]:
     if row is None:
-        return (None, None, None)
-    return (_marked(row), interval(row.low, row.high), "yes" if row.stands else "no")
+        return None, None
+    star = Span(f"{row.difference:+.1f} *", "good" if row.difference > 0 else "bad")
+    return star if row.stands else f"{row.difference:+.1f}", interval(row.low, row.high)
 
 
-def _names(suite: SuiteReport) -> list[str]:
-    return [*(subset.name for subset in suite.subsets), *suite.averages, *suite.values]
+def _values(suite: SuiteReport) -> dict[str, float | None]:
+    accuracies = {subset.name: subset.accuracy for subset in suite.subsets}
+    return {**accuracies, **suite.averages, **suite.values}
 
 
-def _value(suite: SuiteReport, name: str) -> float | None:
-    accuracy = {subset.name: subset.accuracy for subset in suite.subsets}
-    return {**accuracy, **suite.averages, **suite.values}.get(name)
+def side_by_side(models: Sequence[ModelReport], comparisons: Sequence[Comparison]) -> list[Table]:
+    """Return one table a suite with models as columns; of two, also the difference."""
+    pair = len(models) == 2
+    tail = ("difference", "95 % interval") if pair else ()
+    columns = (LABEL, "n", *(model.name for model in models), COVERAGE, *tail)
+    made = []
+    for name, suite in models[0].suites.items():
+        subsets = {subset.name: subset for subset in suite.subsets}
+        found = {row.name: row for c in comparisons if c.suite == name for row in c.rows}
+        rows: list[Row] = []
+        for label in _values(suite):
+            one = subsets.get(label)
+            cover = coverage(one.coverage if one else suite.coverage)
+            values = (_values(model.suites[name]).get(label) for model in models)
+            extra = _starred(found.get(label)) if pair else ()
+            rows.append((_label(label, suite), one.n if one else None, *values, cover, *extra))
+        made.append(covered(Table(name, columns, tuple(rows))))
+    return _noted(made, f"Percent. {_ties(models)} {STANDS if pair else ''}".strip())
 
 
-def side_by_side(report: EvalReport) -> Table:
-    """Return models as columns; with two, also their difference and whether it stands."""
-    first = report.models[0]
-    pair = len(report.models) == 2
-    rows: list[tuple[Cell, ...]] = []
-    for name, suite in first.suites.items():
-        for label in _names(suite):
-            mark = Span(label, "bold" if label == suite.primary else "")
-            n = {s.name: s.n for s in suite.subsets}.get(label)
-            values = [_value(model.suites[name], label) for model in report.models]
-            extra = _difference_cells(_find(report.comparisons, name, label)) if pair else ()
-            rows.append((name, mark, n, *values, coverage(suite.coverage), *extra))
-    names = tuple(model.name for model in report.models)
-    tail = ("difference", "95 % interval", "stands") if pair else ()
-    columns = ("suite", "subset or average", "n", *names, "coverage %", *tail)
-    note = "Percent. " + (STANDS if pair else "")
-    return covered(Table("Models side by side", columns, tuple(rows), note.strip()))
+def _ties(models: Sequence[ModelReport]) -> str:
+    """Say how many verdicts were ties, model by model."""
+    totals = (
+        sum(subset.ties for suite in model.suites.values() for subset in suite.subsets)
+        for model in models
+    )
+    each = (f"{model.name} {ties:,}" for model, ties in zip(models, totals, strict=True))
+    return f"Ties: {', '.join(each)}."
 
 
-STANDS = (
-    "A subset's difference stands if McNemar's exact p < .05, an average's if its interval "
-    "(bootstrap over images) leaves out 0; no correction for many tests."
-)
-
-
-def _find(comparisons: list[Comparison], suite: str, label: str) -> Difference | None:
-    rows = (row for c in comparisons if c.suite == suite for row in c.rows)
-    return next((row for row in rows if row.name == label), None)
-
-
-def comparison_table(comparisons: list[Comparison], base: str, other: str) -> Table:
-    """Return the differences between two models on every suite."""
-    rows: list[tuple[Cell, ...]] = []
-    for comparison in comparisons:
-        if (comparison.base, comparison.other) != (base, other):
-            continue
-        for row in comparison.rows:
-            mark = Span(row.name, "bold" if row.average else "")
+def comparison_tables(comparisons: Sequence[Comparison]) -> list[Table]:
+    """Return one table a suite and pair of models, with the p of every subset."""
+    made = []
+    for one in comparisons:
+        columns = (LABEL, one.base, one.other, "difference", "95 % interval", "McNemar p")
+        rows: list[Row] = []
+        for row in one.rows:
+            label = Span(row.name, "bold" if row.average else "")
             p = None if row.p is None else f"{row.p:.2g}"
-            cells = (row.base, row.other, *_difference_cells(row), p)
-            rows.append((comparison.suite, mark, *cells))
-    columns = (
-        "suite",
-        "subset or average",
-        base,
-        other,
-        "difference",
-        "95 % interval",
-        "stands",
-        "McNemar p",
-    )
-    return Table(f"{other} against {base}", columns, tuple(rows), f"Percent. {STANDS}")
+            rows.append((label, row.base, row.other, *_starred(row), p))
+        title = f"{one.suite}: {one.other} against {one.base}, {one.items:,} items"
+        made.append(Table(title, columns, tuple(rows)))
+    return _noted(made, f"Percent. {STANDS}")
 
 
-def primary_table(report: EvalReport) -> Table:
+def primary_table(models: Sequence[ModelReport]) -> Table:
     """Return one row per suite: its primary average for each model."""
-    names = tuple(model.name for model in report.models)
-    rows: tuple[tuple[Cell, ...], ...] = tuple(
-        (name, suite.primary, *(model.suites[name].primary_value for model in report.models))
-        for name, suite in report.models[0].suites.items()
+    rows: tuple[Row, ...] = tuple(
+        (name, suite.primary, *(model.suites[name].primary_value for model in models))
+        for name, suite in models[0].suites.items()
     )
+    names = (model.name for model in models)
     return Table("Summary", ("suite", "average", *names), rows, "Percent.")
 
 
-def eval_tables(report: EvalReport) -> list[Table]:
-    """Return the tables of a report: full for one model, else side by side with differences."""
-    if len(report.models) == 1:
-        return [model_table(report.models[0], report)]
-    tables = [side_by_side(report)]
-    if len(report.models) > 2:
-        base = report.models[0].name
-        tables += [
-            comparison_table(report.comparisons, base, model.name) for model in report.models[1:]
-        ]
-    return [*tables, primary_table(report)]
+def tidy_table(report: EvalReport) -> Table:
+    """Return every number of a report, one a row, for other programs."""
+    found = {(c.other, c.suite, r.name): r for c in report.comparisons for r in c.rows}
+    rows: list[Row] = []
+    for model in report.models:
+        for name, suite in model.suites.items():
+            for one in _tidy_rows(suite):
+                row = found.get((model.name, name, str(one[0])))
+                rows.append((model.name, name, *one, *_tidy_difference(row)))
+    columns = (
+        *("model", "suite", "name", "kind", "n", "percent", "low", "high", "ties", "coverage"),
+        *("difference", "difference_low", "difference_high", "p", "stands"),
+    )
+    return Table("Results", columns, tuple(rows))
+
+
+def _tidy_difference(row: Difference | None) -> Row:
+    if row is None:
+        return (None,) * 5
+    return row.difference, row.low, row.high, row.p, "yes" if row.stands else "no"
+
+
+def _tidy_rows(suite: SuiteReport) -> Iterator[Row]:
+    for kind, subsets in (("subset", suite.subsets), ("detail", suite.details)):
+        for s in subsets:
+            yield s.name, kind, s.n, s.accuracy, s.low, s.high, s.ties, s.coverage
+    for name, value in suite.averages.items():
+        low, high = suite.intervals.get(name, (None, None))
+        yield name, "average", None, value, low, high, None, suite.coverage
+    for name, value in suite.values.items():
+        yield name, "value", None, value, None, None, None, suite.coverage
+
+
+def eval_tables(report: EvalReport, format: TableFormat = "rich") -> list[Table]:
+    """Return the tables of a report.
+
+    One model is shown in full; several side by side, then each against the first, then a summary.
+
+    Args:
+        report: what `evaluate` returned.
+        format: CSV gets one tidy table; others one table a suite.
+    """
+    if format == "csv":
+        return [tidy_table(report)]
+    models = report.models
+    if len(models) == 1:
+        return model_tables(models[0], report.settings["tie"])
+    tables = side_by_side(models, report.comparisons)
+    if len(models) > 2:
+        tables += comparison_tables(report.comparisons)
+    return [*tables, primary_table(models)]
