@@ -11,7 +11,7 @@ from ahnpl_cli.cli.console import Screen
 from ahnpl_cli.cli.options import options_from
 from ahnpl_cli.config import ScenesConfig
 
-EPILOG = "Example: ahnpl scenes"
+EPILOG = "Example: ahnpl scenes world --train 4000 --test 500 --seed 1"
 
 
 def register(app: typer.Typer) -> None:
@@ -21,10 +21,26 @@ def register(app: typer.Typer) -> None:
 
 @options_from(ScenesConfig)
 def scenes(
-    out: Annotated[Path, typer.Argument(help="Folder to write.")],
+    out: Annotated[Path, typer.Argument(help="Folder to write.")] = Path("scenes"),
     *,
     config: ScenesConfig,
     screen: Screen,
 ) -> None:
-    """Draw the embedded world."""
-    screen.note(str(config))
+    """Draw the embedded world: training scenes with captions, and held-out test suites.
+
+    Writes images, captions.jsonl, exact image negatives, and the suites in the layouts of
+    SugarCrepe, ARO, VALSE, Winoground and Karpathy's COCO split, which `ahnpl eval` reads.
+    """
+    from ahnpl_cli.reporting.scenes import tables
+    from ahnpl_cli.scenes.generate import generate
+
+    written = generate(
+        out,
+        train=config.train,
+        test=config.test,
+        seed=config.seed,
+        workers=config.workers,
+        force=config.force,
+        track=screen.track,
+    )
+    screen.show(written, tables(written))

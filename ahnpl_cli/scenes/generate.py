@@ -38,12 +38,12 @@ class Written:
     """What a world consists of.
 
     Attributes:
-        out: its folder.
+        folder: where it is.
         files: records per file, by path relative to `out`.
         made: whether it was drawn now; otherwise it was there already.
     """
 
-    out: Path
+    folder: str
     files: dict[str, int]
     made: bool
 
@@ -76,17 +76,17 @@ def generate(
     done = _existing(out / REPORT, wanted, force)
     if done is not None:
         log.info("%s is already there, made with the same options", out)
-        return Written(out, done, made=False)
+        return Written(str(out), done, made=False)
     stretches = list(_stretches(train, test))
     for folder in sorted({(out / path).parent for path in _sample_paths()}):
         folder.mkdir(parents=True, exist_ok=True)
     drawn = _draw(out, seed, stretches, _count(workers))
     parts: dict[str, Lines] = {}
-    for stretch, lines in track(drawn, total=len(stretches), description="Drawing scenes"):
+    for stretch, lines in track(drawn, total=len(stretches), description="drawing scenes"):
         parts.setdefault(stretch.part, []).extend(lines)
     files = _write_files(out, parts)
     write_bytes(out / REPORT, _json({"schema": SCHEMA, **wanted, "files": files}))
-    return Written(out, files, made=True)
+    return Written(str(out), files, made=True)
 
 
 def _existing(path: Path, wanted: dict[str, Any], force: bool) -> dict[str, int] | None:

@@ -13,8 +13,8 @@ from ahnpl_cli.scenes.world import Layout
 
 # None of them is among the symmetric relations that ARO's average leaves out.
 VG_RELATIONS = (
-    *("to the left of", "to the right of", "above", "below", "over", "under", "beneath"),
-    *("on", "inside", "is carrying", "is riding", "is holding"),
+    *("to the left of", "to the right of", "above", "below", "over", "under", "underneath"),
+    *("on", "in", "is carrying", "is riding", "is holding"),
 )
 LAYOUTS: dict[str, Layout] = {"ride": "carry", "carry": "carry", "hold": "hold", "held": "hold"}
 ARO_STYLE = Style(clause=True, definite=True, variant=1)

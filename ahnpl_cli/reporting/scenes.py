@@ -1,0 +1,12 @@
+"""Tables of `ahnpl scenes`."""
+
+from __future__ import annotations
+
+from ahnpl_cli.reporting.tables import Table
+from ahnpl_cli.scenes.generate import Written
+
+
+def tables(written: Written) -> list[Table]:
+    """Return how many records each file holds."""
+    note = "Drawn now." if written.made else "There already, made with the same options."
+    return [Table(written.folder, ("file", "records"), tuple(written.files.items()), note)]
