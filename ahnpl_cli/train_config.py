@@ -26,8 +26,8 @@ class LossConfig:
     intra_modal: float | None = opt(None, "Weight of CE-CLIP Eq. 3.", min=0)
     cross_modal_rank: float | None = opt(None, "Weight of CE-CLIP Eqs. 4-7.", min=0)
     cement: float | None = opt(None, "Weight of the concreteness margin (Slipform, ours).", min=0)
-    hard_negatives: Literal["none", "own", "batch"] | None = opt(
-        None, "Negatives in Eq. 4's image-to-text softmax: none, the pair's own, or the batch's."
+    hard_negatives: Literal["recipe", "none", "own", "batch"] = opt(
+        "recipe", "Negatives in Eq. 4's image-to-text softmax: the pair's own, or all the batch's."
     )
     mask_same_image: bool | None = opt(
         None, "Captions of one image are no negatives of each other (ours: on)."
@@ -91,7 +91,9 @@ class RunConfig:
     """What is measured, said and kept on the way."""
 
     log_every: int = opt(10, "Steps between lines of metrics.jsonl.", min=1)
-    save_every: int | None = opt(None, "Steps between checkpoints; default: an epoch.", min=1)
+    save_every: int | None = opt(
+        None, "Steps between checkpoints; default: an epoch, and 100 at least.", min=1
+    )
     keep: int = opt(2, "Newest checkpoints kept beside last and best.", min=0)
     eval_every: int | None = opt(None, "Steps between evaluations; default: none.", min=1)
     eval_suites: tuple[str, ...] = opt(

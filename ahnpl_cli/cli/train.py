@@ -1,6 +1,8 @@
-"""`ahnpl train`: Fine-tune a CLIP model."""
+"""`ahnpl train`: fine-tune a CLIP model with hard negatives."""
 
 from __future__ import annotations
+
+import os
 
 import typer
 
@@ -8,7 +10,10 @@ from ahnpl_cli.cli.console import Screen
 from ahnpl_cli.cli.options import options_from
 from ahnpl_cli.train_config import TrainConfig
 
-EPILOG = "Example: ahnpl train"
+EPILOG = (
+    "Example: ahnpl train --data negatives.jsonl --image-root coco --objective ahnpl\n\n"
+    "Several GPUs: torchrun --nproc-per-node 8 -m ahnpl_cli train ..."
+)
 
 
 def register(app: typer.Typer) -> None:
@@ -17,10 +22,25 @@ def register(app: typer.Typer) -> None:
 
 
 @options_from(TrainConfig)
-def train(
-    *,
-    config: TrainConfig,
-    screen: Screen,
-) -> None:
-    """Fine-tune a CLIP model."""
-    screen.note(str(config))
+def train(*, config: TrainConfig, screen: Screen) -> None:
+    """Fine-tune a CLIP model with hard negatives: AHNPL, or a rival method.
+
+    Reads what `ahnpl negatives` wrote, and writes a run folder with checkpoints that open_clip
+    loads. Interrupted, the same command goes on where it stopped.
+    """
+    from ahnpl_cli.reporting.train import plan_table, tables
+
+    if config.dry_run:
+        from ahnpl_cli.training.preview import preview
+
+        plan = preview(config, track=screen.track)
+        screen.show(plan, [plan_table(plan)])
+        return
+    from ahnpl_cli.training.loop import fit
+
+    report = fit(config, track=screen.track)
+    if os.environ.get("RANK", "0") != "0":
+        return  # Under torchrun only the first process speaks.
+    screen.show(report, tables(report))
+    screen.note(f"{report.steps} steps. The checkpoint is in {report.checkpoint}.")
+    screen.note(f"Next: ahnpl eval aro valse sugarcrepe --checkpoint {report.run}")

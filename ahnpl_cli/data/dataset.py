@@ -1,0 +1,219 @@
+"""Caption records as arrays: what a training step draws its batch from.
+
+Texts are tokenised once, each distinct one kept once. A record's negatives of one kind are its
+candidates for that slot; one is drawn per epoch by a hash of (seed, epoch, record id, kind), so
+that neither batch size nor worker count nor a resume changes the draw.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ahnpl_cli.data.images import ImageRef, open_image
+from ahnpl_cli.data.shards import TarMember, open_member
+from ahnpl_cli.data.tokens import Tokenize, TokenTable
+from ahnpl_cli.errors import DataError
+from ahnpl_cli.records import KINDS, CaptionRecord, Kind
+
+logger = logging.getLogger(__name__)
+
+Picture = ImageRef | TarMember
+Ints = NDArray[np.int64]
+
+
+def open_picture(picture: Picture) -> Image.Image:
+    """Return an image of a file or a shard as RGB.
+
+    Raises:
+        DataError: it is missing or cannot be decoded.
+    """
+    return open_member(picture) if isinstance(picture, TarMember) else open_image(picture)
+
+
+def picture_problem(picture: Picture) -> str | None:
+    """Return what is wrong with an image, from its header alone; None if nothing is."""
+    if isinstance(picture, TarMember):
+        return None
+    try:
+        with Image.open(picture.path):
+            return None
+    except FileNotFoundError:
+        return "no such image"
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return "cannot be decoded"
+
+
+@dataclass(frozen=True)
+class Draw:
+    """The texts of one batch, by row of the token table.
+
+    Attributes:
+        text: each pair's caption (N,).
+        negative: each slot's negative (N, K); -1 where there is none.
+        valid: which slots hold one (N, K), bool.
+        concreteness: rating of each slot's changed word (N, K); NaN if unrated or empty.
+    """
+
+    text: Ints
+    negative: Ints
+    valid: NDArray[np.bool_]
+    concreteness: NDArray[np.float32]
+
+
+class TrainingSet:
+    """N image-caption pairs with their negatives, in memory without padding.
+
+    Attributes:
+        ids: record ids.
+        kinds: kinds of negatives that occur, in slot order; K is their number.
+        pictures: the distinct images.
+        picture_of: each pair's image, as an index into `pictures` (N,).
+        tokens: token ids of the distinct texts.
+        placeholder: row of the placeholder text in `tokens`; -1 without one.
+        negatives: how many negatives there are by kind.
+        rows: numbers of the pairs that are used.
+    """
+
+    def __init__(
+        self,
+        records: Iterable[tuple[CaptionRecord, Picture]],
+        tokenize: Tokenize,
+        *,
+        negatives: bool = True,
+        placeholder: str | None = None,
+    ) -> None:
+        """Read all records.
+
+        Args:
+            records: captions with the place of their images.
+            tokenize: returns ids (N, L), padded with 0 at the end.
+            negatives: whether negatives are read at all.
+            placeholder: a text that stands in empty slots, as in the released code.
+
+        Raises:
+            DataError: there is no record at all, or an id stands twice.
+        """
+        texts: dict[str, int] = {}
+        pictures: dict[Picture, int] = {}
+        self.ids: list[str] = []
+        caption, picture = [], []
+        slots: list[list[tuple[int, int, float]]] = []
+        for record, where in records:
+            self.ids.append(record.id)
+            caption.append(texts.setdefault(record.caption, len(texts)))
+            picture.append(pictures.setdefault(where, len(pictures)))
+            kept = record.negatives if negatives else ()
+            slots.append(
+                [
+                    (
+                        KINDS.index(n.kind),
+                        texts.setdefault(n.caption, len(texts)),
+                        math.nan if n.concreteness is None else n.concreteness,
+                    )
+                    for n in kept
+                ]
+            )
+        self._check()
+        self.placeholder = -1
+        if placeholder is not None:
+            self.placeholder = texts.setdefault(placeholder, len(texts))
+        counts = Counter(kind for row in slots for kind, _, _ in row)
+        self.kinds: tuple[Kind, ...] = tuple(KINDS[kind] for kind in sorted(counts))
+        self.negatives: dict[str, int] = {kind: counts[KINDS.index(kind)] for kind in self.kinds}
+        self.pictures = list(pictures)
+        self.picture_of: Ints = np.array(picture, np.int64)
+        self._caption: Ints = np.array(caption, np.int64)
+        self._pack(slots)
+        self.tokens = TokenTable(list(texts), tokenize)
+        self.rows: Ints = np.arange(len(self.ids))
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def problems(self, threads: int = 8) -> dict[int, str]:
+        """Return what is wrong with which image, by its number, from the headers alone."""
+        with ThreadPoolExecutor(threads) as pool:
+            found = enumerate(pool.map(picture_problem, self.pictures))
+            return {number: problem for number, problem in found if problem}
+
+    def name_of(self, picture: int) -> str:
+        """Return an image and the first record that shows it, for messages."""
+        place = self.pictures[picture]
+        record = self.ids[int(np.argmax(self.picture_of == picture))]
+        path = f"{place.path}: {place.name}" if isinstance(place, TarMember) else str(place.path)
+        return f"{path} (record '{record}')"
+
+    def leave_out(self, pictures: Iterable[int]) -> None:
+        """Stop using the pairs of some images."""
+        self.rows = self.rows[~np.isin(self.picture_of[self.rows], list(pictures))]
+
+    def _check(self) -> None:
+        if not self.ids:
+            raise DataError("no caption records to train on", hint="Check --data and --limit.")
+        twice = [name for name, count in Counter(self.ids).items() if count > 1]
+        if twice:
+            raise DataError(
+                f"record id '{twice[0]}' stands {self.ids.count(twice[0])} times in --data",
+                hint="Ids must be unique, since draws depend on them.",
+            )
+
+    def _pack(self, slots: Sequence[Sequence[tuple[int, int, float]]]) -> None:
+        """Candidates of row r and slot k: `_texts[_start[r*K+k]:_start[r*K+k+1]]`."""
+        places = {KINDS.index(kind): k for k, kind in enumerate(self.kinds)}
+        width = len(self.kinds)
+        flat = [
+            (row * width + places[kind], text, rating)
+            for row, candidates in enumerate(slots)
+            for kind, text, rating in sorted(candidates, key=lambda c: c[0])
+        ]
+        cells = np.array([cell for cell, _, _ in flat], np.int64)
+        counts = np.bincount(cells, minlength=len(self.ids) * width)
+        self._start: Ints = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
+        self._texts: Ints = np.array([text for _, text, _ in flat], np.int64)
+        self._ratings = np.array([rating for _, _, rating in flat], np.float32)
+
+    def draw(self, rows: Ints, *, seed: int, epoch: int) -> Draw:
+        """Return the texts of some pairs, one negative per slot.
+
+        Args:
+            rows: numbers of N pairs.
+            seed: of the run.
+            epoch: number of the pass, from 0.
+        """
+        shape = (len(rows), len(self.kinds))
+        cells = rows[:, None] * shape[1] + np.arange(shape[1])
+        first, count = self._start[cells], self._start[cells + 1] - self._start[cells]
+        chosen = first.copy()
+        for place in zip(*np.nonzero(count > 1), strict=True):
+            row, slot = int(place[0]), int(place[1])
+            name = f"{seed} {epoch} {self.ids[rows[row]]} {self.kinds[slot]}"
+            chosen[place] += _hash(name) % int(count[place])
+        valid = count > 0
+        negative = np.full(shape, self.placeholder, np.int64)
+        negative[valid] = self._texts[chosen[valid]]
+        ratings = np.full(shape, np.nan, np.float32)
+        ratings[valid] = self._ratings[chosen[valid]]
+        return Draw(self._caption[rows], negative, valid, ratings)
+
+
+def _hash(text: str) -> int:
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
+
+
+def resolve_files(
+    records: Iterable[CaptionRecord], image_root: Path
+) -> Iterable[tuple[CaptionRecord, Picture]]:
+    """Join records with the image files they name, relative to `image_root`."""
+    for record in records:
+        yield record, ImageRef(image_root / record.image)

@@ -1,0 +1,120 @@
+"""Images of one batch after another: decoded in workers, kept in memory while there is room."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from PIL import Image
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from ahnpl_cli.data.dataset import Picture, open_picture
+from ahnpl_cli.errors import DataError
+
+Preprocess = Callable[[Image.Image], Tensor]
+GIGABYTE = 1_000_000_000
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """Images of a batch.
+
+    Attributes:
+        pixels: of the images that could be decoded (M, 3, H, W).
+        kept: their places in the batch (M,).
+        problems: what was wrong with the others, by place.
+    """
+
+    pixels: Tensor
+    kept: Tensor
+    problems: dict[int, str]
+
+
+class _Pictures(Dataset[Tensor | str]):
+    """Decoded images by number; the message of what went wrong instead of one that is broken."""
+
+    def __init__(self, pictures: Sequence[Picture], preprocess: Preprocess) -> None:
+        self.pictures, self.preprocess = pictures, preprocess
+
+    def __getitem__(self, number: int) -> Tensor | str:
+        try:
+            return self.preprocess(open_picture(self.pictures[number]))
+        except DataError as error:
+            return str(error)
+
+
+def _collate(items: list[Tensor | str]) -> tuple[Tensor, list[str | None]]:
+    """One tensor a batch, since each tensor from a worker costs a file descriptor."""
+    good = [item for item in items if isinstance(item, Tensor)]
+    pixels = torch.stack(good) if good else torch.zeros(0)
+    return pixels, [item if isinstance(item, str) else None for item in items]
+
+
+class ImageLoader:
+    """Decodes batches of images ahead of their use."""
+
+    def __init__(
+        self,
+        pictures: Sequence[Picture],
+        preprocess: Preprocess,
+        *,
+        workers: int = 0,
+        cache_gigabytes: float = 0.0,
+        pin_memory: bool = False,
+    ) -> None:
+        """Prepare; nothing is decoded yet.
+
+        Args:
+            pictures: the distinct images.
+            preprocess: makes an RGB image a tensor (3, H, W).
+            workers: processes that decode; 0 decodes in this one.
+            cache_gigabytes: decoded images are kept until they take this much memory.
+            pin_memory: for a faster copy to a GPU.
+        """
+        self._dataset = _Pictures(pictures, preprocess)
+        self._workers, self._pin = workers, pin_memory
+        self._cache: dict[int, Tensor | str] = {}
+        self._room = int(cache_gigabytes * GIGABYTE)
+
+    def batches(self, plan: Iterable[Sequence[int]]) -> Iterator[Loaded]:
+        """Yield the images of each batch of `plan`, a list of picture numbers, in order."""
+        asked: deque[tuple[list[int], list[int]]] = deque()
+
+        def missing() -> Iterator[list[int]]:
+            for numbers in plan:
+                wanted = sorted({n for n in numbers if n not in self._cache})
+                asked.append((list(numbers), wanted))
+                yield wanted
+
+        loader = DataLoader(
+            self._dataset,
+            batch_sampler=missing(),
+            num_workers=self._workers,
+            collate_fn=_collate,
+            pin_memory=self._pin,
+        )
+        for pixels, problems in loader:
+            numbers, wanted = asked.popleft()
+            rows = iter(pixels)
+            fresh = {n: p or next(rows) for n, p in zip(wanted, problems, strict=True)}
+            self._remember(fresh)
+            yield self._assemble(numbers, fresh)
+
+    def _remember(self, fresh: dict[int, Tensor | str]) -> None:
+        for number, item in fresh.items():
+            size = item.nbytes if isinstance(item, Tensor) else len(item)
+            if number not in self._cache and size <= self._room:
+                self._room -= size
+                self._cache[number] = item.clone() if isinstance(item, Tensor) else item
+
+    def _assemble(self, numbers: list[int], fresh: dict[int, Tensor | str]) -> Loaded:
+        # The cache may have changed since the batch was asked for, but never loses an image.
+        items = [fresh[n] if n in fresh else self._cache[n] for n in numbers]
+        problems = {place: item for place, item in enumerate(items) if isinstance(item, str)}
+        good = [item for item in items if isinstance(item, Tensor)]
+        kept = [place for place in range(len(items)) if place not in problems]
+        pixels = torch.stack(good) if good else torch.zeros(0)
+        return Loaded(pixels, torch.tensor(kept, dtype=torch.long), problems)

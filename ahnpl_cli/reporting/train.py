@@ -1,0 +1,101 @@
+"""Tables of a training run and of a dry run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ahnpl_cli.records import StepReport, TrainPlan, TrainReport
+from ahnpl_cli.reporting.tables import Cell, Table
+
+SHOWN = 6
+SHORT = {
+    "contrastive": "L_cont",
+    "hard_negative_visual": "L_neg visual",
+    "hard_negative_textual": "L_neg textual",
+    "positive_margin": "L_mar+",
+    "negative_margin": "L_mar-",
+    "intra_modal": "L_imc",
+    "cross_modal_rank": "L_cmr",
+    "cement": "cement",
+}
+
+
+def spread(steps: Sequence[StepReport], most: int = SHOWN) -> list[StepReport]:
+    """Return at most `most` steps, evenly spread, the first and the last among them."""
+    if len(steps) <= most:
+        return list(steps)
+    return [steps[round(i * (len(steps) - 1) / (most - 1))] for i in range(most)]
+
+
+def gap(step: StepReport) -> float | None:
+    """Return mean S(I,T) - S(I,T_n), each kind counted once; None without negatives."""
+    if not step.negatives:
+        return None
+    return step.positive - sum(step.negatives.values()) / len(step.negatives)
+
+
+def course_table(report: TrainReport) -> Table:
+    """Return how losses, margins and similarities went, one column per step shown."""
+    steps = spread(report.metrics)
+    rows: list[tuple[Cell, ...]] = [("epoch", *(s.epoch for s in steps))]
+    rows.append(("loss", *(s.loss for s in steps)))
+    rows += [(SHORT[t], *(s.terms[t] for s in steps)) for t in SHORT if t in steps[0].terms]
+    rows.append(("S(I,T)", *(s.positive for s in steps)))
+    if any(s.negatives for s in steps):
+        rows.append(("S(I,T) - S(I,Tn)", *(gap(s) for s in steps)))
+    if "positive_margin" in steps[0].terms:
+        rows.append(("a", *(s.a for s in steps)))
+    for kind in report.negatives:
+        if any(kind in s.margins for s in steps):
+            rows.append((f"M {kind}", *(s.margins.get(kind) for s in steps)))
+    rows += [(name, *(s.evaluation.get(name) for s in steps)) for name in _suites(steps)]
+    rows.append(("images/s", *(round(s.images_per_second) for s in steps)))
+    note = "Terms before their weights. Similarities are cosines, kinds counted alike."
+    columns = ("step", *(f"{step.step:,}" for step in steps))
+    return Table(f"Training {report.objective}", columns, tuple(rows), note, digits=3)
+
+
+def _suites(steps: Sequence[StepReport]) -> list[str]:
+    return sorted({name for step in steps for name in step.evaluation})
+
+
+def shares_table(report: TrainReport) -> Table | None:
+    """Return each term's part of the gradient on the features, averaged over the logged steps."""
+    steps = [step for step in report.metrics if step.shares]
+    if not steps:
+        return None
+    rows = []
+    for term in (t for t in SHORT if t in steps[-1].shares):
+        share = sum(step.shares.get(term, 0.0) for step in steps) / len(steps)
+        active = [step.active[term] for step in steps if term in step.active]
+        hinges = 100 * sum(active) / len(active) if active else None
+        rows.append((SHORT[term], 100 * share, hinges))
+    columns = ("term", "gradient %", "active hinges %")
+    return Table("What moved the features", columns, tuple(rows), "Means over the logged steps.")
+
+
+def tables(report: TrainReport) -> list[Table]:
+    """Return everything `ahnpl train` prints at its end."""
+    if not report.metrics:
+        return []
+    shares = shares_table(report)
+    return [course_table(report), *([shares] if shares else [])]
+
+
+def plan_table(plan: TrainPlan) -> Table:
+    """Return what a dry run found."""
+    rows: list[tuple[Cell, ...]] = [
+        ("pairs", plan.records),
+        ("distinct images", plan.images),
+        *((f"negatives: {kind}", count) for kind, count in plan.negatives.items()),
+        ("missing or broken images", len(plan.problems)),
+        ("parameters", plan.parameters),
+        ("trained", plan.trainable),
+        ("pairs a step", plan.batch_size),
+        ("steps", plan.steps),
+    ]
+    if plan.seconds_per_step is not None and plan.estimate is not None:
+        rows.append(("seconds a step", round(plan.seconds_per_step, 3)))
+        rows.append(("minutes in all", round(plan.estimate / 60, 1)))
+    note = "; ".join(plan.problems[:5])
+    return Table(f"Would write {plan.run}", ("what", "value"), tuple(rows), note, digits=3)

@@ -1,0 +1,1 @@
+"""Fine-tuning: batches to features, features to losses, losses to weights."""

@@ -1,0 +1,140 @@
+"""One batch as tensors: distinct texts packed and sorted by length, indices for the rest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ahnpl_cli.data.dataset import TrainingSet
+from ahnpl_cli.data.loader import Loaded
+from ahnpl_cli.data.tokens import length_buckets
+from ahnpl_cli.losses.features import Features
+
+# What one more bucket costs, in tokens: little on a CPU, kernel launches on a GPU.
+OVERHEAD = {"cpu": 64, "cuda": 4096}
+
+
+@dataclass(frozen=True)
+class Index:
+    """Which text stands where, and what else the losses ask of a batch.
+
+    Attributes:
+        text: each pair's caption, as a row of the text features (N,).
+        negative: each slot's negative, likewise (N, K); -1 where there is none.
+        valid: which slots hold one (N, K), bool.
+        concreteness: rating of each slot's changed word (N, K); NaN if unrated or empty.
+        image_ids: number of each pair's image (N,).
+    """
+
+    text: Tensor
+    negative: Tensor
+    valid: Tensor
+    concreteness: Tensor
+    image_ids: Tensor
+
+    def to(self, device: torch.device) -> Index:
+        """Return a copy on a device."""
+        return Index(**{name: value.to(device) for name, value in vars(self).items()})
+
+    def features(self, image: Tensor, texts: Tensor, logit_scale: Tensor) -> Features:
+        """Give every pair its features.
+
+        Args:
+            image: image_features (N, D).
+            texts: features of the distinct texts (U, D).
+            logit_scale: 1/tau.
+        """
+        # Index -1 is the row of zeros behind the texts.
+        padded = torch.cat([texts, texts.new_zeros(1, texts.shape[1])])
+        return Features(
+            image_features=image,
+            text_features=texts[self.text],
+            negative_features=padded[self.negative],
+            valid=self.valid,
+            logit_scale=logit_scale,
+            image_ids=self.image_ids,
+            concreteness=self.concreteness,
+        )
+
+
+@dataclass(frozen=True)
+class Part:
+    """What is encoded at once.
+
+    Attributes:
+        images: (N, 3, H, W).
+        buckets: distinct texts as ids (U_b, L_b), ascending in length.
+    """
+
+    images: Tensor
+    buckets: list[Tensor]
+
+
+@dataclass(frozen=True)
+class Batch:
+    """One process's share of a step.
+
+    Attributes:
+        parts: its images and texts, in the order of the index.
+        index: see `Index`.
+    """
+
+    parts: list[Part]
+    index: Index
+
+
+def make_batch(
+    data: TrainingSet,
+    rows: NDArray[np.int64],
+    loaded: Loaded,
+    *,
+    seed: int,
+    epoch: int,
+    parts: int = 1,
+    overhead: int = 64,
+) -> Batch:
+    """Pack a batch.
+
+    Args:
+        data: the pairs.
+        rows: numbers of the pairs of this process.
+        loaded: their images; pairs whose image is broken are left out.
+        seed: of the run.
+        epoch: number of the pass, from 0.
+        parts: how many parts are encoded one after the other; fewer if there is too little.
+        overhead: cost of one more length bucket, in tokens.
+    """
+    kept = rows[loaded.kept.numpy()]
+    draw = data.draw(kept, seed=seed, epoch=epoch)
+    negative = draw.negative[draw.negative >= 0]
+    texts = np.unique(np.concatenate([draw.text, negative]))
+    texts = texts[np.argsort(data.tokens.lengths[texts], kind="stable")]
+    place = dict(zip(texts.tolist(), range(len(texts)), strict=True)) | {-1: -1}
+    index = Index(
+        text=torch.tensor([place[t] for t in draw.text.tolist()]),
+        negative=torch.tensor([[place[t] for t in row] for row in draw.negative.tolist()]).reshape(
+            draw.negative.shape
+        ),
+        valid=torch.from_numpy(draw.valid),
+        concreteness=torch.from_numpy(draw.concreteness),
+        image_ids=torch.from_numpy(data.picture_of[kept]),
+    )
+    index = replace(index, negative=index.negative.long())
+    count = max(1, min(parts, len(kept), len(texts)))
+    images = torch.tensor_split(loaded.pixels, count)
+    pieces = np.array_split(texts, count)
+    made = [
+        Part(pixels, _buckets(data, piece, overhead))
+        for pixels, piece in zip(images, pieces, strict=True)
+    ]
+    return Batch(made, index)
+
+
+def _buckets(data: TrainingSet, texts: NDArray[np.int64], overhead: int) -> list[Tensor]:
+    ends = length_buckets(data.tokens.lengths[texts].tolist(), overhead=overhead)
+    starts = [0, *ends[:-1]]
+    return [data.tokens.padded(texts[a:b]) for a, b in zip(starts, ends, strict=True)]

@@ -1,0 +1,65 @@
+"""Features of all processes in each, with gradient for the own ones."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from ahnpl_cli.training.batch import Index
+
+
+def world_size() -> int:
+    """Return the number of processes."""
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
+def gather_rows(own: Tensor) -> list[Tensor]:
+    """Return the rows of every process in order of rank, the own ones as they are.
+
+    Args:
+        own: (N, ...), with N free to differ among processes.
+    """
+    if world_size() == 1:
+        return [own]
+    sizes = [torch.zeros(1, dtype=torch.long, device=own.device) for _ in range(world_size())]
+    dist.all_gather(sizes, torch.tensor([len(own)], device=own.device))
+    longest = int(torch.cat(sizes).max())
+    sent = own.detach().to(torch.uint8) if own.dtype == torch.bool else own.detach()
+    room = sent.new_zeros(longest, *own.shape[1:])
+    room[: len(own)] = sent
+    found = [torch.empty_like(room) for _ in sizes]
+    dist.all_gather(found, room)
+    rows = [part[: int(size)].to(own.dtype) for part, size in zip(found, sizes, strict=True)]
+    rows[dist.get_rank()] = own
+    return rows
+
+
+def gather_batch(images: Tensor, texts: Tensor, index: Index) -> tuple[Tensor, Tensor, Index]:
+    """Return features and index of the whole batch.
+
+    The loss of the whole batch, computed in each process, gives each the gradient of its own rows.
+
+    Args:
+        images: own image_features (N, D).
+        texts: own text features (U, D).
+        index: of the own pairs.
+
+    Returns:
+        The same for all processes, with text rows counted over all of them.
+    """
+    if world_size() == 1:
+        return images, texts, index
+    all_texts = gather_rows(texts)
+    before = sum(len(rows) for rows in all_texts[: dist.get_rank()])
+    shifted = Index(
+        text=index.text + before,
+        negative=torch.where(index.negative < 0, -1, index.negative + before),
+        valid=index.valid,
+        concreteness=index.concreteness,
+        image_ids=index.image_ids,
+    )
+    whole = {f.name: torch.cat(gather_rows(getattr(shifted, f.name))) for f in fields(Index)}
+    return torch.cat(gather_rows(images)), torch.cat(all_texts), Index(**whole)

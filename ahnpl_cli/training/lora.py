@@ -1,0 +1,65 @@
+"""Low-rank corrections (LoRA, Hu et al. 2022) of a transformer's matrices.
+
+Written as parametrisations of the weights, W + B A, so that open_clip's fused attention, which
+reads its weights without calling a submodule, is corrected too; before saving they are merged.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn.utils import parametrize
+
+# Attention in and out, and the two layers of the MLP, by the end of their names.
+TARGETS = ("in_proj_weight", "out_proj.weight", "c_fc.weight", "c_proj.weight")
+M = TypeVar("M", bound=nn.Module)
+
+
+class LowRank(nn.Module):
+    """W -> W + B A with A (rank, columns) random and B (rows, rank) zero at the start."""
+
+    def __init__(self, weight: Tensor, rank: int, generator: torch.Generator) -> None:
+        super().__init__()
+        rows, columns = weight.shape
+        drawn = torch.randn(rank, columns, generator=generator) / columns**0.5
+        self.down = nn.Parameter(drawn.to(weight.device))
+        self.up = nn.Parameter(torch.zeros(rows, rank, device=weight.device))
+
+    def forward(self, weight: Tensor) -> Tensor:
+        """Return the corrected weight."""
+        return weight + (self.up @ self.down).to(weight.dtype)
+
+
+def add_lora(model: nn.Module, rank: int, *, seed: int) -> int:
+    """Freeze a model but for logit_scale, and give its matrices a correction to learn.
+
+    Args:
+        model: open_clip's model; a tower whose parameters are frozen already gets none.
+        rank: of each correction.
+        seed: of their start.
+
+    Returns:
+        How many matrices were given one.
+    """
+    names = [n for n, p in model.named_parameters() if n.endswith(TARGETS) and p.requires_grad]
+    for name, parameter in model.named_parameters():
+        parameter.requires_grad_(name == "logit_scale")
+    generator = torch.Generator().manual_seed(seed)
+    for name in names:
+        owner, _, attribute = name.rpartition(".")
+        module = model.get_submodule(owner)
+        correction = LowRank(getattr(module, attribute), rank, generator)
+        parametrize.register_parametrization(module, attribute, correction)
+    return len(names)
+
+
+def merged(model: M) -> M:
+    """Return a copy of a model with its corrections added to its weights."""
+    made = copy.deepcopy(model)
+    for module in list(made.modules()):
+        for name in list(getattr(module, "parametrizations", {})):
+            parametrize.remove_parametrizations(module, name, leave_parametrized=True)
+    return made

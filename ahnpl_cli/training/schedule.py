@@ -1,0 +1,55 @@
+"""Which pairs a step sees, and its learning rate: functions of the step, so exact on resume."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def learning_rate(step: int, *, peak: float, warmup: int, total: int) -> float:
+    """Return the rate of a step counted from 0: linear warmup, then a cosine to 0."""
+    if step < warmup:
+        return peak * (step + 1) / warmup
+    progress = (step - warmup) / max(1, total - warmup)
+    return peak * 0.5 * (1 + math.cos(math.pi * progress))
+
+
+@lru_cache(maxsize=2)
+def _permutation(pairs: int, seed: int, epoch: int) -> NDArray[np.int64]:
+    return np.random.default_rng([seed, epoch]).permutation(pairs)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A seeded permutation per epoch, cut into batches; a remainder waits for another epoch.
+
+    Attributes:
+        pairs: how many pairs there are.
+        batch_size: pairs a step.
+        total: steps of the run.
+        seed: of the permutations.
+    """
+
+    pairs: int
+    batch_size: int
+    total: int
+    seed: int
+
+    @property
+    def epoch_steps(self) -> int:
+        """Steps of one pass."""
+        return self.pairs // self.batch_size
+
+    def epoch(self, step: int) -> int:
+        """Return the pass, from 0, that a step counted from 0 belongs to."""
+        return step // self.epoch_steps
+
+    def rows(self, step: int) -> NDArray[np.int64]:
+        """Return the pairs of a step counted from 0."""
+        start = step % self.epoch_steps * self.batch_size
+        order = _permutation(self.pairs, self.seed, self.epoch(step))
+        return order[start : start + self.batch_size]

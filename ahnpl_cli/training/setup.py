@@ -1,0 +1,254 @@
+"""Everything a run needs before its first step: model, data, objective, optimiser."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from torch import nn
+
+from ahnpl_cli.backbones.base import Backbone
+from ahnpl_cli.backbones.encode import default_workers
+from ahnpl_cli.backbones.load import load_backbone, pick_device
+from ahnpl_cli.data.dataset import Picture, TrainingSet, resolve_files
+from ahnpl_cli.data.jsonl import read_records
+from ahnpl_cli.data.loader import ImageLoader
+from ahnpl_cli.data.shards import is_shards, read_shards, shard_paths
+from ahnpl_cli.errors import ConfigError, DataError
+from ahnpl_cli.losses.objective import Objective
+from ahnpl_cli.losses.recipes import Recipe
+from ahnpl_cli.losses.released import PLACEHOLDER
+from ahnpl_cli.records import CaptionRecord
+from ahnpl_cli.train_config import TrainConfig
+from ahnpl_cli.training.gather import world_size
+from ahnpl_cli.training.lora import add_lora
+from ahnpl_cli.training.options import resolve_recipe
+from ahnpl_cli.training.schedule import Plan
+from ahnpl_cli.training.store import describe
+from ahnpl_cli.training.towers import Towers, freeze, parameter_groups
+
+logger = logging.getLogger(__name__)
+PRECISION = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
+SHOWN = 5
+
+
+@dataclass
+class Setup:
+    """What a run is made of.
+
+    Attributes:
+        accelerator: device, precision, processes, trackers.
+        backbone: the model that is trained.
+        towers: the same as one module, wrapped for several processes if there are any.
+        objective: the losses and their state.
+        optimizer: over both.
+        data: the pairs.
+        loader: their images.
+        plan: which pairs a step sees.
+        start: what `start.json` says.
+        skipped: records left out because of their image.
+        problems: what is wrong with which image.
+    """
+
+    accelerator: Accelerator
+    backbone: Backbone
+    towers: nn.Module
+    objective: Objective
+    optimizer: torch.optim.Optimizer
+    data: TrainingSet
+    loader: ImageLoader
+    plan: Plan
+    start: dict[str, Any]
+    skipped: int
+    problems: tuple[str, ...]
+
+
+def make_accelerator(config: TrainConfig, run: Path) -> Accelerator:
+    """Return accelerate's engine for the device and precision asked for.
+
+    Raises:
+        ConfigError: the device is not here, or the tracker is not installed.
+    """
+    device = pick_device(config.device).partition(":")[0]
+    wanted = config.memory.precision
+    precision = ("bf16" if device == "cuda" else "fp32") if wanted == "auto" else wanted
+    if precision == "fp16" and device != "cuda":
+        raise ConfigError(f"--precision fp16 needs --device cuda, not {device}", hint="Use bf16.")
+    tracker = config.run.tracker
+    # Accelerate keeps one state a process; a second run in it may differ in precision.
+    AcceleratorState._reset_state(reset_partial_state=world_size() == 1)
+    try:
+        return Accelerator(
+            cpu=device == "cpu",
+            mixed_precision=PRECISION[precision],
+            log_with=None if tracker == "none" else tracker,
+            project_dir=str(run),
+        )
+    except ImportError as error:
+        raise _no_tracker(tracker) from error
+
+
+def _no_tracker(tracker: str) -> ConfigError:
+    hint = f"Install it with: pip install 'ahnpl[{tracker}]'."
+    return ConfigError(f"--tracker {tracker} is not installed", hint=hint)
+
+
+def open_records(config: TrainConfig) -> Iterator[tuple[CaptionRecord, Picture]]:
+    """Yield the records of every `--data` with the place of their images."""
+    for name in config.data:
+        if is_shards(name):
+            yield from read_shards([name], on_error=config.on_error)
+        else:
+            path = Path(name)
+            root = Path(config.image_root) if config.image_root else path.parent
+            yield from resolve_files(read_records(path, on_error=config.on_error), root)
+
+
+def data_files(config: TrainConfig) -> Iterable[Path]:
+    """Yield every file that `--data` names."""
+    for name in config.data:
+        yield from shard_paths(name) if is_shards(name) else [Path(name)]
+
+
+def read_data(config: TrainConfig, recipe: Recipe, backbone: Backbone) -> TrainingSet:
+    """Read records and tokenise their texts.
+
+    Raises:
+        DataError: a record is broken, or the recipe needs negatives and there are none.
+    """
+    data = TrainingSet(
+        islice(open_records(config), config.limit),
+        backbone.tokenize,
+        negatives=recipe.uses_negatives,
+        placeholder=PLACEHOLDER if recipe.fidelity == "released" else None,
+    )
+    if recipe.uses_negatives and not data.negatives:
+        raise DataError(
+            f"--objective {config.objective} needs negatives, and there are none",
+            where=", ".join(config.data),
+            hint="Make them with: ahnpl negatives captions.jsonl.",
+        )
+    return data
+
+
+def check_images(data: TrainingSet, config: TrainConfig) -> tuple[str, ...]:
+    """Leave out pairs whose image is missing or broken, or stop; return what is wrong.
+
+    Raises:
+        DataError: an image is missing or broken, and `--on-error` is stop.
+    """
+    found = data.problems() if config.run.check_images else {}
+    if not found:
+        return ()
+    first, problem = next(iter(found.items()))
+    if config.on_error == "stop":
+        more = f", and {len(found) - 1} more like it" if len(found) > 1 else ""
+        hint = "Check --image-root, or leave them out with --on-error skip."
+        raise DataError(f"{problem}{more}", where=data.name_of(first), hint=hint)
+    before = len(data)
+    data.leave_out(found)
+    logger.warning("Left out %d records, as of %s.", before - len(data), data.name_of(first))
+    if not len(data):
+        raise DataError("no image can be read", hint="Check --image-root.")
+    return tuple(f"{data.name_of(number)}: {problem}" for number, problem in found.items())
+
+
+def make_plan(config: TrainConfig, pairs: int) -> Plan:
+    """Return which pairs each step sees.
+
+    Raises:
+        ConfigError: the batch cannot be shared among the processes.
+    """
+    wanted, processes = config.optimizer.batch_size, world_size()
+    size = min(wanted, pairs // processes * processes)
+    if wanted % processes or not size:
+        raise ConfigError(
+            f"--batch-size {wanted} cannot be shared by {processes} processes",
+            hint="It counts the pairs of all of them.",
+        )
+    if size < wanted:
+        logger.info("Only %d pairs: batches of %d instead of %d.", pairs, size, wanted)
+    steps = config.optimizer.steps or config.optimizer.epochs * (pairs // size)
+    return Plan(pairs, size, steps, config.seed)
+
+
+def start_info(config: TrainConfig, backbone: Backbone) -> dict[str, Any]:
+    """Return what names the parent model, with paths that hold from anywhere, and the data."""
+
+    def anywhere(name: str | None) -> str | None:
+        return str(Path(name).resolve()) if name and Path(name).exists() else name
+
+    return {
+        "model": anywhere(config.model),
+        "pretrained": anywhere(config.pretrained),
+        "checkpoint": anywhere(config.checkpoint),
+        "force_quick_gelu": config.force_quick_gelu,
+        "name": backbone.info.name,
+        "sha256": backbone.info.weights_sha256,
+        "data": list(config.data),
+        "data_sha256": describe(data_files(config)),
+    }
+
+
+def make_optimizer(config: TrainConfig, model: nn.Module, objective: Objective) -> Any:
+    """Return AdamW over the model and `a`."""
+    chosen = config.optimizer
+    groups = list(parameter_groups(model, objective.parameters(), chosen.weight_decay))
+    betas = (chosen.beta1, chosen.beta2)
+    return torch.optim.AdamW(groups, lr=chosen.lr, betas=betas, eps=chosen.eps, fused=True)
+
+
+def set_up(config: TrainConfig, run: Path) -> Setup:
+    """Load, read and build everything; writes nothing.
+
+    Raises:
+        AhnplError: whatever the user has to mend first.
+    """
+    recipe = resolve_recipe(config)
+    accelerator = make_accelerator(config, run)
+    backbone = load_backbone(
+        model=config.model,
+        pretrained=config.pretrained,
+        checkpoint=config.checkpoint,
+        device=str(accelerator.device),
+        force_quick_gelu=config.force_quick_gelu,
+    )
+    start = start_info(config, backbone)
+    data = read_data(config, recipe, backbone)
+    before, problems = len(data), check_images(data, config)
+    plan = make_plan(config, len(data))
+    freeze(backbone.module, config.memory.freeze)
+    if config.memory.lora:
+        add_lora(backbone.module, config.memory.lora, seed=config.seed)
+    if config.memory.grad_checkpointing:
+        backbone.module.set_grad_checkpointing(True)  # type: ignore[operator]
+    objective = Objective(recipe, len(data.kinds)).to(accelerator.device)
+    optimizer = make_optimizer(config, backbone.module, objective)
+    loader = ImageLoader(
+        data.pictures,
+        backbone.preprocess,
+        workers=default_workers(config.workers),
+        cache_gigabytes=config.memory.image_cache,
+        pin_memory=accelerator.device.type == "cuda",
+    )
+    towers = accelerator.prepare_model(Towers(backbone))
+    return Setup(
+        accelerator,
+        backbone,
+        towers,
+        objective,
+        optimizer,
+        data,
+        loader,
+        plan,
+        start,
+        before - len(data),
+        problems,
+    )

@@ -1,0 +1,163 @@
+"""The folder of a run: options, metrics and checkpoints, whole or not there, and how to go on."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tomllib
+from collections.abc import Iterable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import TypeAdapter
+
+from ahnpl_cli.backbones.base import Backbone
+from ahnpl_cli.backbones.checkpoint import atomic_folder, recover, save_checkpoint, write_model
+from ahnpl_cli.errors import ConfigError, DataError, TrainingError
+from ahnpl_cli.records import StepReport
+from ahnpl_cli.runs import BEST, CONFIG, LAST, METRICS, START, is_model, is_run, step_folder
+from ahnpl_cli.train_config import TrainConfig
+from ahnpl_cli.training.options import INCIDENTAL, fingerprint, to_toml, written_back
+
+STATE = "training_state.pt"
+_steps = TypeAdapter(list[StepReport])
+
+
+def _write(path: Path, text: str) -> None:
+    part = path.with_name(path.name + ".part")
+    part.write_text(text, encoding="utf-8")
+    os.replace(part, path)
+
+
+class RunFolder:
+    """Reads and writes `runs/NAME/`."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def last(self) -> Path:
+        """The newest checkpoint."""
+        return self.path / LAST
+
+    def check(self, config: TrainConfig) -> bool:
+        """Return whether an interrupted or finished run of the same options is here.
+
+        Raises:
+            ConfigError: a run of other options is, and `--force` is not given.
+            DataError: the path is a file.
+        """
+        if self.path.exists() and not self.path.is_dir():
+            raise DataError("a file stands where the run should go", where=str(self.path))
+        if not is_run(self.path) or config.force:
+            return False
+        differing = self._differing(config)
+        if differing:
+            raise ConfigError(
+                f"a run with other options is here: {', '.join(differing)}",
+                where=str(self.path),
+                hint="Choose another --output, or overwrite it with --force.",
+            )
+        recover(self.last)
+        return config.resume and is_model(self.last)
+
+    def _differing(self, config: TrainConfig) -> list[str]:
+        try:
+            kept = tomllib.loads((self.path / CONFIG).read_text(encoding="utf-8"))
+        except (OSError, tomllib.TOMLDecodeError) as error:
+            raise DataError("unreadable options of a run", where=str(self.path / CONFIG)) from error
+        mine = fingerprint(config)
+        theirs = {name: value for name, value in kept.items() if name not in INCIDENTAL}
+        return sorted(k for k in mine.keys() | theirs.keys() if mine.get(k) != theirs.get(k))
+
+    def begin(self, config: TrainConfig, start: dict[str, Any]) -> None:
+        """Start a fresh run; what a run left here before is removed."""
+        self.path.mkdir(parents=True, exist_ok=True)
+        for old in (self.last, self.path / BEST, *self.path.glob("step-*")):
+            shutil.rmtree(old, ignore_errors=True)
+        (self.path / METRICS).unlink(missing_ok=True)
+        _write(self.path / CONFIG, to_toml(written_back(config)))
+        _write(self.path / START, json.dumps(start, indent=2, sort_keys=True) + "\n")
+
+    def go_on(self, start: dict[str, Any]) -> dict[str, Any]:
+        """Return the training state of `last`.
+
+        Raises:
+            TrainingError: the run began from another model or data, or its state is unreadable.
+        """
+        kept = json.loads((self.path / START).read_text(encoding="utf-8"))
+        for name, what in (("sha256", "model"), ("data_sha256", "data")):
+            if kept.get(name) != start.get(name):
+                raise TrainingError(
+                    f"this run began from another {what}",
+                    where=str(self.path),
+                    hint="Start over with --force, or choose another --output.",
+                )
+        try:
+            state: dict[str, Any] = torch.load(self.last / STATE, weights_only=True)
+        except (OSError, RuntimeError, ValueError) as error:
+            raise TrainingError(
+                "no training state to resume from",
+                where=str(self.last / STATE),
+                hint="Start over with --force.",
+            ) from error
+        return state
+
+    def save(self, backbone: Backbone, state: dict[str, Any], *, info: dict[str, Any]) -> None:
+        """Write `last`: model and training state together."""
+        with atomic_folder(self.last) as folder:
+            write_model(folder, backbone, extra=info)
+            torch.save(state, folder / STATE)
+
+    def keep(self, backbone: Backbone, step: int, *, most: int, info: dict[str, Any]) -> None:
+        """Write a checkpoint without training state, and remove the oldest over `most`."""
+        if most:
+            save_checkpoint(step_folder(self.path, step), backbone, extra=info)
+        kept = sorted(self.path.glob("step-*"))
+        for old in kept[: max(0, len(kept) - most)]:
+            shutil.rmtree(old)
+
+    def keep_best(self, backbone: Backbone, *, info: dict[str, Any]) -> None:
+        """Write `best`."""
+        save_checkpoint(self.path / BEST, backbone, extra=info)
+
+    def append(self, report: StepReport) -> None:
+        """Add a line to the metrics."""
+        with (self.path / METRICS).open("a", encoding="utf-8") as file:
+            file.write(json.dumps(asdict(report)) + "\n")
+
+    def metrics(self, until: int | None = None) -> list[StepReport]:
+        """Return the logged steps, and drop those after `until`, which will be done again."""
+        path = self.path / METRICS
+        if not path.is_file():
+            return []
+        # A kill can leave half a line at the end.
+        lines = [ln for ln in path.read_text(encoding="utf-8").splitlines(True) if ln[-1:] == "\n"]
+        found = _steps.validate_python([json.loads(line) for line in lines])
+        if until is not None:
+            lines = [ln for ln, r in zip(lines, found, strict=True) if r.step <= until]
+            _write(path, "".join(lines))
+        return [report for report in found if until is None or report.step <= until]
+
+
+def last_good(folder: RunFolder) -> str:
+    """Return a sentence on where to go on after training went wrong."""
+    if is_model(folder.last):
+        return f"The last good checkpoint is {folder.last}."
+    return "No checkpoint was written yet."
+
+
+def describe(files: Iterable[Path]) -> str:
+    """Return a hash of data files: their content, or names and sizes of shards."""
+    import hashlib
+
+    from ahnpl_cli.data.images import file_sha256
+
+    digest = hashlib.sha256()
+    for path in files:
+        what = str(path.stat().st_size) if path.suffix == ".tar" else file_sha256(path)
+        digest.update(f"{path.name} {what}\n".encode())
+    return digest.hexdigest()

@@ -1,0 +1,82 @@
+"""What a step says about itself: who moves the features, which hinges are awake, what M is."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from ahnpl_cli.losses.features import Features
+from ahnpl_cli.losses.objective import Objective
+from ahnpl_cli.training.step import Outcome
+
+DEAD_AFTER = 5  # logged steps in a row without gradient
+
+
+def gradient_shares(outcome: Outcome) -> dict[str, float]:
+    """Return each weighted term's part of the gradient norms on the features; they sum to 1."""
+    norms = {}
+    for name, value in outcome.losses.weighted.items():
+        found = torch.autograd.grad(value, outcome.leaves[:2], retain_graph=True, allow_unused=True)
+        norms[name] = float(sum(g.square().sum() for g in found if g is not None)) ** 0.5
+    total = sum(norms.values())
+    return {name: norm / total if total else 0.0 for name, norm in norms.items()}
+
+
+def active_hinges(features: Features, objective: Objective) -> dict[str, float]:
+    """Return the part of each hinge term's hinges that are above 0."""
+    weights, valid = objective.recipe.weights, features.valid
+    released = objective.recipe.fidelity == "released"
+    scale = features.logit_scale if released else torch.ones_like(features.logit_scale)
+    gap = features.negative - features.positive.unsqueeze(1)
+    found = {}
+    if weights.positive_margin:
+        found["positive_margin"] = (objective.a > scale * features.positive).float().mean()
+    if weights.negative_margin and valid.any():
+        found["negative_margin"] = (scale * gap + objective.margin > 0)[valid].float().mean()
+    if weights.cross_modal_rank and valid.any():
+        logits = features.logit_scale * gap
+        found["cross_modal_rank"] = (logits + objective.threshold > 0)[valid].float().mean()
+    return {name: value.item() for name, value in found.items()}
+
+
+def by_kind(values: Tensor, kinds: Sequence[str]) -> dict[str, float]:
+    """Name one value (K,) per kind, without those that are NaN."""
+    return {k: v.item() for k, v in zip(kinds, values, strict=True) if not v.isnan()}
+
+
+def mean_by_kind(values: Tensor, valid: Tensor) -> Tensor:
+    """Return the mean over the valid entries of each column of (N, K); NaN where there is none."""
+    return torch.where(valid, values, 0.0).sum(0) / valid.sum(0)
+
+
+def margins(objective: Objective, kinds: Sequence[str]) -> dict[str, float]:
+    """Return M by kind, or CE-CLIP's thresholds where only they are used."""
+    weights = objective.recipe.weights
+    ranked = weights.cross_modal_rank and not weights.negative_margin
+    used = weights.cross_modal_rank or weights.negative_margin
+    return by_kind(objective.threshold if ranked else objective.margin, kinds) if used else {}
+
+
+def peak_memory_mb(device: torch.device) -> float:
+    """Return peak memory: of the GPU if that is where we compute, else of this process."""
+    if device.type == "cuda":
+        return torch.cuda.max_memory_allocated(device) / 1e6
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1e6 if sys.platform == "darwin" else 1e3)
+
+
+class DeadTerms:
+    """Names a term once that has given no gradient for several logged steps in a row."""
+
+    def __init__(self) -> None:
+        self._quiet: dict[str, int] = {}
+
+    def update(self, shares: dict[str, float]) -> list[str]:
+        """Return the terms that are found dead now."""
+        for name, share in shares.items():
+            self._quiet[name] = 0 if share > 0 else self._quiet.get(name, 0) + 1
+        return [name for name, quiet in self._quiet.items() if quiet == DEAD_AFTER]

@@ -1,0 +1,67 @@
+"""The two towers as one module, so that one forward and one backward serve DDP and autocast."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from ahnpl_cli.backbones.base import Backbone
+
+MAX_LOGIT_SCALE = math.log(100)  # Radford et al. 2021
+
+
+class Towers(nn.Module):
+    """Images and texts to features, with 1/tau."""
+
+    def __init__(self, backbone: Backbone) -> None:
+        super().__init__()
+        self.model = backbone.module
+        self._backbone = backbone
+
+    def forward(self, images: Tensor, buckets: list[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+        """Encode.
+
+        Args:
+            images: (N, 3, H, W).
+            buckets: texts as ids (U_b, L_b), each bucket at its own length.
+
+        Returns:
+            image_features (N, D), features of all texts in order (U, D), logit_scale.
+        """
+        image_features = self._backbone.encode_image(images)
+        text_features = torch.cat([self._backbone.encode_text(tokens) for tokens in buckets])
+        return image_features, text_features, self._backbone.logit_scale
+
+    @torch.no_grad()
+    def clamp_logit_scale(self) -> None:
+        """Keep 1/tau between 1 and 100; call after each optimiser step."""
+        self.model.get_parameter("logit_scale").clamp_(0, MAX_LOGIT_SCALE)
+
+
+def freeze(model: nn.Module, tower: Literal["none", "image", "text"]) -> None:
+    """Stop the gradient of one tower; logit_scale is always trained."""
+    if tower == "none":
+        return
+    for name, parameter in model.named_parameters():
+        visual = name.startswith("visual.")
+        if name != "logit_scale" and visual == (tower == "image"):
+            parameter.requires_grad_(False)
+
+
+def parameter_groups(
+    model: nn.Module, scalars: Iterable[nn.Parameter], weight_decay: float
+) -> Iterator[dict[str, object]]:
+    """Yield AdamW's groups: matrices decay; norms, biases, logit_scale and `scalars` do not.
+
+    Args:
+        model: the towers.
+        scalars: what else is learnt, such as `a`.
+        weight_decay: of the first group.
+    """
+    trained = [p for p in model.parameters() if p.requires_grad]
+    yield {"params": [p for p in trained if p.ndim >= 2], "weight_decay": weight_decay}
+    yield {"params": [*(p for p in trained if p.ndim < 2), *scalars], "weight_decay": 0.0}

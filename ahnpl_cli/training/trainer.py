@@ -1,0 +1,254 @@
+"""The steps of one run, and the state that brings it back."""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import torch
+import torch.distributed as dist
+from numpy.typing import NDArray
+from torch import nn
+
+from ahnpl_cli.data.loader import Loaded
+from ahnpl_cli.errors import DataError, TrainingError
+from ahnpl_cli.records import StepReport
+from ahnpl_cli.train_config import TrainConfig
+from ahnpl_cli.training import telemetry
+from ahnpl_cli.training.averaging import RunningMean
+from ahnpl_cli.training.batch import OVERHEAD, make_batch
+from ahnpl_cli.training.gather import world_size
+from ahnpl_cli.training.schedule import learning_rate
+from ahnpl_cli.training.setup import Setup
+from ahnpl_cli.training.step import Outcome, forward_backward
+from ahnpl_cli.training.towers import Towers
+
+logger = logging.getLogger(__name__)
+FIRST = 10  # steps whose losses say what is normal
+EXPLODED = 10.0  # times the highest of those
+
+
+class Trainer:
+    """Takes steps.
+
+    Attributes:
+        setup: model, data, objective, optimiser.
+        done: steps taken since the beginning of the run.
+        skipped: images that could not be decoded, and records left out before.
+        ema: running mean of the weights, if asked for.
+        notes: what was said of dead terms.
+    """
+
+    def __init__(self, setup: Setup, config: TrainConfig) -> None:
+        self.setup, self.config = setup, config
+        self.done, self.skipped = 0, setup.skipped
+        self.notes: list[str] = []
+        model = setup.backbone.module
+        decay = config.memory.ema
+        self.ema = None if decay is None else RunningMean(model, decay)
+        self._dead = telemetry.DeadTerms()
+        self._ceiling = 0.0
+        self._mark = (0.0, 0)
+        _train_mode(model)
+
+    @property
+    def _towers(self) -> Towers:
+        towers: Towers = self.setup.accelerator.unwrap_model(self.setup.towers)
+        return towers
+
+    def state(self) -> dict[str, Any]:
+        """Return everything but the model's weights that the next step depends on."""
+        cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
+        scaler = self.setup.accelerator.scaler
+        return {
+            "step": self.done,
+            "skipped": self.skipped,
+            "ceiling": self._ceiling,
+            "optimizer": self.setup.optimizer.state_dict(),
+            "objective": self.setup.objective.state_dict(),
+            "scaler": scaler.state_dict() if scaler else {},
+            "ema": self.ema.weights if self.ema else {},
+            "rng": torch.get_rng_state(),
+            "cuda_rng": cuda,
+        }
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Continue from `state`; the weights are the caller's."""
+        self.done, self.skipped = state["step"], state["skipped"]
+        self._ceiling = state["ceiling"]
+        self.setup.optimizer.load_state_dict(state["optimizer"])
+        self.setup.objective.load_state_dict(state["objective"])
+        if self.setup.accelerator.scaler and state["scaler"]:
+            self.setup.accelerator.scaler.load_state_dict(state["scaler"])
+        if self.ema:
+            device = self.setup.accelerator.device
+            self.ema.weights = {k: v.to(device) for k, v in state["ema"].items()}
+        torch.set_rng_state(state["rng"])
+        if state["cuda_rng"] and len(state["cuda_rng"]) == torch.cuda.device_count():
+            torch.cuda.set_rng_state_all(state["cuda_rng"])
+
+    def steps(self) -> Iterator[StepReport | None]:
+        """Take every step that is left, and yield a report of those that are logged.
+
+        Raises:
+            TrainingError: the loss or the gradient is no longer a number, or has exploded.
+            DataError: an image cannot be decoded, and `--on-error` is stop.
+        """
+        plan, data = self.setup.plan, self.setup.data
+        rows: dict[int, NDArray[np.int64]] = {}
+
+        def pictures() -> Iterator[list[int]]:
+            for step in range(self.done, plan.total):
+                rows[step] = self._own(data.rows[plan.rows(step)])
+                yield data.picture_of[rows[step]].tolist()
+
+        self._mark = (time.perf_counter(), self.done)
+        for step, loaded in enumerate(self.setup.loader.batches(pictures()), start=self.done):
+            yield self._step(step, rows.pop(step), loaded)
+
+    def _own(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """This process's share of a batch."""
+        rank = dist.get_rank() if dist.is_initialized() else 0
+        return np.array_split(rows, world_size())[rank]
+
+    def _step(self, step: int, rows: NDArray[np.int64], loaded: Loaded) -> StepReport | None:
+        setup, plan, chosen = self.setup, self.setup.plan, self.config.optimizer
+        self._complain(rows, loaded)
+        if step % plan.epoch_steps == 0:
+            setup.objective.start_epoch()
+        device = setup.accelerator.device
+        batch = make_batch(
+            setup.data,
+            rows,
+            loaded,
+            seed=self.config.seed,
+            epoch=plan.epoch(step),
+            parts=self.config.memory.accumulate,
+            overhead=OVERHEAD.get(device.type, 64),
+        )
+        rate = learning_rate(step, peak=chosen.lr, warmup=chosen.warmup, total=plan.total)
+        logged = (step + 1) % self.config.run.log_every == 0 or step + 1 == plan.total
+        shares: dict[str, float] = {}
+
+        def look(outcome: Outcome) -> None:
+            if logged:
+                shares.update(telemetry.gradient_shares(outcome))
+
+        outcome = forward_backward(
+            setup.towers,
+            setup.objective,
+            batch,
+            device=device,
+            scale=setup.accelerator.scaler.get_scale() if setup.accelerator.scaler else 1.0,
+            before_backward=look,
+        )
+        loss = float(outcome.losses.total.detach())
+        norm = self._optimise(step, loss, rate)
+        report = self._report(step, outcome, loss, rate, norm, shares) if logged else None
+        setup.objective.update(outcome.features)
+        self.done = step + 1
+        return report
+
+    def _complain(self, rows: NDArray[np.int64], loaded: Loaded) -> None:
+        """Stop at an image that cannot be decoded, or count it and go on without."""
+        for place, problem in loaded.problems.items():
+            record = self.setup.data.ids[rows[place]]
+            if self.config.on_error == "stop":
+                raise DataError(f"record '{record}': {problem}")
+            self.skipped += 1
+            logger.warning("Skipped record '%s': %s", record, problem)
+        if len(loaded.kept) == 0:
+            raise TrainingError("no image of a whole batch can be decoded", hint="Check the data.")
+
+    def _optimise(self, step: int, loss: float, rate: float) -> float:
+        """Move the weights; return the gradient's norm."""
+        self._judge(step, loss)
+        optimizer, scaler = self.setup.optimizer, self.setup.accelerator.scaler
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        if scaler:
+            scaler.unscale_(optimizer)
+        parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        found = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+        norm, clip = float(found), self.config.optimizer.grad_clip
+        if not scaler and not math.isfinite(norm):
+            raise self._stop(step, f"the gradient's norm is {norm}")
+        if clip:
+            nn.utils.clip_grads_with_norm_(parameters, clip, found)
+        if scaler:
+            scaler.step(optimizer)
+            scaler.update()
+        else:
+            optimizer.step()
+        optimizer.zero_grad()
+        self.setup.objective.project()
+        self._towers.clamp_logit_scale()
+        if self.ema:
+            self.ema.update(self.setup.backbone.module, step)
+        return norm
+
+    def _judge(self, step: int, loss: float) -> None:
+        if not math.isfinite(loss):
+            raise self._stop(step, f"the loss is {loss}")
+        if step < FIRST:
+            self._ceiling = max(self._ceiling, EXPLODED * loss)
+        elif loss > self._ceiling:
+            raise self._stop(step, f"the loss is {loss:.4g}, ten times that of the first steps")
+
+    def _stop(self, step: int, why: str) -> TrainingError:
+        return TrainingError(f"training went wrong at step {step + 1}: {why}")
+
+    def _report(
+        self,
+        step: int,
+        outcome: Outcome,
+        loss: float,
+        rate: float,
+        norm: float,
+        shares: dict[str, float],
+    ) -> StepReport:
+        setup, features = self.setup, outcome.features
+        now, (before, since) = time.perf_counter(), self._mark
+        images = (step + 1 - since) * setup.plan.batch_size
+        self._mark = (now, step + 1)
+        for name in self._dead.update(shares):
+            note = f"{name} has given no gradient for {telemetry.DEAD_AFTER} logged steps."
+            self.notes.append(f"step {step + 1}: {note}")
+            logger.warning("Step %d: %s", step + 1, note)
+        with torch.no_grad():
+            return StepReport(
+                step=step + 1,
+                epoch=setup.plan.epoch(step) + 1,
+                loss=loss,
+                terms={name: v.item() for name, v in outcome.losses.terms.items()},
+                shares=shares,
+                active=telemetry.active_hinges(features, setup.objective),
+                a=setup.objective.a.item(),
+                margins=telemetry.margins(setup.objective, setup.data.kinds),
+                positive=features.positive.mean().item(),
+                negatives=telemetry.by_kind(
+                    telemetry.mean_by_kind(features.negative, features.valid), setup.data.kinds
+                ),
+                valid=float(features.valid.float().mean()) if setup.data.kinds else 0.0,
+                logit_scale=features.logit_scale.item(),
+                lr=rate,
+                grad_norm=norm,
+                images_per_second=images / (now - before),
+                memory_mb=telemetry.peak_memory_mb(setup.accelerator.device),
+                skipped=self.skipped,
+            )
+
+
+def _train_mode(model: nn.Module) -> None:
+    """Training mode, but batch norm keeps its statistics.
+
+    With statistics of the batch, a batch encoded in parts would differ from the whole.
+    """
+    model.train()
+    for module in model.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.eval()
