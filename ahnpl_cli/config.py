@@ -262,6 +262,7 @@ class EvalConfig:
     workers: int | None = _workers("decode images")
     limit: int | None = _limit("items per subset")
     force: bool = _force()
+    html: str | None = _html()
     format: TableFormat = _format()
 
 
@@ -308,5 +309,6 @@ class DemoConfig:
     seed: int = _seed()
     device: Device = _device()
     quick: bool = opt(False, "Fewer scenes and steps: under two minutes on two cores.")
+    html: str | None = _html()
     resume: bool = _resume()
     force: bool = _force()

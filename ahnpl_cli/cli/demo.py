@@ -13,6 +13,7 @@ import typer
 
 from ahnpl_cli.cli.console import Screen
 from ahnpl_cli.cli.options import options_from
+from ahnpl_cli.cli.page import PageCommand, page_path
 from ahnpl_cli.config import DemoConfig
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ DEFAULT_OUT = "ahnpl-demo"
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
-    app.command("demo", epilog=EPILOG)(demo)
+    app.command("demo", cls=PageCommand, epilog=EPILOG)(demo)
 
 
 @options_from(DemoConfig)
@@ -37,6 +38,7 @@ def demo(*, config: DemoConfig, screen: Screen) -> None:
     from ahnpl_cli.demo import inspect_argv, label, run, stages, summarise
 
     out = Path(config.output or DEFAULT_OUT)
+    page = page_path(config.html, out / "page.html")
     total, done = len(stages(out, config)), list["Done"]()
 
     def begin(stage: Stage) -> None:
@@ -48,6 +50,8 @@ def demo(*, config: DemoConfig, screen: Screen) -> None:
         how = "done before" if finished.resumed else "done"
         screen.note(f"[{len(done)}/{total}] {finished.stage.name}: {how}, {finished.seconds:.1f} s")
     report = summarise(out, done)
+    if page is not None:
+        _call(("inspect", str(out / "runs" / "ahnpl"), "--html", str(page)), screen, hide=True)
     if screen.json:
         screen.show(report, [])
         return

@@ -10,6 +10,7 @@ from typing import Literal
 
 from ahnpl_cli.evaluation.items import ItemSuite, Outcome, Suite, Verdict
 
+CAPTIONS = 3  # at most; shuffled word orders with more are tiring to read
 PER_OUTCOME = 4  # of each suite; enough to see a pattern, few enough for a page
 Fate = Literal["gained", "lost", "missed"]
 
@@ -56,7 +57,7 @@ def _of_suite(suite: ItemSuite, outcomes: Mapping[str, Outcome]) -> Iterator[Cas
     }
     first, last = next(iter(by_model)), next(reversed(by_model))
     for item in suite.scored:
-        if item.text_only or len(item.images) != 1 or len(item.texts) < 2:
+        if item.text_only or len(item.images) != 1 or not 2 <= len(item.texts) <= CAPTIONS:
             continue
         verdicts = {model: found.get(item.id) for model, found in by_model.items()}
         known = {model: verdict for model, verdict in verdicts.items() if verdict is not None}

@@ -21,7 +21,7 @@ from ahnpl_cli.inspection.report import ComparisonReport, Example, FileReport
 from ahnpl_cli.inspection.results import inspect_results, load_results, measures, reports_near
 from ahnpl_cli.inspection.run import inspect_run
 from ahnpl_cli.progress import Track, silent
-from ahnpl_cli.runs import LAST, is_model, newest_run
+from ahnpl_cli.runs import LAST, is_model, is_run, newest_run
 
 EXAMPLES = 2  # as many as the paper's Table 5 shows
 NEGATIVE_EXAMPLES = 20
@@ -44,7 +44,7 @@ def inspect(
         ModelError: a model cannot be loaded.
     """
     if target is None:
-        return run_examples(newest_run(), config, track)
+        return run_examples(named_run(config.checkpoint) or newest_run(), config, track)
     what, path = identify(target)
     if what == "image":
         return _given(path, captions, config, track)
@@ -104,6 +104,12 @@ def _given(
     models = _models(config, newest_run())
     example = given_example(image, captions)
     return compare([example], models, source=str(image), device=config.device, track=track)
+
+
+def named_run(checkpoints: Sequence[str]) -> Path | None:
+    """Return the first run among checkpoints named by the user, or that one of them is of."""
+    folders = [folder for name in checkpoints for folder in (Path(name), Path(name).parent)]
+    return next((folder for folder in folders if is_run(folder)), None)
 
 
 def run_examples(run: Path | None, config: InspectConfig, track: Track) -> ComparisonReport:

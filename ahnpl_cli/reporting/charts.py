@@ -159,7 +159,7 @@ def _path(color: int, points: Sequence[tuple[float, float]]) -> Markup:
     return Markup(f'<polyline class="l{color}" points="{moves}"/>')
 
 
-BAR, GAP, LABEL_WIDTH, BAR_AREA, VALUE_WIDTH = 11, 3, 118, 250, 42
+BAR, GAP, LABEL_WIDTH, BAR_AREA, VALUE_WIDTH = 11, 3, 136, 250, 40
 
 
 def bar_chart(title: str, models: Sequence[str], groups: Sequence[BarGroup]) -> Markup:

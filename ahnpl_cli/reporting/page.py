@@ -105,6 +105,12 @@ def grid(blocks: Sequence[Markup]) -> Markup:
     return Markup('<div class="grid">{}</div>').format(Markup("").join(blocks))
 
 
+def fold(title: str, blocks: Sequence[Markup]) -> Markup:
+    """Return blocks that are shown when their title is clicked."""
+    inside = Markup("").join(blocks)
+    return Markup("<details><summary>{}</summary>{}</details>").format(title, inside)
+
+
 def heat_maps(blocks: Sequence[Markup]) -> Markup:
     """Return matrices beside each other."""
     return Markup('<div class="heats">{}</div>').format(Markup("").join(blocks))

@@ -11,9 +11,19 @@ from ahnpl_cli.evaluation.report import EvalReport, ModelReport, SuiteReport
 from ahnpl_cli.inspection.examples import word_edits
 from ahnpl_cli.reporting.charts import Bar, BarGroup, bar_chart
 from ahnpl_cli.reporting.eval import eval_tables
-from ahnpl_cli.reporting.inspect import changed
-from ahnpl_cli.reporting.page import Card, Section, gallery, headline, inline, picture, table
-from ahnpl_cli.reporting.tables import Cell, Table
+from ahnpl_cli.reporting.inspect import changed, label
+from ahnpl_cli.reporting.page import (
+    Card,
+    Section,
+    fold,
+    gallery,
+    grid,
+    headline,
+    inline,
+    picture,
+    table,
+)
+from ahnpl_cli.reporting.tables import Cell, Mark, Span, Table
 
 FATES = {
     "gained": "Gained: wrong at first, right in the end",
@@ -28,20 +38,66 @@ def mean_of_suites(model: ModelReport) -> float:
     return sum(values) / len(values)
 
 
+def _with_interval(suite: SuiteReport) -> Cell:
+    low, high = suite.intervals.get(suite.primary, (None, None))
+    ends = "" if low is None or high is None else f" {low:.1f}\u00a0to\u00a0{high:.1f}"
+    return (Span(f"{suite.primary_value:.1f}", "bold"), Span(ends, "dim"))
+
+
+def _gain(report: EvalReport, suite: str, model: str) -> Cell:
+    """How far a model is from the first on a suite's primary average, marked if that stands."""
+    primary = report.models[0].suites[suite].primary
+    rows = (
+        row
+        for comparison in report.comparisons
+        if (comparison.suite, comparison.other) == (suite, model)
+        for row in comparison.rows
+        if row.name == primary
+    )
+    row = next(rows, None)
+    if row is None:
+        return None
+    mark: Mark = "" if not row.stands else "good" if row.difference > 0 else "bad"
+    ends = Span(f" {row.low:+.1f}\u00a0to\u00a0{row.high:+.1f}", "dim")
+    return (Span(f"{row.difference:+.1f}", mark), ends)
+
+
+def headline_table(report: EvalReport) -> Table:
+    """Return each suite's primary average with its interval, and the last model's gain."""
+    last = report.models[-1].name
+    several = len(report.models) > 1
+    rows = [
+        (
+            *(name, suite.primary),
+            *(_with_interval(model.suites[name]) for model in report.models),
+            *([_gain(report, name, last)] if several else []),
+        )
+        for name, suite in report.models[0].suites.items()
+    ]
+    tail = [f"{last} - {report.models[0].name}"] if several else []
+    note = "Percent, with 95 % intervals: bootstrap over images. A difference in colour stands: "
+    return Table(
+        title="Primary averages",
+        columns=("suite", "average", *(model.name for model in report.models), *tail),
+        rows=tuple(rows),
+        note=note + "its interval leaves out 0." if several else note.split(" A diff")[0],
+    )
+
+
 def headline_section(report: EvalReport) -> Section:
-    """Return the mean of the suites per model, against the first."""
+    """Return the mean of the suites per model, and each suite's average with its interval."""
     first = mean_of_suites(report.models[0])
-    count = len(report.models[0].suites)
     numbers = [
         (
             f"{mean_of_suites(model):.1f} %",
-            model.name,
-            "the model compared with" if i == 0 else f"{mean_of_suites(model) - first:+.1f} points",
+            label(model.name),
+            "" if i == 0 else f"{mean_of_suites(model) - first:+.1f} points",
         )
         for i, model in enumerate(report.models)
     ]
-    text = f"Mean of the primary averages of {count} suites: {', '.join(report.suites)}."
-    return Section("Results", (headline(numbers), *map(table, eval_tables(report))), text)
+    text = f"Mean of the primary averages: {', '.join(report.suites)}."
+    every = fold("Every subset, average and comparison", [table(t) for t in eval_tables(report)])
+    return Section("Results", (headline(numbers), table(headline_table(report)), every), text)
 
 
 def _bar(suite: SuiteReport, name: str) -> Bar | None:
@@ -71,9 +127,10 @@ def bars_section(report: EvalReport) -> Section:
     for suite in report.suites:
         groups = _groups(report, suite)
         if groups:
-            blocks += [Markup("<h3>{}</h3>").format(suite), bar_chart(suite, models, groups)]
+            chart = bar_chart(suite, models, groups)
+            blocks.append(Markup("<div><h3>{}</h3>{}</div>").format(suite, chart))
     text = "Accuracy in percent; whiskers are 95 % intervals, the dashed line is 50 %."
-    return Section("By subset", tuple(blocks), text)
+    return Section("By subset", (grid(blocks),) if blocks else (), text)
 
 
 def _candidate(case: Case, index: int) -> Markup:
@@ -90,7 +147,7 @@ def _score_line(case: Case) -> Markup:
             continue
         best = max(range(len(scores)), key=scores.__getitem__)
         right = best < case.positives
-        values = ", ".join(f"{score:.3f}" for score in scores)
+        values = " / ".join(f"{score:.3f}" for score in scores)
         lines.append(
             Markup('<p class="note">{}: {} <span class="{}">{}</span></p>').format(
                 model, values, "good" if right else "bad", "✓" if right else "✗"
