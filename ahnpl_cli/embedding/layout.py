@@ -40,6 +40,13 @@ def clear(folder: Path) -> None:
         path.unlink(missing_ok=True)
 
 
+def sweep(folder: Path) -> None:
+    """Delete what a process that was killed had not yet put in place."""
+    for stem in (*STEMS, *(Path(name).stem.lstrip(".") for name in (INDEX, JOB))):
+        for path in (*folder.glob(f".{stem}*.tmp*"), *folder.glob(f"..{stem}*.tmp*")):
+            path.unlink()
+
+
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write a small JSON file, whole or not at all."""
     with atomic_path(path) as temporary:
@@ -98,7 +105,9 @@ class Table:
     def __init__(self, folder: Path, stem: str) -> None:
         self.name = FEATURES[stem]
         self.paths = shard_paths(folder, stem)
-        self.starts = np.cumsum([0, *(self._shape(path)[0] for path in self.paths)])
+        shapes = [self._shape(path) for path in self.paths]
+        self.dim = shapes[0][1] if shapes else 0
+        self.starts = np.cumsum([0, *(rows for rows, _ in shapes)])
 
     def _shape(self, path: Path) -> tuple[int, int]:
         with open_tensors(path) as reader:
@@ -117,12 +126,10 @@ class Table:
     def take(self, rows: Array) -> Array:
         """Return features (N, D), float32, of row numbers (N,)."""
         shard_of = np.searchsorted(self.starts, rows, side="right") - 1
-        made: Array | None = None
+        made = np.empty((len(rows), self.dim), dtype=np.float32)
         for shard in np.unique(shard_of):
             with open_tensors(self.paths[shard]) as reader:
                 features = reader.get_tensor(self.name)
-            if made is None:
-                made = np.empty((len(rows), features.shape[1]), dtype=np.float32)
             inside = shard_of == shard
             made[inside] = features[rows[inside] - self.starts[shard]]
-        return np.empty((0, 0), dtype=np.float32) if made is None else made
+        return made

@@ -24,6 +24,8 @@ CREATE TABLE path(n INTEGER PRIMARY KEY, content TEXT UNIQUE, image INTEGER, why
 CREATE TABLE record(n INTEGER PRIMARY KEY, id TEXT UNIQUE, path INTEGER, text INTEGER);
 CREATE TABLE pair(record INTEGER, negative INTEGER, kind INTEGER);
 """
+_IMAGES = "LEFT JOIN path ON path.n = record.path LEFT JOIN image ON image.n = path.image "
+_WHY = "COALESCE(path.why, image.why)"
 TABLES = ("image", "text", "negative")
 HASH_AT_ONCE = 512
 
@@ -143,6 +145,11 @@ class Plan:
         query = "SELECT COUNT(*) FROM image WHERE why IS NULL"
         return int(self.db.execute(query).fetchone()[0])
 
+    def count_pairs(self) -> int:
+        """Return how many record-negative pairs there are whose image is not known to be broken."""
+        query = "SELECT COUNT(*) FROM pair JOIN record ON record.n = pair.record "
+        return int(self.db.execute(query + _IMAGES + f"WHERE {_WHY} IS NULL").fetchone()[0])
+
     def items(self, table: str, start: int, stop: int) -> list[Item]:
         """Return distinct items `start` to `stop` of a table, from 0."""
         query = f"SELECT n, key, content FROM {table} WHERE n > ? AND n <= ? ORDER BY n"
@@ -168,8 +175,8 @@ class Plan:
         """Yield the records that lack no image, in their order."""
         records = self.db.execute(
             "SELECT record.n, id, path, image.place, text FROM record "
-            "LEFT JOIN path ON path.n = record.path LEFT JOIN image ON image.n = path.image "
-            "ORDER BY record.n"
+            + _IMAGES
+            + "ORDER BY record.n"
         )
         pairs = self.db.execute("SELECT record, negative, kind FROM pair ORDER BY rowid")
         grouped = itertools.groupby(pairs, key=lambda pair: pair[0])
@@ -191,9 +198,9 @@ class Plan:
     def skipped(self) -> Iterator[tuple[str, str, str]]:
         """Yield (id, image, reason) of the records left out for their image."""
         yield from self.db.execute(
-            "SELECT record.id, path.content, COALESCE(path.why, image.why) FROM record "
-            "JOIN path ON path.n = record.path LEFT JOIN image ON image.n = path.image "
-            "WHERE COALESCE(path.why, image.why) IS NOT NULL ORDER BY record.n"
+            f"SELECT record.id, path.content, {_WHY} FROM record "
+            + _IMAGES
+            + f"WHERE {_WHY} IS NOT NULL ORDER BY record.n"
         )
 
 

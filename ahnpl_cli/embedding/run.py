@@ -68,6 +68,7 @@ def _prepare(folder: Path, job: dict[str, Any], config: EmbedConfig) -> None:
             raise ConfigError(f"made with other options ({words})", where=str(folder), hint=hint)
     if config.force or not config.resume:
         layout.clear(folder)
+    layout.sweep(folder)
     layout.write_json(folder / layout.JOB, job)
     # Without an index nobody takes a folder half rewritten for a finished one.
     (folder / layout.INDEX).unlink(missing_ok=True)
@@ -137,7 +138,7 @@ def _report(
         images=plan.count_images(),
         texts=plan.count("text"),
         negatives=plan.count("negative"),
-        image_negatives=sum(len(row.negatives) for row in plan.rows()) if config.perturb else 0,
+        image_negatives=plan.count_pairs() if config.perturb else 0,
         skipped=skipped,
         **more,
     )
