@@ -20,8 +20,9 @@ from ahnpl_cli.records import CaptionRecord
 
 log = logging.getLogger(__name__)
 InputFormat = Literal["auto", "jsonl", "coco", "karpathy", "blip", "csv", "tsv"]
-Skip = Callable[[DataError], None]
 HEAD = 1 << 16
+# A reader yields an error in the place of a broken record: whoever asked decides what to do.
+Items = Iterator[tuple[str, CaptionRecord | DataError]]
 KARPATHY_TRAIN = ("train", "restval")
 _OWN = ("id", "image", "caption")
 
@@ -87,7 +88,6 @@ def read_captions(
     layout: Layout | None = None,
     *,
     on_error: OnError = "stop",
-    skip: Skip | None = None,
 ) -> Iterator[CaptionRecord]:
     """Stream the captions of a file in any format we know, gzip or not; `-` is standard input.
 
@@ -98,25 +98,33 @@ def read_captions(
     Args:
         path: the file.
         layout: how to read it.
-        on_error: stop at a broken record, or skip it.
-        skip: what is told of a skipped record; default: a warning in the log.
+        on_error: stop at a broken record, or skip it with a warning.
 
     Raises:
         DataError: file, line or element, and field of what is wrong.
     """
-    layout = layout or Layout()
     if path == STDIN:
         with tempfile.TemporaryDirectory() as folder:
-            yield from read_captions(spool(Path(folder)), layout, on_error=on_error, skip=skip)
+            yield from read_captions(spool(Path(folder)), layout, on_error=on_error)
         return
-    kind = detect_format(path) if layout.format == "auto" else layout.format
-    for item in _READERS[kind](path, layout):
+    for _, item in read_located(path, layout):
         if isinstance(item, CaptionRecord):
             yield item
         elif on_error == "stop":
             raise item
         else:
-            (skip or _warn)(item)
+            log.warning("Skipped %s", item)
+
+
+def read_located(path: Path, layout: Layout | None = None) -> Items:
+    """Stream captions with the place each stands at, and errors in the place of broken ones.
+
+    Raises:
+        DataError: the file as a whole cannot be read.
+    """
+    layout = layout or Layout()
+    kind = detect_format(path) if layout.format == "auto" else layout.format
+    return _READERS[kind](path, layout)
 
 
 def spool(folder: Path) -> Path:
@@ -125,14 +133,6 @@ def spool(folder: Path) -> Path:
     with open_bytes(STDIN) as source, copy.open("wb") as target:
         shutil.copyfileobj(source, target)
     return copy
-
-
-def _warn(error: DataError) -> None:
-    log.warning("Skipped %s", error)
-
-
-# A reader yields an error in the place of a broken record: whoever asked decides what to do.
-_Items = Iterator[CaptionRecord | DataError]
 
 
 def _text(fields: Any, name: str, where: str) -> str:
@@ -164,45 +164,46 @@ def _record(fields: Any, where: str) -> CaptionRecord:
     return CaptionRecord(identity, image, caption, meta={**more, **meta})
 
 
-def _jsonl(path: Path, layout: Layout) -> _Items:
+def _jsonl(path: Path, layout: Layout) -> Items:
     for number, line in read_lines(path):
         where = f"{path}:{number}"
         try:
-            yield _record(json.loads(line.decode("utf-8-sig")), where)
+            yield where, _record(json.loads(line.decode("utf-8-sig")), where)
         except UnicodeDecodeError as error:
-            yield not_utf8(where, error)
+            yield where, not_utf8(where, error)
         except json.JSONDecodeError as error:
-            yield bad_json(where, error)
+            yield where, bad_json(where, error)
         except DataError as error:
-            yield error
+            yield where, error
 
 
-def _table(path: Path, layout: Layout, delimiter: str) -> _Items:
+def _table(path: Path, layout: Layout, delimiter: str) -> Items:
     needed = (layout.image_column, layout.caption_column)
     for number, row in read_table(path, delimiter, needed):
         where = f"{path}:{number}"
         if isinstance(row, DataError):
-            yield row
+            yield where, row
             continue
         try:
             image, caption = (_text(row, column, where) for column in needed)
         except DataError as error:
-            yield error
+            yield where, error
             continue
         used = (*needed, layout.id_column)
         meta = {k: v for k, v in row.items() if k not in used and v}
-        yield CaptionRecord(row.get(layout.id_column) or str(number), image, caption, meta=meta)
+        identity = row.get(layout.id_column) or str(number)
+        yield where, CaptionRecord(identity, image, caption, meta=meta)
 
 
-def _csv(path: Path, layout: Layout) -> _Items:
+def _csv(path: Path, layout: Layout) -> Items:
     return _table(path, layout, ",")
 
 
-def _tsv(path: Path, layout: Layout) -> _Items:
+def _tsv(path: Path, layout: Layout) -> Items:
     return _table(path, layout, "\t")
 
 
-def _blip(path: Path, layout: Layout) -> _Items:
+def _blip(path: Path, layout: Layout) -> Items:
     """BLIP's lists: `{"image", "caption"}` with one caption or a list of them."""
     for index, (_, entry) in enumerate(elements(path)):
         where = f"{path}: [{index}]"
@@ -210,21 +211,28 @@ def _blip(path: Path, layout: Layout) -> _Items:
             image = _text(entry, "image", where)
             captions = entry.get("caption")
             if not isinstance(captions, list):
-                yield CaptionRecord(str(index), image, _text(entry, "caption", where))
+                caption = _text(entry, "caption", where)
+                yield where, CaptionRecord(str(index), image, caption)
                 continue
         except DataError as error:
-            yield error
+            yield where, error
             continue
         for k, caption in enumerate(captions):
-            try:
-                text = _text({"caption": caption}, "caption", f"{where}.{k}")
-            except DataError as error:
-                yield error
-            else:
-                yield CaptionRecord(f"{index}-{k}", image, text)
+            yield _sentence({"raw": caption}, f"{where}.caption[{k}]", f"{index}-{k}", image)
 
 
-def _coco(path: Path, layout: Layout) -> _Items:
+def _sentence(
+    sentence: Any, where: str, identity: str | None, image: str
+) -> tuple[str, CaptionRecord | DataError]:
+    """One caption of several of an image; without an identity it brings a `sentid`."""
+    try:
+        identity = identity or _text(sentence, "sentid", where)
+        return where, CaptionRecord(identity, image, _text(sentence, "raw", where))
+    except DataError as error:
+        return where, error
+
+
+def _coco(path: Path, layout: Layout) -> Items:
     """COCO's captions: `images` with `id`, `file_name`; `annotations` with `image_id`."""
     names: dict[str, str] = {}
     for index, (_, image) in enumerate(e for e in elements(path) if e[0] == "images"):
@@ -235,15 +243,14 @@ def _coco(path: Path, layout: Layout) -> _Items:
         try:
             image = _text(note, "image_id", where)
             if image not in names:
-                what = f"no image has the id {image}"
-                raise DataError(what, where=f"{where}: image_id")
+                raise DataError(f"no image has the id {image}", where=f"{where}: image_id")
             identity, caption = _text(note, "id", where), _text(note, "caption", where)
-            yield CaptionRecord(identity, names[image], caption)
+            yield where, CaptionRecord(identity, names[image], caption)
         except DataError as error:
-            yield error
+            yield where, error
 
 
-def _karpathy(path: Path, layout: Layout) -> _Items:
+def _karpathy(path: Path, layout: Layout) -> Items:
     """Karpathy's `dataset_*.json`: `images` with `filename`, `split`, `sentences`."""
     others: set[str] = set()
     found = False
@@ -251,24 +258,23 @@ def _karpathy(path: Path, layout: Layout) -> _Items:
         where = f"{path}: images[{index}]"
         try:
             split, name = _text(image, "split", where), _text(image, "filename", where)
-            if split not in layout.splits and "all" not in layout.splits:
-                others.add(split)
-                continue
-            found = True
-            folder = image.get("filepath")
-            name = f"{folder}/{name}" if folder else name
-            for sentence in image.get("sentences") or ():
-                identity = _text(sentence, "sentid", where)
-                yield CaptionRecord(identity, name, _text(sentence, "raw", where))
         except DataError as error:
-            yield error
+            yield where, error
+            continue
+        if split not in layout.splits and "all" not in layout.splits:
+            others.add(split)
+            continue
+        found = True
+        name = f"{image['filepath']}/{name}" if image.get("filepath") else name
+        for k, sentence in enumerate(image.get("sentences") or ()):
+            yield _sentence(sentence, f"{where}.sentences[{k}]", None, name)
     if not found and others:
         what = f"no image of split {', '.join(layout.splits)}"
         hint = f"Name with --split one of: {', '.join(sorted(others))}, all."
         raise DataError(what, where=str(path), hint=hint)
 
 
-_READERS: dict[str, Callable[[Path, Layout], _Items]] = {
+_READERS: dict[str, Callable[[Path, Layout], Items]] = {
     "jsonl": _jsonl,
     "coco": _coco,
     "karpathy": _karpathy,

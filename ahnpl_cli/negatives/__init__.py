@@ -1,0 +1,1 @@
+"""Text hard negatives (AHNPL 3.1)."""

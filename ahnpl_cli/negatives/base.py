@@ -1,0 +1,128 @@
+"""What the makers of negatives share: a parsed caption, a candidate, and seeded draws."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from ahnpl_cli.negatives.wordnet import Pos
+from ahnpl_cli.records import CaptionRecord, Edit, Kind
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A word of a caption, or a compound such as `fire hydrant` that counts as one.
+
+    Attributes:
+        start: first character in the caption.
+        end: one past the last.
+        text: as written.
+        lower: in lower case, parts of a compound parted by one space.
+        tag: Penn Treebank tag, a compound's is that of its last word.
+        pos: n, v or a for nouns, verbs and adjectives that may be changed, else None.
+        lemma: base form; `lower` where pos is None.
+    """
+
+    start: int
+    end: int
+    text: str
+    lower: str
+    tag: str
+    pos: Pos | None
+    lemma: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A caption, its units in order, and the lemmas that captions of its image use."""
+
+    record: CaptionRecord
+    units: tuple[Unit, ...]
+    image_words: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One unit that becomes another word.
+
+    Attributes:
+        unit: what is replaced.
+        new: the new text, in the case it will have.
+        lemma: base form of the new word.
+    """
+
+    unit: Unit
+    new: str
+    lemma: str
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A negative that still has to be checked.
+
+    Attributes:
+        kind: how it was made.
+        changes: the units changed, in order.
+        edits: the same and what they entail (a/an), as edits of the caption.
+        score: of the filler, None for swaps.
+        rating: concreteness of what is changed.
+    """
+
+    kind: Kind
+    changes: tuple[Change, ...]
+    edits: tuple[Edit, ...]
+    score: float | None = None
+    rating: float | None = None
+
+
+class Reject(Exception):
+    """A candidate that is not a negative; the message is the reason that is counted."""
+
+
+class Generator(Protocol):
+    """Makes candidates of one kind without any model."""
+
+    def __call__(self, parsed: Parsed, draw: Draw) -> Iterator[Candidate | str]:
+        """Yield candidates in the order to try them, or the reason why one was dropped."""
+        ...
+
+
+class Draw:
+    """Random numbers that depend on what they are for and on nothing else.
+
+    The stream is that of BLAKE2b over the seed, the record's id and the kind, so it is the same on
+    every machine, in every order of work.
+    """
+
+    __slots__ = ("_buffer", "_count", "_key")
+
+    def __init__(self, *key: object) -> None:
+        self._key = "\x1f".join(str(part) for part in key).encode()
+        self._count = 0
+        self._buffer: list[int] = []
+
+    def uniform(self) -> float:
+        """A number in [0, 1)."""
+        if not self._buffer:
+            text = self._key + self._count.to_bytes(4, "little")
+            digest = hashlib.blake2b(text, digest_size=64).digest()
+            self._buffer = [int.from_bytes(digest[i : i + 8], "little") for i in range(0, 64, 8)]
+            self._count += 1
+        return (self._buffer.pop() >> 11) * 2.0**-53
+
+    def order(self, items: Sequence[T], weights: Sequence[float] | None = None) -> list[T]:
+        """All items, drawn one after the other without replacement by weight.
+
+        A smaller key -log(u)/w comes first (Efraimidis and Spirakis 2006).
+        """
+        if len(items) == 1:
+            return list(items)
+        keys = [-math.log(1.0 - self.uniform()) for _ in items]
+        if weights is not None:
+            keys = [key / weight for key, weight in zip(keys, weights, strict=True)]
+        return [items[i] for i in sorted(range(len(items)), key=keys.__getitem__)]

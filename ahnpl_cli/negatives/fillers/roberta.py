@@ -1,0 +1,115 @@
+"""Refills from a masked language model of transformers (the paper's RoBERTa, or any other)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ahnpl_cli.errors import ModelError
+from ahnpl_cli.negatives.fill import Blank
+from ahnpl_cli.negatives.fillers import Ranked
+
+BATCH = 128  # masked captions at once; fixed, since the last bits of scores depend on it
+BEST = 64  # words ranked for a blank
+_STARTS = ("Ġ", "▁")  # marks of a word's first piece in byte-level BPE and SentencePiece
+
+
+class RobertaFiller:
+    """Ranks words by their probability at the mask.
+
+    The vocabulary head is computed at the mask alone: it costs as much as several layers, and every
+    other position's output would be thrown away. Captions of like length go together.
+
+    Args:
+        model: name on the Hugging Face hub, or a folder.
+        device: where to compute.
+        name: what stands in the records; default: the model's name and revision.
+
+    Raises:
+        ModelError: no such model here, or it has no mask token.
+    """
+
+    def __init__(self, model: str, device: str = "cpu", *, name: str | None = None) -> None:
+        from transformers import AutoModelForMaskedLM, AutoTokenizer
+
+        try:
+            self.tokenizer: Any = AutoTokenizer.from_pretrained(model, local_files_only=True)
+            network: Any = AutoModelForMaskedLM.from_pretrained(model, local_files_only=True)
+        except (OSError, ValueError) as error:
+            hint = "Name a folder with --filler-model, or use --filler corpus."
+            raise ModelError(f"no masked language model '{model}' here", hint=hint) from error
+        if self.tokenizer.mask_token_id is None:
+            raise ModelError(f"the tokenizer of '{model}' has no mask token")
+        self.network = network.eval().to(device)
+        self.device = device
+        revision = getattr(network.config, "_commit_hash", None)
+        self.name = name or (f"{model}@{revision[:12]}" if revision else model)
+        self.network.base_model.register_forward_hook(self._keep_mask)
+        self._mask_at: Tensor | None = None
+        self._words = self._whole_words()
+
+    def _keep_mask(self, module: Any, inputs: Any, output: Any) -> Any:
+        """Drop every position but the mask's before the head sees them."""
+        rows = torch.arange(len(output[0]), device=output[0].device)
+        kept = output[0][rows, self._mask_at].unsqueeze(1)
+        if isinstance(output, tuple):
+            return (kept, *output[1:])
+        output.last_hidden_state = kept
+        return output
+
+    def _whole_words(self) -> dict[int, str]:
+        """Token -> word, of the tokens that can stand alone after a space."""
+        vocabulary = self.tokenizer.get_vocab()
+        marked = any(token.startswith(_STARTS) for token in vocabulary)
+        words = {}
+        for token, number in vocabulary.items():
+            word = token.lstrip("".join(_STARTS)) if marked else token
+            if (token.startswith(_STARTS) if marked else not token.startswith("##")) and (
+                word.isascii() and word.isalpha()
+            ):
+                words[number] = word
+        return words
+
+    def top_tokens(self, texts: Sequence[str], k: int) -> tuple[Tensor, Tensor]:
+        """Return the k likeliest tokens at the mask of each text, and their log probabilities.
+
+        Returns:
+            Token numbers and log probabilities, both (N, k), on the CPU.
+
+        Raises:
+            ModelError: a text is so long that its mask would be cut off.
+        """
+        encoded = self.tokenizer(list(texts))["input_ids"]
+        order = sorted(range(len(encoded)), key=lambda i: (len(encoded[i]), i))
+        tokens = torch.empty(len(encoded), k, dtype=torch.long)
+        scores = torch.empty(len(encoded), k)
+        for start in range(0, len(order), BATCH):
+            rows = order[start : start + BATCH]
+            tokens[rows], scores[rows] = self._batch([encoded[i] for i in rows], k)
+        return tokens, scores
+
+    @torch.inference_mode()
+    def _batch(self, encoded: list[list[int]], k: int) -> tuple[Tensor, Tensor]:
+        batch = self.tokenizer.pad({"input_ids": encoded}, return_tensors="pt").to(self.device)
+        found = batch["input_ids"] == self.tokenizer.mask_token_id
+        self._mask_at = found.int().argmax(dim=1)
+        logits = self.network(**batch).logits[:, 0]
+        best = logits.log_softmax(-1).topk(k)
+        return best.indices.cpu(), best.values.cpu()
+
+    def rank(self, blanks: Sequence[Blank]) -> list[Ranked]:
+        """Return the best whole words for each blank, best first, with log probabilities."""
+        if not blanks:
+            return []
+        mask = self.tokenizer.mask_token
+        texts = [b.caption[: b.unit.start] + mask + b.caption[b.unit.end :] for b in blanks]
+        k = min(BEST, len(self.tokenizer))
+        found = zip(*(t.tolist() for t in self.top_tokens(texts, k)), strict=True)
+        return [self._ranked(tokens, scores) for tokens, scores in found]
+
+    def _ranked(self, tokens: list[int], scores: list[float]) -> Ranked:
+        pairs = zip(tokens, scores, strict=True)
+        return [(self._words[token], score) for token, score in pairs if token in self._words]

@@ -1,0 +1,108 @@
+"""What can be told of a caption's grammar from its tags, without a parser."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+from ahnpl_cli.negatives import wordnet
+from ahnpl_cli.negatives.base import Unit
+from ahnpl_cli.negatives.tables import contraries, word_list
+
+Determiner = Literal["a", "the", "number", "none"]
+MODIFIERS = ("JJ", "JJR", "JJS", "RB", "VBN", "VBG", "CD", "NN", "NNP", "HYPH", "POS")
+NEGATIONS = ("no", "not", "n't", "without", "never", "neither", "nor", "nobody", "nothing")
+_CLAUSE_ENDS = (",", ".", ";", "but", "and")
+_BESIDE = frozenset(
+    (",", "&", "/", "-", "and", "or", "nor", "with", "near", "nearby", "by", "beside", "besides")
+    + ("next", "close", "adjacent", "to", "along", "alongside", "together", "plus", "also", "while")
+)
+_ANIMATE = (5, 18)  # lexicographer files of animals and persons
+
+
+def is_noun(unit: Unit) -> bool:
+    """Whether a unit names a thing that a picture can show."""
+    return (
+        unit.pos == "n"
+        and unit.lower not in word_list("unpictured")
+        and unit.lemma not in word_list("unpictured")
+        and len(unit.lower) > 2
+    )
+
+
+def determiner(units: Sequence[Unit], index: int) -> Determiner:
+    """What stands before a noun and its modifiers."""
+    for unit in reversed(units[max(0, index - 5) : index]):
+        if unit.lower in ("a", "an", "another", "each", "every", "one"):
+            return "a"
+        if unit.tag == "CD":
+            return "number"
+        if unit.tag in ("DT", "PRP$", "PDT", "WP$") or unit.lower == "'s":
+            return "the"
+        if unit.tag not in MODIFIERS:
+            return "none"
+    return "none"
+
+
+def modifiers(units: Sequence[Unit], index: int) -> frozenset[str]:
+    """The adjectives right before a noun."""
+    found = set()
+    for unit in reversed(units[:index]):
+        if unit.tag not in ("JJ", "CC", ",", "NN") or unit.tag == "NN" and unit.pos == "n":
+            break
+        if unit.tag == "JJ":
+            found.add(unit.lower)
+    return frozenset(found)
+
+
+def negated(units: Sequence[Unit], index: int) -> bool:
+    """Whether a unit stands in the scope of a negation, where another word may be true."""
+    for unit in reversed(units[:index]):
+        if unit.lower in _CLAUSE_ENDS:
+            return False
+        if unit.lower in NEGATIONS:
+            return True
+    return False
+
+
+def contrary(first: str, second: str, table: str = "attributes") -> bool:
+    """Whether two words cannot hold of the same thing at once."""
+    return second in contraries(table).get(first, frozenset())
+
+
+def symmetric(units: Sequence[Unit], first: int, second: int) -> bool:
+    """Whether exchanging two nouns leaves what is said true.
+
+    It does in a mere listing ("a dog next to a cat"), unless the nouns are told apart by contrary
+    adjectives ("a red cup and a blue plate").
+    """
+    between = units[first + 1 : second]
+    if any(not _beside(unit) for unit in between):
+        return False
+    if any(unit.lower == "with" for unit in between) and not _same_sort(
+        units[first], units[second]
+    ):
+        return False
+    ours, theirs = modifiers(units, first), modifiers(units, second)
+    return not any(contrary(a, b) for a in ours for b in theirs)
+
+
+def _beside(unit: Unit) -> bool:
+    if unit.lower in _BESIDE or unit.tag in (
+        "DT",
+        "JJ",
+        "PRP$",
+        "CD",
+        "CC",
+        "RB",
+        "NNP",
+        "''",
+        "``",
+    ):
+        return True
+    return unit.tag in ("NN", "NNS") and is_noun(unit)
+
+
+def _same_sort(first: Unit, second: Unit) -> bool:
+    files = wordnet.file_of(first.lemma, "n"), wordnet.file_of(second.lemma, "n")
+    return files[0] == files[1] or all(file in _ANIMATE for file in files)

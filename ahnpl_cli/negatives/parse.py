@@ -1,0 +1,60 @@
+"""From tagged words to units: compounds are joined, and what may be changed gets its lemma."""
+
+from __future__ import annotations
+
+import functools
+
+from ahnpl_cli.negatives import wordnet
+from ahnpl_cli.negatives.base import Unit
+from ahnpl_cli.negatives.tables import dimensions
+from ahnpl_cli.negatives.tagging import Tagged
+from ahnpl_cli.negatives.wordnet import Pos
+
+LONGEST = 3  # words of a compound
+NOUNS = ("NN", "NNS")
+VERBS = ("VB", "VBG", "VBZ", "VBP", "VBD", "VBN")
+_POS: dict[str, Pos] = {"NN": "n", "NNS": "n", "JJ": "a"}
+_POS.update(dict.fromkeys(VERBS, "v"))
+_PLAIN = ("color", "size", "age", "length", "height", "temperature", "weather")
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def _lemma(lower: str, tag: str) -> tuple[Pos | None, str]:
+    pos = _POS.get(tag) if lower.replace(" ", "").replace("-", "").isalpha() else None
+    return pos, wordnet.lemma(lower, pos) if pos else lower
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def _is_compound(words: tuple[str, ...], tags: tuple[str, ...]) -> bool:
+    if tags[-1] not in NOUNS:
+        return False
+    if all(tag in NOUNS for tag in tags):
+        return tags[0] == "NN"
+    # "red cross" is a cross that is red, unless WordNet knows the compound and no plain adjective.
+    if dimensions("attributes").get(words[0], frozenset()) & set(_PLAIN):
+        return words == ("hot", "dog") or words == ("hot", "dogs")
+    return tags[0] in ("NNP", "JJ", "VB", "VBG", "VBN") and wordnet.known(" ".join(words), "n")
+
+
+def _length(tagged: Tagged, lowers: list[str], start: int) -> int:
+    """How many words from `start` on make one unit."""
+    for length in range(min(LONGEST, len(lowers) - start), 1, -1):
+        end = start + length
+        if _is_compound(tuple(lowers[start:end]), tagged.tags[start:end]):
+            return length
+    return 1
+
+
+def units(caption: str, tagged: Tagged) -> tuple[Unit, ...]:
+    """Return the units of a caption in order; characters between them are white space."""
+    lowers = [word.lower() for word in tagged.words]
+    made, at = [], 0
+    while at < len(lowers):
+        may_join = tagged.tags[at] in ("NN", "JJ", "NNP", "VB", "VBG", "VBN")
+        last = at + (_length(tagged, lowers, at) if may_join else 1) - 1
+        start, end = tagged.starts[at], tagged.starts[last] + len(tagged.words[last])
+        lower, tag = " ".join(lowers[at : last + 1]), tagged.tags[last]
+        pos, lemma = _lemma(lower, tag)
+        made.append(Unit(start, end, caption[start:end], lower, tag, pos, lemma))
+        at = last + 1
+    return tuple(made)

@@ -1,0 +1,102 @@
+"""Rejects what is not a negative: a negative is English and false of the image.
+
+Every rejection has a reason, and reasons are counted.
+"""
+
+from __future__ import annotations
+
+import functools
+
+from ahnpl_cli.negatives import wordnet
+from ahnpl_cli.negatives.tables import Words, alike, contraries, word_list
+from ahnpl_cli.negatives.wordnet import Pos
+
+SAME_TEXT = "same text"
+DUPLICATE = "duplicate"
+PART_OF_SPEECH = "part of speech"
+IN_IMAGE = "said of the image"
+REASONS = {
+    SAME_TEXT: "the text does not change, but for case and spaces",
+    "same lemma": "the new word is a form of the old one",
+    "not a word": "no dictionary word of this part of speech",
+    PART_OF_SPEECH: "tagged in its new place, the word is another part of speech",
+    "synonym": "the new word means the same",
+    "hypernym": "the new word is a more general one",
+    "hyponym": "the new word is a more specific one",
+    "compatible": "both words may hold at once, such as large and white",
+    IN_IMAGE: "a caption of the image uses the word, or a word for the same thing",
+    "symmetric": "exchanged or not, the caption says the same",
+    "negated": "after no, not or without, another word may be true",
+    "of": "the nouns belong together by `of`",
+    DUPLICATE: "another negative of the caption has this text",
+}
+
+
+def normalised(text: str) -> str:
+    """Return a text in lower case with single spaces and no full stop."""
+    return " ".join(text.lower().split()).rstrip(" .")
+
+
+@functools.lru_cache(maxsize=1 << 17)
+def pair_reason(old: str, new: str, pos: Pos) -> str | None:
+    """Return why one lemma in the place of another makes no negative, or None."""
+    if old == new:
+        return "same lemma"
+    if not _is_word(new, pos):
+        return "not a word"
+    if pos == "a" and _contrary(old, new, "attributes"):
+        return None
+    relation = wordnet.related(old, new, pos)
+    if relation is not None:
+        return relation
+    return None if _against(old, new, pos) else "compatible"
+
+
+def _is_word(lemma: str, pos: Pos) -> bool:
+    return (
+        len(lemma) > 2
+        and lemma.replace(" ", "").replace("-", "").isalpha()
+        and (wordnet.known(lemma, pos))
+    )
+
+
+def _contrary(old: str, new: str, table: str) -> bool:
+    return new in contraries(table).get(old, frozenset())
+
+
+def _against(old: str, new: str, pos: Pos) -> bool:
+    """Whether the new word contradicts the old one."""
+    if pos == "n":
+        return _other_thing(old, new)
+    if pos == "v":
+        return _contrary(old, new, "verbs")
+    return wordnet.opposite(old, new)
+
+
+def _other_thing(old: str, new: str) -> bool:
+    if new in word_list("unpictured"):
+        return False
+    if new in alike("nouns").get(old, frozenset()):
+        return False
+    # A "baseball bat" is a bat.
+    heads = old.rpartition(" ")[2], new.rpartition(" ")[2]
+    if heads[0] == heads[1]:
+        return False
+    return heads == (old, new) or pair_reason(*heads, "n") is None
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def names(lemma: str, pos: Pos) -> Words:
+    """Return the lemmas that, said of an image, may make `lemma` true of it."""
+    head = lemma.rpartition(" ")[2]
+    found = {lemma, head}
+    if pos == "n":
+        found |= alike("nouns").get(lemma, frozenset()) | alike("nouns").get(head, frozenset())
+    return frozenset(found)
+
+
+def said(lemma: str, pos: Pos, image_words: Words) -> bool:
+    """Whether captions of the image use a lemma, or a word that may name the same thing."""
+    if not names(lemma, pos).isdisjoint(image_words):
+        return True
+    return any(wordnet.related(lemma, word, pos) is not None for word in image_words)

@@ -1,0 +1,167 @@
+"""WordNet 3.0 (Princeton), the part that captions need; see `build.py` for what is kept.
+
+Its licence stands beside the table. WordNet comes with us since no sound package carries it: NLTK
+and `wn` download it on first use.
+"""
+
+from __future__ import annotations
+
+import functools
+import gzip
+from dataclasses import dataclass, field
+from importlib import resources
+from typing import Literal
+
+Pos = Literal["n", "v", "a"]
+# Of a noun's senses only the most common lend their hypernyms: a dog is seldom a man.
+SENSES = 3
+_RULES: dict[str, tuple[tuple[str, str], ...]] = {
+    "n": (
+        ("ses", "s"),
+        ("xes", "x"),
+        ("zes", "z"),
+        ("ches", "ch"),
+        ("shes", "sh"),
+        ("men", "man"),
+        ("ies", "y"),
+        ("s", ""),
+    ),
+    "v": (
+        ("ies", "y"),
+        ("es", "e"),
+        ("es", ""),
+        ("s", ""),
+        ("ed", "e"),
+        ("ed", ""),
+        ("ing", "e"),
+        ("ing", ""),
+    ),
+    "a": (("er", "e"), ("er", ""), ("est", "e"), ("est", "")),
+}
+
+
+@dataclass(slots=True)
+class _Part:
+    """One part of speech: lemma -> senses, and per synset its file and pointers."""
+
+    senses: dict[str, list[int]] = field(default_factory=dict)
+    files: list[int] = field(default_factory=list)
+    parents: list[list[int]] = field(default_factory=list)
+    opposites: list[list[int]] = field(default_factory=list)
+    exceptions: dict[str, str] = field(default_factory=dict)
+
+
+@functools.cache
+def _load() -> dict[str, _Part]:
+    parts = {pos: _Part() for pos in _RULES}
+    table = resources.files(__name__) / "wordnet.tsv.gz"
+    for line in gzip.decompress(table.read_bytes()).decode().splitlines():
+        row, pos, first, second = line.split("\t")
+        part = parts[pos]
+        if row == "l":
+            part.senses[first] = [int(number) for number in second.split()]
+        elif row == "e":
+            part.exceptions[first] = second
+        else:
+            targets = second.split()
+            part.files.append(int(first))
+            part.parents.append([int(t) for t in targets if t[0] != "!"])
+            part.opposites.append([int(t[1:]) for t in targets if t[0] == "!"])
+    return parts
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def lemma(form: str, pos: Pos) -> str:
+    """Return the base form of a lower-case word by WordNet's rules (morphy); itself if unknown."""
+    part = _load()[pos]
+    if form in part.exceptions:
+        return part.exceptions[form]
+    head, space, last = form.rpartition(" ")
+    if space and form not in part.senses:
+        return f"{head} {lemma(last, pos)}"
+    if pos == "v" and form[-3:] != "ing" and form in part.senses:
+        return form
+    if pos != "v" and form in part.senses and not (pos == "n" and form[-1:] == "s"):
+        return form
+    for base in _bases(form, pos):
+        if base in part.senses:
+            return base
+    return form
+
+
+def _bases(form: str, pos: Pos) -> list[str]:
+    """What a form may come from, most specific ending first; doubled consonants are undone."""
+    found = [form[: -len(e)] + new for e, new in _RULES[pos] if form.endswith(e) and form != e]
+    if pos == "v":
+        stems = [form[: -len(e)] for e in ("ed", "ing") if form.endswith(e)]
+        found += [stem[:-1] for stem in stems if len(stem) > 3 and stem[-1] == stem[-2]]
+    return found
+
+
+def known(form: str, pos: Pos) -> bool:
+    """Whether WordNet has the word, in any form, as this part of speech."""
+    return lemma(form, pos) in _load()[pos].senses
+
+
+@functools.lru_cache(maxsize=1 << 14)
+def _ancestors(lemma_: str, pos: Pos, senses: int | None) -> frozenset[int]:
+    part = _load()[pos]
+    rest = list(part.senses.get(lemma_, ())[:senses])
+    found: set[int] = set()
+    while rest:
+        synset = rest.pop()
+        if synset not in found:
+            found.add(synset)
+            rest.extend(part.parents[synset])
+    return frozenset(found)
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def related(first: str, second: str, pos: Pos) -> str | None:
+    """Return how two lemmas stand: `synonym`, `hypernym`, `hyponym` (of the first), or None.
+
+    Synonyms share a sense, however rare; of adjectives those count too that WordNet calls similar
+    (huge, large). Hypernyms are looked for along the common senses of nouns and verbs.
+    """
+    senses = _load()[pos].senses
+    of_first, of_second = senses.get(first, ()), senses.get(second, ())
+    if not set(of_first).isdisjoint(of_second):
+        return "synonym"
+    if pos == "a":
+        near = _neighbours(first).intersection(of_second[:SENSES])
+        return "synonym" if near or _neighbours(second).intersection(of_first[:SENSES]) else None
+    if not _ancestors(first, pos, SENSES).isdisjoint(of_second[:SENSES]):
+        return "hypernym"
+    if not _ancestors(second, pos, SENSES).isdisjoint(of_first[:SENSES]):
+        return "hyponym"
+    return None
+
+
+def _neighbours(adjective: str) -> set[int]:
+    """The synsets of an adjective's common senses and those they are similar to."""
+    part = _load()["a"]
+    own = part.senses.get(adjective, ())[:SENSES]
+    return {*own, *(target for synset in own for target in part.parents[synset])}
+
+
+@functools.lru_cache(maxsize=1 << 14)
+def opposite(first: str, second: str) -> bool:
+    """Whether two adjectives, or the clusters they belong to, are antonyms."""
+    part = _load()["a"]
+    against = {target for synset in _neighbours(first) for target in part.opposites[synset]}
+    return not against.isdisjoint(_neighbours(second))
+
+
+@functools.lru_cache(maxsize=1 << 14)
+def has_opposite(lemma_: str) -> bool:
+    """Whether an adjective, or the cluster it belongs to, has an antonym."""
+    opposites = _load()["a"].opposites
+    return any(opposites[synset] for synset in _neighbours(lemma_))
+
+
+@functools.lru_cache(maxsize=1 << 14)
+def file_of(lemma_: str, pos: Pos) -> int | None:
+    """Return the lexicographer file (18 person, 5 animal, 13 food...) of the first sense."""
+    part = _load()[pos]
+    synsets = part.senses.get(lemma_)
+    return part.files[synsets[0]] if synsets else None

@@ -1,0 +1,167 @@
+"""One process's share of the work: blocks of captions in, lines of the output file back."""
+
+from __future__ import annotations
+
+import marshal
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from ahnpl_cli.data.jsonl import dump
+from ahnpl_cli.negatives.base import Parsed
+from ahnpl_cli.negatives.fillers import Filler
+from ahnpl_cli.negatives.fillers.choose import FillerChoice
+from ahnpl_cli.negatives.fillers.corpus import CorpusFiller, Counts
+from ahnpl_cli.negatives.make import Maker, Recipe
+from ahnpl_cli.negatives.parse import units
+from ahnpl_cli.negatives.select import Select, weigher
+from ahnpl_cli.negatives.survey import Index
+from ahnpl_cli.negatives.tagging import Tagged, Tagger
+from ahnpl_cli.records import CaptionRecord, Kind
+
+BLOCK = 256  # captions tagged and filled together, by their number in the file, in every run
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What a process needs to know; sent once.
+
+    Attributes:
+        folder: where the index and the counts are.
+        spacy_model: pipeline for the tags.
+        filler: what refills words.
+        device: where a masked language model computes.
+        kinds: what is made.
+        per_kind: negatives of each kind and caption at most.
+        top_k: best valid words among which one is drawn.
+        seed: of all draws.
+        select: which word is changed.
+        temperature: of `select`.
+    """
+
+    folder: Path
+    spacy_model: str
+    filler: FillerChoice
+    device: str
+    kinds: tuple[Kind, ...]
+    per_kind: int
+    top_k: int
+    seed: int
+    select: Select
+    temperature: float
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Captions in the order of the file, the first with its number."""
+
+    start: int
+    records: tuple[CaptionRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """The records of a block with their negatives, and what was counted on the way."""
+
+    start: int
+    lines: tuple[str, ...]
+    made: Counter[str]
+    rejected: Counter[tuple[str, str]]
+
+
+def index_path(folder: Path) -> Path:
+    """Where the index of a run is."""
+    return folder / "index.sqlite"
+
+
+def counts_path(folder: Path) -> Path:
+    """Where the statistics of the captions are."""
+    return folder / "counts.bin"
+
+
+def write_counts(path: Path, counts: Counts) -> None:
+    """Write the statistics for the workers, whole or not at all."""
+    part = path.with_suffix(".part")
+    part.write_bytes(marshal.dumps(tuple(counts)))
+    part.replace(path)
+
+
+class Worker:
+    """Loads the models once, then tags and makes."""
+
+    def __init__(self, spec: Spec) -> None:
+        self.spec = spec
+        self.tagger = Tagger(spec.spacy_model)
+        self._index: Index | None = None
+        self._maker: Maker | None = None
+
+    def tag(self, captions: Sequence[str]) -> list[Tagged]:
+        """Return words and tags of captions."""
+        return self.tagger.tag(captions)
+
+    def make(self, block: Block) -> Lines:
+        """Return the lines of a block."""
+        index, maker = self._ready()
+        records = block.records
+        known = index.tags(block.start, block.start + len(records))
+        rest = [i for i in range(len(records)) if block.start + i not in known]
+        fresh = self.tag([records[i].caption for i in rest])
+        tagged = {block.start + i: tags for i, tags in zip(rest, fresh, strict=True)} | known
+        parsed = [
+            Parsed(
+                record,
+                units(record.caption, tagged[block.start + i]),
+                index.image_words(record.image),
+            )
+            for i, record in enumerate(records)
+        ]
+        made = maker.make(parsed)
+        kinds = Counter[str](negative.kind for row in made.negatives for negative in row)
+        lines = tuple(
+            dump(replace(record, negatives=tuple(row)))
+            for record, row in zip(records, made.negatives, strict=True)
+        )
+        return Lines(block.start, lines, kinds, made.rejected)
+
+    def _ready(self) -> tuple[Index, Maker]:
+        if self._index is None or self._maker is None:
+            spec = self.spec
+            weigh = weigher(spec.select, spec.temperature)
+            recipe = Recipe(spec.kinds, spec.per_kind, spec.top_k, spec.seed, weigh)
+            self._index = Index(index_path(spec.folder))
+            self._maker = Maker(recipe, self._filler(), self.tagger)
+        return self._index, self._maker
+
+    def _filler(self) -> Filler:
+        choice = self.spec.filler
+        if choice.kind == "corpus" or choice.model is None:
+            counts = marshal.loads(counts_path(self.spec.folder).read_bytes())
+            return CorpusFiller(Counts(*counts))
+        from ahnpl_cli.negatives.fillers.roberta import RobertaFiller
+
+        return RobertaFiller(choice.model, self.spec.device)
+
+
+_here: Worker | None = None
+
+
+def start(spec: Spec) -> None:
+    """Make this process a worker; called once in each."""
+    global _here
+    _here = Worker(spec)
+
+
+def _worker() -> Worker:
+    assert _here is not None
+    return _here
+
+
+def tag(captions: Sequence[str]) -> list[Tagged]:
+    """`Worker.tag` in this process."""
+    return _worker().tag(captions)
+
+
+def make(block: Block) -> Lines:
+    """`Worker.make` in this process."""
+    return _worker().make(block)
