@@ -156,14 +156,19 @@ def read_meta(path: Path) -> dict[str, Any]:
     return content
 
 
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
 def _fault_findings(tally: _Tally, true_after_all: int) -> list[Finding]:
     found = [
-        Finding("problem", f"{count:,} {'record' if 'id' in fault else 'negative'}s: {fault}")
+        Finding("problem", f"{_counted(count, 'record' if 'id' in fault else 'negative')}: {fault}")
         for fault, count in tally.faults.items()
         if count
     ]
     if true_after_all:
-        text = f"{true_after_all:,} negatives: said by another caption of the same image"
+        count = _counted(true_after_all, "negative")
+        text = f"{count}: said by another caption of the same image"
         found.append(Finding("problem", text))
     if not found:
         checked = "unique ids, edits give the negatives, no duplicates"

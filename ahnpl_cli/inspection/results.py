@@ -6,6 +6,7 @@ import contextlib
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -19,6 +20,17 @@ Facts = dict[str, str | int | float | None]
 _adapter = TypeAdapter(EvalReport)
 
 
+def _fill_nan(tree: dict[str, Any]) -> None:
+    """JSON has no NaN; a suite without any verdict has null there."""
+    with contextlib.suppress(
+        AttributeError, KeyError, TypeError
+    ):  # The check of types says what is wrong.
+        for model in tree["models"]:
+            for suite in model["suites"].values():
+                if suite["primary_value"] is None:
+                    suite["primary_value"] = math.nan
+
+
 def load_results(path: Path) -> EvalReport:
     """Return a saved report of `ahnpl eval`.
 
@@ -29,6 +41,7 @@ def load_results(path: Path) -> EvalReport:
     if tree.get("schema", 0) > SCHEMA:
         hint = "Update ahnpl, or look at it with the version that wrote it."
         raise DataError("written by a newer version", where=str(path), hint=hint)
+    _fill_nan(tree)
     try:
         return _adapter.validate_python(tree)
     except ValidationError as error:

@@ -100,9 +100,10 @@ def paragraph(text: str) -> Markup:
     return Markup("<p>{}</p>").format(text)
 
 
-def grid(blocks: Sequence[Markup]) -> Markup:
-    """Return blocks beside each other, as many as the screen takes."""
-    return Markup('<div class="grid">{}</div>').format(Markup("").join(blocks))
+def grid(blocks: Sequence[Markup], *, wide: bool = False) -> Markup:
+    """Return blocks beside each other, as many as the screen takes; wide ones two at most."""
+    kind = "grid wide" if wide else "grid"
+    return Markup('<div class="{}">{}</div>').format(kind, Markup("").join(blocks))
 
 
 def fold(title: str, blocks: Sequence[Markup]) -> Markup:

@@ -130,7 +130,7 @@ def bars_section(report: EvalReport) -> Section:
             chart = bar_chart(suite, models, groups)
             blocks.append(Markup("<div><h3>{}</h3>{}</div>").format(suite, chart))
     text = "Accuracy in percent; whiskers are 95 % intervals, the dashed line is 50 %."
-    return Section("By subset", (grid(blocks),) if blocks else (), text)
+    return Section("By subset", (grid(blocks, wide=True),) if blocks else (), text)
 
 
 def _candidate(case: Case, index: int) -> Markup:

@@ -1,0 +1,150 @@
+"""Is a file of negatives sound? Each fault made by hand, and found."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from ahnpl_cli.backbones.openclip import OpenClipBackbone
+from ahnpl_cli.data.jsonl import write_records
+from ahnpl_cli.errors import DataError
+from ahnpl_cli.inspection.examples import word_edits
+from ahnpl_cli.inspection.negatives import NegativesDetails, inspect_negatives
+from ahnpl_cli.inspection.report import FileReport
+from ahnpl_cli.records import CaptionRecord, Edit, Kind, Negative
+
+WRONG = Negative("object", "a cat", (Edit(2, 5, "dog", "cow"),), "hand")
+
+
+def negative(
+    caption: str, text: str, kind: Kind = "object", score: float | None = None
+) -> Negative:
+    return Negative(kind, text, word_edits(caption, text), "hand", score=score)
+
+
+def record(name: str, caption: str, *texts: str, image: str | None = None) -> CaptionRecord:
+    made = tuple(negative(caption, text) for text in texts)
+    return CaptionRecord(name, image or f"{name}.png", caption, made)
+
+
+def inspected(path: Path, *records: CaptionRecord) -> FileReport:
+    write_records(path / "n.jsonl", records)
+    return inspect_negatives(path / "n.jsonl")
+
+
+def problems(report: FileReport) -> list[str]:
+    return [finding.text for finding in report.findings if finding.level == "problem"]
+
+
+def details_of(report: FileReport) -> NegativesDetails:
+    assert isinstance(report.details, NegativesDetails)
+    return report.details
+
+
+def test_a_sound_file_is_called_sound(tmp_path: Path) -> None:
+    report = inspected(tmp_path, record("a", "a dog", "a cat"), record("b", "a cat", "a dog"))
+    assert (report.what, report.sound, problems(report)) == ("negatives", True, [])
+    assert report.facts["captions"] == report.facts["negatives"] == 2
+
+
+@pytest.mark.parametrize(
+    ("records", "problem"),
+    [
+        ([record("a", "a dog", "a cat")] * 2, "1 record: duplicate id"),
+        ([record("a", "a dog", "A dog.")], "1 negative: equal to its caption"),
+        ([record("a", "a dog", "a cat", "a cat")], "1 negative: duplicate of another negative"),
+        (
+            [
+                record("a", "a dog", "a cat", image="x.png"),
+                record("b", "a cat", "a cow", image="x.png"),
+            ],
+            "1 negative: said by another caption of the same image",
+        ),
+        (
+            [CaptionRecord("a", "a.png", "a dog", (WRONG,))],
+            "1 negative: edits that do not give the negative",
+        ),
+    ],
+)
+def test_each_fault_is_found(tmp_path: Path, records: list[CaptionRecord], problem: str) -> None:
+    report = inspected(tmp_path, *records)
+    assert not report.sound
+    assert problem in problems(report)
+
+
+def test_coverage_and_length_are_counted_by_kind(tmp_path: Path) -> None:
+    first = CaptionRecord(
+        "a",
+        "a.png",
+        "a dog",
+        (
+            negative("a dog", "a big dog", "attribute", -2.0),
+            negative("a dog", "a red dog", "attribute", -4.0),
+            negative("a dog", "a cat", "object"),
+        ),
+    )
+    report = inspected(tmp_path, first, record("b", "a cow"))
+    attribute, other = details_of(report).kinds
+    assert (attribute.kind, attribute.captions, attribute.coverage) == ("attribute", 1, 50.0)
+    assert (attribute.negatives, attribute.words_longer, attribute.score) == (2, 1.0, -3.0)
+    # Always one word longer: who takes the shorter text is always right.
+    assert attribute.blind_length == 100.0
+    assert (other.kind, other.blind_length, other.score) == ("object", 50.0, None)
+
+
+def test_words_that_give_negatives_away_are_noted(tmp_path: Path) -> None:
+    records = [record(str(i), "a dog", "a unicorn") for i in range(40)]
+    report = inspected(tmp_path, *records)
+    (kind,) = details_of(report).kinds
+    assert kind.blind_words == 100.0
+    expected = "object: a blind model is right on 100.0 % by words alone (50 is chance)"
+    assert expected in [finding.text for finding in report.findings if finding.level == "note"]
+    assert details_of(report).skewed_words == (("dog", 40, 0), ("unicorn", 0, 40))
+
+
+def test_swaps_give_nothing_away(tmp_path: Path) -> None:
+    records = [
+        CaptionRecord(
+            str(i), f"{i}.png", "a dog on a cat", (negative("a dog on a cat", "a cat on a dog"),)
+        )
+        for i in range(40)
+    ]
+    (kind,) = details_of(inspected(tmp_path, *records)).kinds
+    assert (kind.blind_words, kind.blind_length) == (50.0, 50.0)
+
+
+def test_rejections_come_from_the_file_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "n.meta.json").write_text(json.dumps({"rejected": {"synonym": 3}}))
+    assert details_of(inspected(tmp_path, record("a", "a dog", "a cat"))).rejections == {
+        "synonym": 3
+    }
+
+
+def test_a_malformed_line_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "n.jsonl"
+    path.write_text('{"id": "a", "image": "a.png", "caption": "a dog"}\n{"id": "b"}\n')
+    with pytest.raises(DataError, match=r"n.jsonl:2: image: missing"):
+        inspect_negatives(path)
+
+
+def test_twenty_examples_are_drawn_with_their_change(tmp_path: Path) -> None:
+    report = inspected(tmp_path, *(record(str(i), "a dog", "a cat") for i in range(30)))
+    examples = details_of(report).examples
+    assert len(examples) == 20
+    assert examples[0].others[0].edits == (Edit(2, 5, "dog", "cat"),)
+
+
+def test_hardness_is_measured_with_and_without_images(
+    tmp_path: Path, make_tiny: Callable[..., OpenClipBackbone]
+) -> None:
+    Image.new("RGB", (32, 32), "red").save(tmp_path / "a.png")
+    write_records(
+        tmp_path / "n.jsonl", [record("a", "a dog", "a cat"), record("gone", "a cow", "a pig")]
+    )
+    report = inspect_negatives(tmp_path / "n.jsonl", backbone=make_tiny())
+    (hardness,) = details_of(report).hardness
+    assert (hardness.kind, hardness.n, hardness.with_image) == ("object", 2, 1)
+    assert hardness.right in (0.0, 100.0)
+    assert -1 <= hardness.text_similarity <= 1
