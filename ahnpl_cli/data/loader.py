@@ -95,6 +95,8 @@ class ImageLoader:
             num_workers=self._workers,
             collate_fn=_collate,
             pin_memory=self._pin,
+            # Its own, so that starting to load leaves the generator of dropout alone.
+            generator=torch.Generator(),
         )
         for pixels, problems in loader:
             numbers, wanted = asked.popleft()

@@ -62,11 +62,16 @@ class Objective(nn.Module):
         self.register_buffer("margin", torch.zeros(kinds))
         self.register_buffer("threshold", torch.zeros(kinds))
 
+    @property
+    def weights(self) -> dict[str, float]:
+        """The weight of every term, by name."""
+        return {name: getattr(self.recipe.weights, name) for name in TERMS}
+
     def forward(self, features: Features) -> Losses:
         """Return every term with a weight above 0, and their weighted sum."""
         table = terms.PAPER if self.recipe.fidelity == "paper" else terms.RELEASED
-        weights = {name: getattr(self.recipe.weights, name) for name in TERMS}
-        means = {name: table[name](features, self).mean() for name in TERMS if weights[name]}
+        weights = {name: weight for name, weight in self.weights.items() if weight}
+        means = {name: table[name](features, self).mean() for name in weights}
         weighted = {name: weights[name] * value for name, value in means.items()}
         zero = features.positive.sum() * 0.0
         return Losses(means, weighted, sum(weighted.values(), start=zero))

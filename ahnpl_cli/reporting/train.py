@@ -56,7 +56,8 @@ def course_table(report: TrainReport) -> Table:
 
 
 def _suites(steps: Sequence[StepReport]) -> list[str]:
-    return sorted({name for step in steps for name in step.evaluation})
+    found = {name for step in steps for name in step.evaluation}
+    return sorted(name for name in found if "." not in name)
 
 
 def shares_table(report: TrainReport) -> Table | None:

@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
+import copy
+from typing import cast
+
 import torch
 from torch import Tensor, nn
+
+from ahnpl_cli.backbones.base import Backbone
+from ahnpl_cli.backbones.openclip import OpenClipBackbone
+from ahnpl_cli.training.lora import merged
 
 Weights = dict[str, Tensor]
 
@@ -39,15 +46,45 @@ def interpolate(start: Weights, trained: Weights, alpha: float) -> Weights:
     return {name: torch.lerp(start[name], weight, alpha) for name, weight in trained.items()}
 
 
-class published:
-    """Puts weights into a module for as long as a `with` block lasts."""
+class Publisher:
+    """Makes the model that a checkpoint shows of the weights that are trained."""
 
-    def __init__(self, module: nn.Module, weights: Weights) -> None:
-        self._module, self._weights = module, weights
+    def __init__(self, backbone: Backbone, *, lora: bool, wise_ft: float | None) -> None:
+        """Remember the start.
 
-    def __enter__(self) -> None:
-        self._own = snapshot(self._module)
-        self._module.load_state_dict(self._weights, strict=False)
+        Args:
+            backbone: before training.
+            lora: whether its weights have low-rank corrections to be merged.
+            wise_ft: part of the trained weights in what is written; None for all.
+        """
+        self._backbone, self._lora, self._alpha = backbone, lora, wise_ft
+        self._start = {} if wise_ft is None else snapshot(merged(backbone.module))
 
-    def __exit__(self, *error: object) -> None:
-        self._module.load_state_dict(self._own, strict=False)
+    def publish(self, mean: RunningMean | None) -> tuple[Backbone, Weights]:
+        """Return the model to write, and the trained weights where they are others.
+
+        Args:
+            mean: running mean of the weights, if it is what should be written.
+        """
+        if mean is None and self._alpha is None and not self._lora:
+            return self._backbone, {}
+        made = copy.deepcopy(self._backbone.module)
+        if mean is not None:
+            made.load_state_dict(mean.weights, strict=False)
+        made = merged(made)
+        if self._alpha is not None:
+            mixed = interpolate(self._start, snapshot(made), self._alpha)
+            made.load_state_dict(mixed, strict=False)
+        return self._around(made), self._backbone.module.state_dict()
+
+    def _around(self, module: nn.Module) -> Backbone:
+        own = cast(OpenClipBackbone, self._backbone)
+        info = own.info
+        return OpenClipBackbone(
+            module,
+            config=own.config,
+            tokenizer=own.tokenizer,
+            name=info.name,
+            architecture=info.architecture,
+            source=info.source,
+        )

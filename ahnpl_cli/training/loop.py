@@ -5,13 +5,12 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from safetensors.torch import load_file
 
-from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.backbones.checkpoint import WEIGHTS_FILE
 from ahnpl_cli.backbones.load import pick_device
 from ahnpl_cli.errors import TrainingError
@@ -19,10 +18,12 @@ from ahnpl_cli.progress import Track, silent
 from ahnpl_cli.records import StepReport, TrainReport
 from ahnpl_cli.runs import RUNS
 from ahnpl_cli.train_config import TrainConfig
-from ahnpl_cli.training.options import flat, resolve_recipe, written_back
-from ahnpl_cli.training.setup import Setup, set_up
+from ahnpl_cli.training.averaging import Publisher
+from ahnpl_cli.training.evaluating import best_step, evaluate_now
+from ahnpl_cli.training.options import flat, written_back
+from ahnpl_cli.training.setup import set_up
 from ahnpl_cli.training.store import RunFolder, last_good
-from ahnpl_cli.training.telemetry import margins
+from ahnpl_cli.training.telemetry import margins, scalars
 from ahnpl_cli.training.trainer import Trainer
 
 logger = logging.getLogger(__name__)
@@ -35,7 +36,15 @@ def run_path(config: TrainConfig) -> Path:
 
 
 class Run:
-    """A training run: iterate over it for the logged steps, then ask for its report."""
+    """A training run: iterate over it, a step at a time, then ask for its report.
+
+    Attributes:
+        folder: where it is kept.
+        setup: what it is made of.
+        trainer: what takes its steps.
+        metrics: the logged steps so far, those before a resume included.
+        resumed_from: step at which this process began.
+    """
 
     def __init__(self, config: TrainConfig) -> None:
         """Read the data and the model, and find where an interrupted run stopped.
@@ -47,14 +56,17 @@ class Run:
         self.config, self.folder = config, RunFolder(run_path(config))
         there = self.folder.check(config)
         self.setup = set_up(config, self.folder.path)
-        self.publisher = Publisher(self.setup, config)
+        self._main = self.setup.accelerator.is_main_process
+        chosen = config.memory
+        self._publisher = Publisher(
+            self.setup.backbone, lora=chosen.lora is not None, wise_ft=chosen.wise_ft
+        )
         self.trainer = Trainer(self.setup, config)
         self.metrics: list[StepReport] = []
-        self.best: dict[str, float] = {}
-        self.seconds = 0.0
+        self._seconds = 0.0
         if there:
             self._go_on()
-        elif self.setup.accelerator.is_main_process:
+        elif self._main:
             self.folder.begin(config, self.setup.start)
         self.resumed_from = self.trainer.done
 
@@ -63,8 +75,8 @@ class Run:
         weights = state["weights"] or load_file(self.folder.last / WEIGHTS_FILE)
         self.setup.backbone.module.load_state_dict(weights)
         self.trainer.load(state)
-        self.best = state["best"]
-        self.metrics = self.folder.metrics(until=self.trainer.done)
+        self.setup.accelerator.wait_for_everyone()
+        self.metrics = self.folder.metrics(until=self.trainer.done, drop=self._main)
         logger.info("Resuming %s at step %d.", self.folder.path, self.trainer.done)
 
     @property
@@ -79,39 +91,77 @@ class Run:
             TrainingError: the loss is no number or has exploded; names the last good checkpoint.
         """
         started = time.perf_counter()
-        every = self.config.run.save_every or max(OFTEN, self.setup.plan.epoch_steps)
+        self._start_trackers()
         try:
+            self._evaluate_if_due()
             for report in self.trainer.steps():
-                done = self.trainer.done
                 if report:
                     self._log(report)
-                if done % every == 0 or done == self.setup.plan.total:
+                if self._due(self.config.run.save_every or self._seldom()):
                     self._save()
-                self.seconds = time.perf_counter() - started
+                self._evaluate_if_due()
+                self._seconds = time.perf_counter() - started
                 yield report
         except TrainingError as error:
             raise TrainingError(error.what, hint=last_good(self.folder)) from error
+        self.setup.accelerator.end_training()
+
+    def _seldom(self) -> int:
+        return max(OFTEN, self.setup.plan.epoch_steps)
+
+    def _due(self, every: int) -> bool:
+        done = self.trainer.done
+        evaluated = self.config.run.eval_every
+        last = done == self.setup.plan.total
+        return last or done % every == 0 or bool(evaluated and done % evaluated == 0)
+
+    def _start_trackers(self) -> None:
+        if self.config.run.tracker != "none" and self.left:
+            options = {k: str(v) for k, v in flat(written_back(self.config)).items()}
+            self.setup.accelerator.init_trackers("ahnpl", config=options)
 
     def _log(self, report: StepReport) -> None:
         self.metrics.append(report)
-        if self.setup.accelerator.is_main_process:
+        if self._main:
             self.folder.append(report)
+        self.setup.accelerator.log(scalars(report), step=report.step)
 
     def _save(self) -> None:
-        if not self.setup.accelerator.is_main_process:
-            return
-        step, run = self.trainer.done, self.config.run
-        info = {
+        if self._main:
+            shown, raw = self._publisher.publish(self.trainer.ema)
+            info = self._info()
+            self.folder.save(shown, {**self.trainer.state(), "weights": raw}, info=info)
+            self.folder.keep(shown, self.trainer.done, most=self.config.run.keep, info=info)
+        self.setup.accelerator.wait_for_everyone()
+
+    def _info(self) -> dict[str, object]:
+        objective = self.setup.objective
+        return {
             "recipe": flat(written_back(self.config)),
             "parent": self.setup.start,
-            "step": step,
-            "a": self.setup.objective.a.item(),
-            "margins": margins(self.setup.objective, self.setup.data.kinds),
+            "step": self.trainer.done,
+            "a": objective.a.item(),
+            "margins": margins(objective, self.setup.data.kinds),
         }
-        shown, raw = self.publisher.publish(self.trainer)
-        state = {**self.trainer.state(), "weights": raw, "best": self.best}
-        self.folder.save(shown, state, info=info)
-        self.folder.keep(shown, step, most=run.keep, info=info)
+
+    def _evaluate_if_due(self) -> None:
+        """Measure the newest checkpoint, unless that was done before an interruption."""
+        every, done = self.config.run.eval_every, self.trainer.done
+        if not every or not done or not self.metrics or self.metrics[-1].evaluation:
+            return
+        if done % every and done != self.setup.plan.total:
+            return
+        if self._main:
+            found = evaluate_now(self.config, self.folder, done)
+            self.metrics[-1] = replace(self.metrics[-1], evaluation=found)
+            self.folder.rewrite(self.metrics)
+            if best_step(self.metrics, self.config.run).get("step") == done:
+                shown, _ = self._publisher.publish(self.trainer.ema)
+                self.folder.keep_best(shown, info=self._info())
+            self.setup.accelerator.log(
+                {f"eval/{name}": value for name, value in found.items()}, step=done
+            )
+        self.setup.accelerator.wait_for_everyone()
 
     def report(self) -> TrainReport:
         """Return what was done so far."""
@@ -122,26 +172,15 @@ class Run:
             objective=self.config.objective,
             records=len(data),
             images=len(data.pictures),
-            negatives=dict(data.negatives),
+            negatives=data.negatives,
             skipped=self.trainer.skipped,
             steps=self.trainer.done,
-            seconds=self.seconds,
+            seconds=self._seconds,
             resumed_from=self.resumed_from,
             metrics=tuple(self.metrics),
-            best=self.best,
+            best=best_step(self.metrics, self.config.run),
             notes=tuple(self.trainer.notes),
         )
-
-
-class Publisher:
-    """Makes the model that a checkpoint shows of the weights that are trained."""
-
-    def __init__(self, setup: Setup, config: TrainConfig) -> None:
-        self._setup = setup
-
-    def publish(self, trainer: Trainer) -> tuple[Backbone, dict[str, Any]]:
-        """Return the model to write, and the trained weights where they are others."""
-        return self._setup.backbone, {}
 
 
 def fit(config: TrainConfig, *, track: Track = silent) -> TrainReport:
@@ -157,22 +196,17 @@ def fit(config: TrainConfig, *, track: Track = silent) -> TrainReport:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         run = Run(config)
-        recipe = resolve_recipe(config)
+        terms = [name for name, weight in run.setup.objective.weights.items() if weight]
         logger.info(
-            "%s (%s): %d pairs, %d steps, terms %s.",
+            "%s (%s): %d pairs, %d steps of %d, %s.",
             config.objective,
             config.fidelity,
             len(run.setup.data),
             run.setup.plan.total,
-            ", ".join(name for name, weight in _weights(recipe).items() if weight),
+            run.setup.plan.batch_size,
+            " + ".join(terms),
         )
         steps = track(run, total=run.left, description=f"train {config.objective}", unit="steps")
         for _ in steps:
             pass
         return run.report()
-
-
-def _weights(recipe: Any) -> dict[str, float]:
-    from ahnpl_cli.losses.recipes import TERMS
-
-    return {name: getattr(recipe.weights, name) for name in TERMS}

@@ -220,6 +220,9 @@ def set_up(config: TrainConfig, run: Path) -> Setup:
         device=str(accelerator.device),
         force_quick_gelu=config.force_quick_gelu,
     )
+    with torch.no_grad():
+        # Whether texts may be encoded at their own length is found out while dropout is off.
+        backbone.encode_text(backbone.tokenize(["a"]))
     start = start_info(config, backbone)
     data = read_data(config, recipe, backbone)
     before, problems = len(data), check_images(data, config)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -16,6 +17,7 @@ from pydantic import TypeAdapter
 
 from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.backbones.checkpoint import atomic_folder, recover, save_checkpoint, write_model
+from ahnpl_cli.data.images import file_sha256
 from ahnpl_cli.errors import ConfigError, DataError, TrainingError
 from ahnpl_cli.records import StepReport
 from ahnpl_cli.runs import BEST, CONFIG, LAST, METRICS, START, is_model, is_run, step_folder
@@ -129,18 +131,27 @@ class RunFolder:
         with (self.path / METRICS).open("a", encoding="utf-8") as file:
             file.write(json.dumps(asdict(report)) + "\n")
 
-    def metrics(self, until: int | None = None) -> list[StepReport]:
-        """Return the logged steps, and drop those after `until`, which will be done again."""
+    def metrics(self, *, until: int, drop: bool = True) -> list[StepReport]:
+        """Return the logged steps up to `until`.
+
+        Args:
+            until: last step that counts; later ones will be done again.
+            drop: whether later ones are removed from the file.
+        """
         path = self.path / METRICS
         if not path.is_file():
             return []
         # A kill can leave half a line at the end.
         lines = [ln for ln in path.read_text(encoding="utf-8").splitlines(True) if ln[-1:] == "\n"]
         found = _steps.validate_python([json.loads(line) for line in lines])
-        if until is not None:
-            lines = [ln for ln, r in zip(lines, found, strict=True) if r.step <= until]
-            _write(path, "".join(lines))
-        return [report for report in found if until is None or report.step <= until]
+        kept = [report for report in found if report.step <= until]
+        if drop:
+            self.rewrite(kept)
+        return kept
+
+    def rewrite(self, metrics: Iterable[StepReport]) -> None:
+        """Replace the metrics."""
+        _write(self.path / METRICS, "".join(json.dumps(asdict(r)) + "\n" for r in metrics))
 
 
 def last_good(folder: RunFolder) -> str:
@@ -152,10 +163,6 @@ def last_good(folder: RunFolder) -> str:
 
 def describe(files: Iterable[Path]) -> str:
     """Return a hash of data files: their content, or names and sizes of shards."""
-    import hashlib
-
-    from ahnpl_cli.data.images import file_sha256
-
     digest = hashlib.sha256()
     for path in files:
         what = str(path.stat().st_size) if path.suffix == ".tar" else file_sha256(path)

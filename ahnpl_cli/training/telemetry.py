@@ -5,25 +5,37 @@ from __future__ import annotations
 import resource
 import sys
 from collections.abc import Sequence
+from dataclasses import fields
 
 import torch
+import torch.distributed as dist
 from torch import Tensor
 
 from ahnpl_cli.losses.features import Features
 from ahnpl_cli.losses.objective import Objective
+from ahnpl_cli.records import StepReport
 from ahnpl_cli.training.step import Outcome
 
 DEAD_AFTER = 5  # logged steps in a row without gradient
 
 
 def gradient_shares(outcome: Outcome) -> dict[str, float]:
-    """Return each weighted term's part of the gradient norms on the features; they sum to 1."""
-    norms = {}
-    for name, value in outcome.losses.weighted.items():
+    """Return each weighted term's part of the gradient norms on the features; they sum to 1.
+
+    Under several processes a text that two of them encode counts twice.
+    """
+    squares = []
+    for value in outcome.losses.weighted.values():
         found = torch.autograd.grad(value, outcome.leaves[:2], retain_graph=True, allow_unused=True)
-        norms[name] = float(sum(g.square().sum() for g in found if g is not None)) ** 0.5
-    total = sum(norms.values())
-    return {name: norm / total if total else 0.0 for name, norm in norms.items()}
+        squares.append(sum((g.square().sum() for g in found if g is not None), value.new_zeros(())))
+    if not squares:
+        return {}
+    norms = torch.stack(squares)
+    if dist.is_initialized():
+        dist.all_reduce(norms)
+    norms = norms.sqrt()
+    shares = norms / norms.sum().clamp(min=1e-30)
+    return dict(zip(outcome.losses.weighted, shares.tolist(), strict=True))
 
 
 def active_hinges(features: Features, objective: Objective) -> dict[str, float]:
@@ -67,6 +79,18 @@ def peak_memory_mb(device: torch.device) -> float:
         return torch.cuda.max_memory_allocated(device) / 1e6
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / (1e6 if sys.platform == "darwin" else 1e3)
+
+
+def scalars(report: StepReport) -> dict[str, float]:
+    """Return a report as flat numbers by name, as trackers want them."""
+    found: dict[str, float] = {}
+    for field in fields(report):
+        value = getattr(report, field.name)
+        if isinstance(value, dict):
+            found |= {f"{field.name}/{name}": number for name, number in value.items()}
+        elif field.name != "step":
+            found[field.name] = value
+    return found
 
 
 class DeadTerms:

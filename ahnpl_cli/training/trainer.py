@@ -131,7 +131,7 @@ class Trainer:
             overhead=OVERHEAD.get(device.type, 64),
         )
         rate = learning_rate(step, peak=chosen.lr, warmup=chosen.warmup, total=plan.total)
-        logged = (step + 1) % self.config.run.log_every == 0 or step + 1 == plan.total
+        logged = self._logged(step + 1)
         shares: dict[str, float] = {}
 
         def look(outcome: Outcome) -> None:
@@ -152,6 +152,11 @@ class Trainer:
         setup.objective.update(outcome.features)
         self.done = step + 1
         return report
+
+    def _logged(self, done: int) -> bool:
+        run = self.config.run
+        evaluated = run.eval_every is not None and done % run.eval_every == 0
+        return evaluated or done % run.log_every == 0 or done == self.setup.plan.total
 
     def _complain(self, rows: NDArray[np.int64], loaded: Loaded) -> None:
         """Stop at an image that cannot be decoded, or count it and go on without."""

@@ -1,0 +1,142 @@
+"""A run that is killed and started again ends in the same weights, bit for bit."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from ahnpl_cli.errors import ConfigError, TrainingError
+from ahnpl_cli.train_config import TrainConfig
+from ahnpl_cli.training.loop import Run, fit
+from ahnpl_cli.training.options import to_toml
+from ahnpl_cli.training.store import STATE
+
+SLOW = """
+import sys, time
+from ahnpl_cli.training import trainer
+step = trainer.Trainer._step
+def slow(self, *args):
+    time.sleep(0.1)
+    return step(self, *args)
+trainer.Trainer._step = slow
+from ahnpl_cli.cli.app import main
+sys.argv = ["ahnpl", *sys.argv[1:]]
+main()
+"""
+
+
+def weights(run: Path) -> dict[str, torch.Tensor]:
+    return load_file(run / "last" / "open_clip_model.safetensors")
+
+
+def same(one: Path, other: Path) -> bool:
+    a, b = weights(one), weights(other)
+    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
+
+
+def settled(run: Path) -> list[dict[str, object]]:
+    """The metrics without what a clock or the machine decides."""
+    lines = (run / "metrics.jsonl").read_text().splitlines()
+    clock = ("images_per_second", "memory_mb")
+    return [{k: v for k, v in json.loads(ln).items() if k not in clock} for ln in lines]
+
+
+def test_a_run_killed_with_kill_9_ends_in_the_same_bits(
+    make_config: Callable[..., TrainConfig], tmp_path: Path
+) -> None:
+    options = {"steps": 20, "save_every": 2, "ema": 0.9, "keep": 1}
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    # With EMA the checkpoint holds the mean, so the trained weights have to survive beside it.
+    fit(make_config(output=str(whole), **options))
+    config = tmp_path / "config.toml"
+    config.write_text(to_toml(make_config(output=str(cut), **options)))
+    process = subprocess.Popen(
+        [sys.executable, "-c", SLOW, "train", "--config", str(config), "-q"],
+        stdout=subprocess.DEVNULL,
+    )
+    metrics = cut / "metrics.jsonl"
+    limit = time.monotonic() + 60
+    while not (metrics.exists() and len(metrics.read_text().splitlines()) > 4):
+        assert time.monotonic() < limit and process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    report = fit(make_config(output=str(cut), **options))
+    assert 2 <= report.resumed_from < 20
+    assert same(whole, cut)
+    assert settled(whole) == settled(cut)
+
+
+def test_a_run_goes_on_in_the_middle_of_an_epoch(
+    make_config: Callable[..., TrainConfig], tmp_path: Path
+) -> None:
+    config = make_config(steps=7, save_every=4)
+    fit(make_config(steps=7, save_every=4, output=str(tmp_path / "whole")))
+    run = Run(config)
+    steps = iter(run)
+    for _ in range(5):  # epochs have three steps: the fifth is in the second
+        next(steps)
+    del steps, run
+    report = fit(config)
+    assert report.resumed_from == 4
+    assert same(tmp_path / "whole", Path(config.output))
+    assert [step.step for step in report.metrics] == [1, 2, 3, 4, 5, 6, 7]
+
+
+def test_a_finished_run_is_left_as_it_is(make_config: Callable[..., TrainConfig]) -> None:
+    config = make_config()
+    before = fit(config)
+    written = (Path(config.output) / "last" / STATE).stat().st_mtime_ns
+    again = fit(config)
+    assert again.steps == again.resumed_from == before.steps
+    assert again.metrics == before.metrics
+    assert (Path(config.output) / "last" / STATE).stat().st_mtime_ns == written
+
+
+def test_other_options_do_not_overwrite_a_run(make_config: Callable[..., TrainConfig]) -> None:
+    fit(make_config())
+    with pytest.raises(ConfigError) as caught:
+        fit(make_config(lr=5e-4, objective="clip"))
+    assert "lr" in caught.value.what and "objective" in caught.value.what
+    assert str(caught.value).endswith("Choose another --output, or overwrite it with --force.")
+    assert fit(make_config(lr=5e-4, force=True)).resumed_from == 0
+
+
+def test_incidental_options_may_change_on_resume(make_config: Callable[..., TrainConfig]) -> None:
+    fit(make_config())
+    assert fit(make_config(log_every=2, image_cache=0.0, keep=0)).resumed_from == 6
+
+
+def test_no_resume_starts_over(make_config: Callable[..., TrainConfig]) -> None:
+    fit(make_config())
+    assert fit(make_config(resume=False)).resumed_from == 0
+
+
+def test_another_start_model_is_refused(
+    make_config: Callable[..., TrainConfig], tmp_path: Path
+) -> None:
+    config = make_config()
+    fit(config)
+    start = Path(config.output) / "start.json"
+    start.write_text(json.dumps({**json.loads(start.read_text()), "sha256": "other"}))
+    with pytest.raises(TrainingError) as caught:
+        fit(config)
+    assert str(caught.value) == (
+        f"{config.output}: this run began from another model. Start over with --force, or choose "
+        "another --output."
+    )
+
+
+def test_half_a_line_of_metrics_is_dropped(make_config: Callable[..., TrainConfig]) -> None:
+    config = make_config()
+    fit(config)
+    metrics = Path(config.output) / "metrics.jsonl"
+    metrics.write_text(metrics.read_text() + '{"step": 7, "epo')
+    assert len(fit(config).metrics) == 6
