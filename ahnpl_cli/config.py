@@ -250,6 +250,13 @@ class EvalConfig:
     represent: bool = opt(
         False, "Also measure similarity within and across modalities (CE-CLIP, Fig. 8)."
     )
+    classnames: str | None = opt(
+        None, "zeroshot: class names, one a line in the order of the sorted folders.", metavar="FILE"
+    )
+    templates: str | None = opt(
+        None, "zeroshot: prompts, one a line with {} for the class name.", metavar="FILE"
+    )
+    custom: str | None = opt(None, "custom: JSONL of captions with negatives.", metavar="FILE")
     force_quick_gelu: bool | None = opt(None, "Decide the activation where it cannot be known.")
     bootstrap: int = opt(1000, "Bootstrap replicates of intervals and differences.", min=100)
     cache: str | None = opt(

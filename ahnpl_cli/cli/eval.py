@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,6 +11,7 @@ from ahnpl_cli.cli.console import Screen
 from ahnpl_cli.cli.options import options_from
 from ahnpl_cli.cli.page import PageCommand, page_path
 from ahnpl_cli.config import EvalConfig
+from ahnpl_cli.errors import ConfigError
 
 EPILOG = "Example: ahnpl eval aro vals sugarcrepe --checkpoint runs/ahnpl --model scenes-tiny"
 
@@ -37,11 +39,41 @@ def eval(
 
     Without --checkpoint or --model: the newest run beside the model it started from.
     """
-    from ahnpl_cli.evaluation.run import evaluate, output_path
+    names = suites or []
+    if config.list:
+        _list(config, screen)
+    elif names[:1] == ["compare"]:
+        _compare(names[1:], config, screen)
+    else:
+        _evaluate(names, config, screen)
+
+
+def _list(config: EvalConfig, screen: Screen) -> None:
+    from ahnpl_cli.evaluation.listing import list_suites
+    from ahnpl_cli.reporting.eval_list import listing_tables
+
+    listings = list_suites(config, track=screen.track)
+    screen.show(listings, listing_tables(listings))
+
+
+def _compare(paths: list[str], config: EvalConfig, screen: Screen) -> None:
+    from ahnpl_cli.evaluation.saved import compare_saved
+    from ahnpl_cli.reporting.eval import comparison_tables
+
+    if len(paths) != 2:
+        raise ConfigError("compare takes two files", hint="ahnpl eval compare A.json B.json")
+    a, b = map(Path, paths)
+    comparisons = compare_saved(a, b, samples=config.bootstrap, seed=config.seed)
+    screen.show(comparisons, comparison_tables(comparisons))
+
+
+def _evaluate(names: list[str], config: EvalConfig, screen: Screen) -> None:
+    from ahnpl_cli.evaluation.output import output_path
+    from ahnpl_cli.evaluation.run import evaluate
     from ahnpl_cli.reporting.eval import eval_tables
 
     page = page_path(config.html, output_path(config).with_suffix(".html"))
-    report = evaluate(suites or [], config, track=screen.track)
+    report = evaluate(names, config, track=screen.track)
     screen.show(report, eval_tables(report, screen.format))
     screen.note(f"Wrote {output_path(config)}, with every score in {report.items} beside it.")
     if page is not None:

@@ -27,7 +27,7 @@ LEAST = 25  # items of an attribute pair, below which the pair is left out
 BOX = ("bbox_x", "bbox_y", "bbox_w", "bbox_h")
 
 
-def find(shelf: Shelf) -> dict[str, Path]:
+def find(shelf: Shelf, options: Options) -> dict[str, Path]:
     """Return the files of the data sets that are there."""
     found: dict[str, Path] = {}
     for folder in shelf.holding_any(FILES.values()):

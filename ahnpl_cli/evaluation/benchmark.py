@@ -25,6 +25,7 @@ class Options:
         cache: folder for files made once when the data folder cannot be written.
         paths: further files by role, such as `classnames` or `templates`.
         track: shows progress of what takes long.
+        peek: only look at what is there; make no file.
     """
 
     seed: int = 0
@@ -32,6 +33,7 @@ class Options:
     cache: Path = Path(".")
     paths: Mapping[str, Path] = dataclasses.field(default_factory=dict)
     track: Track = silent
+    peek: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +55,7 @@ class Benchmark:
     source: str
     licence: str
     files: str
-    find: Callable[[Shelf], dict[str, Path]]
+    find: Callable[[Shelf, Options], dict[str, Path]]
     load: Callable[[Shelf, dict[str, Path], Options], Suite]
 
 

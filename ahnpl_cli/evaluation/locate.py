@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -15,6 +16,8 @@ MANY = 100
 # Files that authors keep for provenance and that must not be scored.
 SKIPPED = ("data_unrefined", "generated_data")
 VARIABLE = "AHNPL_DATA"
+COCO = ("val2017", "train2017", "val2014", "train2014")
+_COCO_NAME = re.compile(r"(COCO_(val|train)2014_)?(?P<number>\d{12})\.jpg")
 
 
 def data_roots(data: str | None, environment: dict[str, str] | None = None) -> list[Path]:
@@ -81,17 +84,39 @@ def _list(folder: Path) -> tuple[frozenset[str], list[Path]]:
 class Pictures:
     """Image files of one benchmark, looked up by base name in candidate folders.
 
+    COCO 2014 and 2017 hold the same photos under other names, so a COCO photo that is not in the
+    candidate folders is taken from a folder of the other year.
+
     Args:
         folders: where images may lie, the most likely first.
+        shelf: where COCO's folders are looked for; None takes `folders` alone.
 
     Attributes:
         missing: paths given out that do not exist.
+        renamed: photos found under COCO's other name.
     """
 
-    def __init__(self, folders: Iterable[Path]) -> None:
+    def __init__(self, folders: Iterable[Path], shelf: Shelf | None = None) -> None:
         self._folders = [folder for folder in dict.fromkeys(folders) if folder.is_dir()]
+        self._coco = shelf.named(*COCO) if shelf else []
         self._names: dict[Path, frozenset[str]] = {}
         self.missing: set[Path] = set()
+        self.renamed: set[Path] = set()
+
+    def _holds(self, folder: Path, name: str) -> bool:
+        if folder not in self._names:
+            self._names[folder] = frozenset(os.listdir(folder))
+        return name in self._names[folder]
+
+    def _elsewhere(self, base: str) -> Path | None:
+        """Return a COCO photo under its name of the other year."""
+        found = _COCO_NAME.fullmatch(base)
+        if not found:
+            return None
+        number = found["number"]
+        names = [f"{number}.jpg", f"COCO_val2014_{number}.jpg", f"COCO_train2014_{number}.jpg"]
+        paths = ((folder, name) for name in names if name != base for folder in self._coco)
+        return next((folder / name for folder, name in paths if self._holds(folder, name)), None)
 
     def ref(self, name: str, crop: tuple[int, int, int, int] | None = None) -> ImageRef:
         """Return the image called `name`; if it is nowhere, a path under the first folder.
@@ -102,10 +127,18 @@ class Pictures:
         """
         base = PurePosixPath(name).name
         for folder in self._folders:
-            if folder not in self._names:
-                self._names[folder] = frozenset(os.listdir(folder))
-            if base in self._names[folder]:
+            if self._holds(folder, base):
                 return ImageRef(folder / base, crop)
+        other = self._elsewhere(base)
+        if other is not None:
+            self.renamed.add(other)
+            return ImageRef(other, crop)
         path = (self._folders[0] if self._folders else Path()) / base
         self.missing.add(path)
         return ImageRef(path, crop)
+
+    def notes(self) -> list[str]:
+        """Say which photos were found under another name."""
+        if not self.renamed:
+            return []
+        return [f"{len(self.renamed):,} COCO photos found under their name of the other year"]

@@ -167,20 +167,33 @@ def load(shelf: Shelf, files: dict[str, Path], options: Options) -> Loaded:
     loaded = Loaded()
     for name, path in files.items():
         one = SETS[name]
+        if options.peek:
+            _peek(name, path, shelf, loaded)
+            continue
         frozen = frozen_file(path, one, options)
         made, records = read_frozen(frozen, path)
-        pictures = Pictures([*shelf.named(*one.images), path.parent])
+        pictures = Pictures([*shelf.named(*one.images), path.parent], shelf)
         items = list(_items(name, limited(records, options.limit), pictures))
         loaded.items += items
         loaded.counts.append(Count(name, len(records), one.captions))
         loaded.frozen.append(frozen)
         loaded.missing |= pictures.missing
+        loaded.notes += pictures.notes()
         same = sum(text == item.texts[0] for item in items for text in item.texts[1:])
         loaded.notes.append(
             f"{name}: shuffles of {frozen}, seed {made['seed']}; {same:,} of {4 * len(items):,} "
             "equal their caption, a tie, which the official script counts as right"
         )
     return loaded
+
+
+def _peek(name: str, path: Path, shelf: Shelf, loaded: Loaded) -> None:
+    """Look at captions and images without making shuffles."""
+    pictures = Pictures([*shelf.named(*SETS[name].images), path.parent], shelf)
+    records = [{"id": i, "image": im, "options": [c]} for i, im, c in read_captions(path)]
+    loaded.items += _items(name, records, pictures)
+    loaded.counts.append(Count(name, len(records), SETS[name].captions))
+    loaded.missing |= pictures.missing
 
 
 def _items(name: str, records: Sequence[dict[str, Any]], pictures: Pictures) -> Iterator[Item]:

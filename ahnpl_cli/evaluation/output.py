@@ -10,7 +10,8 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from ahnpl_cli.errors import DataError
+from ahnpl_cli.config import EvalConfig
+from ahnpl_cli.errors import ConfigError, DataError
 from ahnpl_cli.evaluation.items import Verdict
 
 DEFAULT = "results.json"
@@ -26,6 +27,11 @@ def plain(value: Any) -> Any:
     if isinstance(value, list | tuple):
         return [plain(entry) for entry in value]
     return None if isinstance(value, float) and math.isnan(value) else value
+
+
+def output_path(config: EvalConfig) -> Path:
+    """Return where the report goes."""
+    return Path(config.output or DEFAULT)
 
 
 def items_path(output: Path) -> Path:
@@ -59,6 +65,36 @@ def write_items(path: Path, scores: Scores) -> None:
                     yield json.dumps(line, ensure_ascii=False) + "\n"
 
     write_text(path, lines())
+
+
+def check_overwrite(path: Path, asked: Mapping[str, Any], *, force: bool) -> None:
+    """Refuse to overwrite a report that was asked for otherwise.
+
+    Args:
+        path: where the report goes.
+        asked: what decides the numbers, as it will stand in the report.
+        force: overwrite all the same.
+
+    Raises:
+        ConfigError: the file is a report made with other options, or no report at all.
+    """
+    if force or not path.exists():
+        return
+    hint = "Choose another --output, or overwrite it with --force."
+    try:
+        kept = read_report(path).get("settings")
+    except DataError:
+        raise ConfigError(
+            "exists, and is no report of `ahnpl eval`", where=str(path), hint=hint
+        ) from None
+    asked = plain(asked)
+    if kept != asked:
+        other = [
+            name for name in asked if not isinstance(kept, dict) or kept.get(name) != asked[name]
+        ]
+        raise ConfigError(
+            f"made with other options ({', '.join(other)})", where=str(path), hint=hint
+        )
 
 
 def read_report(path: Path) -> dict[str, Any]:

@@ -60,6 +60,40 @@ class SuiteReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Estimate:
+    """A mean with its 95 % interval: bootstrap over images.
+
+    Attributes:
+        n: items.
+        value: the mean.
+        low: lower end.
+        high: upper end.
+    """
+
+    n: int
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What a paper printed for one model on one suite.
+
+    Attributes:
+        suite: its name.
+        model: the paper's name of it.
+        source: where it was printed.
+        values: percent, under our names of rows and averages.
+    """
+
+    suite: str
+    model: str
+    source: str
+    values: dict[str, float]
+
+
+@dataclass(frozen=True, slots=True)
 class ModelReport:
     """One model's results.
 
@@ -67,13 +101,13 @@ class ModelReport:
         name: as tables show it.
         info: provenance: source, weights hash, activation, preprocessing, dtype.
         suites: by name.
-        representation: mean similarities within and across modalities, by suite.
+        representation: mean similarity within and gap across modalities by suite, when asked for.
     """
 
     name: str
     info: dict[str, Any]
     suites: dict[str, SuiteReport]
-    representation: dict[str, Any] = field(default_factory=dict)
+    representation: dict[str, dict[str, Estimate]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,7 +188,7 @@ class EvalReport:
         settings: tie rule, seed, limit and the like.
         versions: of Python and the packages that matter.
         items: file with every score, beside the report.
-        blind: what the suites give away without an image, when asked for.
+        blind: by suite and control, what captions alone give away, when asked for.
         published: the papers' numbers, when asked for.
         schema: version of this format.
         kind: what the file is.
@@ -167,8 +201,8 @@ class EvalReport:
     settings: dict[str, Any]
     versions: dict[str, str]
     items: str | None = None
-    blind: dict[str, Any] = field(default_factory=dict)
-    published: list[dict[str, Any]] = field(default_factory=list)
+    blind: dict[str, dict[str, SuiteReport]] = field(default_factory=dict)
+    published: list[Published] = field(default_factory=list)
     schema: int = SCHEMA
     kind: str = "ahnpl eval"
     cases: list[Case] = field(default_factory=list)

@@ -57,7 +57,7 @@ class Captioned(NamedTuple):
     captions: tuple[str, ...]
 
 
-def find(shelf: Shelf) -> dict[str, Path]:
+def find(shelf: Shelf, options: Options) -> dict[str, Path]:
     """Return the annotation file of each data set, in the first layout that is there."""
     found: dict[str, Path] = {}
     for name, source in SOURCES.items():
@@ -265,21 +265,23 @@ def _verdicts(way: str, names: Sequence[str], found: Ranks, lenient: bool) -> It
 def load(shelf: Shelf, files: dict[str, Path], options: Options) -> RetrievalSuite:
     """Read the data sets that `find` found; `limit` takes the first images of each."""
     data, counts = {}, []
+    notes = ["scores of an item: similarity of the right answer, its rank from 0"]
     missing: set[Path] = set()
     for name, path in files.items():
         source, everything = SOURCES[name], read(path)
-        pictures = Pictures([*shelf.named(*source.images), path.parent])
+        pictures = Pictures([*shelf.named(*source.images), path.parent], shelf)
         kept = limited(everything, options.limit)
         data[name] = [(pictures.ref(one.image), one.captions) for one in kept]
         n_captions = sum(len(one.captions) for one in everything)
         counts.append(Count(f"{name} images", len(everything), source.n_images))
         counts.append(Count(f"{name} captions", n_captions, source.n_captions))
         missing |= pictures.missing
+        notes += pictures.notes()
     return RetrievalSuite(
         name="retrieval",
         data=data,
         counts=counts,
-        notes=["scores of an item: similarity of the right answer, its rank from 0"],
+        notes=notes,
         files=list(files.values()),
         absent=frozenset(missing),
     )

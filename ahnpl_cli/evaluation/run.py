@@ -2,146 +2,109 @@
 
 from __future__ import annotations
 
-import logging
 import platform
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 from ahnpl_cli import __version__
 from ahnpl_cli.backbones.base import Backbone
-from ahnpl_cli.backbones.cache import FeatureCache, default_folder
+from ahnpl_cli.backbones.cache import FeatureCache
 from ahnpl_cli.backbones.encode import default_workers
 from ahnpl_cli.backbones.load import load_backbone
 from ahnpl_cli.config import EvalConfig
-from ahnpl_cli.data.images import file_sha256
-from ahnpl_cli.errors import BenchmarkError, ConfigError
+from ahnpl_cli.errors import ConfigError
 from ahnpl_cli.evaluation.assemble import suite_report
-from ahnpl_cli.evaluation.averages import to_json
-from ahnpl_cli.evaluation.benchmark import Benchmark, Options, count_notes
+from ahnpl_cli.evaluation.blind import blind_reports, is_choice
 from ahnpl_cli.evaluation.cases import select_cases
 from ahnpl_cli.evaluation.features import FeatureTable, encode
-from ahnpl_cli.evaluation.items import Outcome, Suite
-from ahnpl_cli.evaluation.locate import VARIABLE, Shelf, data_roots
+from ahnpl_cli.evaluation.items import ItemSuite, Outcome, Suite
 from ahnpl_cli.evaluation.models import ModelSpec, model_specs
-from ahnpl_cli.evaluation.output import DEFAULT, items_path, write_items, write_json, write_text
+from ahnpl_cli.evaluation.output import (
+    check_overwrite,
+    items_path,
+    output_path,
+    write_items,
+    write_json,
+)
 from ahnpl_cli.evaluation.pairs import compare
+from ahnpl_cli.evaluation.prepare import cache_folder, check_images, load_suites, suite_info
+from ahnpl_cli.evaluation.published import published
 from ahnpl_cli.evaluation.registry import benchmarks
-from ahnpl_cli.evaluation.report import Comparison, EvalReport, ModelReport, SuiteInfo
+from ahnpl_cli.evaluation.report import Comparison, Estimate, EvalReport, ModelReport, SuiteReport
+from ahnpl_cli.evaluation.represent import representation
 from ahnpl_cli.progress import Track, silent
 
-logger = logging.getLogger(__name__)
-
-NAMED = 10  # missing images that an error names; the others go to a file
 PACKAGES = ("torch", "open_clip_torch", "numpy", "scipy", "pillow")
+DECIDING = ("tie", "seed", "limit", "allow_missing", "bootstrap", "data", "force_quick_gelu")
 
 
-def cache_folder(config: EvalConfig) -> Path:
-    """Return where features and unpacked files are kept between runs."""
-    return Path(config.cache) if config.cache else default_folder().parent
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """The suites of one evaluation, and the verdicts per row if no image were missing."""
 
-
-def shelf_of(config: EvalConfig) -> Shelf:
-    """Return the folders that benchmarks are looked for in."""
-    extra = [Path(config.image_root)] if config.image_root else []
-    return Shelf([*data_roots(config.data), *extra])
-
-
-def load_suites(
-    wanted: Sequence[Benchmark], shelf: Shelf, config: EvalConfig, track: Track
-) -> list[Suite]:
-    """Read every benchmark asked for.
-
-    Raises:
-        BenchmarkError: one is not there, or not laid out as published.
-    """
-    options = Options(seed=config.seed, limit=config.limit, cache=cache_folder(config), track=track)
-    suites = []
-    for benchmark in wanted:
-        files = benchmark.find(shelf)
-        if not files:
-            where = ", ".join(map(str, shelf.roots)) or f"data/ and ${VARIABLE}"
-            raise BenchmarkError(
-                f"{benchmark.name} not found: looked for {benchmark.files}",
-                where=where,
-                hint=f"Get it from {benchmark.source}, or point --data elsewhere.",
-            )
-        suites.append(benchmark.load(shelf, files, options))
-    return suites
-
-
-def check_images(suite: Suite, totals: Mapping[str, int], config: EvalConfig) -> None:
-    """Refuse missing images unless they are allowed; then say how many.
-
-    Raises:
-        BenchmarkError: images are missing and not allowed to be, or none is there.
-    """
-    missing = [path.name for path in suite.missing]
-    if not missing:
-        return
-    listed = output_path(config).with_suffix(".missing.txt")
-    write_text(listed, (f"{path}\n" for path in suite.missing))
-    some = ", ".join(missing[:NAMED])
-    more = f" and {len(missing) - NAMED:,} more" if len(missing) > NAMED else ""
-    noun = "image" if len(missing) == 1 else "images"
-    what = f"{suite.name}: {len(missing):,} {noun} missing: {some}{more} (all in {listed})"
-    if not config.allow_missing:
-        hint = "Put them where the benchmark's authors say, or score the rest: --allow-missing."
-        raise BenchmarkError(what, hint=hint)
-    if not any(True for _ in suite.texts()):
-        raise BenchmarkError(f"{suite.name}: every image is missing", hint="Check --data.")
-    logger.warning(what)
-
-
-def output_path(config: EvalConfig) -> Path:
-    """Return where the report goes."""
-    return Path(config.output or DEFAULT)
-
-
-def suite_info(suite: Suite, benchmark: Benchmark) -> SuiteInfo:
-    """Return what a report says of a suite whatever the model, and log what must be read."""
-    notes = [*count_notes(suite.counts), *suite.notes]
-    for note in notes:
-        logger.info(f"{suite.name}: {note}")
-    return SuiteInfo(
-        measures=benchmark.measures,
-        definitions={name: to_json(average) for name, average in suite.averages.items()},
-        counts=[asdict(count) for count in suite.counts],
-        notes=notes,
-        files={str(path): file_sha256(path) for path in suite.files},
-        missing=len(suite.missing),
-    )
+    suites: list[Suite]
+    totals: dict[str, Mapping[str, int]]
 
 
 def features_of(
     backbone: Backbone, suites: Sequence[Suite], config: EvalConfig, track: Track
 ) -> FeatureTable:
     """Encode the union of what all suites ask for."""
-    cache = FeatureCache(cache_folder(config) / "features", backbone.info)
+    cache = None
+    if config.cache_features:
+        cache = FeatureCache(cache_folder(config) / "features", backbone.info)
     return encode(
         backbone,
         chain.from_iterable(suite.images() for suite in suites),
         chain.from_iterable(suite.texts() for suite in suites),
         batch_size=config.batch_size,
         workers=default_workers(config.workers),
-        cache=cache if config.cache_features else None,
+        cache=cache,
         track=track,
     )
 
 
 def score_model(
-    spec: ModelSpec, suites: Sequence[Suite], config: EvalConfig, track: Track
-) -> tuple[Backbone, dict[str, Outcome]]:
+    spec: ModelSpec, loaded: _Loaded, config: EvalConfig, track: Track
+) -> tuple[ModelReport, dict[str, Outcome]]:
     """Load one model and score every suite with it."""
     backbone = load_backbone(
         **spec.arguments, device=config.device, force_quick_gelu=config.force_quick_gelu
     )
-    features = features_of(backbone, suites, config, track)
+    features = features_of(backbone, loaded.suites, config, track)
     official = config.tie == "official"
-    return backbone, {s.name: s.score(features, official_ties=official) for s in suites}
+    outcomes = {s.name: s.score(features, official_ties=official) for s in loaded.suites}
+    report = ModelReport(
+        name=spec.label,
+        info=asdict(backbone.info),
+        suites=_suite_reports(loaded, outcomes, config),
+        representation=_representations(loaded.suites, features, config),
+    )
+    return report, outcomes
+
+
+def _suite_reports(
+    loaded: _Loaded, outcomes: Mapping[str, Outcome], config: EvalConfig
+) -> dict[str, SuiteReport]:
+    drawn = {"samples": config.bootstrap, "seed": config.seed}
+    return {
+        suite.name: suite_report(suite, outcomes[suite.name], loaded.totals[suite.name], **drawn)
+        for suite in loaded.suites
+    }
+
+
+def _representations(
+    suites: Sequence[Suite], features: FeatureTable, config: EvalConfig
+) -> dict[str, dict[str, Estimate]]:
+    if not config.represent:
+        return {}
+    drawn = {"samples": config.bootstrap, "seed": config.seed}
+    choices = (suite for suite in suites if isinstance(suite, ItemSuite))
+    made = {suite.name: representation(suite, features, **drawn) for suite in choices}
+    return {name: found for name, found in made.items() if found}
 
 
 def compare_all(
@@ -164,16 +127,30 @@ def compare_all(
     ]
 
 
-def settings(config: EvalConfig) -> dict[str, Any]:
-    """Return the options that change numbers."""
-    names = ("tie", "seed", "limit", "allow_missing", "bootstrap", "data", "force_quick_gelu")
-    return {name: getattr(config, name) for name in names} | {"dtype": "float32"}
+def settings(
+    names: Sequence[str], specs: Sequence[ModelSpec], config: EvalConfig
+) -> dict[str, Any]:
+    """Return what decides the numbers: suites, models and options."""
+    chosen = {name: getattr(config, name) for name in DECIDING}
+    models = {spec.label: spec.arguments for spec in specs}
+    return {"suites": list(names), "models": models, **chosen, "dtype": "float32"}
 
 
 def versions() -> dict[str, str]:
     """Return the versions of what computed the numbers."""
     found = {package: version(package) for package in PACKAGES}
     return {"ahnpl": __version__, "python": platform.python_version(), **found}
+
+
+def blind_controls(loaded: _Loaded, config: EvalConfig) -> dict[str, dict[str, SuiteReport]]:
+    """Return what captions alone give away, by suite of choices and control."""
+    return {
+        suite.name: blind_reports(
+            suite, loaded.totals[suite.name], samples=config.bootstrap, seed=config.seed
+        )
+        for suite in loaded.suites
+        if isinstance(suite, ItemSuite) and is_choice(suite)
+    }
 
 
 def evaluate(suites: Sequence[str], config: EvalConfig, *, track: Track = silent) -> EvalReport:
@@ -191,51 +168,31 @@ def evaluate(suites: Sequence[str], config: EvalConfig, *, track: Track = silent
     """
     if not suites:
         raise ConfigError("no suite named", hint="See them with: ahnpl eval --list.")
-    wanted, shelf = benchmarks(suites), shelf_of(config)
+    wanted = benchmarks(suites)
     specs = model_specs(config.model, config.pretrained, config.checkpoint)
-    loaded = load_suites(wanted, shelf, config, track)
-    totals = {suite.name: suite.totals() for suite in loaded}
-    for suite in loaded:
-        check_images(suite, totals[suite.name], config)
-    infos = {s.name: suite_info(s, b) for s, b in zip(loaded, wanted, strict=True)}
-    outcomes: dict[str, dict[str, Outcome]] = {}
-    models = []
-    for spec in specs:
-        backbone, found = score_model(spec, loaded, config, track)
-        outcomes[spec.label] = found
-        models.append(_model_report(spec, backbone, loaded, found, totals, config))
+    names = [benchmark.name for benchmark in wanted]
+    asked = settings(names, specs, config)
+    check_overwrite(output_path(config), asked, force=config.force)
+    found = load_suites(wanted, config, track)
+    for suite in found:
+        check_images(suite, config)
+    loaded = _Loaded(found, {suite.name: suite.totals() for suite in found})
+    infos = {s.name: suite_info(s, b) for s, b in zip(found, wanted, strict=True)}
+    scored = {spec.label: score_model(spec, loaded, config, track) for spec in specs}
+    outcomes = {label: by_suite for label, (_, by_suite) in scored.items()}
     report = EvalReport(
-        models=models,
+        models=[model for model, _ in scored.values()],
         suites=infos,
-        comparisons=compare_all(outcomes, loaded, config),
-        settings=settings(config),
+        comparisons=compare_all(outcomes, found, config),
+        settings=asked,
         versions=versions(),
         items=items_path(output_path(config)).name,
-        cases=select_cases(loaded, outcomes),
+        blind=blind_controls(loaded, config) if config.blind else {},
+        published=list(published(names)) if config.published else [],
+        cases=select_cases(found, outcomes),
     )
     _write(report, outcomes, config)
     return report
-
-
-def _model_report(
-    spec: ModelSpec,
-    backbone: Backbone,
-    suites: Sequence[Suite],
-    outcomes: Mapping[str, Outcome],
-    totals: Mapping[str, Mapping[str, int]],
-    config: EvalConfig,
-) -> ModelReport:
-    reports = {
-        suite.name: suite_report(
-            suite,
-            outcomes[suite.name],
-            totals[suite.name],
-            samples=config.bootstrap,
-            seed=config.seed,
-        )
-        for suite in suites
-    }
-    return ModelReport(spec.label, asdict(backbone.info), reports)
 
 
 def _write(

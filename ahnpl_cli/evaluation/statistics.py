@@ -126,3 +126,28 @@ def percentile_interval(replicates: NDArray[np.float64]) -> Interval:
         return Interval(float("nan"), float("nan"))
     low, high = np.percentile(there, [2.5, 97.5])
     return Interval(float(low), float(high))
+
+
+def cluster_means(
+    values: Sequence[float], clusters: Sequence[str], *, samples: int, seed: int
+) -> NDArray[np.float64]:
+    """Return the mean of `values` under resampled clusters, once per replicate (R,).
+
+    Args:
+        values: one per item.
+        clusters: what each item belongs to; whole clusters are drawn with replacement.
+        samples: replicates R.
+        seed: of the draws.
+    """
+    names = {name: i for i, name in enumerate(dict.fromkeys(clusters))}
+    at = [names[cluster] for cluster in clusters]
+    sums, counts = np.zeros(len(names)), np.zeros(len(names))
+    np.add.at(sums, at, values)
+    np.add.at(counts, at, 1)
+    generator = np.random.default_rng(seed)
+    made: list[NDArray[np.float64]] = []
+    for start in range(0, samples, BLOCK):
+        many = min(BLOCK, samples - start)
+        weights = generator.multinomial(len(names), np.full(len(names), 1 / len(names)), size=many)
+        made.append((weights @ sums) / (weights @ counts))
+    return np.concatenate(made)

@@ -33,7 +33,7 @@ GROUPS = ("replace", "swap", "add")
 IMAGES = ("val2017",)
 
 
-def find(shelf: Shelf) -> dict[str, Path]:
+def find(shelf: Shelf, options: Options) -> dict[str, Path]:
     """Return the seven files; `add_obj.json` tells the folder from SugarCrepe++."""
     for folder in shelf.holding("add_obj.json", "swap_att.json"):
         return {
@@ -80,7 +80,7 @@ def averages(files: list[str]) -> tuple[dict[str, Average], str]:
 def load(shelf: Shelf, files: dict[str, Path], options: Options) -> ItemSuite:
     """Read the files that `find` found."""
     folder = next(iter(files.values())).parent
-    pictures = Pictures([*shelf.named(*IMAGES), folder])
+    pictures = Pictures([*shelf.named(*IMAGES), folder], shelf)
     items: list[Item] = []
     counts = []
     for subset, path in files.items():
@@ -96,6 +96,7 @@ def load(shelf: Shelf, files: dict[str, Path], options: Options) -> ItemSuite:
         primary=primary,
         shown=list(files),
         counts=counts,
+        notes=pictures.notes(),
         files=list(files.values()),
         absent=frozenset(pictures.missing),
     )

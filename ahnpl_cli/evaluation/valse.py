@@ -72,7 +72,7 @@ AVERAGES: dict[str, Mean] = {
 }
 
 
-def find(shelf: Shelf) -> dict[str, Path]:
+def find(shelf: Shelf, options: Options) -> dict[str, Path]:
     """Return the pieces that are there; three of them tell the folder."""
     marks = {"existence.json", "actant-swap.json", "foil-it.json"}
     for folder in shelf.holding(*marks):
@@ -92,11 +92,15 @@ class _Images:
         prefixed = (folders for prefix, folders in PREFIXES.items() if name.startswith(prefix))
         folders = next(prefixed, PIECES[piece].images)
         if folders not in self._pictures:
-            self._pictures[folders] = Pictures([*self._shelf.named(*folders), self._own])
+            places = [*self._shelf.named(*folders), self._own]
+            self._pictures[folders] = Pictures(places, self._shelf)
         return self._pictures[folders]
 
     def missing(self) -> frozenset[Path]:
         return frozenset(path for one in self._pictures.values() for path in one.missing)
+
+    def notes(self) -> list[str]:
+        return [note for one in self._pictures.values() for note in one.notes()]
 
 
 def _is_valid(record: object, where: str) -> bool:
@@ -144,6 +148,7 @@ def load(shelf: Shelf, files: dict[str, Path], options: Options) -> ItemSuite:
     made, primary = averages(list(files))
     note = f"{invalid:,} records left out as both official scripts do: mturk.caption < {VALID}"
     absent = [piece for piece in PIECES if piece not in files]
+    missing = [f"pieces not here: {', '.join(absent)}"] if absent else []
     return ItemSuite(
         name="valse",
         items=items,
@@ -152,7 +157,7 @@ def load(shelf: Shelf, files: dict[str, Path], options: Options) -> ItemSuite:
         primary=primary,
         shown=list(files),
         counts=counts,
-        notes=[note, *([f"pieces not here: {', '.join(absent)}"] if absent else [])],
+        notes=[note, *missing, *images.notes()],
         files=list(files.values()),
         absent=images.missing(),
     )

@@ -26,7 +26,7 @@ TAG_FILES = ("new_tag_assignments.json", "tag_assignments.json")
 COLLAPSED = ("Object", "Relation", "Both")
 
 
-def find(shelf: Shelf) -> dict[str, Path]:
+def find(shelf: Shelf, options: Options) -> dict[str, Path]:
     """Return `examples.jsonl`, or the parquet export in a folder called winoground."""
     for folder in shelf.holding("examples.jsonl"):
         return {"examples": folder / "examples.jsonl", **_tags(shelf)}

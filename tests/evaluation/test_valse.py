@@ -74,3 +74,14 @@ def test_pieces_without_any_image_make_an_average_partial(tmp_path, run):
     suite = run("valse", root, allow_missing=True).models[0].suites["valse"]
     assert suite.primary == "macro_11_pieces_partial"
     assert "macro_11_pieces" not in suite.averages
+
+
+def test_a_photo_of_coco_2014_is_found_under_its_name_of_2017(tmp_path, run):
+    root = write_valse(tmp_path / "d", n=1, pieces=("existence", "actant-swap", "foil-it"))
+    (root / "val2014" / "COCO_val2014_000000000000.jpg").rename(tmp_path / "000000000000.jpg")
+    (root / "val2017").mkdir()
+    (tmp_path / "000000000000.jpg").rename(root / "val2017" / "000000000000.jpg")
+    report = run("valse", root)
+    assert report.models[0].suites["valse"].coverage == 100
+    note = "1 COCO photos found under their name of the other year"
+    assert note in report.suites["valse"].notes

@@ -1,0 +1,108 @@
+"""From names on a command line to suites that can be scored: found, read, complete or said not."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from ahnpl_cli.backbones.cache import default_folder
+from ahnpl_cli.config import EvalConfig
+from ahnpl_cli.data.images import file_sha256
+from ahnpl_cli.errors import BenchmarkError
+from ahnpl_cli.evaluation.averages import to_json
+from ahnpl_cli.evaluation.benchmark import Benchmark, Options, count_notes
+from ahnpl_cli.evaluation.items import Suite
+from ahnpl_cli.evaluation.locate import VARIABLE, Shelf, data_roots
+from ahnpl_cli.evaluation.output import output_path, write_text
+from ahnpl_cli.evaluation.report import SuiteInfo
+from ahnpl_cli.progress import Track
+
+logger = logging.getLogger(__name__)
+
+NAMED = 10  # missing images that an error names; the others go to a file
+
+
+def cache_folder(config: EvalConfig) -> Path:
+    """Return where features and unpacked files are kept between runs."""
+    return Path(config.cache) if config.cache else default_folder().parent
+
+
+def shelf_of(config: EvalConfig) -> Shelf:
+    """Return the folders that benchmarks are looked for in."""
+    extra = [Path(config.image_root)] if config.image_root else []
+    return Shelf([*data_roots(config.data), *extra])
+
+
+def options_of(config: EvalConfig, track: Track, *, peek: bool = False) -> Options:
+    """Return what loading depends on; with `peek` nothing is made, see `benchmark.Options`."""
+    roles = ("classnames", "templates", "custom")
+    paths = {role: Path(value) for role in roles if (value := getattr(config, role))}
+    return Options(
+        seed=config.seed,
+        limit=config.limit,
+        cache=cache_folder(config),
+        paths=paths,
+        track=track,
+        peek=peek,
+    )
+
+
+def load_suites(wanted: Sequence[Benchmark], config: EvalConfig, track: Track) -> list[Suite]:
+    """Read every benchmark asked for.
+
+    Raises:
+        BenchmarkError: one is not there, or not laid out as published.
+    """
+    shelf, options = shelf_of(config), options_of(config, track)
+    suites = []
+    for benchmark in wanted:
+        files = benchmark.find(shelf, options)
+        if not files:
+            where = ", ".join(map(str, shelf.roots)) or f"data/ and ${VARIABLE}"
+            raise BenchmarkError(
+                f"{benchmark.name} not found: looked for {benchmark.files}",
+                where=where,
+                hint=f"Get it from {benchmark.source}, or point --data elsewhere.",
+            )
+        suites.append(benchmark.load(shelf, files, options))
+    return suites
+
+
+def check_images(suite: Suite, config: EvalConfig) -> None:
+    """Refuse missing images unless they are allowed; then say how many.
+
+    Raises:
+        BenchmarkError: images are missing and not allowed to be, or none is there.
+    """
+    missing = [path.name for path in suite.missing]
+    if not missing:
+        return
+    listed = output_path(config).with_suffix(".missing.txt")
+    write_text(listed, (f"{path}\n" for path in suite.missing))
+    some = ", ".join(missing[:NAMED])
+    more = f" and {len(missing) - NAMED:,} more" if len(missing) > NAMED else ""
+    noun = "image" if len(missing) == 1 else "images"
+    what = f"{suite.name}: {len(missing):,} {noun} missing: {some}{more} (all in {listed})"
+    if not config.allow_missing:
+        hint = "Put them where the benchmark's authors say, or score the rest: --allow-missing."
+        raise BenchmarkError(what, hint=hint)
+    if not any(True for _ in suite.images()):
+        raise BenchmarkError(f"{suite.name}: every image is missing", hint="Check --data.")
+    logger.warning(what)
+
+
+def suite_info(suite: Suite, benchmark: Benchmark) -> SuiteInfo:
+    """Return what a report says of a suite whatever the model, and log what must be read."""
+    notes = [*count_notes(suite.counts), *suite.notes]
+    for note in notes:
+        logger.info(f"{suite.name}: {note}")
+    return SuiteInfo(
+        measures=benchmark.measures,
+        definitions={name: to_json(average) for name, average in suite.averages.items()},
+        counts=[asdict(count) for count in suite.counts],
+        notes=notes,
+        files={str(path): file_sha256(path) for path in suite.files},
+        missing=len(suite.missing),
+    )
