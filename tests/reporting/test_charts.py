@@ -1,0 +1,54 @@
+"""Charts as SVG: well-formed, to scale, and safe."""
+
+import math
+from xml.etree import ElementTree
+
+import pytest
+from markupsafe import Markup
+
+from ahnpl_cli.reporting.charts import Bar, BarGroup, Series, bar_chart, line_chart
+
+
+def parsed(chart: Markup) -> ElementTree.Element:
+    return ElementTree.fromstring(str(chart))
+
+
+def test_a_line_goes_from_its_first_point_to_its_last() -> None:
+    figure = parsed(line_chart("loss", [Series("loss", ((0.0, 1.0), (10.0, 0.0)))]))
+    (line,) = figure.iter("polyline")
+    (x0, y0), (x1, y1) = (map(float, p.split(",")) for p in (line.get("points") or "").split())
+    assert x0 < x1
+    assert y0 < y1  # SVG's y grows downwards.
+
+
+def test_a_single_point_is_a_dot_and_nothing_is_nothing() -> None:
+    assert len(list(parsed(line_chart("x", [Series("x", ((1.0, 1.0),))])).iter("circle"))) == 1
+    assert line_chart("x", []) == ""
+    assert line_chart("x", [Series("x", ((1.0, math.nan),))]) == ""
+
+
+@pytest.mark.parametrize("value", [0.0, 1e-12, 5.0, -3e6, 1e9])
+def test_a_flat_line_can_be_drawn(value: float) -> None:
+    figure = parsed(line_chart("x", [Series("x", ((0.0, value), (9.0, value)))]))
+    assert list(figure.iter("polyline"))
+
+
+def test_bars_are_as_long_as_their_values() -> None:
+    groups = [BarGroup("a", (Bar(50.0), Bar(100.0)), mark=25.0)]
+    rects = list(parsed(bar_chart("t", ("m", "n"), groups)).iter("rect"))
+    half, whole = (float(rect.get("width") or 0) for rect in rects)
+    assert whole == pytest.approx(2 * half)
+
+
+def test_a_model_that_was_not_measured_has_no_bar() -> None:
+    figure = parsed(bar_chart("t", ("m", "n"), [BarGroup("a", (Bar(50.0), None))]))
+    assert len(list(figure.iter("rect"))) == 1
+
+
+def test_names_are_escaped_in_every_place() -> None:
+    evil = '<script>alert(1)</script>"&'
+    bars = bar_chart(evil, (evil,), [BarGroup(evil, (Bar(1.0),))])
+    lines = line_chart(evil, [Series(evil, ((0.0, 1.0),)), Series("b", ((0.0, 2.0),))])
+    for chart in (bars, lines):
+        assert "<script" not in chart
+        assert evil in "".join(parsed(chart).itertext())

@@ -1,0 +1,102 @@
+"""One table in five forms; what users fed in stays text in each."""
+
+import io
+from collections.abc import Callable
+
+import pytest
+from rich.console import Console
+
+from ahnpl_cli.reporting.tables import (
+    Span,
+    Table,
+    as_records,
+    csv_text,
+    latex,
+    markdown,
+    print_table,
+    text,
+)
+
+CHANGE = (Span("a "), Span("dog", "old"), Span("cat", "new"))
+TABLE = Table(
+    "Scores",
+    ("name\nof it", "n", "%"),
+    (("plain", 1200, 12.345), (CHANGE, 3, None), (Span("0.3 ✓", "good"), 4, 1.0)),
+    note="in percent",
+)
+
+
+def printed(table: Table, format: str = "rich", *, color: bool = False) -> str:
+    stream = io.StringIO()
+    system = "standard" if color else None
+    console = Console(file=stream, width=80, force_terminal=color, color_system=system)
+    print_table(table, format, console)
+    return stream.getvalue()
+
+
+def test_changes_are_marked_without_colour_as_wdiff_marks_them() -> None:
+    assert text(CHANGE, 1) == "a [-dog-]{+cat+}"
+    assert "a [-dog-]{+cat+}" in printed(TABLE)
+
+
+def test_changes_are_struck_and_coloured_on_a_terminal() -> None:
+    shown = printed(TABLE, color=True)
+    assert "[-dog-]" not in shown
+    assert "\x1b[9;31mdog\x1b[0m" in shown  # red and struck
+    assert "\x1b[1;32mcat\x1b[0m" in shown  # green and bold
+
+
+def test_markdown() -> None:
+    assert markdown(TABLE) == (
+        "**Scores**\n\n"
+        "| name of it | n | % |\n"
+        "| --- | ---: | ---: |\n"
+        "| plain | 1,200 | 12.3 |\n"
+        "| a ~~dog~~**cat** | 3 | - |\n"
+        "| **0.3 ✓** | 4 | 1.0 |\n\n"
+        "in percent\n"
+    )
+
+
+def test_latex() -> None:
+    assert latex(TABLE) == (
+        "% Scores\n"
+        "\\begin{tabular}{lrr}\n"
+        "\\toprule\n"
+        "name of it & n & \\% \\\\\n"
+        "\\midrule\n"
+        "plain & 1,200 & 12.3 \\\\\n"
+        "a \\sout{dog}\\textbf{cat} & 3 & - \\\\\n"
+        "\\textbf{0.3 $\\checkmark$} & 4 & 1.0 \\\\\n"
+        "\\bottomrule\n"
+        "\\end{tabular}\n"
+        "% in percent\n"
+    )
+
+
+def test_csv_keeps_numbers_whole() -> None:
+    assert csv_text(TABLE) == (
+        "name of it,n,%\nplain,1200,12.345\na [-dog-]{+cat+},3,\n0.3 ✓,4,1.0\n"
+    )
+
+
+def test_records_keep_numbers_and_none() -> None:
+    assert as_records(TABLE)[1] == {"name\nof it": "a [-dog-]{+cat+}", "n": 3, "%": None}
+
+
+@pytest.mark.parametrize(
+    ("make", "expected"),
+    [
+        (markdown, "\\*a\\* \\| &lt;b> \\_c\\_"),
+        (latex, "*a* | <b> \\_c\\_"),
+        (csv_text, "*a* | <b> _c_"),
+    ],
+)
+def test_what_users_fed_in_stays_text(make: Callable[[Table], str], expected: str) -> None:
+    assert expected in make(Table("t", ("x",), (("*a* | <b> _c_",),)))
+
+
+def test_markup_of_rich_in_a_caption_stays_text() -> None:
+    assert "[red]not red[/red] :dog:" in printed(
+        Table("t", ("x",), (("[red]not red[/red] :dog:",),))
+    )
