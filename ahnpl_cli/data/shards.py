@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import json
+import logging
 import tarfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -24,6 +25,8 @@ from ahnpl_cli.data.images import SUFFIXES
 from ahnpl_cli.data.jsonl import _parse as parse_record
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.records import CaptionRecord
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +102,10 @@ def read_shards(
             for key, parts in _samples(path):
                 try:
                     yield _record(path, key, parts)
-                except DataError:
+                except DataError as error:
                     if on_error == "stop":
                         raise
+                    log.warning("Skipped %s", error)
 
 
 def _samples(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:

@@ -49,16 +49,17 @@ def interpolate(start: Weights, trained: Weights, alpha: float) -> Weights:
 class Publisher:
     """Makes the model that a checkpoint shows of the weights that are trained."""
 
-    def __init__(self, backbone: Backbone, *, lora: bool, wise_ft: float | None) -> None:
+    def __init__(self, backbone: Backbone, *, differs: bool, wise_ft: float | None) -> None:
         """Remember the start.
 
         Args:
-            backbone: before training.
-            lora: whether its weights have low-rank corrections to be merged.
+            backbone: before training and before corrections are added.
+            differs: whether what is written is not what is trained.
             wise_ft: part of the trained weights in what is written; None for all.
         """
-        self._backbone, self._lora, self._alpha = backbone, lora, wise_ft
-        self._start = {} if wise_ft is None else snapshot(merged(backbone.module))
+        self._backbone, self._alpha = backbone, wise_ft
+        self._start = {} if wise_ft is None else snapshot(backbone.module)
+        self._shown = _twin(backbone) if differs else None
 
     def publish(self, mean: RunningMean | None) -> tuple[Backbone, Weights]:
         """Return the model to write, and the trained weights where they are others.
@@ -66,25 +67,26 @@ class Publisher:
         Args:
             mean: running mean of the weights, if it is what should be written.
         """
-        if mean is None and self._alpha is None and not self._lora:
+        if self._shown is None:
             return self._backbone, {}
-        made = copy.deepcopy(self._backbone.module)
-        if mean is not None:
-            made.load_state_dict(mean.weights, strict=False)
-        made = merged(made)
+        trained = self._backbone.module.state_dict()
+        weights = merged(trained if mean is None else {**trained, **mean.weights})
         if self._alpha is not None:
-            mixed = interpolate(self._start, snapshot(made), self._alpha)
-            made.load_state_dict(mixed, strict=False)
-        return self._around(made), self._backbone.module.state_dict()
+            chosen = {name: weights[name] for name in self._start}
+            weights |= interpolate(self._start, chosen, self._alpha)
+        self._shown.module.load_state_dict(weights)
+        return self._shown, trained
 
-    def _around(self, module: nn.Module) -> Backbone:
-        own = cast(OpenClipBackbone, self._backbone)
-        info = own.info
-        return OpenClipBackbone(
-            module,
-            config=own.config,
-            tokenizer=own.tokenizer,
-            name=info.name,
-            architecture=info.architecture,
-            source=info.source,
-        )
+
+def _twin(backbone: Backbone) -> Backbone:
+    """A backbone like another, with weights of its own."""
+    own = cast(OpenClipBackbone, backbone)
+    info = own.info
+    return OpenClipBackbone(
+        copy.deepcopy(own.module),
+        config=own.config,
+        tokenizer=own.tokenizer,
+        name=info.name,
+        architecture=info.architecture,
+        source=info.source,
+    )

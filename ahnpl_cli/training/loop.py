@@ -18,7 +18,6 @@ from ahnpl_cli.progress import Track, silent
 from ahnpl_cli.records import StepReport, TrainReport
 from ahnpl_cli.runs import RUNS
 from ahnpl_cli.train_config import TrainConfig
-from ahnpl_cli.training.averaging import Publisher
 from ahnpl_cli.training.evaluating import best_step, evaluate_now
 from ahnpl_cli.training.options import flat, written_back
 from ahnpl_cli.training.setup import set_up
@@ -57,10 +56,6 @@ class Run:
         there = self.folder.check(config)
         self.setup = set_up(config, self.folder.path)
         self._main = self.setup.accelerator.is_main_process
-        chosen = config.memory
-        self._publisher = Publisher(
-            self.setup.backbone, lora=chosen.lora is not None, wise_ft=chosen.wise_ft
-        )
         self.trainer = Trainer(self.setup, config)
         self.metrics: list[StepReport] = []
         self._seconds = 0.0
@@ -128,7 +123,7 @@ class Run:
 
     def _save(self) -> None:
         if self._main:
-            shown, raw = self._publisher.publish(self.trainer.ema)
+            shown, raw = self.setup.publisher.publish(self.trainer.ema)
             info = self._info()
             self.folder.save(shown, {**self.trainer.state(), "weights": raw}, info=info)
             self.folder.keep(shown, self.trainer.done, most=self.config.run.keep, info=info)
@@ -156,7 +151,7 @@ class Run:
             self.metrics[-1] = replace(self.metrics[-1], evaluation=found)
             self.folder.rewrite(self.metrics)
             if best_step(self.metrics, self.config.run).get("step") == done:
-                shown, _ = self._publisher.publish(self.trainer.ema)
+                shown, _ = self.setup.publisher.publish(self.trainer.ema)
                 self.folder.keep_best(shown, info=self._info())
             self.setup.accelerator.log(
                 {f"eval/{name}": value for name, value in found.items()}, step=done

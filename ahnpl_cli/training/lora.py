@@ -6,8 +6,7 @@ reads its weights without calling a submodule, is corrected too; before saving t
 
 from __future__ import annotations
 
-import copy
-from typing import TypeVar
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
@@ -15,7 +14,7 @@ from torch.nn.utils import parametrize
 
 # Attention in and out, and the two layers of the MLP, by the end of their names.
 TARGETS = ("in_proj_weight", "out_proj.weight", "c_fc.weight", "c_proj.weight")
-M = TypeVar("M", bound=nn.Module)
+_MARK = ".parametrizations."
 
 
 class LowRank(nn.Module):
@@ -56,10 +55,14 @@ def add_lora(model: nn.Module, rank: int, *, seed: int) -> int:
     return len(names)
 
 
-def merged(model: M) -> M:
-    """Return a copy of a model with its corrections added to its weights."""
-    made = copy.deepcopy(model)
-    for module in list(made.modules()):
-        for name in list(getattr(module, "parametrizations", {})):
-            parametrize.remove_parametrizations(module, name, leave_parametrized=True)
+def merged(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return a state under the names of a model without corrections, with them added in."""
+    made = {name: weight for name, weight in state.items() if _MARK not in name}
+    for name, weight in state.items():
+        owner, mark, rest = name.partition(_MARK)
+        attribute, _, part = rest.partition(".")
+        if mark and part == "original":
+            stem = f"{owner}{_MARK}{attribute}.0"
+            correction = state[f"{stem}.up"] @ state[f"{stem}.down"]
+            made[f"{owner}.{attribute}"] = weight + correction.to(weight.dtype)
     return made

@@ -27,6 +27,7 @@ from ahnpl_cli.losses.recipes import Recipe
 from ahnpl_cli.losses.released import PLACEHOLDER
 from ahnpl_cli.records import CaptionRecord
 from ahnpl_cli.train_config import TrainConfig
+from ahnpl_cli.training.averaging import Publisher
 from ahnpl_cli.training.gather import world_size
 from ahnpl_cli.training.lora import add_lora
 from ahnpl_cli.training.options import resolve_recipe
@@ -53,6 +54,7 @@ class Setup:
         loader: their images.
         plan: which pairs a step sees.
         start: what `start.json` says.
+        publisher: makes the model that checkpoints show.
         skipped: records left out because of their image.
         problems: what is wrong with which image.
     """
@@ -66,6 +68,7 @@ class Setup:
     loader: ImageLoader
     plan: Plan
     start: dict[str, Any]
+    publisher: Publisher
     skipped: int
     problems: tuple[str, ...]
 
@@ -205,6 +208,13 @@ def make_optimizer(config: TrainConfig, model: nn.Module, objective: Objective) 
     return torch.optim.AdamW(groups, lr=chosen.lr, betas=betas, eps=chosen.eps, fused=True)
 
 
+def make_publisher(config: TrainConfig, backbone: Backbone) -> Publisher:
+    """Return what makes the model that checkpoints show; before corrections are added."""
+    chosen = config.memory
+    differs = any(option is not None for option in (chosen.lora, chosen.ema, chosen.wise_ft))
+    return Publisher(backbone, differs=differs, wise_ft=chosen.wise_ft)
+
+
 def set_up(config: TrainConfig, run: Path) -> Setup:
     """Load, read and build everything; writes nothing.
 
@@ -227,6 +237,7 @@ def set_up(config: TrainConfig, run: Path) -> Setup:
     data = read_data(config, recipe, backbone)
     before, problems = len(data), check_images(data, config)
     plan = make_plan(config, len(data))
+    publisher = make_publisher(config, backbone)
     freeze(backbone.module, config.memory.freeze)
     if config.memory.lora:
         add_lora(backbone.module, config.memory.lora, seed=config.seed)
@@ -252,6 +263,7 @@ def set_up(config: TrainConfig, run: Path) -> Setup:
         loader,
         plan,
         start,
+        publisher,
         before - len(data),
         problems,
     )

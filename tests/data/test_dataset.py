@@ -1,0 +1,133 @@
+"""Records as arrays, and the negatives that are drawn of them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from ahnpl_cli.data.dataset import TrainingSet, open_picture, resolve_files
+from ahnpl_cli.errors import DataError
+from ahnpl_cli.records import CaptionRecord, Kind, Negative
+
+ROOT = Path("images")
+WORDS: dict[str, int] = {}
+
+
+def tokenize(texts: Sequence[str]) -> torch.Tensor:
+    """One number from 1 per word."""
+    rows = [[WORDS.setdefault(w, len(WORDS) + 1) for w in text.split()] for text in texts]
+    longest = max((len(row) for row in rows), default=0)
+    return torch.tensor([row + [0] * (longest - len(row)) for row in rows], dtype=torch.long)
+
+
+def make(name: str, image: str, caption: str, *negatives: tuple[Kind, str]) -> CaptionRecord:
+    made = tuple(
+        Negative(kind, text, (), "test", concreteness=2.0 if kind == "object" else None)
+        for kind, text in negatives
+    )
+    return CaptionRecord(name, image, caption, made)
+
+
+RECORDS = [
+    make("a", "1.png", "a cat", ("object", "a dog"), ("object", "a cow"), ("object", "a pig")),
+    make("b", "1.png", "the cat", ("relation", "cat the")),
+    make("c", "2.png", "a dog"),
+]
+
+
+def read(records: Sequence[CaptionRecord] = RECORDS, **options: object) -> TrainingSet:
+    return TrainingSet(resolve_files(records, ROOT), tokenize, **options)  # type: ignore[arg-type]
+
+
+def texts(data: TrainingSet, rows: np.ndarray) -> list[list[int]]:
+    return [r[r != 0].tolist() for r in data.tokens.padded(rows)]
+
+
+def test_slots_are_the_kinds_that_occur_in_the_order_of_slots() -> None:
+    data = read()
+    assert data.kinds == ("relation", "object")
+    assert data.negatives == {"relation": 1, "object": 3}
+    draw = data.draw(data.rows, seed=0, epoch=0)
+    assert draw.valid.tolist() == [[False, True], [True, False], [False, False]]
+    assert (draw.negative >= 0).tolist() == draw.valid.tolist()
+
+
+def test_a_draw_gives_captions_negatives_and_ratings_of_the_rows_asked_for() -> None:
+    data = read()
+    draw = data.draw(np.array([2, 1]), seed=0, epoch=0)
+    assert texts(data, draw.text) == tokenize(["a dog", "the cat"]).tolist()
+    assert texts(data, draw.negative[1, :1]) == tokenize(["cat the"]).tolist()
+    assert np.isnan(draw.concreteness).all()
+    assert data.draw(np.array([0]), seed=0, epoch=0).concreteness[0, 1] == 2.0
+
+
+def test_equal_texts_and_images_are_kept_once() -> None:
+    data = read()
+    assert len(data.pictures) == 2
+    assert data.picture_of.tolist() == [0, 0, 1]
+    assert len(data.tokens.lengths) == 6  # "a dog" is both a caption and a negative
+    draw = data.draw(data.rows, seed=0, epoch=0)
+    dogs = {int(draw.text[2])}
+    drawn = {int(data.draw(data.rows, seed=0, epoch=e).negative[0, 1]) for e in range(30)}
+    assert dogs < drawn
+
+
+def test_the_draw_depends_on_seed_epoch_id_and_kind_only() -> None:
+    data, reordered = read(), read(RECORDS[::-1])
+    for seed, epoch in ((0, 0), (0, 1), (1, 0)):
+        one = data.draw(data.rows, seed=seed, epoch=epoch)
+        alone = data.draw(np.array([0]), seed=seed, epoch=epoch)
+        other = reordered.draw(np.array([2]), seed=seed, epoch=epoch)
+        assert one.negative[0].tolist() == alone.negative[0].tolist()
+        assert texts(data, one.negative[0, 1:]) == texts(reordered, other.negative[0, 1:])
+
+
+def test_every_candidate_is_drawn_about_equally_often() -> None:
+    data = read()
+    drawn = [int(data.draw(np.array([0]), seed=0, epoch=e).negative[0, 1]) for e in range(300)]
+    counts = np.unique(drawn, return_counts=True)[1]
+    assert len(counts) == 3
+    assert counts.min() > 75
+
+
+def test_a_placeholder_stands_in_empty_slots() -> None:
+    data = read(placeholder="###")
+    draw = data.draw(data.rows, seed=0, epoch=0)
+    empty = draw.negative[~draw.valid]
+    assert (empty == data.placeholder).all()
+    assert texts(data, empty[:1]) == tokenize(["###"]).tolist()
+
+
+def test_a_method_without_negatives_keeps_none() -> None:
+    data = read(negatives=False)
+    assert data.kinds == ()
+    assert data.draw(data.rows, seed=0, epoch=0).negative.shape == (3, 0)
+
+
+def test_no_record_is_an_error() -> None:
+    with pytest.raises(DataError) as caught:
+        read([])
+    assert str(caught.value) == "no caption records to train on. Check --data and --limit."
+
+
+def test_an_id_that_stands_twice_is_an_error() -> None:
+    with pytest.raises(DataError) as caught:
+        read([*RECORDS, RECORDS[0]])
+    assert str(caught.value) == (
+        "record id 'a' stands 2 times in --data. Ids must be unique, since draws depend on them."
+    )
+
+
+def test_missing_and_broken_images_are_found_by_their_headers(tmp_path: Path) -> None:
+    Image.new("RGB", (4, 4)).save(tmp_path / "1.png")
+    (tmp_path / "2.png").write_bytes(b"not an image")
+    records = [*RECORDS, make("d", "3.png", "a pig")]
+    data = TrainingSet(resolve_files(records, tmp_path), tokenize)
+    assert data.problems() == {1: "cannot be decoded", 2: "no such image"}
+    assert data.name_of(2) == f"{tmp_path / '3.png'} (record 'd')"
+    data.leave_out([1, 2])
+    assert [data.ids[row] for row in data.rows] == ["a", "b"]
+    assert open_picture(data.pictures[0]).size == (4, 4)
