@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import gzip
 import json
 import logging
@@ -109,15 +110,20 @@ def read_records(path: Path, *, on_error: OnError = "stop") -> Iterator[CaptionR
             log.warning("Skipped %s", error)
 
 
+@functools.cache
+def _names(kind: type) -> tuple[str, ...]:
+    return tuple(field.name for field in dataclasses.fields(kind))
+
+
 def _plain(value: Any) -> dict[str, Any]:
     """A dataclass as a mapping in field order, without what is empty or None."""
     made = {}
-    for field in dataclasses.fields(value):
-        item = getattr(value, field.name)
+    for name in _names(type(value)):
+        item = getattr(value, name)
         if isinstance(item, tuple):
             item = [_plain(part) for part in item]
         if item is not None and item != [] and item != {}:
-            made[field.name] = item
+            made[name] = item
     return made
 
 

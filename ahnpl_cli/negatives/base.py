@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from ahnpl_cli.negatives.wordnet import Pos
 from ahnpl_cli.records import CaptionRecord, Edit, Kind
@@ -14,8 +13,7 @@ from ahnpl_cli.records import CaptionRecord, Edit, Kind
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
+class Unit(NamedTuple):
     """A word of a caption, or a compound such as `fire hydrant` that counts as one.
 
     Attributes:
@@ -115,14 +113,19 @@ class Draw:
             self._count += 1
         return (self._buffer.pop() >> 11) * 2.0**-53
 
-    def order(self, items: Sequence[T], weights: Sequence[float] | None = None) -> list[T]:
-        """All items, drawn one after the other without replacement by weight.
+    def order(self, items: Sequence[T], weights: Sequence[float] | None = None) -> Iterator[T]:
+        """Yield all items, drawn one after the other without replacement, by weight."""
+        rest = list(items)
+        shares = list(weights) if weights is not None else [1.0] * len(rest)
+        while rest:
+            at = self._choose(shares) if len(rest) > 1 else 0
+            shares.pop(at)
+            yield rest.pop(at)
 
-        A smaller key -log(u)/w comes first (Efraimidis and Spirakis 2006).
-        """
-        if len(items) == 1:
-            return list(items)
-        keys = [-math.log(1.0 - self.uniform()) for _ in items]
-        if weights is not None:
-            keys = [key / weight for key, weight in zip(keys, weights, strict=True)]
-        return [items[i] for i in sorted(range(len(items)), key=keys.__getitem__)]
+    def _choose(self, shares: list[float]) -> int:
+        left = self.uniform() * sum(shares)
+        for at, share in enumerate(shares):
+            left -= share
+            if left < 0:
+                return at
+        return len(shares) - 1

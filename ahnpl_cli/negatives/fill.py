@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from ahnpl_cli.negatives import grammar, wordnet
 from ahnpl_cli.negatives.base import Candidate, Change, Parsed, Unit
@@ -14,24 +14,21 @@ from ahnpl_cli.negatives.tables import contraries, word_list
 from ahnpl_cli.records import Edit, Kind
 
 
-@dataclass(frozen=True, slots=True)
-class Blank:
+class Blank(NamedTuple):
     """A unit of a caption that is to be refilled.
 
     Attributes:
-        caption: the caption.
-        units: its units.
-        index: which unit is blanked.
+        parsed: the caption.
+        place: index of the unit that is blanked.
     """
 
-    caption: str
-    units: tuple[Unit, ...]
-    index: int
+    parsed: Parsed
+    place: int
 
     @property
     def unit(self) -> Unit:
         """What stands there now."""
-        return self.units[self.index]
+        return self.parsed.units[self.place]
 
 
 def _attribute(units: Sequence[Unit], index: int) -> bool:

@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from ahnpl_cli.negatives import grammar, validity
-from ahnpl_cli.negatives.base import Candidate, Draw, Generator, Parsed
+from ahnpl_cli.negatives import grammar, validity, wordnet
+from ahnpl_cli.negatives.base import Candidate, Draw, Generator, Parsed, Unit
 from ahnpl_cli.negatives.fill import TARGETS, Blank, refill, targets
 from ahnpl_cli.negatives.fillers import Filler, Ranked
 from ahnpl_cli.negatives.phrases import quantity, spatial
@@ -121,18 +121,13 @@ class Maker:
         if grammar.negated(parsed.units, index):
             yield "negated"
             return
-        job.blank, job.ranked = Blank(parsed.record.caption, parsed.units, index), None
+        job.blank, job.ranked = Blank(parsed, index), None
         yield None
-        ranked: Ranked = job.ranked or []
         unit = parsed.units[index]
-        assert unit.pos is not None
-        valid: Ranked = []
-        for word, score in ranked:
-            candidate = refill(job.kind, parsed, index, word, score)
-            lemma = candidate.changes[0].lemma
-            reason = validity.pair_reason(unit.lemma, lemma, unit.pos)
-            if reason is None and validity.said(lemma, unit.pos, parsed.image_words):
-                reason = validity.IN_IMAGE
+        valid: list[tuple[str, float]] = []
+        ranked = job.ranked or Ranked([])
+        for word, score in ranked.words:
+            reason = None if ranked.checked else self._reason(unit, word, parsed)
             if reason is not None:
                 yield reason
                 continue
@@ -142,6 +137,15 @@ class Maker:
         best = max((score for _, score in valid), default=0.0)
         for word, score in draw.order(valid, [math.exp(s - best) + 1e-9 for _, s in valid]):
             yield refill(job.kind, parsed, index, word, score)
+
+    def _reason(self, unit: Unit, word: str, parsed: Parsed) -> str | None:
+        """Why a word in the place of another makes no negative, as far as words tell."""
+        assert unit.pos is not None
+        lemma = wordnet.lemma(word.lower(), unit.pos)
+        reason = validity.pair_reason(unit.lemma, lemma, unit.pos)
+        if reason is None and validity.said(lemma, unit.pos, parsed.image_words):
+            return validity.IN_IMAGE
+        return reason
 
     def _round(
         self, jobs: list[_Job], seen: list[set[str]], rejected: Counter[tuple[str, str]]
@@ -156,11 +160,13 @@ class Maker:
                 waiting.append(job)
         for job, ranked in zip(waiting, self._rank(waiting), strict=True):
             job.ranked = ranked
-        for (job, candidate), reason in zip(found, self._check(found, seen), strict=True):
-            if reason is None:
+            for reason, times in ranked.rejected.items():
+                rejected[job.kind, reason] += times
+        for (job, candidate), against in zip(found, self._check(found, seen), strict=True):
+            if against is None:
                 job.made.append(self._negative(job, candidate))
             else:
-                rejected[job.kind, reason] += 1
+                rejected[job.kind, against] += 1
         done = self.recipe.per_kind
         return waiting + [job for job, _ in found if len(job.made) < done]
 
@@ -197,7 +203,7 @@ class Maker:
 
     def _tags(self, found: list[tuple[_Job, Candidate]], texts: list[str]) -> list[bool]:
         """Whether each changed word keeps its tag where it now stands."""
-        asked = [i for i, (job, _) in enumerate(found) if job.kind in TARGETS]
+        asked = [i for i, (job, c) in enumerate(found) if job.kind in TARGETS and self._doubt(c)]
         starts = []
         for i in asked:
             edits = found[i][1].edits
@@ -208,6 +214,10 @@ class Maker:
         for i, tag in zip(asked, answers, strict=True):
             same[i] = tag == found[i][1].changes[0].unit.tag
         return same
+
+    def _doubt(self, candidate: Candidate) -> bool:
+        change = candidate.changes[0]
+        return not self.filler.sure_of(change.new.lower(), change.unit.tag)
 
     def _negative(self, job: _Job, candidate: Candidate) -> Negative:
         refilled = job.kind in TARGETS

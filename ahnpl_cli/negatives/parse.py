@@ -13,14 +13,15 @@ from ahnpl_cli.negatives.wordnet import Pos
 LONGEST = 3  # words of a compound
 NOUNS = ("NN", "NNS")
 VERBS = ("VB", "VBG", "VBZ", "VBP", "VBD", "VBN")
-_POS: dict[str, Pos] = {"NN": "n", "NNS": "n", "JJ": "a"}
-_POS.update(dict.fromkeys(VERBS, "v"))
+POS: dict[str, Pos] = {"NN": "n", "NNS": "n", "JJ": "a"}
+POS.update(dict.fromkeys(VERBS, "v"))
+_JOINED = frozenset(("NN", "JJ", "NNP", "VB", "VBG", "VBN"))
 _PLAIN = ("color", "size", "age", "length", "height", "temperature", "weather")
 
 
 @functools.lru_cache(maxsize=1 << 16)
 def _lemma(lower: str, tag: str) -> tuple[Pos | None, str]:
-    pos = _POS.get(tag) if lower.replace(" ", "").replace("-", "").isalpha() else None
+    pos = POS.get(tag) if lower.replace(" ", "").replace("-", "").isalpha() else None
     return pos, wordnet.lemma(lower, pos) if pos else lower
 
 
@@ -38,9 +39,10 @@ def _is_compound(words: tuple[str, ...], tags: tuple[str, ...]) -> bool:
 
 def _length(tagged: Tagged, lowers: list[str], start: int) -> int:
     """How many words from `start` on make one unit."""
+    tags = tagged.tags
     for length in range(min(LONGEST, len(lowers) - start), 1, -1):
         end = start + length
-        if _is_compound(tuple(lowers[start:end]), tagged.tags[start:end]):
+        if tags[end - 1] in NOUNS and _is_compound(tuple(lowers[start:end]), tags[start:end]):
             return length
     return 1
 
@@ -50,7 +52,7 @@ def units(caption: str, tagged: Tagged) -> tuple[Unit, ...]:
     lowers = [word.lower() for word in tagged.words]
     made, at = [], 0
     while at < len(lowers):
-        may_join = tagged.tags[at] in ("NN", "JJ", "NNP", "VB", "VBG", "VBN")
+        may_join = tagged.tags[at] in _JOINED
         last = at + (_length(tagged, lowers, at) if may_join else 1) - 1
         start, end = tagged.starts[at], tagged.starts[last] + len(tagged.words[last])
         lower, tag = " ".join(lowers[at : last + 1]), tagged.tags[last]

@@ -186,7 +186,7 @@ def _other_number(text: str, draw: Draw) -> str | None:
     if not 2 <= value <= 10:
         return None
     near = [n for n in range(max(2, value - NEAR), min(10, value + NEAR) + 1) if n != value]
-    chosen = draw.order(near)[0]
+    chosen = next(draw.order(near))
     return str(chosen) if digits else NUMBERS[chosen - 1]
 
 

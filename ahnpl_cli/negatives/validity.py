@@ -42,7 +42,7 @@ def pair_reason(old: str, new: str, pos: Pos) -> str | None:
     """Return why one lemma in the place of another makes no negative, or None."""
     if old == new:
         return "same lemma"
-    if not _is_word(new, pos):
+    if not is_word(new, pos):
         return "not a word"
     if pos == "a" and _contrary(old, new, "attributes"):
         return None
@@ -52,7 +52,8 @@ def pair_reason(old: str, new: str, pos: Pos) -> str | None:
     return None if _against(old, new, pos) else "compatible"
 
 
-def _is_word(lemma: str, pos: Pos) -> bool:
+def is_word(lemma: str, pos: Pos) -> bool:
+    """Whether a dictionary has the word as this part of speech."""
     return (
         len(lemma) > 2
         and lemma.replace(" ", "").replace("-", "").isalpha()
@@ -95,8 +96,17 @@ def names(lemma: str, pos: Pos) -> Words:
     return frozenset(found)
 
 
+_GENERAL = frozenset(("n", "a"))  # parts of speech whose relatives may name the same
+
+
+def telling(image_words: Words, pos: Pos) -> Words:
+    """Return the words of an image that name something; "view" or "front" name no thing."""
+    return image_words - word_list("unpictured") if pos == "n" else image_words
+
+
 def said(lemma: str, pos: Pos, image_words: Words) -> bool:
     """Whether captions of the image use a lemma, or a word that may name the same thing."""
-    if not names(lemma, pos).isdisjoint(image_words):
+    words = telling(image_words, pos)
+    if not names(lemma, pos).isdisjoint(words):
         return True
-    return any(wordnet.related(lemma, word, pos) is not None for word in image_words)
+    return pos in _GENERAL and any(wordnet.related(lemma, word, pos) is not None for word in words)

@@ -137,7 +137,7 @@ class Worker:
         choice = self.spec.filler
         if choice.kind == "corpus" or choice.model is None:
             counts = marshal.loads(counts_path(self.spec.folder).read_bytes())
-            return CorpusFiller(Counts(*counts))
+            return CorpusFiller(Counts(*counts), self.spec.top_k)
         from ahnpl_cli.negatives.fillers.roberta import RobertaFiller
 
         return RobertaFiller(choice.model, self.spec.device)

@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ahnpl_cli.negatives.fill import Blank
 
-Ranked = list[tuple[str, float]]
+
+class Ranked(NamedTuple):
+    """What may go into a blank.
+
+    Attributes:
+        words: words and scores, best first, higher is better.
+        rejected: reason -> words that the filler left out as no negatives.
+        checked: whether it left out all that `validity` rejects by word alone.
+    """
+
+    words: list[tuple[str, float]]
+    rejected: dict[str, int] = {}  # never changed
+    checked: bool = False
 
 
 class Filler(Protocol):
@@ -20,5 +32,9 @@ class Filler(Protocol):
     name: str
 
     def rank(self, blanks: Sequence[Blank]) -> list[Ranked]:
-        """Return for each blank the best words, best first, with scores (higher is better)."""
+        """Return what may go into each blank."""
+        ...
+
+    def sure_of(self, word: str, tag: str) -> bool:
+        """Whether a word has this tag wherever it stands, so that it need not be tagged again."""
         ...

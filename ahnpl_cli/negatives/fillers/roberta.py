@@ -105,11 +105,19 @@ class RobertaFiller:
         if not blanks:
             return []
         mask = self.tokenizer.mask_token
-        texts = [b.caption[: b.unit.start] + mask + b.caption[b.unit.end :] for b in blanks]
+        texts = [
+            text[: blank.unit.start] + mask + text[blank.unit.end :]
+            for blank in blanks
+            for text in (blank.parsed.record.caption,)
+        ]
         k = min(BEST, len(self.tokenizer))
         found = zip(*(t.tolist() for t in self.top_tokens(texts, k)), strict=True)
         return [self._ranked(tokens, scores) for tokens, scores in found]
 
     def _ranked(self, tokens: list[int], scores: list[float]) -> Ranked:
         pairs = zip(tokens, scores, strict=True)
-        return [(self._words[token], score) for token, score in pairs if token in self._words]
+        return Ranked([(self._words[t], score) for t, score in pairs if t in self._words])
+
+    def sure_of(self, word: str, tag: str) -> bool:
+        """Never: a language model's words come with no tags."""
+        return False

@@ -98,15 +98,22 @@ def _bases(form: str, pos: Pos) -> list[str]:
     return found
 
 
+@functools.lru_cache(maxsize=1 << 16)
 def known(form: str, pos: Pos) -> bool:
     """Whether WordNet has the word, in any form, as this part of speech."""
     return lemma(form, pos) in _load()[pos].senses
 
 
+def senses(lemma_: str, pos: Pos) -> list[int]:
+    """Return the synsets of a lemma, the most common first."""
+    return _load()[pos].senses.get(lemma_, [])
+
+
 @functools.lru_cache(maxsize=1 << 14)
-def _ancestors(lemma_: str, pos: Pos, senses: int | None) -> frozenset[int]:
+def ancestors(lemma_: str, pos: Pos) -> frozenset[int]:
+    """Return the synsets of a lemma's common senses and all above them."""
     part = _load()[pos]
-    rest = list(part.senses.get(lemma_, ())[:senses])
+    rest = list(part.senses.get(lemma_, ())[:SENSES])
     found: set[int] = set()
     while rest:
         synset = rest.pop()
@@ -123,40 +130,40 @@ def related(first: str, second: str, pos: Pos) -> str | None:
     Synonyms share a sense, however rare; of adjectives those count too that WordNet calls similar
     (huge, large). Hypernyms are looked for along the common senses of nouns and verbs.
     """
-    senses = _load()[pos].senses
-    of_first, of_second = senses.get(first, ()), senses.get(second, ())
+    of_first, of_second = senses(first, pos), senses(second, pos)
     if not set(of_first).isdisjoint(of_second):
         return "synonym"
     if pos == "a":
-        near = _neighbours(first).intersection(of_second[:SENSES])
-        return "synonym" if near or _neighbours(second).intersection(of_first[:SENSES]) else None
-    if not _ancestors(first, pos, SENSES).isdisjoint(of_second[:SENSES]):
+        near = neighbours(first).intersection(of_second[:SENSES])
+        return "synonym" if near or neighbours(second).intersection(of_first[:SENSES]) else None
+    if not ancestors(first, pos).isdisjoint(of_second[:SENSES]):
         return "hypernym"
-    if not _ancestors(second, pos, SENSES).isdisjoint(of_first[:SENSES]):
+    if not ancestors(second, pos).isdisjoint(of_first[:SENSES]):
         return "hyponym"
     return None
 
 
-def _neighbours(adjective: str) -> set[int]:
-    """The synsets of an adjective's common senses and those they are similar to."""
-    part = _load()["a"]
-    own = part.senses.get(adjective, ())[:SENSES]
-    return {*own, *(target for synset in own for target in part.parents[synset])}
+@functools.lru_cache(maxsize=1 << 14)
+def neighbours(adjective: str, pos: Pos = "a") -> frozenset[int]:
+    """Return the synsets of an adjective's common senses and those they are similar to."""
+    own = senses(adjective, pos)[:SENSES]
+    parents = _load()[pos].parents
+    return frozenset((*own, *(target for synset in own for target in parents[synset])))
 
 
 @functools.lru_cache(maxsize=1 << 14)
 def opposite(first: str, second: str) -> bool:
     """Whether two adjectives, or the clusters they belong to, are antonyms."""
     part = _load()["a"]
-    against = {target for synset in _neighbours(first) for target in part.opposites[synset]}
-    return not against.isdisjoint(_neighbours(second))
+    against = {target for synset in neighbours(first) for target in part.opposites[synset]}
+    return not against.isdisjoint(neighbours(second))
 
 
 @functools.lru_cache(maxsize=1 << 14)
 def has_opposite(lemma_: str) -> bool:
     """Whether an adjective, or the cluster it belongs to, has an antonym."""
     opposites = _load()["a"].opposites
-    return any(opposites[synset] for synset in _neighbours(lemma_))
+    return any(opposites[synset] for synset in neighbours(lemma_))
 
 
 @functools.lru_cache(maxsize=1 << 14)

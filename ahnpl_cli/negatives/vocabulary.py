@@ -1,0 +1,143 @@
+"""`validity`'s verdicts on every word of a vocabulary at once, as arrays of reasons.
+
+Each function here has its plain twin in `validity`, and a test holds them together.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+import numpy as np
+
+from ahnpl_cli.negatives import validity, wordnet
+from ahnpl_cli.negatives.tables import Words, alike, contraries, word_list
+from ahnpl_cli.negatives.wordnet import Pos
+
+# A word's code is the place of its reason here; 0 is none.
+CODES = ("", *validity.REASONS)
+_CODE = {reason: code for code, reason in enumerate(CODES)}
+_SYNONYM, _HYPERNYM, _HYPONYM = (_CODE[r] for r in ("synonym", "hypernym", "hyponym"))
+_COMPATIBLE, _SAME, _NO_WORD = (_CODE[r] for r in ("compatible", "same lemma", "not a word"))
+IN_IMAGE = _CODE[validity.IN_IMAGE]
+
+
+class Lexis:
+    """How lemmas stand to each of a list of lemmas of one part of speech."""
+
+    def __init__(self, lemmas: Sequence[str], pos: Pos) -> None:
+        self.lemmas, self.pos = lemmas, pos
+        self.numbers = _invert((lemma, i) for i, lemma in enumerate(lemmas))
+        self._senses = _invert((s, i) for i, x in enumerate(lemmas) for s in wordnet.senses(x, pos))
+        self._common = _invert(
+            (s, i) for i, x in enumerate(lemmas) for s in wordnet.senses(x, pos)[: wordnet.SENSES]
+        )
+        above = wordnet.neighbours if pos == "a" else wordnet.ancestors
+        self._above = _invert((s, i) for i, x in enumerate(lemmas) for s in above(x, pos))
+        unpictured = word_list("unpictured") if pos == "n" else ()
+        self.unpictured = [n for word in unpictured for n in self.numbers.get(word, ())]
+
+    def relate(self, lemma: str) -> np.ndarray:
+        """`wordnet.related(lemma, other)` of every other lemma, as codes."""
+        codes = np.zeros(len(self.lemmas), dtype=np.int8)
+        like = self.pos == "a"
+        common = wordnet.senses(lemma, self.pos)[: wordnet.SENSES]
+        _mark(codes, self._above, common, _SYNONYM if like else _HYPONYM)
+        above = wordnet.neighbours if like else wordnet.ancestors
+        _mark(codes, self._common, above(lemma, self.pos), _SYNONYM if like else _HYPERNYM)
+        _mark(codes, self._senses, wordnet.senses(lemma, self.pos), _SYNONYM)
+        return codes
+
+    def mark(self, codes: np.ndarray, words: Iterable[str], code: int) -> None:
+        """Give a code to the words that have none."""
+        for word in words:
+            for number in self.numbers.get(word, ()):
+                codes[number] = codes[number] or code
+
+
+def _invert(pairs: Iterable[tuple[object, int]]) -> dict[object, list[int]]:
+    found: dict[object, list[int]] = defaultdict(list)
+    for key, number in pairs:
+        found[key].append(number)
+    return dict(found)
+
+
+def _mark(
+    codes: np.ndarray, index: dict[object, list[int]], keys: Iterable[int], code: int
+) -> None:
+    for key in keys:
+        if key in index:
+            codes[index[key]] = code
+
+
+class Verdicts:
+    """What `validity` says of every word of a vocabulary.
+
+    Args:
+        lemmas: base forms of the words, in the vocabulary's order.
+        pos: their part of speech.
+    """
+
+    def __init__(self, lemmas: Sequence[str], pos: Pos) -> None:
+        self.pos = pos
+        self.own = Lexis(lemmas, pos)
+        self.heads = Lexis([lemma.rpartition(" ")[2] for lemma in lemmas], pos)
+        self.compound = np.array([" " in lemma for lemma in lemmas], dtype=bool)
+        self.no_word = np.array([not validity.is_word(x, pos) for x in lemmas], dtype=bool)
+        self.pair = functools.lru_cache(maxsize=4096)(self._pair)
+        self.named = functools.lru_cache(maxsize=1 << 15)(self._named)
+        self.said = functools.lru_cache(maxsize=256)(self._said)
+
+    def _pair(self, old: str) -> np.ndarray:
+        """`validity.pair_reason(old, new)` of every word, as codes."""
+        codes = self._thing(old) if self.pos == "n" else self._contrary(old)
+        codes[self.no_word] = _NO_WORD
+        for number in self.own.numbers.get(old, ()):
+            codes[number] = _SAME
+        return codes
+
+    def _contrary(self, old: str) -> np.ndarray:
+        codes = self.own.relate(old)
+        codes[codes == 0] = _COMPATIBLE
+        table = contraries("attributes" if self.pos == "a" else "verbs").get(old, frozenset())
+        known = table & self.own.numbers.keys() if table else self.own.numbers.keys()
+        for new in known:
+            if validity.pair_reason(old, str(new), self.pos) is None:
+                codes[self.own.numbers[new]] = 0
+        return codes
+
+    def _thing(self, old: str) -> np.ndarray:
+        codes = self._of(self.own, old)
+        head = old.rpartition(" ")[2]
+        through = self.compound | (head != old)
+        by_head = self._of(self.heads, head)
+        self.heads.mark(by_head, (head,), _SAME)
+        codes[through & (codes == 0) & (by_head != 0)] = _COMPATIBLE
+        return codes
+
+    def _of(self, lexis: Lexis, old: str) -> np.ndarray:
+        codes = lexis.relate(old)
+        lexis.mark(codes, alike("nouns").get(old, frozenset()), _COMPATIBLE)
+        codes[lexis.unpictured] = np.where(
+            codes[lexis.unpictured], codes[lexis.unpictured], _COMPATIBLE
+        )
+        return codes
+
+    def _said(self, image_words: Words) -> np.ndarray:
+        """`validity.said(word, image_words)` of every word."""
+        found = np.zeros(len(self.compound), dtype=bool)
+        for word in validity.telling(image_words, self.pos):
+            found[self.named(word)] = True
+        return found
+
+    def _named(self, word: str) -> np.ndarray:
+        """Numbers of the words that may name what `word` names."""
+        codes = self.own.relate(word)
+        if self.pos == "v":
+            codes[:] = 0
+        for lexis in (self.own, self.heads):
+            lexis.mark(codes, (word,), _SAME)
+            if self.pos == "n":
+                lexis.mark(codes, alike("nouns").get(word, frozenset()), _COMPATIBLE)
+        return np.flatnonzero(codes)
