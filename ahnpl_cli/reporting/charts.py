@@ -47,12 +47,12 @@ class BarGroup:
     Attributes:
         label: what is measured.
         bars: one per model; None where it was not measured.
-        mark: a published value; None without.
+        marks: values of others to compare with, such as published ones; None where there is none.
     """
 
     label: str
     bars: tuple[Bar | None, ...]
-    mark: float | None = None
+    marks: tuple[float | None, ...] = ()
 
 
 def _ticks(low: float, high: float, count: int = 4) -> list[float]:
@@ -162,25 +162,45 @@ def _path(color: int, points: Sequence[tuple[float, float]]) -> Markup:
 BAR, GAP, LABEL_WIDTH, BAR_AREA, VALUE_WIDTH = 11, 3, 136, 250, 40
 
 
-def bar_chart(title: str, models: Sequence[str], groups: Sequence[BarGroup]) -> Markup:
+def bar_chart(
+    title: str, models: Sequence[str], groups: Sequence[BarGroup], marked: Sequence[str] = ()
+) -> Markup:
     """Return accuracies in percent as horizontal bars, a group per line.
 
     Args:
         title: what is drawn, for readers that do not see it.
         models: names of the bars in every group.
-        groups: what is measured; intervals are whiskers, published values are diamonds.
+        groups: what is measured; intervals are whiskers.
+        marked: names of the marks in every group, two at most: a circle and a diamond.
     """
-    rows = [max(len(models), 1) * (BAR + GAP) + 12 for _ in groups]
+    rows = [len(models) * (BAR + GAP) + (20 if marked else 12) for _ in groups]
     width, height = LABEL_WIDTH + BAR_AREA + VALUE_WIDTH, sum(rows) + 20
     pieces = [_percent_grid(tick, height) for tick in (0, 25, 50, 75, 100)]
     y = 4.0
     for group, row in zip(groups, rows, strict=True):
-        pieces.append(_group(group, y, row))
+        pieces.append(_group(group, y))
         y += row
-    return Markup('<figure class="bars">{}{}</figure>').format(
-        legend(models, [i % COLORS for i in range(len(models))]),
-        _svg(title, width, height, Markup("").join(pieces)),
+    names = legend(models, [i % COLORS for i in range(len(models))])
+    if marked:
+        samples = Markup("").join(_mark_name(i, name) for i, name in enumerate(marked))
+        names += Markup('<div class="legend">{}</div>').format(samples)
+    drawn = _svg(title, width, height, Markup("").join(pieces))
+    return Markup('<figure class="bars">{}{}</figure>').format(names, drawn)
+
+
+SHAPES = ("m-4,0a4,4 0 1,0 8,0a4,4 0 1,0 -8,0z", "m0,-5l4,5l-4,5l-4,-5z")
+
+
+def _mark(index: int, x: float, y: float, title: str) -> Markup:
+    shape = f'<path class="mark" d="M{x:.1f},{y:.1f}{SHAPES[index]}">'
+    return Markup(shape) + Markup("<title>{}</title></path>").format(title)
+
+
+def _mark_name(index: int, name: str) -> Markup:
+    sample = Markup('<svg class="sample" viewBox="0 0 12 12">{}</svg>').format(
+        _mark(index, 6, 6, name)
     )
+    return Markup("<span>{}{}</span>").format(sample, name)
 
 
 def _x(percent: float) -> float:
@@ -196,20 +216,16 @@ def _percent_grid(tick: int, height: float) -> Markup:
     )
 
 
-def _group(group: BarGroup, y: float, row: float) -> Markup:
-    middle = y + (row - 12) / 2 + 3.5
+def _group(group: BarGroup, y: float) -> Markup:
+    below = y + len(group.bars) * (BAR + GAP)
+    middle = (y + below) / 2 + 2
     label = Markup('<text class="label" x="{}" y="{}" text-anchor="end">{}</text>').format(
         LABEL_WIDTH - 8, f"{middle:.1f}", group.label
     )
     parts = [label, *_bars(group, y)]
-    if group.mark is not None:
-        x = _x(group.mark)
-        parts.append(
-            Markup(
-                f'<path class="published" d="M{x:.1f},{middle - 9:.1f}l4,6l-4,6l-4,-6z">'
-                f"<title>published {group.mark:.1f}</title></path>"
-            )
-        )
+    for index, value in enumerate(group.marks):
+        if value is not None:
+            parts.append(_mark(index, _x(value), below + 4, f"{value:.1f}"))
     return Markup("").join(parts)
 
 

@@ -60,7 +60,7 @@ def curves(steps: Sequence[StepReport]) -> list[Curves]:
     }
     found = [
         Curves(
-            "Losses", {"loss": _line(steps, lambda s: s.loss), **_by_name(steps, lambda s: s.terms)}
+            "Losses", {**_by_name(steps, lambda s: s.terms), "loss": _line(steps, lambda s: s.loss)}
         ),
         Curves("S(I,T) - S(I,T_neg)", {"gap": _line(steps, gap)}),
         Curves("Similarities", similarities),

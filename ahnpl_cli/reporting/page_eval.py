@@ -25,6 +25,7 @@ from ahnpl_cli.reporting.page import (
 )
 from ahnpl_cli.reporting.tables import Cell, Mark, Span, Table
 
+PUBLISHED = ("CLIP", "AHNPL")  # of the papers' rows: the start and the method
 FATES = {
     "gained": "Gained: wrong at first, right in the end",
     "lost": "Lost: right at first, wrong in the end",
@@ -109,27 +110,44 @@ def _bar(suite: SuiteReport, name: str) -> Bar | None:
     return None
 
 
+def _published(report: EvalReport, suite: str) -> dict[str, dict[str, float]]:
+    """The papers' values of the start and of the method, by paper model; the first source wins."""
+    found: dict[str, dict[str, float]] = {}
+    for row in report.published:
+        if row.suite == suite and row.model in PUBLISHED:
+            found.setdefault(row.model, row.values)
+    return found
+
+
 def _groups(report: EvalReport, suite: str) -> list[BarGroup]:
     shown = report.models[0].suites[suite]
     names = [subset.name for subset in shown.subsets]
     names += [shown.primary] if shown.primary in shown.averages else []
+    printed = _published(report, suite).values()
     found = [
-        BarGroup(name, tuple(_bar(model.suites[suite], name) for model in report.models))
+        BarGroup(
+            name,
+            tuple(_bar(model.suites[suite], name) for model in report.models),
+            tuple(values.get(name) for values in printed),
+        )
         for name in names
     ]
     return [group for group in found if any(bar is not None for bar in group.bars)]
 
 
 def bars_section(report: EvalReport) -> Section:
-    """Return accuracies by subset, models side by side."""
-    models = [model.name for model in report.models]
+    """Return accuracies by subset, models side by side, published values as marks."""
+    models = [label(model.name) for model in report.models]
     blocks = []
     for suite in report.suites:
         groups = _groups(report, suite)
         if groups:
-            chart = bar_chart(suite, models, groups)
+            marked = [f"{model}, published" for model in _published(report, suite)]
+            chart = bar_chart(suite, models, groups, marked)
             blocks.append(Markup("<div><h3>{}</h3>{}</div>").format(suite, chart))
     text = "Accuracy in percent; whiskers are 95 % intervals, the dashed line is 50 %."
+    if report.published:
+        text += " Published values are of the official files, with ViT-B/32."
     return Section("By subset", (grid(blocks, wide=True),) if blocks else (), text)
 
 

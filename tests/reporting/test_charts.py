@@ -34,10 +34,25 @@ def test_a_flat_line_can_be_drawn(value: float) -> None:
 
 
 def test_bars_are_as_long_as_their_values() -> None:
-    groups = [BarGroup("a", (Bar(50.0), Bar(100.0)), mark=25.0)]
+    groups = [BarGroup("a", (Bar(50.0), Bar(100.0)))]
     rects = list(parsed(bar_chart("t", ("m", "n"), groups)).iter("rect"))
     half, whole = (float(rect.get("width") or 0) for rect in rects)
     assert whole == pytest.approx(2 * half)
+
+
+def test_published_values_are_marked_where_they_belong() -> None:
+    groups = [
+        BarGroup("a", (Bar(50.0),), marks=(0.0, 100.0)),
+        BarGroup("b", (Bar(1.0),), (None, 5.0)),
+    ]
+    figure = parsed(bar_chart("t", ("m",), groups, ("CLIP, published", "AHNPL, published")))
+    chart = list(figure)[-1]
+    marks = [path for path in chart.iter("path") if path.get("class") == "mark"]
+    assert [mark.findtext("title") for mark in marks] == ["0.0", "100.0", "5.0"]
+    left, right = (float((mark.get("d") or "M0,")[1:].split(",")[0]) for mark in marks[:2])
+    bar = next(chart.iter("rect"))
+    assert left == pytest.approx(float(bar.get("x") or 0))
+    assert right - left == pytest.approx(2 * float(bar.get("width") or 0))
 
 
 def test_a_model_that_was_not_measured_has_no_bar() -> None:
