@@ -37,7 +37,7 @@ def shelf_of(config: EvalConfig) -> Shelf:
 
 def options_of(config: EvalConfig, track: Track, *, peek: bool = False) -> Options:
     """Return what loading depends on; with `peek` nothing is made, see `benchmark.Options`."""
-    roles = ("classnames", "templates", "custom")
+    roles = ("classnames", "templates", "custom", "image_root")
     paths = {role: Path(value) for role in roles if (value := getattr(config, role))}
     return Options(
         seed=config.seed,

@@ -12,9 +12,19 @@ BENCHMARKS = {
     "aro": "ahnpl_cli.evaluation.aro:BENCHMARK",
     "valse": "ahnpl_cli.evaluation.valse:BENCHMARK",
     "winoground": "ahnpl_cli.evaluation.winoground:BENCHMARK",
+    "crepe": "ahnpl_cli.evaluation.crepe:BENCHMARK",
+    "vl-checklist": "ahnpl_cli.evaluation.vl_checklist:BENCHMARK",
+    "sugarcrepe++": "ahnpl_cli.evaluation.sugarcrepe_pp:BENCHMARK",
+    "gnm": "ahnpl_cli.evaluation.gnm:BENCHMARK",
     "retrieval": "ahnpl_cli.evaluation.retrieval:BENCHMARK",
+    "custom": "ahnpl_cli.evaluation.custom:BENCHMARK",
 }
-ALIASES = {"vals": "valse"}
+ALIASES = {
+    "vals": "valse",
+    "sugarcrepe-pp": "sugarcrepe++",
+    "scpp": "sugarcrepe++",
+    "vlchecklist": "vl-checklist",
+}
 
 
 def benchmarks(names: Sequence[str]) -> list[Benchmark]:

@@ -1,0 +1,59 @@
+"""GNM's test set against its script: argmax over rows and columns of each group."""
+
+import json
+import zipfile
+from statistics import mean
+
+import numpy as np
+import pytest
+from layouts import accuracy, draw, sentence
+
+SIZES = (2, 3, 4, 3, 1)
+
+
+def write_gnm(root):
+    lines = []
+    for g, size in enumerate(SIZES):
+        record = {"num_sample": size}
+        for i in range(size):
+            draw(root / "gnm" / "test" / f"{g}_{i}.png", (g, i))
+            record[f"caption_{i}"] = sentence((g, i))
+            record[f"image_{i}"] = {"path": f"/elsewhere/{g}_{i}.png"}
+        lines.append(json.dumps(record))
+    (root / "gnm" / "test.jsonl").write_text("\n".join(lines))
+    return root
+
+
+def script_scores(root, oracle) -> dict[str, float]:
+    found = {name: [] for name in ("text_1", "image_1", "group_1")}
+    found |= {name: [] for name in ("text_all", "image_all", "group_all")}
+    for g, size in enumerate(SIZES):
+        if size < 2:
+            continue
+        images = [oracle.image(root / "gnm" / "test" / f"{g}_{i}.png") for i in range(size)]
+        s = np.array([[oracle.score(im, sentence((g, t))) for t in range(size)] for im in images])
+        text, image = s.argmax(1) == np.arange(size), s.argmax(0) == np.arange(size)
+        for name, values in (("text", text), ("image", image), ("group", text & image)):
+            found[f"{name}_1"] += values.tolist()
+            found[f"{name}_all"].append(bool(values.all()))
+    return {name: 100 * mean(values) for name, values in found.items()}
+
+
+def test_scores_of_pairs_and_groups_equal_those_of_the_script(tmp_path, run, oracle):
+    root = write_gnm(tmp_path / "d")
+    report = run("gnm", root)
+    for name, value in script_scores(root, oracle).items():
+        assert accuracy(report, "gnm", name) == pytest.approx(value)
+    sizes = {row.name: row.n for row in report.models[0].suites["gnm"].subsets}
+    assert (sizes["group_1"], sizes["group_all"]) == (12, 4)
+    assert "1 groups of one pair left out: they cannot be wrong" in report.suites["gnm"].notes
+
+
+def test_images_are_read_out_of_the_zip_as_it_was_downloaded(tmp_path, run):
+    root = write_gnm(tmp_path / "d")
+    plain = run("gnm", root)
+    with zipfile.ZipFile(root / "gnm" / "test.zip", "w") as packed:
+        for path in sorted((root / "gnm" / "test").iterdir()):
+            packed.write(path, f"test/{path.name}")
+            path.unlink()
+    assert run("gnm", root, force=True).models[0].suites == plain.models[0].suites
