@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -85,22 +86,17 @@ def make_accelerator(config: TrainConfig, run: Path) -> Accelerator:
     if precision == "fp16" and device != "cuda":
         raise ConfigError(f"--precision fp16 needs --device cuda, not {device}", hint="Use bf16.")
     tracker = config.run.tracker
+    if tracker != "none" and importlib.util.find_spec(tracker) is None:
+        hint = f"Install it with: pip install 'ahnpl[{tracker}]'."
+        raise ConfigError(f"--tracker {tracker} is not installed", hint=hint)
     # Accelerate keeps one state a process; a second run in it may differ in precision.
     AcceleratorState._reset_state(reset_partial_state=world_size() == 1)
-    try:
-        return Accelerator(
-            cpu=device == "cpu",
-            mixed_precision=PRECISION[precision],
-            log_with=None if tracker == "none" else tracker,
-            project_dir=str(run),
-        )
-    except ImportError as error:
-        raise _no_tracker(tracker) from error
-
-
-def _no_tracker(tracker: str) -> ConfigError:
-    hint = f"Install it with: pip install 'ahnpl[{tracker}]'."
-    return ConfigError(f"--tracker {tracker} is not installed", hint=hint)
+    return Accelerator(
+        cpu=device == "cpu",
+        mixed_precision=PRECISION[precision],
+        log_with=None if tracker == "none" else tracker,
+        project_dir=str(run),
+    )
 
 
 def open_records(config: TrainConfig) -> Iterator[tuple[CaptionRecord, Picture]]:

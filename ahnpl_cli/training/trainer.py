@@ -202,7 +202,8 @@ class Trainer:
         if step < FIRST:
             self._ceiling = max(self._ceiling, EXPLODED * loss)
         elif loss > self._ceiling:
-            raise self._stop(step, f"the loss is {loss:.4g}, ten times that of the first steps")
+            why = f"the loss is {loss:.4g}, more than ten times that of the first steps"
+            raise self._stop(step, why)
 
     def _stop(self, step: int, why: str) -> TrainingError:
         return TrainingError(f"training went wrong at step {step + 1}: {why}")

@@ -1,0 +1,90 @@
+"""Options to recipes, and to the file that brings a run back."""
+
+import tomllib
+from dataclasses import replace
+
+import pytest
+
+from ahnpl_cli.errors import ConfigError
+from ahnpl_cli.losses.recipes import OBJECTIVES, PAPER, recipe
+from ahnpl_cli.train_config import OBJECTIVES as OFFERED
+from ahnpl_cli.train_config import LossConfig, MemoryConfig, OptimizerConfig, RunConfig, TrainConfig
+from ahnpl_cli.training.options import fingerprint, resolve_recipe, to_toml, written_back
+
+
+def test_the_options_offer_the_recipes_there_are() -> None:
+    assert OFFERED == OBJECTIVES
+
+
+@pytest.mark.parametrize("name", OBJECTIVES)
+def test_an_objective_alone_is_its_row(name: str) -> None:
+    assert resolve_recipe(TrainConfig(objective=name)) == PAPER[name]
+
+
+def test_weights_and_switches_by_hand_win() -> None:
+    losses = LossConfig(
+        hard_negative=0.3,
+        hard_negative_visual=0.0,
+        margin_cap=0.2,
+        hard_negatives="none",
+        shift_gradient=False,
+    )
+    made = resolve_recipe(TrainConfig(losses=losses))
+    assert made.weights.hard_negative_visual == 0.0
+    assert made.weights.hard_negative_textual == 0.3
+    assert made.weights.contrastive == PAPER["ahnpl"].weights.contrastive
+    assert (made.margin_cap, made.hard_negatives, made.shift_gradient) == (0.2, "none", False)
+
+
+def test_released_is_another_row() -> None:
+    made = resolve_recipe(TrainConfig(fidelity="released"))
+    assert made == recipe("ahnpl", "released")
+
+
+def test_what_is_written_back_spells_the_recipe_out_and_means_the_same() -> None:
+    config = TrainConfig(objective="ce-clip", losses=LossConfig(intra_modal=0.1))
+    whole = written_back(config)
+    assert whole.losses.contrastive == 1.0
+    assert whole.losses.hard_negatives == "own"
+    assert resolve_recipe(whole) == resolve_recipe(config)
+    assert fingerprint(whole) == fingerprint(config)
+
+
+def test_the_file_is_toml_with_every_option_that_is_set() -> None:
+    config = TrainConfig(data=('a "b".jsonl', "ü.jsonl"), run=RunConfig(eval_suites=("aro",)))
+    read = tomllib.loads(to_toml(config))
+    assert read["data"] == ['a "b".jsonl', "ü.jsonl"]
+    assert read["eval_suites"] == ["aro"]
+    assert read["lr"] == 2e-5
+    assert "grad_clip" not in read
+
+
+def test_incidental_options_are_no_part_of_what_a_run_is() -> None:
+    config = TrainConfig()
+    same = replace(config, device="cpu", workers=3, memory=MemoryConfig(image_cache=0.0))
+    other = replace(config, optimizer=OptimizerConfig(lr=1e-3))
+    assert fingerprint(same) == fingerprint(config) != fingerprint(other)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (
+            {"objective": "anhpl"},
+            "unknown objective 'anhpl'. Did you mean 'ahnpl'? Known: clip, negclip, ce-clip, "
+            "slipform, ahnpl.",
+        ),
+        (
+            {"run": RunConfig(eval_every=5)},
+            "--eval-every needs suites. Add --eval-suites sugarcrepe.",
+        ),
+        (
+            {"memory": MemoryConfig(accumulate=200)},
+            "--accumulate 200 is more than --batch-size 128. Each part needs at least one pair.",
+        ),
+    ],
+)
+def test_options_that_cannot_be_say_why(options: dict[str, object], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        TrainConfig(**options)  # type: ignore[arg-type]
+    assert str(caught.value) == message
