@@ -106,11 +106,11 @@ def true_relations(
     return found
 
 
-def true_place(rng: random.Random, item: Description, scene: Scene) -> str:
-    """One of the places where `item` strictly is; a corner half of the time."""
+def true_place(rng: random.Random, item: Description, scene: Scene, *, corners: bool = True) -> str:
+    """One of the places where `item` strictly is, a corner half of the time if those may be."""
     places = [place for place in PLACES if Placement(((item, place),)).holds(scene)]
-    corners = [place for place in places if "corner" in place]
-    return rng.choice(corners if corners and rng.random() < 0.5 else places)
+    among = [p for p in places if ("corner" in p) == (corners and rng.random() < 0.5)]
+    return rng.choice(among or places)
 
 
 def _of_few(rng: random.Random, scene: Scene, mention: Mention) -> Meaning:
@@ -121,8 +121,10 @@ def _of_few(rng: random.Random, scene: Scene, mention: Mention) -> Meaning:
             return relation
     looks = rng.sample(scene.looks, len(scene.looks))
     if lot < 0.75:
-        items = [describe(rng, look, mention) for look in looks[: rng.choice((1, 1, 2))]]
-        return Placement(tuple((item, true_place(rng, item, scene)) for item in items))
+        count = rng.choice((1, 1, 2))
+        items = [describe(rng, look, mention) for look in looks[:count]]
+        places = [true_place(rng, item, scene, corners=count == 1) for item in items]
+        return Placement(tuple(zip(items, places, strict=True)))
     if lot < 0.8:
         absent = rng.choice([s for s in world.SHAPES if all(s != look.shape for look in looks)])
         return Existence(Description(absent), False, beside=describe(rng, looks[0], mention))

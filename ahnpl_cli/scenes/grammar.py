@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ahnpl_cli.scenes.meanings import (
+    FINITE,
     Count,
     Description,
     Existence,
@@ -19,9 +20,7 @@ from ahnpl_cli.scenes.meanings import (
 )
 
 NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-PREFIXES = ("", "", "", "there is ", "here is ", "a picture of ", "you can see ")
-_PLURALS = {"fish": "fish"}
-_FINITE = ("carries", "rides", "holds")
+PREFIXES = ("", "", "", "", "there is ", "here is ", "a picture of ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +51,7 @@ def draw_style(rng: random.Random) -> Style:
         clause=rng.random() < 0.4,
         definite=rng.random() < 0.5,
         digits=rng.random() < 0.5,
-        sentence=rng.random() < 0.25,
+        sentence=rng.random() < 0.15,
         variant=rng.randrange(12),
     )
 
@@ -65,7 +64,7 @@ def say(meaning: Meaning, style: Style) -> str:
 
 def plural(shape: str) -> str:
     """The plural noun."""
-    return _PLURALS.get(shape, f"{shape}s")
+    return f"{shape}s"
 
 
 def words(item: Description, *, many: bool = False) -> str:
@@ -90,7 +89,7 @@ def _listing(meaning: Listing, style: Style) -> str:
 
 
 def _relation(meaning: Relation, style: Style) -> str:
-    finite = meaning.phrase in _FINITE or meaning.phrase.startswith("is ")
+    finite = meaning.phrase in FINITE
     if not finite and not style.clause:
         return f"{style.prefix}{_a(meaning.subject)} {meaning.phrase} {_a(meaning.object)}"
     verb = meaning.phrase if finite else f"is {meaning.phrase}"

@@ -16,13 +16,11 @@ from ahnpl_cli.scenes.world import SIDE, Look, Scene, Thing
 STRICT_GAP, STRICT_OFFSET, LOOSE_GAP = 12, 8, 2  # pixels between centres
 
 # What a phrase says of its subject and object.
-PHRASES = {
+PREPOSITIONS = {
     "to the left of": "left",
     "left of": "left",
-    "on the left of": "left",
     "to the right of": "right",
     "right of": "right",
-    "on the right of": "right",
     "above": "above",
     "over": "above",
     "below": "below",
@@ -31,37 +29,33 @@ PHRASES = {
     "on": "ride",
     "on top of": "ride",
     "in": "held",
+}
+VERBS = {
     "carries": "carry",
-    "is carrying": "carry",
     "carrying": "carry",
-    "is carried by": "ride",
+    "carried by": "ride",
     "rides": "ride",
-    "is riding": "ride",
     "riding": "ride",
     "holds": "hold",
-    "is holding": "hold",
     "holding": "hold",
-    "is held by": "held",
+    "held by": "held",
 }
+PHRASES = PREPOSITIONS | VERBS
+FINITE = ("carries", "rides", "holds")
 # The same words with the roles exchanged, as far as English has such words.
 OPPOSITES = {
     "to the left of": "to the right of",
     "left of": "right of",
-    "on the left of": "on the right of",
     "above": "below",
     "over": "under",
     "underneath": "above",
     "on": "under",
     "on top of": "underneath",
     "carries": "rides",
-    "is carrying": "is riding",
     "carrying": "riding",
-    "holds": "is held by",
-    "is holding": "is held by",
+    "holding": "held by",
 }
 OPPOSITES |= {new: old for old, new in OPPOSITES.items() if new not in OPPOSITES}
-VERBS = tuple(p for p in PHRASES if p.split()[-1].endswith(("ies", "ing", "ds", "es")) or "by" in p)
-PREPOSITIONS = tuple(p for p in PHRASES if p not in VERBS)
 
 PLACES = {
     "on the left": (-1, 0),

@@ -11,8 +11,6 @@ from collections.abc import Callable, Sequence
 
 from ahnpl_cli.scenes.captions import true_place, true_relations
 from ahnpl_cli.scenes.meanings import (
-    OPPOSITES,
-    PREPOSITIONS,
     Description,
     Listing,
     Meaning,
@@ -23,7 +21,6 @@ from ahnpl_cli.scenes.world import Look, Scene
 
 Plan = Callable[[Scene], Meaning]
 Words = tuple[bool, bool]  # is the color said, is the size said
-REPLACEABLE = tuple(phrase for phrase in PREPOSITIONS if phrase in OPPOSITES)
 
 
 def draw_words(rng: random.Random, count: int, *, color: float = 0.8) -> list[Words]:
@@ -81,4 +78,5 @@ def placed(indices: Sequence[int], places: Sequence[str], words: Sequence[Words]
 def draw_places(rng: random.Random, scene: Scene, indices: Sequence[int]) -> list[str]:
     """A true place for each of these things."""
     looks = [scene.looks[i] for i in indices]
-    return [true_place(rng, Description(k.shape, k.color, k.size), scene) for k in looks]
+    items = [Description(look.shape, look.color, look.size) for look in looks]
+    return [true_place(rng, item, scene, corners=len(items) == 1) for item in items]

@@ -19,10 +19,8 @@ RGB = {
     "green": (46, 150, 67),
     "blue": (40, 90, 220),
     "yellow": (240, 205, 40),
-    "purple": (125, 50, 165),
     "white": (245, 245, 245),
     "black": (22, 22, 26),
-    "pink": (246, 140, 190),
 }
 OVERSAMPLING = 4
 TEXTURES = 96
@@ -116,12 +114,7 @@ def _draw_outline(pen: ImageDraw.ImageDraw, shape: str, half: float) -> None:
     elif shape == "ring":
         oval(0, 0, 1, 1, 255)
         oval(0, 0, 0.55, 0.55, 0)
-    elif shape == "moon":
-        oval(-0.05, 0, 0.95, 1, 255)
-        oval(0.5, 0, 0.8, 0.85, 0)
     else:
-        if shape == "fish":
-            oval(-0.2, 0, 0.8, 0.55, 255)
         points = [(half + (half - 1) * x, half + (half - 1) * y) for x, y in _corners(shape)]
         pen.polygon(points, fill=255)
 
@@ -131,8 +124,6 @@ def _corners(shape: str) -> list[tuple[float, float]]:
         return [(-0.85, -0.85), (0.85, -0.85), (0.85, 0.85), (-0.85, 0.85)]
     if shape == "triangle":
         return [(0, -0.95), (0.95, 0.8), (-0.95, 0.8)]
-    if shape == "fish":  # the tail; its body is an oval
-        return [(0.35, 0), (1, -0.7), (1, 0.7)]
     turns = [k * math.pi / 5 for k in range(10)]
     if shape == "star":
         reach = [1 if k % 2 == 0 else 0.42 for k in range(10)]

@@ -39,10 +39,8 @@ def action(lots: Lots) -> Twins | None:
     scene, words = lots.few(("carry",)), [(color, False) for color, _ in lots.words(2)]
     for index, size in enumerate(("large", "small")):  # the sizes that `hold` needs
         scene = edits.change(scene, index, size=size)
-    carry = lots.rng.choice(("carries", "is carrying", "carrying", "is carried by"))
-    hold = {"carries": "holds", "is carried by": "is held by"}.get(
-        carry, carry.replace("carrying", "holding")
-    )
+    pairs = (("carries", "holds"), ("carrying", "holding"), ("carried by", "held by"))
+    carry, hold = lots.rng.choice(pairs)
     i, j = (1, 0) if "by" in carry else (0, 1)
     twins = told(
         scene,

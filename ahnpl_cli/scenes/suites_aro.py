@@ -14,7 +14,7 @@ from ahnpl_cli.scenes.world import Layout
 # None of them is among the symmetric relations that ARO's average leaves out.
 VG_RELATIONS = (
     *("to the left of", "to the right of", "above", "below", "over", "under", "underneath"),
-    *("on", "in", "is carrying", "is riding", "is holding"),
+    *("on", "in", "carrying", "riding", "holding"),
 )
 LAYOUTS: dict[str, Layout] = {"ride": "carry", "carry": "carry", "hold": "hold", "held": "hold"}
 ARO_STYLE = Style(clause=True, definite=True, variant=1)
@@ -32,7 +32,7 @@ def vg_relation(lots: Lots) -> Twins | None:
         return None
     i, _, j = found
     plan = plans.related(i, phrase, j, BARE)
-    note = {"relation_name": phrase.removeprefix("is ")}
+    note = {"relation_name": phrase}
     return noted(told(scene, edits.exchange_all(scene, i, j), plan, ARO_STYLE), note, note)
 
 

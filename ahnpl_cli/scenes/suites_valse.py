@@ -85,6 +85,6 @@ MAKERS: dict[str, Maker] = {
     "counting-adversarial": counting([(few, many) for few in (1, 2) for many in (4, 5, 6)]),
     "relations": replacements.preposition,
     "action-replacement": mixed(replacements.verb, replacements.action),
-    "actant-swap": actants(VERBS),
+    "actant-swap": actants(tuple(VERBS)),
     "foil-it": foil_it,
 }

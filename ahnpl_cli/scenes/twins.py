@@ -134,7 +134,7 @@ def actants(phrases: tuple[str, ...]) -> Maker:
     """Twins whose subject and object are exchanged."""
 
     def make(lots: Lots) -> Twins | None:
-        scene = lots.few(("carry", "hold") if phrases == VERBS else ANY)
+        scene = lots.few(("carry", "hold") if phrases[0] in VERBS else ANY)
         words = lots.sizeless(scene, 1) * 2
         found = plans.relation(lots.rng, scene, phrases)
         if found is None:

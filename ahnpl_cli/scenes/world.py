@@ -13,8 +13,8 @@ from typing import Literal
 
 SIDE = 64  # pixels of a scene's edge, the input size of the shipped model
 
-COLORS = ("red", "green", "blue", "yellow", "purple", "white", "black", "pink")
-SHAPES = ("circle", "square", "triangle", "star", "heart", "ring", "moon", "fish")
+COLORS = ("red", "green", "blue", "yellow", "white", "black")
+SHAPES = ("circle", "square", "triangle", "star", "heart", "ring")
 SIZES = ("small", "large")
 
 Layout = Literal["apart", "carry", "hold", "group"]

@@ -1,0 +1,202 @@
+"""The files of a world: the same bytes whoever draws, the authors' layouts, true pictures."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from ahnpl_cli import __version__
+from ahnpl_cli.data.images import ImageRef, open_image
+from ahnpl_cli.errors import ConfigError
+from ahnpl_cli.records import KINDS
+from ahnpl_cli.scenes import render
+from ahnpl_cli.scenes.draw import IMAGE_NEGATIVES
+from ahnpl_cli.scenes.generate import Written, generate
+from ahnpl_cli.scenes.layouts import SHEETS
+from ahnpl_cli.scenes.suites import make_item
+
+TRAIN, TEST, SEED = 9, 7, 3
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("scenes") / "world"
+    generate(folder, train=TRAIN, test=TEST, seed=SEED, workers=1)
+    return folder
+
+
+def read(path: Path) -> Any:
+    text = path.read_text(encoding="utf-8")
+    return (
+        [json.loads(line) for line in text.splitlines()]
+        if path.suffix == ".jsonl"
+        else json.loads(text)
+    )
+
+
+def records(world: Path, file: str) -> list[dict[str, Any]]:
+    tree = read(world / file)
+    return list(tree.values()) if isinstance(tree, dict) else tree
+
+
+def test_the_bytes_do_not_depend_on_who_draws(world: Path, tmp_path: Path) -> None:
+    generate(tmp_path, train=TRAIN, test=TEST, seed=SEED, workers=2)
+    assert contents(tmp_path) == contents(world)
+
+
+def test_another_seed_draws_another_world(world: Path, tmp_path: Path) -> None:
+    generate(tmp_path, train=TRAIN, test=TEST, seed=SEED + 1, workers=1)
+    mine, other = contents(world), contents(tmp_path)
+    assert mine["captions.jsonl"] != other["captions.jsonl"]
+    assert mine["images/000000.png"] != other["images/000000.png"]
+
+
+def test_a_larger_world_begins_like_a_smaller_one(world: Path, tmp_path: Path) -> None:
+    generate(tmp_path, train=2, test=0, seed=SEED, workers=1)
+    lines = (world / "captions.jsonl").read_text().splitlines()
+    assert (tmp_path / "captions.jsonl").read_text().splitlines() == lines[:6]
+
+
+def test_a_world_that_is_there_is_not_drawn_again(world: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in world.rglob("*")}
+    written = generate(world, train=TRAIN, test=TEST, seed=SEED, workers=1)
+    assert not written.made
+    assert {path: path.stat().st_mtime_ns for path in world.rglob("*")} == before
+
+
+def test_a_world_made_otherwise_is_not_overwritten_unasked(world: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        generate(world, train=TRAIN, test=TEST, seed=4, workers=1)
+    assert str(caught.value) == (
+        f"{world / 'scenes.json'}: holds a world made with train 9, test 7, seed 3, "
+        f"version {__version__}. Choose another folder, or replace it with --force."
+    )
+
+
+def test_force_replaces_a_world(tmp_path: Path) -> None:
+    generate(tmp_path, train=1, test=0, seed=0, workers=1)
+    written = generate(tmp_path, train=2, test=0, seed=0, workers=1, force=True)
+    assert written == Written(str(tmp_path), written.files, made=True)
+    assert written.files["captions.jsonl"] == 6
+
+
+def test_training_captions_are_three_an_image_and_say_what_is_there(world: Path) -> None:
+    lines = records(world, "captions.jsonl")
+    assert [line["id"] for line in lines[:4]] == ["000000-0", "000000-1", "000000-2", "000001-0"]
+    assert len(lines) == 3 * TRAIN
+    for line in lines:
+        assert set(line) == {"id", "image", "caption", "meta"}
+        assert set(line["meta"]) == {"says", "scene", "things"}
+        assert pixels(world / line["image"]).shape == (64, 64, 3)
+
+
+KEYS = {
+    "sugarcrepe": {"filename", "caption", "negative_caption"},
+    "visual_genome_relation": {"relation_name"},
+    "visual_genome_attribution": {"attributes", "obj1_name", "obj2_name"},
+    "aro": {
+        *("image_id", "image_path", "bbox_x", "bbox_y", "bbox_w", "bbox_h"),
+        *("true_caption", "false_caption"),
+    },
+    "valse": {
+        *("dataset", "original_split", "dataset_idx", "linguistic_phenomena", "image_file"),
+        *("caption", "mturk", "foil"),
+    },
+    "existence": {"answer", "classes", "classes_foil", "provenance_of_foils"},
+    "counting-hard": {"answer", "classes", "classes_foil", "split"},
+    "counting-small-quant": {"answer", "classes", "classes_foil", "split"},
+    "counting-adversarial": {"answer", "classes", "classes_foil", "split"},
+    "plurals": {"classes", "classes_foil", "foil_method", "grammaticality_scores", "nli_scores"},
+    "relations": {"classes", "classes_foil", "foil_method", "grammaticality_scores", "nli_scores"},
+    "action-replacement": {"classes", "classes_foil", "foiling_method", "nli_scores"},
+    "actant-swap": {"classes", "classes_foil"},
+    "foil-it": {"classes", "classes_foil"},
+    "winoground": {
+        *("id", "image_0", "image_1", "caption_0", "caption_1", "tag", "secondary_tag"),
+        *("num_main_preds", "collapsed_tag"),
+    },
+}
+
+
+@pytest.mark.parametrize("file", [sheet.file for sheet in SHEETS])
+def test_records_have_the_authors_keys(world: Path, file: str) -> None:
+    folder, stem = file.split("/")[0], Path(file).stem
+    for record in records(world, file):
+        assert set(record) == KEYS[folder] | KEYS.get(stem, set())
+
+
+def test_files_are_lists_or_keyed_as_the_authors_have_them(world: Path) -> None:
+    assert list(read(world / "sugarcrepe/swap_obj.json")) == [str(i) for i in range(TEST)]
+    assert isinstance(read(world / "aro/visual_genome_relation.json"), list)
+    assert list(read(world / "valse/foil-it.json"))[0] == "foil-it_scenes_0"
+    assert read(world / "valse/plurals.json")["plurals_scenes_0"]["mturk"]["caption"] == 3
+    record = read(world / "coco_karpathy_test.json")[0]
+    assert set(record) == {"image", "caption"} and len(record["caption"]) == 5
+    assert (world / record["image"]).is_file()
+    assert record["image"].startswith("val2014/COCO_val2014_0000")
+
+
+def pixels(source: Image.Image | Path) -> np.ndarray:
+    image = open_image(ImageRef(source)) if isinstance(source, Path) else source
+    return np.asarray(image, dtype=int)
+
+
+@pytest.mark.parametrize(("suite", "folder"), [("swap_obj", "val2017"), ("foil-it", "val2014")])
+def test_pictures_show_the_scene_that_the_caption_is_true_of(
+    world: Path, suite: str, folder: str
+) -> None:
+    sheet = next(sheet for sheet in SHEETS if sheet.suite == suite)
+    for index in range(TEST):
+        item = make_item(suite, SEED, index, TEST)
+        assert sheet.image(index).startswith(folder)
+        shown = pixels(world / sheet.image(index))
+        assert abs(shown - pixels(render.draw(item.scene))).mean() < 4
+        assert records(world, sheet.file)[index]["caption"] == item.caption.text
+
+
+def test_only_the_box_of_an_aro_picture_tells_which_caption_is_true(world: Path) -> None:
+    for index, record in enumerate(records(world, "aro/visual_genome_relation.json")):
+        item = make_item("vg_relation", SEED, index, TEST)
+        box = tuple(record[f"bbox_{key}"] for key in "xywh")
+        path = world / "aro/images" / record["image_path"]
+        crop = pixels(open_image(ImageRef(path, box)))
+        things = [thing for thing in item.scene.things if thing.look.shape != "ring"]
+        for thing in things:
+            if item.scene.layout == "hold" and thing == item.scene.things[0]:
+                continue  # its middle is hidden by what it holds
+            color = np.asarray(render.RGB[thing.look.color])
+            assert abs(crop[thing.y, thing.x] - color).max() < 30
+
+
+def test_winoground_pictures_are_the_twins(world: Path) -> None:
+    for index, record in enumerate(records(world, "winoground/examples.jsonl")):
+        item = make_item("winoground", SEED, index, TEST)
+        folder = world / "winoground/images"
+        for name, scene in ((record["image_0"], item.scene), (record["image_1"], item.other)):
+            shown = pixels(folder / f"{name}.png")
+            assert (shown == pixels(render.draw(scene))).all()
+
+
+def test_image_negatives_are_the_scene_redrawn_with_the_edit_of_the_caption(world: Path) -> None:
+    assert {kind for kind, _ in IMAGE_NEGATIVES} == set(KINDS)
+    lines = records(world, "image_negatives.jsonl")
+    assert len(lines) == TEST
+    for index, line in enumerate(lines):
+        kind, suite = IMAGE_NEGATIVES[index % len(IMAGE_NEGATIVES)]
+        item = make_item(suite, SEED, index, TEST, split="train", held_out=False)
+        assert line["kind"] == kind
+        assert (line["caption"], line["negative_caption"]) == (item.caption.text, item.foil.text)
+        shown = [pixels(world / line[key]) for key in ("image", "negative_image")]
+        assert (shown[0] == pixels(render.draw(item.scene))).all()
+        assert (shown[1] == pixels(render.draw(item.other))).all()
