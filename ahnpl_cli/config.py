@@ -256,6 +256,9 @@ class EvalConfig:
     templates: str | None = opt(
         None, "zeroshot: prompts, one a line with {} for the class name.", metavar="FILE"
     )
+    difficult: Literal["positive", "negative", "ignore"] = opt(
+        "positive", "zeroshot, probe: how VOC's difficult objects count (CLIP_benchmark)."
+    )
     custom: str | None = opt(None, "custom: JSONL of captions with negatives.", metavar="FILE")
     force_quick_gelu: bool | None = opt(None, "Decide the activation where it cannot be known.")
     bootstrap: int = opt(1000, "Bootstrap replicates of intervals and differences.", min=100)

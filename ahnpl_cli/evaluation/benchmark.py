@@ -24,6 +24,7 @@ class Options:
         limit: items per subset, the first of the file; None takes all.
         cache: folder for files made once when the data folder cannot be written.
         paths: further files by role, such as `classnames` or `templates`.
+        difficult: how VOC's difficult objects count: positive, negative or ignore.
         track: shows progress of what takes long.
         peek: only look at what is there; make no file.
     """
@@ -32,6 +33,7 @@ class Options:
     limit: int | None = None
     cache: Path = Path(".")
     paths: Mapping[str, Path] = dataclasses.field(default_factory=dict)
+    difficult: str = "positive"
     track: Track = silent
     peek: bool = False
 

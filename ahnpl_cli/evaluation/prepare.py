@@ -44,6 +44,7 @@ def options_of(config: EvalConfig, track: Track, *, peek: bool = False) -> Optio
         limit=config.limit,
         cache=cache_folder(config),
         paths=paths,
+        difficult=config.difficult,
         track=track,
         peek=peek,
     )

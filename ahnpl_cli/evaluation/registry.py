@@ -17,6 +17,8 @@ BENCHMARKS = {
     "sugarcrepe++": "ahnpl_cli.evaluation.sugarcrepe_pp:BENCHMARK",
     "gnm": "ahnpl_cli.evaluation.gnm:BENCHMARK",
     "retrieval": "ahnpl_cli.evaluation.retrieval:BENCHMARK",
+    "zeroshot": "ahnpl_cli.evaluation.zeroshot:BENCHMARK",
+    "probe": "ahnpl_cli.evaluation.probe:BENCHMARK",
     "custom": "ahnpl_cli.evaluation.custom:BENCHMARK",
 }
 ALIASES = {

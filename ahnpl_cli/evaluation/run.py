@@ -38,7 +38,10 @@ from ahnpl_cli.evaluation.represent import representation
 from ahnpl_cli.progress import Track, silent
 
 PACKAGES = ("torch", "open_clip_torch", "numpy", "scipy", "pillow")
-DECIDING = ("tie", "seed", "limit", "allow_missing", "bootstrap", "data", "force_quick_gelu")
+DECIDING = (
+    *("tie", "seed", "limit", "allow_missing", "bootstrap", "data", "force_quick_gelu"),
+    *("classnames", "templates", "difficult", "custom"),
+)
 
 
 @dataclass(frozen=True, slots=True)

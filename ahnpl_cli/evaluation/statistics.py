@@ -103,6 +103,8 @@ def bootstrap(
     Returns:
         Per name, (models, R) fractions.
     """
+    if not averages:
+        return {}
     used = dict.fromkeys(row for average in averages.values() for row in rows_of(average))
     at = [table.rows.index(row) for row in used]
     sums = [correct[at].T for correct in table.correct]

@@ -1,0 +1,212 @@
+"""Zero-shot classification: the class whose averaged prompt is nearest to the image.
+
+Classifier: normalise(mean over templates of normalise(E_T(template(class)))), as CLIP_benchmark's.
+Single label: top-1, top-5 and mean per class. Multi-label: mAP, all points (CLIP_benchmark) and 11
+points (ELEVATER), which differ by several points on VOC 2007.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ahnpl_cli.data.images import ImageRef
+from ahnpl_cli.evaluation import classes, metrics
+from ahnpl_cli.evaluation.averages import Average, mean
+from ahnpl_cli.evaluation.benchmark import Benchmark, Options
+from ahnpl_cli.evaluation.classes import ClassData, Labelled
+from ahnpl_cli.evaluation.items import Count, Features, Floats, Outcome, Verdict
+from ahnpl_cli.evaluation.locate import Shelf
+
+TOP = 5
+
+
+def classifier(data: ClassData, features: Features) -> Floats:
+    """Return the class weights (C, D), L2-normalised."""
+    made = []
+    for name in data.classes:
+        prompts = features.texts([template.replace("{}", name) for template in data.templates])
+        middle = prompts.mean(axis=0)
+        made.append(middle / np.linalg.norm(middle))
+    return np.stack(made).astype(np.float32)
+
+
+def single_verdicts(
+    data: ClassData, rows: Sequence[Labelled], scores: Floats, task: str = ""
+) -> Iterator[Verdict]:
+    """Yield top-1 and top-5 verdicts, also under the class; a tie with another class is wrong.
+
+    Args:
+        data: names the rows.
+        rows: test images.
+        scores: (N, C) of every class.
+        task: put before the data set's name in ids.
+    """
+    for row, line in zip(rows, scores, strict=True):
+        (label,) = row.labels
+        own = line[label]
+        at_least = int((line >= own).sum()) - 1
+        correct = {
+            f"{data.name} top-1": at_least < 1,
+            f"{data.name} top-5": at_least < TOP,
+            f"{data.name} / {data.classes[label]}": at_least < 1,
+        }
+        above = int((line > own).sum())
+        ties = (f"{data.name} top-1",) if above < 1 <= at_least else ()
+        name = row.image.path.name
+        key = f"{task}{data.name}/{row.image.path.parent.name}/{name}"
+        yield Verdict(key, key, correct, ties, (float(own),))
+
+
+def targets(
+    data: ClassData, rows: Sequence[Labelled]
+) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return which classes are on each image, and which count there, both (N, C)."""
+    shape = (len(rows), len(data.classes))
+    on, counts = np.zeros(shape, dtype=bool), np.ones(shape, dtype=bool)
+    for i, row in enumerate(rows):
+        on[i, list(row.labels)] = True
+        counts[i, list(row.ignored)] = False
+    return on, counts
+
+
+def multi_values(data: ClassData, rows: Sequence[Labelled], scores: Floats) -> dict[str, float]:
+    """Return mAP by both definitions and the mean AUC, in percent, over classes with a positive."""
+    on, counts = targets(data, rows)
+    measures = {
+        "mAP": metrics.average_precision,
+        "mAP_11pt": metrics.average_precision_11,
+        "AUC": metrics.roc_auc,
+    }
+    made = {}
+    for name, measure in measures.items():
+        each = [
+            measure(scores[counts[:, c], c], on[counts[:, c], c]) for c in range(scores.shape[1])
+        ]
+        made[f"{data.name} {name}"] = 100 * float(np.nanmean(each))
+    return made
+
+
+@dataclass(frozen=True, kw_only=True)
+class ZeroShotSuite:
+    """Every data set of labelled images that was found; see `items.Suite`.
+
+    Attributes:
+        data: the data sets.
+        notes: what a reader has to know.
+    """
+
+    name: str
+    data: Sequence[ClassData]
+    notes: Sequence[str] = ()
+
+    @property
+    def single(self) -> list[ClassData]:
+        """Data sets with one label an image."""
+        return [data for data in self.data if not data.multi]
+
+    @property
+    def averages(self) -> Mapping[str, Average]:
+        """Mean per class of each single-label data set, and the mean over data sets."""
+        made: dict[str, Average] = {}
+        if len(self.single) > 1:
+            made[f"macro_{len(self.single)}_top1"] = mean(*(f"{d.name} top-1" for d in self.single))
+        for data in self.single:
+            here = sorted({row.labels[0] for row in self.scored(data)})
+            if here:
+                rows = (f"{data.name} / {data.classes[label]}" for label in here)
+                made[f"{data.name}_mean_per_class"] = mean(*rows)
+        return made
+
+    @property
+    def primary(self) -> str:
+        """Mean per class, over data sets if there are several, else the first mAP."""
+        return next(iter(self.averages), f"{self.data[0].name} mAP")
+
+    @property
+    def shown(self) -> Sequence[str]:
+        """Top-1 and top-5."""
+        return [f"{data.name} top-{k}" for data in self.single for k in (1, TOP)]
+
+    @property
+    def counts(self) -> Sequence[Count]:
+        """Test images."""
+        return [Count(f"{d.name} test images", len(d.test), d.published) for d in self.data]
+
+    @property
+    def files(self) -> Sequence[Path]:
+        """Lists, labels, names and templates."""
+        return [path for data in self.data for path in data.files]
+
+    def scored(self, data: ClassData) -> list[Labelled]:
+        """Return the test images that are here."""
+        return [row for row in data.test if row.image.path not in data.missing]
+
+    @property
+    def missing(self) -> Sequence[Path]:
+        """Distinct test images that are not here."""
+        rows = ((row, data) for data in self.data for row in data.test)
+        return list(dict.fromkeys(r.image.path for r, d in rows if r.image.path in d.missing))
+
+    def totals(self) -> Mapping[str, int]:
+        """Return the verdicts per row if no image were missing."""
+        made: dict[str, int] = {}
+        for data in self.single:
+            for k in (1, TOP):
+                made[f"{data.name} top-{k}"] = len(data.test)
+            for row in data.test:
+                name = f"{data.name} / {data.classes[row.labels[0]]}"
+                made[name] = made.get(name, 0) + 1
+        return made
+
+    def images(self) -> Iterable[ImageRef]:
+        """Yield the test images."""
+        return (row.image for data in self.data for row in self.scored(data))
+
+    def texts(self) -> Iterable[str]:
+        """Yield every class in every template."""
+        return (
+            template.replace("{}", name)
+            for data in self.data
+            for name in data.classes
+            for template in data.templates
+        )
+
+    def score(self, features: Features, *, official_ties: bool = False) -> Outcome:
+        """Return verdicts of single-label sets and values of multi-label ones."""
+        verdicts: list[Verdict] = []
+        values: dict[str, float] = {}
+        for data in self.data:
+            rows = self.scored(data)
+            weights = classifier(data, features)
+            scores = features.images([row.image for row in rows]) @ weights.T
+            if data.multi:
+                values |= multi_values(data, rows, scores)
+            else:
+                verdicts += single_verdicts(data, rows, scores)
+        return Outcome(verdicts, values)
+
+
+def load(shelf: Shelf, files: dict[str, Path], options: Options) -> ZeroShotSuite:
+    """Read the data sets that `find` found."""
+    data = classes.read(shelf, files, options)
+    plain = [one.name for one in data if one.templates == classes.DEFAULT_TEMPLATES]
+    note = f"one prompt, {classes.DEFAULT_TEMPLATES[0]!r}, for {', '.join(plain)}"
+    return ZeroShotSuite(name="zeroshot", data=data, notes=[note] if plain else [])
+
+
+BENCHMARK = Benchmark(
+    name="zeroshot",
+    measures="naming what is on an image, by class names alone",
+    source="your own image folders; host.robots.ox.ac.uk/pascal/VOC/voc2007; "
+    "images.cocodataset.org/annotations",
+    licence="each data set's own",
+    files="NAME/test|val/<class>/*.jpg (+ classnames.txt, templates.txt), NAME/labels.csv, "
+    "VOCdevkit/VOC2007, annotations/instances_val*.json",
+    find=classes.find,
+    load=load,
+)
