@@ -36,6 +36,7 @@ def evaluate_now(config: TrainConfig, folder: RunFolder, step: int) -> dict[str,
         device=config.device,
         workers=config.workers,
         seed=config.seed,
+        cache_features=False,  # These weights are never seen again.
         force=True,
     )
     with torch.random.fork_rng(devices=[]):

@@ -53,7 +53,9 @@ class RunFolder:
             DataError: the path is a file.
         """
         if self.path.exists() and not self.path.is_dir():
-            raise DataError("a file stands where the run should go", where=str(self.path))
+            hint = "Choose another folder with --output."
+            what = "a file stands where the run should go"
+            raise DataError(what, where=str(self.path), hint=hint)
         if not is_run(self.path) or config.force:
             return False
         differing = self._differing(config)
@@ -162,9 +164,15 @@ def last_good(folder: RunFolder) -> str:
 
 
 def describe(files: Iterable[Path]) -> str:
-    """Return a hash of data files: their content, or names and sizes of shards."""
+    """Return a hash of data files: their content, or names and sizes of shards.
+
+    Raises:
+        DataError: a file is missing.
+    """
     digest = hashlib.sha256()
     for path in files:
+        if not path.is_file():
+            raise DataError("no such file", where=str(path), hint="Check --data.")
         what = str(path.stat().st_size) if path.suffix == ".tar" else file_sha256(path)
         digest.update(f"{path.name} {what}\n".encode())
     return digest.hexdigest()

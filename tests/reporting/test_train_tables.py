@@ -1,0 +1,82 @@
+"""Tables of a training run."""
+
+from dataclasses import replace
+
+from ahnpl_cli.records import StepReport, TrainPlan, TrainReport
+from ahnpl_cli.reporting.train import gap, plan_table, spread, tables
+
+STEP = StepReport(
+    step=10,
+    epoch=1,
+    loss=3.0,
+    terms={"contrastive": 2.0, "positive_margin": 0.5},
+    shares={"contrastive": 0.75, "positive_margin": 0.25},
+    active={"positive_margin": 0.5},
+    a=0.9,
+    margins={"object": 0.05},
+    positive=0.4,
+    negatives={"object": 0.3, "spatial": 0.4},
+    valid=0.8,
+    logit_scale=100.0,
+    lr=1e-5,
+    grad_norm=1.0,
+    images_per_second=123.4,
+    memory_mb=100.0,
+)
+REPORT = TrainReport(
+    run="runs/ahnpl",
+    checkpoint="runs/ahnpl/last",
+    objective="ahnpl",
+    records=3,
+    images=3,
+    negatives={"object": 3, "spatial": 1},
+    skipped=0,
+    steps=20,
+    seconds=1.0,
+    resumed_from=0,
+    metrics=(STEP, replace(STEP, step=20, a=0.8, evaluation={"aro": 61.0, "aro.micro": 60.0})),
+)
+
+
+def test_the_course_shows_terms_margins_similarities_and_suites() -> None:
+    course, shares = tables(REPORT)
+    assert course.columns == ("step", "10", "20")
+    assert dict((row[0], row[1:]) for row in course.rows) == {
+        "epoch": (1, 1),
+        "loss": (3.0, 3.0),
+        "L_cont": (2.0, 2.0),
+        "L_mar+": (0.5, 0.5),
+        "S(I,T)": (0.4, 0.4),
+        "S(I,T) - S(I,Tn)": (gap(STEP), gap(STEP)),
+        "a": (0.9, 0.8),
+        "M object": (0.05, 0.05),
+        "aro": (None, 61.0),
+        "images/s": (123, 123),
+    }
+    assert shares.rows == (("L_cont", 75.0, None), ("L_mar+", 25.0, 50.0))
+
+
+def test_the_gap_counts_kinds_alike() -> None:
+    assert gap(STEP) is not None
+    assert abs(gap(STEP) - 0.05) < 1e-9  # 0.4 less the mean of 0.3 and 0.4
+    assert gap(replace(STEP, negatives={})) is None
+
+
+def test_few_steps_are_shown_of_many_with_both_ends() -> None:
+    steps = [replace(STEP, step=n) for n in range(1, 101)]
+    shown = [step.step for step in spread(steps)]
+    assert (len(shown), shown[0], shown[-1]) == (6, 1, 100)
+    assert shown == sorted(set(shown))
+
+
+def test_a_run_without_metrics_has_no_table() -> None:
+    assert tables(replace(REPORT, metrics=())) == []
+
+
+def test_a_plan_lists_what_is_missing() -> None:
+    plan = TrainPlan("runs/x", 2, 2, {"object": 2}, ("a.png: gone",), 10, 10, 5, 2, 0.5, 2.5)
+    table = plan_table(plan)
+    assert table.title == "Would write runs/x"
+    assert table.note == "a.png: gone"
+    assert ("negatives: object", 2) in table.rows
+    assert ("seconds a step", 0.5) in table.rows

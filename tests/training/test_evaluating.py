@@ -1,0 +1,119 @@
+"""Suites between steps, on real items of a tiny suite in SugarCrepe's layout."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from ahnpl_cli.errors import ConfigError
+from ahnpl_cli.records import StepReport
+from ahnpl_cli.train_config import RunConfig, TrainConfig
+from ahnpl_cli.training.evaluating import best_step
+from ahnpl_cli.training.loop import Run, fit
+
+Make = Callable[..., TrainConfig]
+FILES = ("add_att", "add_obj", "replace_att", "replace_obj", "replace_rel", "swap_att", "swap_obj")
+
+
+@pytest.fixture
+def suites(tmp_path: Path) -> Path:
+    """SugarCrepe with three items a file."""
+    folder = tmp_path / "benchmarks"
+    (folder / "sugarcrepe").mkdir(parents=True)
+    (folder / "val2017").mkdir()
+    for number in range(3):
+        Image.new("RGB", (32, 32), (90 * number, 10, 200)).save(
+            folder / "val2017" / f"{number:012d}.jpg"
+        )
+    for name in FILES:
+        items = {
+            str(number): {
+                "filename": f"{number:012d}.jpg",
+                "caption": f"a blue square number {number}",
+                "negative_caption": f"a red square number {number} {name.replace('_', ' ')}",
+            }
+            for number in range(3)
+        }
+        (folder / "sugarcrepe" / f"{name}.json").write_text(json.dumps(items))
+    return folder
+
+
+@pytest.fixture
+def config(make_config: Make, suites: Path, monkeypatch: pytest.MonkeyPatch) -> TrainConfig:
+    monkeypatch.setenv("AHNPL_CACHE", str(suites / "cache"))
+    return make_config(
+        eval_every=3, eval_suites=("sugarcrepe",), eval_data=str(suites), log_every=4
+    )
+
+
+def test_the_current_weights_are_measured_and_the_best_are_kept(config: TrainConfig) -> None:
+    report = fit(config)
+    run = Path(config.output)
+    measured = [step.step for step in report.metrics if step.evaluation]
+    assert measured == [3, 6]
+    assert [step.step for step in report.metrics] == [3, 4, 6]
+    values = {
+        step.step: step.evaluation["sugarcrepe"] for step in report.metrics if step.evaluation
+    }
+    assert all(0 <= value <= 100 for value in values.values())
+    assert report.best["value"] == max(values.values())
+    assert report.best["step"] == min(s for s, v in values.items() if v == max(values.values()))
+    best = json.loads((run / "best" / "ahnpl.json").read_text())
+    assert best["step"] == report.best["step"]
+    assert (run / "evals" / "step-000003.json").is_file()
+
+
+def test_measuring_does_not_change_the_training(
+    config: TrainConfig, make_config: Make, tmp_path: Path
+) -> None:
+    plain = make_config(output=str(tmp_path / "plain"), log_every=1)
+    measured = replace(config, run=replace(config.run, log_every=1))
+    one, two = fit(plain), fit(measured)
+    assert [s.loss for s in one.metrics] == [s.loss for s in two.metrics]
+
+
+def test_a_run_interrupted_before_its_evaluation_makes_up_for_it(config: TrainConfig) -> None:
+    run = Run(config)
+    steps = iter(run)
+    for _ in range(3):
+        next(steps)
+    metrics = Path(config.output) / "metrics.jsonl"
+    lines = [json.loads(line) for line in metrics.read_text().splitlines()]
+    lines[-1]["evaluation"] = {}
+    metrics.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    report = fit(config)
+    assert report.resumed_from == 3
+    assert [step.step for step in report.metrics if step.evaluation] == [3, 6]
+
+
+def step(number: int, value: float) -> StepReport:
+    zeros = dict.fromkeys(("loss", "a", "positive", "valid", "logit_scale", "lr", "grad_norm"), 0.0)
+    return StepReport(
+        step=number,
+        epoch=1,
+        terms={},
+        shares={},
+        active={},
+        margins={},
+        negatives={},
+        images_per_second=1.0,
+        memory_mb=1.0,
+        evaluation={"aro": value, "aro.micro": 100 - value},
+        **zeros,
+    )
+
+
+def test_the_best_is_the_earliest_of_the_highest() -> None:
+    steps = [step(1, 50.0), step(2, 60.0), step(3, 60.0), step(4, float("nan"))]
+    assert best_step(steps, RunConfig()) == {"step": 2, "value": 60.0}
+    assert best_step(steps, RunConfig(best_metric="aro.micro")) == {"step": 1, "value": 50.0}
+    assert best_step([], RunConfig()) == {}
+
+
+def test_a_metric_that_is_not_measured_is_an_error() -> None:
+    with pytest.raises(ConfigError) as caught:
+        best_step([step(1, 50.0)], RunConfig(best_metric="valse"))
+    assert str(caught.value) == ("--best-metric valse was not measured. There are: aro, aro.micro.")

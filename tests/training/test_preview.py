@@ -1,0 +1,33 @@
+"""A dry run counts, tries and writes nothing."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from ahnpl_cli.train_config import TrainConfig
+from ahnpl_cli.training.preview import preview
+
+
+def test_a_dry_run_says_what_there_is_and_writes_nothing(
+    make_config: Callable[..., TrainConfig], data: Path, tmp_path: Path
+) -> None:
+    images = tmp_path / "some"
+    (images / "images").mkdir(parents=True)
+    for path in (data.parent / "images").iterdir():
+        if path.name != "5.png":
+            (images / "images" / path.name).write_bytes(path.read_bytes())
+    before = sorted(tmp_path.rglob("*"))
+    plan = preview(make_config(image_root=str(images), steps=None, epochs=2))
+    assert sorted(tmp_path.rglob("*")) == before
+    assert (plan.records, plan.images, plan.batch_size, plan.steps) == (22, 12, 8, 4)
+    assert plan.negatives == {"relation": 13, "attribute": 40, "object": 20}
+    assert plan.problems == (f"{images}/images/5.png (record 'r10'): no such image",)
+    assert plan.parameters == plan.trainable > 1_000_000
+    assert plan.seconds_per_step > 0
+    assert plan.estimate == plan.seconds_per_step * 4
+
+
+def test_only_the_trained_part_is_counted_as_such(
+    make_config: Callable[..., TrainConfig],
+) -> None:
+    plan = preview(make_config(lora=2))
+    assert plan.trainable < plan.parameters / 50
