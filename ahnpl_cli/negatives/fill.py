@@ -7,11 +7,14 @@ from typing import NamedTuple
 
 from ahnpl_cli.negatives import grammar, wordnet
 from ahnpl_cli.negatives.base import Candidate, Change, Parsed, Unit
-from ahnpl_cli.negatives.parse import VERBS
 from ahnpl_cli.negatives.select import mean_rating
+from ahnpl_cli.negatives.sorts import animate
 from ahnpl_cli.negatives.spelling import match_case, with_article
 from ahnpl_cli.negatives.tables import contraries, word_list
 from ahnpl_cli.records import Edit, Kind
+
+_PICTURES = frozenset(("photo", "photograph", "picture", "image", "photos", "shot", "pictures"))
+_POSTURES = frozenset(("sit", "stand", "lie", "lay", "rest", "lean", "hang", "perch", "float"))
 
 
 class Blank(NamedTuple):
@@ -33,25 +36,45 @@ class Blank(NamedTuple):
 
 def _attribute(units: Sequence[Unit], index: int) -> bool:
     unit = units[index]
-    return unit.pos == "a" and (unit.lemma in contraries("attributes") or _has_opposite(unit))
-
-
-def _has_opposite(unit: Unit) -> bool:
+    if unit.pos != "a" or unit.lemma in word_list("weak_adjectives"):
+        return False
+    if unit.lemma in contraries("attributes"):
+        return not _of_photograph(units, index)
     return wordnet.has_opposite(unit.lemma)
+
+
+def _of_photograph(units: Sequence[Unit], index: int) -> bool:
+    """Whether an adjective is part of "black and white", said of a picture."""
+    around = [unit.lower for unit in units[max(0, index - 2) : index + 4]]
+    return "black" in around and "white" in around and not _PICTURES.isdisjoint(around)
 
 
 def _action(units: Sequence[Unit], index: int) -> bool:
     unit = units[index]
-    return (
-        unit.pos == "v"
-        and unit.tag in VERBS
-        and unit.lemma not in word_list("weak_verbs")
-        and unit.lemma in contraries("verbs")
-    )
+    if unit.pos != "v" or unit.tag == "VBN" and not _passive(units, index):
+        return False
+    if unit.lemma in word_list("weak_verbs") or unit.lemma not in contraries("verbs"):
+        return False
+    if unit.lemma in _POSTURES and not any(animate(other.lemma) for other in units[:index]):
+        return False  # a vase that sits on a table also stands there
+    return unit.tag != "VBG" or not _modifies(units, index)
+
+
+def _passive(units: Sequence[Unit], index: int) -> bool:
+    return index + 1 < len(units) and units[index + 1].lower == "by"
+
+
+def _modifies(units: Sequence[Unit], index: int) -> bool:
+    """Whether a participle stands before a noun like an adjective: "a waiting car"."""
+    before = units[index - 1].tag if index else ""
+    after = units[index + 1].tag if index + 1 < len(units) else ""
+    return before in ("DT", "JJ", "PRP$", "CD", "IN") and after in ("NN", "NNS")
 
 
 def _object(units: Sequence[Unit], index: int) -> bool:
-    return grammar.is_noun(units[index])
+    unit = units[index]
+    follows = index + 1 < len(units) and units[index + 1].lower == "of"
+    return grammar.is_noun(unit) and not follows
 
 
 TARGETS: dict[Kind, Callable[[Sequence[Unit], int], bool]] = {

@@ -2,32 +2,40 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from typing import Literal
 
-from ahnpl_cli.negatives import wordnet
 from ahnpl_cli.negatives.base import Unit
+from ahnpl_cli.negatives.concreteness import rating
+from ahnpl_cli.negatives.sorts import same_sort
 from ahnpl_cli.negatives.tables import contraries, word_list
 
 Determiner = Literal["a", "the", "number", "none"]
 MODIFIERS = ("JJ", "JJR", "JJS", "RB", "VBN", "VBG", "CD", "NN", "NNP", "HYPH", "POS")
 NEGATIONS = ("no", "not", "n't", "without", "never", "neither", "nor", "nobody", "nothing")
+CONCRETE = 3.9  # rating below which a noun names nothing to be seen (ours)
+LOOSE = frozenset(
+    ("near", "by", "beside", "with", "and", "behind", "around", "to", "of", "from", "past", "above")
+    + ("below", "over", "under", "between", "at", "against", "or", ",")
+)
 _CLAUSE_ENDS = (",", ".", ";", "but", "and")
 _BESIDE = frozenset(
     (",", "&", "/", "-", "and", "or", "nor", "with", "near", "nearby", "by", "beside", "besides")
     + ("next", "close", "adjacent", "to", "along", "alongside", "together", "plus", "also", "while")
 )
-_ANIMATE = (5, 18)  # lexicographer files of animals and persons
 
 
 def is_noun(unit: Unit) -> bool:
     """Whether a unit names a thing that a picture can show."""
-    return (
-        unit.pos == "n"
-        and unit.lower not in word_list("unpictured")
-        and unit.lemma not in word_list("unpictured")
-        and len(unit.lower) > 2
-    )
+    return unit.pos == "n" and unit.lower not in word_list("unpictured") and pictured(unit.lemma)
+
+
+@functools.lru_cache(maxsize=1 << 14)
+def pictured(lemma: str) -> bool:
+    """Whether a noun is concrete enough to be seen; nouns that nobody rated may be."""
+    found = rating(lemma)
+    return lemma not in word_list("unpictured") and (found is None or found >= CONCRETE)
 
 
 def determiner(units: Sequence[Unit], index: int) -> Determiner:
@@ -70,6 +78,14 @@ def contrary(first: str, second: str, table: str = "attributes") -> bool:
     return second in contraries(table).get(first, frozenset())
 
 
+def governor(units: Sequence[Unit], index: int) -> str:
+    """The word before the noun phrase of a noun, such as its preposition or verb."""
+    for unit in reversed(units[max(0, index - 6) : index]):
+        if unit.tag not in ("DT", "JJ", "PRP$", "CD", "NN", "NNP", "VBN", "JJR", "JJS", "POS"):
+            return unit.lower
+    return ""
+
+
 def symmetric(units: Sequence[Unit], first: int, second: int) -> bool:
     """Whether exchanging two nouns leaves what is said true.
 
@@ -79,10 +95,10 @@ def symmetric(units: Sequence[Unit], first: int, second: int) -> bool:
     between = units[first + 1 : second]
     if any(not _beside(unit) for unit in between):
         return False
-    if any(unit.lower == "with" for unit in between) and not _same_sort(
-        units[first], units[second]
-    ):
-        return False
+    if any(unit.lower == "with" for unit in between):
+        alike = same_sort(units[first].lemma, units[second].lemma)
+        if not alike:
+            return False
     ours, theirs = modifiers(units, first), modifiers(units, second)
     return not any(contrary(a, b) for a in ours for b in theirs)
 
@@ -101,8 +117,3 @@ def _beside(unit: Unit) -> bool:
     ):
         return True
     return unit.tag in ("NN", "NNS") and is_noun(unit)
-
-
-def _same_sort(first: Unit, second: Unit) -> bool:
-    files = wordnet.file_of(first.lemma, "n"), wordnet.file_of(second.lemma, "n")
-    return files[0] == files[1] or all(file in _ANIMATE for file in files)

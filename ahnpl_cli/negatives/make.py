@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ahnpl_cli.negatives import grammar, validity, wordnet
-from ahnpl_cli.negatives.base import Candidate, Draw, Generator, Parsed, Unit
+from ahnpl_cli.negatives.base import Candidate, Draw, Generator, Parsed
 from ahnpl_cli.negatives.fill import TARGETS, Blank, refill, targets
 from ahnpl_cli.negatives.fillers import Filler, Ranked
 from ahnpl_cli.negatives.phrases import quantity, spatial
@@ -123,11 +123,10 @@ class Maker:
             return
         job.blank, job.ranked = Blank(parsed, index), None
         yield None
-        unit = parsed.units[index]
         valid: list[tuple[str, float]] = []
         ranked = job.ranked or Ranked([])
         for word, score in ranked.words:
-            reason = None if ranked.checked else self._reason(unit, word, parsed)
+            reason = None if ranked.checked else self._reason(parsed, index, word)
             if reason is not None:
                 yield reason
                 continue
@@ -138,13 +137,16 @@ class Maker:
         for word, score in draw.order(valid, [math.exp(s - best) + 1e-9 for _, s in valid]):
             yield refill(job.kind, parsed, index, word, score)
 
-    def _reason(self, unit: Unit, word: str, parsed: Parsed) -> str | None:
+    def _reason(self, parsed: Parsed, index: int, word: str) -> str | None:
         """Why a word in the place of another makes no negative, as far as words tell."""
+        unit, lower = parsed.units[index], word.lower()
         assert unit.pos is not None
-        lemma = wordnet.lemma(word.lower(), unit.pos)
+        lemma = wordnet.lemma(lower, unit.pos)
         reason = validity.pair_reason(unit.lemma, lemma, unit.pos)
         if reason is None and validity.said(lemma, unit.pos, parsed.image_words):
-            return validity.IN_IMAGE
+            reason = validity.IN_IMAGE
+        if reason is None and unit.pos == "n":
+            reason = validity.place_reason(validity.place_of(parsed.units, index), lower, lemma)
         return reason
 
     def _round(

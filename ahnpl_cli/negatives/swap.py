@@ -5,14 +5,17 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 
-from ahnpl_cli.negatives import grammar, wordnet
+from ahnpl_cli.negatives import grammar
 from ahnpl_cli.negatives.base import Candidate, Change, Draw, Parsed, Unit
 from ahnpl_cli.negatives.select import Weigh, mean_rating
+from ahnpl_cli.negatives.sorts import animate, same_sort
 from ahnpl_cli.negatives.spelling import match_case, with_article
 from ahnpl_cli.negatives.tables import word_list
 from ahnpl_cli.records import Edit, Kind
 
-SAME_SORT = 3.0  # how much more often nouns of one sort are exchanged (a man and a dog; ours)
+# How much more often nouns of one sort (a man and a dog) are exchanged than a man and a wave, and
+# how much more often two things or two living beings are (ours).
+SAME_SORT, LIKE = 20.0, 10.0
 
 
 def _cased(text: str, unit: Unit, place: Unit, starts: int) -> str:
@@ -110,8 +113,9 @@ class NounSwap:
                 yield exchange("relation", parsed, first, second)
 
     def _weight(self, first: Unit, second: Unit) -> float:
-        files = wordnet.file_of(first.lemma, "n"), wordnet.file_of(second.lemma, "n")
-        return self.weigh((first, second)) * (SAME_SORT if files[0] == files[1] else 1.0)
+        alike = same_sort(first.lemma, second.lemma)
+        both = animate(first.lemma) == animate(second.lemma)
+        return self.weigh((first, second)) * (SAME_SORT if alike else LIKE if both else 1.0)
 
 
 def _linked_by_of(units: Sequence[Unit], first: int, second: int) -> bool:

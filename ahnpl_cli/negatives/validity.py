@@ -6,14 +6,20 @@ Every rejection has a reason, and reasons are counted.
 from __future__ import annotations
 
 import functools
+from collections.abc import Sequence
+from typing import NamedTuple
 
-from ahnpl_cli.negatives import wordnet
+from ahnpl_cli.negatives import grammar, wordnet
+from ahnpl_cli.negatives.base import Unit
+from ahnpl_cli.negatives.sorts import PERSON, sorts_of
 from ahnpl_cli.negatives.tables import Words, alike, contraries, word_list
 from ahnpl_cli.negatives.wordnet import Pos
 
 SAME_TEXT = "same text"
 DUPLICATE = "duplicate"
 PART_OF_SPEECH = "part of speech"
+AGREEMENT = "agreement"
+COMPATIBLE = "compatible"
 IN_IMAGE = "said of the image"
 REASONS = {
     SAME_TEXT: "the text does not change, but for case and spaces",
@@ -23,7 +29,8 @@ REASONS = {
     "synonym": "the new word means the same",
     "hypernym": "the new word is a more general one",
     "hyponym": "the new word is a more specific one",
-    "compatible": "both words may hold at once, such as large and white",
+    COMPATIBLE: "both words may hold at once, such as large and white",
+    AGREEMENT: "the word does not agree with an article or pronoun around it",
     IN_IMAGE: "a caption of the image uses the word, or a word for the same thing",
     "symmetric": "exchanged or not, the caption says the same",
     "negated": "after no, not or without, another word may be true",
@@ -49,7 +56,7 @@ def pair_reason(old: str, new: str, pos: Pos) -> str | None:
     relation = wordnet.related(old, new, pos)
     if relation is not None:
         return relation
-    return None if _against(old, new, pos) else "compatible"
+    return None if _against(old, new, pos) else COMPATIBLE
 
 
 def is_word(lemma: str, pos: Pos) -> bool:
@@ -75,15 +82,73 @@ def _against(old: str, new: str, pos: Pos) -> bool:
 
 
 def _other_thing(old: str, new: str) -> bool:
-    if new in word_list("unpictured"):
+    if not grammar.pictured(new) or new in alike("nouns").get(old, frozenset()):
         return False
-    if new in alike("nouns").get(old, frozenset()):
+    if is_person(old) and is_person(new) and not _contrary(old, new, "persons"):
         return False
     # A "baseball bat" is a bat.
     heads = old.rpartition(" ")[2], new.rpartition(" ")[2]
     if heads[0] == heads[1]:
         return False
     return heads == (old, new) or pair_reason(*heads, "n") is None
+
+
+@functools.lru_cache(maxsize=1 << 15)
+def is_person(lemma: str) -> bool:
+    """Whether a noun names a person."""
+    return PERSON in sorts_of(lemma)
+
+
+SEXES = {
+    "male": frozenset(("she", "her", "herself", "hers")),
+    "female": frozenset(("he", "his", "him", "himself")),
+}
+
+
+@functools.lru_cache(maxsize=1 << 15)
+def sex(lemma: str) -> str | None:
+    """Return `male` or `female` for nouns that say so."""
+    listed = contraries("persons")
+    if "woman" in listed.get(lemma, frozenset()) or lemma == "man":
+        return "male"
+    return "female" if "man" in listed.get(lemma, frozenset()) and lemma != "boy" else None
+
+
+class Place(NamedTuple):
+    """What the words around a noun ask of another in its place.
+
+    Attributes:
+        countable: it has to take an article.
+        mass: it has to stand without one.
+        sexes: whom the pronouns of the caption rule out.
+        loose: it stands in a loose relation, where common things may be there unsaid.
+    """
+
+    countable: bool
+    mass: bool
+    sexes: tuple[str, ...]
+    loose: bool
+
+
+def place_of(units: Sequence[Unit], index: int) -> Place:
+    """Return what a noun's place asks for."""
+    unit = units[index]
+    slot = grammar.determiner(units, index)
+    said_ = {other.lower for other in units if other.tag in ("PRP", "PRP$")}
+    return Place(
+        unit.tag == "NN" and slot == "a",
+        unit.tag == "NN" and slot == "none" and unit.lower in word_list("mass"),
+        tuple(name for name, words in SEXES.items() if not words.isdisjoint(said_)),
+        grammar.governor(units, index) in grammar.LOOSE,
+    )
+
+
+def place_reason(place: Place, new: str, lemma: str) -> str | None:
+    """Return why a noun cannot stand in a place, or None."""
+    mass = new in word_list("mass")
+    if place.countable and mass or place.mass and not mass or sex(lemma) in place.sexes:
+        return AGREEMENT
+    return COMPATIBLE if place.loose and new in word_list("ubiquitous") else None
 
 
 @functools.lru_cache(maxsize=1 << 16)

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import functools
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 import numpy as np
 
-from ahnpl_cli.negatives import validity, wordnet
+from ahnpl_cli.negatives import grammar, validity, wordnet
 from ahnpl_cli.negatives.tables import Words, alike, contraries, word_list
+from ahnpl_cli.negatives.validity import Place
 from ahnpl_cli.negatives.wordnet import Pos
 
 # A word's code is the place of its reason here; 0 is none.
@@ -20,6 +21,7 @@ CODES = ("", *validity.REASONS)
 _CODE = {reason: code for code, reason in enumerate(CODES)}
 _SYNONYM, _HYPERNYM, _HYPONYM = (_CODE[r] for r in ("synonym", "hypernym", "hyponym"))
 _COMPATIBLE, _SAME, _NO_WORD = (_CODE[r] for r in ("compatible", "same lemma", "not a word"))
+_AGREEMENT = _CODE[validity.AGREEMENT]
 IN_IMAGE = _CODE[validity.IN_IMAGE]
 
 
@@ -35,8 +37,9 @@ class Lexis:
         )
         above = wordnet.neighbours if pos == "a" else wordnet.ancestors
         self._above = _invert((s, i) for i, x in enumerate(lemmas) for s in above(x, pos))
-        unpictured = word_list("unpictured") if pos == "n" else ()
-        self.unpictured = [n for word in unpictured for n in self.numbers.get(word, ())]
+        unseen = [not grammar.pictured(lemma) for lemma in lemmas] if pos == "n" else []
+        self.unpictured = np.flatnonzero(unseen)
+        self.persons = np.array([validity.is_person(lemma) for lemma in lemmas], dtype=bool)
 
     def relate(self, lemma: str) -> np.ndarray:
         """`wordnet.related(lemma, other)` of every other lemma, as codes."""
@@ -71,16 +74,25 @@ def _mark(
             codes[index[key]] = code
 
 
+def _flags(items: Sequence[object], among: Collection[object]) -> np.ndarray:
+    return np.array([item in among for item in items], dtype=bool)
+
+
 class Verdicts:
     """What `validity` says of every word of a vocabulary.
 
     Args:
-        lemmas: base forms of the words, in the vocabulary's order.
+        words: the words.
+        lemmas: their base forms.
         pos: their part of speech.
     """
 
-    def __init__(self, lemmas: Sequence[str], pos: Pos) -> None:
+    def __init__(self, words: Sequence[str], lemmas: Sequence[str], pos: Pos) -> None:
         self.pos = pos
+        self.mass = _flags(words, word_list("mass"))
+        self.ubiquitous = _flags(words, word_list("ubiquitous"))
+        sexes = [validity.sex(lemma) for lemma in lemmas]
+        self.sexes = {name: _flags(sexes, (name,)) for name in validity.SEXES}
         self.own = Lexis(lemmas, pos)
         self.heads = Lexis([lemma.rpartition(" ")[2] for lemma in lemmas], pos)
         self.compound = np.array([" " in lemma for lemma in lemmas], dtype=bool)
@@ -88,6 +100,19 @@ class Verdicts:
         self.pair = functools.lru_cache(maxsize=4096)(self._pair)
         self.named = functools.lru_cache(maxsize=1 << 15)(self._named)
         self.said = functools.lru_cache(maxsize=256)(self._said)
+
+    def placed(self, place: Place) -> np.ndarray:
+        """`validity.place_reason(place, word)` of every word, as codes."""
+        codes = np.zeros(len(self.compound), dtype=np.int8)
+        if place.loose:
+            codes[self.ubiquitous] = _COMPATIBLE
+        if place.countable:
+            codes[self.mass] = _AGREEMENT
+        if place.mass:
+            codes[~self.mass] = _AGREEMENT
+        for name in place.sexes:
+            codes[self.sexes[name]] = _AGREEMENT
+        return codes
 
     def _pair(self, old: str) -> np.ndarray:
         """`validity.pair_reason(old, new)` of every word, as codes."""
@@ -119,9 +144,13 @@ class Verdicts:
     def _of(self, lexis: Lexis, old: str) -> np.ndarray:
         codes = lexis.relate(old)
         lexis.mark(codes, alike("nouns").get(old, frozenset()), _COMPATIBLE)
-        codes[lexis.unpictured] = np.where(
-            codes[lexis.unpictured], codes[lexis.unpictured], _COMPATIBLE
-        )
+        may = np.zeros(len(codes), dtype=bool)
+        may[lexis.unpictured] = True
+        if validity.is_person(old):
+            may |= lexis.persons
+            for contrary in contraries("persons").get(old, frozenset()):
+                may[lexis.numbers.get(contrary, [])] = not grammar.pictured(contrary)
+        codes[may & (codes == 0)] = _COMPATIBLE
         return codes
 
     def _said(self, image_words: Words) -> np.ndarray:

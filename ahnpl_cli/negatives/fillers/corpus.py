@@ -25,12 +25,17 @@ from ahnpl_cli.negatives.base import Unit
 from ahnpl_cli.negatives.fill import Blank
 from ahnpl_cli.negatives.fillers import Ranked
 from ahnpl_cli.negatives.parse import POS
+from ahnpl_cli.negatives.sorts import sorts_of, widened
+from ahnpl_cli.negatives.validity import place_of
 from ahnpl_cli.negatives.vocabulary import CODES, IN_IMAGE, Verdicts
 
 PSEUDO, DISCOUNT = 2.0, 0.6
 WEIGHTS = (1.0, 1.0, 0.8, 0.8)  # left unit, right unit, left content, right content
-SAME_SORT = 1.0  # added for nouns of the same sort (person, animal, food...)
-LEAST = 3  # captions that must use a word before it is put anywhere
+OTHER_SORT = 8.0  # taken off nouns of another sort (see `sorts`)
+# How much worse than the word that stands there another may fit, by part of speech.
+WORST = {"n": -5.0, "v": -5.5, "a": -12.0}
+# Captions that must use a word before it is put anywhere: one more from each of these sizes on.
+SIZES = (1_000, 10_000)
 SURE = 0.98  # share of a word's uses under one tag from which it counts as unambiguous
 EDGE = "|"  # stands for the neighbour at either end of a caption
 CONTENT = frozenset(
@@ -45,11 +50,13 @@ class Counts(NamedTuple):
         words: tag -> word -> how often, of nouns, verbs and adjectives.
         pairs: (neighbourhood, neighbour, tag) -> word -> how often.
         uses: word -> how often, under any tag.
+        captions: how many were counted.
     """
 
     words: dict[str, dict[str, int]]
     pairs: dict[tuple[int, str, str], dict[str, int]]
     uses: dict[str, int]
+    captions: int
 
 
 def neighbours(units: Sequence[Unit], index: int) -> tuple[str, str, str, str]:
@@ -73,7 +80,9 @@ def count(captions: Iterable[Sequence[Unit]]) -> Counts:
     words: dict[str, Counter[str]] = defaultdict(Counter)
     pairs: dict[tuple[int, str, str], Counter[str]] = defaultdict(Counter)
     uses: Counter[str] = Counter()
+    total = 0
     for units in captions:
+        total += 1
         for index, unit in enumerate(units):
             lower, tag = unit.lower, unit.tag
             uses[lower] += 1
@@ -83,24 +92,25 @@ def count(captions: Iterable[Sequence[Unit]]) -> Counts:
             for role, neighbour in enumerate(neighbours(units, index)):
                 pairs[role, neighbour, tag][lower] += 1
     plain = {key: dict(counts) for key, counts in pairs.items()}
-    return Counts({tag: dict(counts) for tag, counts in words.items()}, plain, dict(uses))
+    by_tag = {tag: dict(counts) for tag, counts in words.items()}
+    return Counts(by_tag, plain, dict(uses), total)
 
 
 class _Vocabulary:
     """The words of one tag that may be put in, and their shares."""
 
-    def __init__(self, counts: dict[str, int], tag: str) -> None:
+    def __init__(self, counts: dict[str, int], tag: str, least: int) -> None:
         pos = POS[tag]
-        self.words = sorted(word for word, n in counts.items() if n >= LEAST)
+        self.words = sorted(word for word, n in counts.items() if n >= least)
         self.number = {word: i for i, word in enumerate(self.words)}
         self.lemmas = [wordnet.lemma(word, pos) for word in self.words]
         n = np.array([counts[word] for word in self.words], dtype=np.float64)
-        self.share = n / max(n.sum(), 1.0)
+        self.total = max(sum(counts.values()), 1)
+        self.share = n / self.total
         self.prior = ((1 - DISCOUNT) * np.log(self.share)).astype(np.float32)
         self.pos = pos
-        if pos == "n":
-            self.files = np.array([wordnet.file_of(lemma, "n") or -1 for lemma in self.lemmas])
-        self.verdicts = Verdicts(self.lemmas, pos)
+        self.sorts = [sorts_of(lemma) for lemma in self.lemmas] if pos == "n" else []
+        self.verdicts = Verdicts(self.words, self.lemmas, pos)
 
 
 class CorpusFiller:
@@ -117,31 +127,28 @@ class CorpusFiller:
         self.counts, self.best = counts, best
         self._vocabulary = functools.cache(self._make_vocabulary)
         self._fit = functools.cache(self._make_fit)
-        self._start = functools.lru_cache(maxsize=1024)(self._make_start)
+        self._start = functools.cache(self._make_start)
 
     def _make_vocabulary(self, tag: str) -> _Vocabulary:
-        return _Vocabulary(self.counts.words.get(tag, {}), tag)
+        least = 1 + sum(self.counts.captions >= size for size in SIZES)
+        return _Vocabulary(self.counts.words.get(tag, {}), tag, least)
 
-    def _make_fit(
-        self, role: int, neighbour: str, tag: str
-    ) -> tuple[np.ndarray, np.ndarray, float]:
-        """What one neighbourhood adds: words seen there, their surplus, and the rest's addend."""
+    def _make_fit(self, role: int, neighbour: str, tag: str) -> tuple[np.ndarray, np.ndarray]:
+        """What one neighbourhood adds: words seen there, and their surplus over those not."""
         vocabulary = self._vocabulary(tag)
         seen = self.counts.pairs.get((role, neighbour, tag), {})
         known = [(vocabulary.number[w], n) for w, n in seen.items() if w in vocabulary.number]
         index = np.array([i for i, _ in known], dtype=np.intp)
         times = np.array([n for _, n in known], dtype=np.float64)
         surplus = WEIGHTS[role] * np.log1p(times / vocabulary.share[index] / PSEUDO)
-        rest = WEIGHTS[role] * math.log(PSEUDO / (sum(seen.values()) + PSEUDO))
-        return index, surplus.astype(np.float32), rest
+        return index, surplus.astype(np.float32)
 
-    def _make_start(self, tag: str, file: int | None) -> np.ndarray:
-        """Scores without neighbours."""
+    def _make_start(self, tag: str, sorts: frozenset[str]) -> np.ndarray:
+        """Scores without neighbours; nouns of other sorts than these stand back."""
         vocabulary = self._vocabulary(tag)
-        if vocabulary.pos != "n":
-            return vocabulary.prior
-        bonus = np.float32(SAME_SORT) * (vocabulary.files == file)
-        return np.add(vocabulary.prior, bonus, dtype=np.float32)
+        unlike = np.array([sorts.isdisjoint(other) for other in vocabulary.sorts], dtype=np.float32)
+        start: np.ndarray = vocabulary.prior - np.float32(OTHER_SORT) * unlike
+        return start
 
     def rank(self, blanks: Sequence[Blank]) -> list[Ranked]:
         """Return the best words for each blank that contradict what stands there."""
@@ -152,32 +159,45 @@ class CorpusFiller:
         vocabulary = self._vocabulary(unit.tag)
         if not vocabulary.words:
             return Ranked([])
-        score, rest = self._scores(blank)
+        score = self._scores(blank) - np.float32(self._yardstick(blank))
         codes = vocabulary.verdicts.pair(unit.lemma).copy()
         codes[vocabulary.verdicts.said(blank.parsed.image_words) & (codes == 0)] = IN_IMAGE
-        allowed = np.flatnonzero(codes == 0)
+        if unit.pos == "n":
+            placed = vocabulary.verdicts.placed(place_of(blank.parsed.units, blank.place))
+            codes = np.where(codes, codes, placed)
+        allowed = np.flatnonzero((codes == 0) & (score >= WORST[vocabulary.pos]))
         ours = score[allowed]
         best = _largest(ours, self.best)
         pairs = zip(allowed[best].tolist(), ours[best].tolist(), strict=True)
         least = ours[best[-1]] if len(best) else -np.inf
         rejected = np.bincount(codes[(score >= least) & (codes != 0)], minlength=len(CODES))
         return Ranked(
-            [(vocabulary.words[i], value + rest) for i, value in pairs],
+            [(vocabulary.words[i], value) for i, value in pairs],
             {CODES[code]: int(rejected[code]) for code in np.flatnonzero(rejected)},
             checked=True,
         )
 
-    def _scores(self, blank: Blank) -> tuple[np.ndarray, float]:
-        """The score of every word, less an addend that all have in common; and that addend."""
-        unit = blank.unit
-        file = wordnet.file_of(unit.lemma, "n") if unit.pos == "n" else None
-        score = self._start(unit.tag, file).copy()
-        rest = 0.0
+    def _yardstick(self, blank: Blank) -> float:
+        """The score of the word that stands there, were this caption not counted."""
+        unit, score = blank.unit, 0.0
+        vocabulary, seen = self._vocabulary(unit.tag), self.counts.words.get(unit.tag, {})
+        share = max(seen.get(unit.lower, 0) - 1, 1) / vocabulary.total
         for role, neighbour in enumerate(neighbours(blank.parsed.units, blank.place)):
-            index, surplus, least = self._fit(role, neighbour, unit.tag)
+            times = self.counts.pairs.get((role, neighbour, unit.tag), {}).get(unit.lower, 1) - 1
+            score += WEIGHTS[role] * math.log1p(times / share / PSEUDO)
+        return score + (1 - DISCOUNT) * math.log(share)
+
+    def _scores(self, blank: Blank) -> np.ndarray:
+        """The score of every word, less an addend that all have in common."""
+        unit = blank.unit
+        if unit.pos == "n":
+            score = self._start(unit.tag, widened(sorts_of(unit.lemma))).copy()
+        else:
+            score = self._vocabulary(unit.tag).prior.copy()
+        for role, neighbour in enumerate(neighbours(blank.parsed.units, blank.place)):
+            index, surplus = self._fit(role, neighbour, unit.tag)
             score[index] += surplus
-            rest += least
-        return score, rest
+        return score
 
     def sure_of(self, word: str, tag: str) -> bool:
         """Whether nearly all captions that use a word use it under this tag."""

@@ -112,15 +112,14 @@ def senses(lemma_: str, pos: Pos) -> list[int]:
 @functools.lru_cache(maxsize=1 << 14)
 def ancestors(lemma_: str, pos: Pos) -> frozenset[int]:
     """Return the synsets of a lemma's common senses and all above them."""
-    part = _load()[pos]
-    rest = list(part.senses.get(lemma_, ())[:SENSES])
-    found: set[int] = set()
-    while rest:
-        synset = rest.pop()
-        if synset not in found:
-            found.add(synset)
-            rest.extend(part.parents[synset])
-    return frozenset(found)
+    return frozenset().union(*(above(synset, pos) for synset in senses(lemma_, pos)[:SENSES]))
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def above(synset: int, pos: Pos) -> frozenset[int]:
+    """Return a synset and all it is a kind of."""
+    parents = _load()[pos].parents[synset]
+    return frozenset((synset,)).union(*(above(parent, pos) for parent in parents))
 
 
 @functools.lru_cache(maxsize=1 << 16)
