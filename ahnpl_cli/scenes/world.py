@@ -21,7 +21,7 @@ Layout = Literal["apart", "carry", "hold", "group"]
 
 RADIUS = {"small": 8, "large": 13}
 GROUP_RADIUS = {"small": 5, "large": 8}
-HOLDER_RADIUS, HELD_RADIUS = 15, 6
+HOLDER_RADIUS, HELD_RADIUS = 15, 7
 CELLS = ((16, 16), (48, 16), (16, 48), (48, 48))
 GROUP_CELLS = tuple((11 + 21 * column, 11 + 21 * row) for row in range(3) for column in range(3))
 HELD_OUT_OF = 5  # one combination in five is kept for testing

@@ -11,6 +11,9 @@ from PIL import Image
 from ahnpl_cli import __version__
 from ahnpl_cli.data.images import ImageRef, open_image
 from ahnpl_cli.errors import ConfigError
+from ahnpl_cli.evaluation.benchmark import Options
+from ahnpl_cli.evaluation.locate import Shelf
+from ahnpl_cli.evaluation.registry import benchmarks
 from ahnpl_cli.records import KINDS
 from ahnpl_cli.scenes import render
 from ahnpl_cli.scenes.draw import IMAGE_NEGATIVES
@@ -200,3 +203,17 @@ def test_image_negatives_are_the_scene_redrawn_with_the_edit_of_the_caption(worl
         shown = [pixels(world / line[key]) for key in ("image", "negative_image")]
         assert (shown[0] == pixels(render.draw(item.scene))).all()
         assert (shown[1] == pixels(render.draw(item.other))).all()
+
+
+@pytest.mark.parametrize("name", ["sugarcrepe", "aro", "valse", "winoground", "retrieval"])
+def test_the_loaders_of_the_real_benchmarks_read_the_world(world: Path, name: str) -> None:
+    (benchmark,) = benchmarks([name])
+    shelf = Shelf([world])
+    options = Options(cache=world)
+    suite = benchmark.load(shelf, benchmark.find(shelf, options), options)
+    assert list(suite.missing) == []
+    files = {"sugarcrepe": 7, "aro": 2, "valse": 9, "winoground": 1, "retrieval": 1}
+    assert len(suite.files) >= files[name]
+    images = list(suite.images())
+    assert len(images) >= TEST * files[name]
+    assert all(open_image(ref).size == (64, 64) for ref in images)

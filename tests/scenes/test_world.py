@@ -22,7 +22,7 @@ def test_a_carried_thing_stands_on_the_one_below_it() -> None:
 def test_a_held_thing_is_small_and_in_the_middle_of_its_holder() -> None:
     outer, inner = Scene((CIRCLE, SQUARE), ((16, 16), (16, 16)), "hold", 0).things
     assert (outer.x, outer.y) == (inner.x, inner.y) == (16, 16)
-    assert (outer.radius, inner.radius) == (15, 6)
+    assert (outer.radius, inner.radius) == (15, 7)
 
 
 def test_things_of_a_group_are_smaller_so_that_nine_fit() -> None:
