@@ -14,7 +14,7 @@ from ahnpl_cli.negatives.tables import contraries, word_list
 from ahnpl_cli.records import Edit, Kind
 
 _PICTURES = frozenset(("photo", "photograph", "picture", "image", "photos", "shot", "pictures"))
-_POSTURES = frozenset(("sit", "stand", "lie", "lay", "rest", "lean", "hang", "perch", "float"))
+POSTURES = frozenset(("sit", "stand", "lie", "lay", "rest", "lean", "hang", "perch", "float"))
 
 
 class Blank(NamedTuple):
@@ -55,13 +55,18 @@ def _action(units: Sequence[Unit], index: int) -> bool:
         return False
     if unit.lemma in word_list("weak_verbs") or unit.lemma not in contraries("verbs"):
         return False
-    if unit.lemma in _POSTURES and not any(animate(other.lemma) for other in units[:index]):
-        return False  # a vase that sits on a table also stands there
     return unit.tag != "VBG" or not _modifies(units, index)
 
 
 def _passive(units: Sequence[Unit], index: int) -> bool:
     return index + 1 < len(units) and units[index + 1].lower == "by"
+
+
+def lifeless(units: Sequence[Unit], index: int) -> bool:
+    """Whether a verb of posture is said of a thing, as far as the nouns before it tell."""
+    if units[index].lemma not in POSTURES:
+        return False
+    return not any(unit.pos == "n" and animate(unit.lemma) for unit in units[:index])
 
 
 def _modifies(units: Sequence[Unit], index: int) -> bool:

@@ -9,7 +9,7 @@ from typing import Literal
 from ahnpl_cli.negatives.base import Unit
 from ahnpl_cli.negatives.concreteness import rating
 from ahnpl_cli.negatives.sorts import same_sort
-from ahnpl_cli.negatives.tables import contraries, word_list
+from ahnpl_cli.negatives.tables import contraries, dimensions, word_list
 
 Determiner = Literal["a", "the", "number", "none"]
 MODIFIERS = ("JJ", "JJR", "JJS", "RB", "VBN", "VBG", "CD", "NN", "NNP", "HYPH", "POS")
@@ -34,8 +34,10 @@ def is_noun(unit: Unit) -> bool:
 @functools.lru_cache(maxsize=1 << 14)
 def pictured(lemma: str) -> bool:
     """Whether a noun is concrete enough to be seen; nouns that nobody rated may be."""
+    if lemma in word_list("unpictured"):
+        return False
     found = rating(lemma)
-    return lemma not in word_list("unpictured") and (found is None or found >= CONCRETE)
+    return found is None or found >= CONCRETE or lemma in dimensions("sorts")
 
 
 def determiner(units: Sequence[Unit], index: int) -> Determiner:
@@ -47,7 +49,7 @@ def determiner(units: Sequence[Unit], index: int) -> Determiner:
             return "number"
         if unit.tag in ("DT", "PRP$", "PDT", "WP$") or unit.lower == "'s":
             return "the"
-        if unit.tag not in MODIFIERS:
+        if unit.tag not in MODIFIERS and unit.lower != "and":  # "a man and woman"
             return "none"
     return "none"
 
@@ -73,6 +75,10 @@ def negated(units: Sequence[Unit], index: int) -> bool:
     return False
 
 
+_NEAR = frozenset(("near", "next", "beside", "by", "alongside", "close", "with"))
+_STATES = frozenset(("be", "sit", "stand", "lie", "lay", "park", "pose", "rest", "wait", "walk"))
+
+
 def contrary(first: str, second: str, table: str = "attributes") -> bool:
     """Whether two words cannot hold of the same thing at once."""
     return second in contraries(table).get(first, frozenset())
@@ -93,7 +99,8 @@ def symmetric(units: Sequence[Unit], first: int, second: int) -> bool:
     adjectives ("a red cup and a blue plate").
     """
     between = units[first + 1 : second]
-    if any(not _beside(unit) for unit in between):
+    near = any(unit.lower in _NEAR for unit in between)
+    if any(not _beside(unit) and not (near and unit.lemma in _STATES) for unit in between):
         return False
     if any(unit.lower == "with" for unit in between):
         alike = same_sort(units[first].lemma, units[second].lemma)

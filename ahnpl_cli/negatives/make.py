@@ -11,6 +11,7 @@ from ahnpl_cli.negatives import grammar, validity, wordnet
 from ahnpl_cli.negatives.base import Candidate, Draw, Generator, Parsed
 from ahnpl_cli.negatives.fill import TARGETS, Blank, refill, targets
 from ahnpl_cli.negatives.fillers import Filler, Ranked
+from ahnpl_cli.negatives.parse import MODIFYING
 from ahnpl_cli.negatives.phrases import quantity, spatial
 from ahnpl_cli.negatives.select import Weigh
 from ahnpl_cli.negatives.swap import AdjectiveSwap, NounSwap
@@ -145,7 +146,7 @@ class Maker:
         reason = validity.pair_reason(unit.lemma, lemma, unit.pos)
         if reason is None and validity.said(lemma, unit.pos, parsed.image_words):
             reason = validity.IN_IMAGE
-        if reason is None and unit.pos == "n":
+        if reason is None:
             reason = validity.place_reason(validity.place_of(parsed.units, index), lower, lemma)
         return reason
 
@@ -214,7 +215,8 @@ class Maker:
         answers = self.tagger.retag([texts[i] for i in asked], starts)
         same = [True] * len(found)
         for i, tag in zip(asked, answers, strict=True):
-            same[i] = tag == found[i][1].changes[0].unit.tag
+            wanted = found[i][1].changes[0].unit.tag
+            same[i] = tag == wanted or wanted == "JJ" and tag in MODIFYING
         return same
 
     def _doubt(self, candidate: Candidate) -> bool:

@@ -16,7 +16,7 @@ VERBS = ("VB", "VBG", "VBZ", "VBP", "VBD", "VBN")
 POS: dict[str, Pos] = {"NN": "n", "NNS": "n", "JJ": "a"}
 POS.update(dict.fromkeys(VERBS, "v"))
 _JOINED = frozenset(("NN", "JJ", "NNP", "VB", "VBG", "VBN"))
-_PLAIN = ("color", "size", "age", "length", "height", "temperature", "weather")
+_PLAIN = ("color", "material", "size", "age", "length", "height", "temperature", "weather")
 
 
 @functools.lru_cache(maxsize=1 << 16)
@@ -47,9 +47,43 @@ def _length(tagged: Tagged, lowers: list[str], start: int) -> int:
     return 1
 
 
+def _mended(lowers: list[str], tags: tuple[str, ...]) -> tuple[str, ...]:
+    """The tags, better where the tagger is known to err or to be of no help.
+
+    A name that is a common caption noun is that noun ("Giraffe standing"). A word that tells an
+    attribute is an adjective before a noun, whatever else it may be ("a metal pole", "a closed
+    window").
+    """
+    if "NNP" in tags:
+        nouns = dimensions("sorts")
+        tags = tuple(
+            "NN" if t == "NNP" and w in nouns else t for w, t in zip(lowers, tags, strict=True)
+        )
+    made = None
+    for at in range(len(tags) - 1):
+        if tags[at] in MODIFYING and tags[at + 1] in NOUNS and lowers[at] in _attributes(tags[at]):
+            made = made or list(tags)
+            made[at] = "JJ"
+    return tuple(made) if made else tags
+
+
+# Tags that adjectives of the attribute table may come under before a noun.
+MODIFYING = frozenset(("NN", "NNP", "VBN", "VBG"))
+
+
+@functools.cache
+def _attributes(tag: str) -> frozenset[str]:
+    """The attributes that a word of a tag may be: of nouns, only materials and colors."""
+    named = dimensions("attributes")
+    if tag in ("VBN", "VBG"):
+        return frozenset(named)
+    return frozenset(word for word, lines in named.items() if lines & {"material", "color"})
+
+
 def units(caption: str, tagged: Tagged) -> tuple[Unit, ...]:
     """Return the units of a caption in order; characters between them are white space."""
     lowers = [word.lower() for word in tagged.words]
+    tagged = Tagged(tagged.starts, tagged.words, _mended(lowers, tagged.tags))
     made, at = [], 0
     while at < len(lowers):
         may_join = tagged.tags[at] in _JOINED

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Sequence
 
-from ahnpl_cli.negatives import grammar
+from ahnpl_cli.negatives import grammar, wordnet
 from ahnpl_cli.negatives.base import Candidate, Change, Draw, Parsed, Unit
 from ahnpl_cli.negatives.select import Weigh, mean_rating
 from ahnpl_cli.negatives.sorts import animate, same_sort
@@ -77,19 +77,37 @@ def _in_of(units: Sequence[Unit], at: int) -> bool:
 
 def _fits(units: Sequence[Unit], first: int, second: int) -> bool:
     """Whether each noun can stand after the other's determiner."""
-    if units[first].tag != units[second].tag:
-        return False
     slots = grammar.determiner(units, first), grammar.determiner(units, second)
-    if units[first].tag == "NNS":
+    if units[first].tag == "NNS" or slots[0] == slots[1] != "a":
         return True
-    if slots[0] == slots[1] == "a" or "none" not in slots and slots[0] != slots[1]:
-        mass = word_list("mass")
-        return units[first].lower not in mass and units[second].lower not in mass
-    return slots[0] == slots[1]
+    return _goes(units[first], slots[1]) and _goes(units[second], slots[0])
+
+
+def _goes(noun: Unit, slot: grammar.Determiner) -> bool:
+    """Whether a singular noun can stand after a determiner."""
+    mass = noun.lower in word_list("mass")
+    return mass if slot == "none" else slot != "a" or not mass
+
+
+def _with_article(units: Sequence[Unit], at: int, noun: Unit, caption: str) -> Unit | None:
+    """A noun and the article right before it as one unit, the noun alone if it has none.
+
+    None if something else stands before the noun, such as an adjective or a number.
+    """
+    before = units[at - 1] if at else None
+    if before is None or before.tag not in grammar.MODIFIERS + ("DT", "PRP$", "PDT", "WP$"):
+        return noun
+    if before.lower not in ("a", "an", "the", "some"):
+        return None
+    text = caption[before.start : noun.end]
+    return Unit(before.start, noun.end, text, text.lower(), noun.tag, "n", noun.lemma)
 
 
 class NounSwap:
-    """Two different nouns of the same number change places (AHNPL 3.1, `relation`)."""
+    """Two different nouns of the same number change places (AHNPL 3.1, `relation`).
+
+    Where one cannot stand after the other's article ("a bird", "water"), articles go along.
+    """
 
     def __init__(self, weigh: Weigh) -> None:
         self.weigh = weigh
@@ -98,10 +116,20 @@ class NounSwap:
         """Yield exchanges, or the reason why a pair gives none."""
         units = parsed.units
         nouns = _phrases(units, parsed.record.caption)
-        pairs = list(itertools.combinations(nouns, 2))
+        pairs = [
+            (a, b)
+            for a, b in itertools.combinations(nouns, 2)
+            if units[a[0]].tag == units[b[0]].tag and a[2].lemma != b[2].lemma
+        ]
         weights = [self._weight(a[2], b[2]) for a, b in pairs]
         for (i, i_end, first), (j, _, second) in draw.order(pairs, weights):
+            caption = parsed.record.caption
+            one: Unit | None = first
+            other: Unit | None = second
             if not _fits(units, i, j):
+                one = _with_article(units, i, first, caption)
+                other = _with_article(units, j, second, caption)
+            if one is None or other is None:
                 continue
             if units[j - 1].lower == "of" and i_end + 2 == j or _linked_by_of(units, i_end, j):
                 yield "of"
@@ -109,8 +137,10 @@ class NounSwap:
                 yield "symmetric"
             elif grammar.negated(units, i) or grammar.negated(units, j):
                 yield "negated"
+            elif relation := wordnet.related(first.lemma, second.lemma, "n"):
+                yield relation  # "the giraffe is an animal"
             else:
-                yield exchange("relation", parsed, first, second)
+                yield exchange("relation", parsed, one, other)
 
     def _weight(self, first: Unit, second: Unit) -> float:
         alike = same_sort(first.lemma, second.lemma)

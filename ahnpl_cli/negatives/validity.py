@@ -9,10 +9,10 @@ import functools
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ahnpl_cli.negatives import grammar, wordnet
+from ahnpl_cli.negatives import fill, grammar, wordnet
 from ahnpl_cli.negatives.base import Unit
 from ahnpl_cli.negatives.sorts import PERSON, sorts_of
-from ahnpl_cli.negatives.tables import Words, alike, contraries, word_list
+from ahnpl_cli.negatives.tables import Words, alike, contraries, dimensions, word_list
 from ahnpl_cli.negatives.wordnet import Pos
 
 SAME_TEXT = "same text"
@@ -122,17 +122,24 @@ class Place(NamedTuple):
         mass: it has to stand without one.
         sexes: whom the pronouns of the caption rule out.
         loose: it stands in a loose relation, where common things may be there unsaid.
+        lifeless: a verb of posture said of a thing.
     """
 
     countable: bool
     mass: bool
     sexes: tuple[str, ...]
     loose: bool
+    lifeless: bool = False
+
+
+ANYWHERE = Place(False, False, (), False)
 
 
 def place_of(units: Sequence[Unit], index: int) -> Place:
-    """Return what a noun's place asks for."""
+    """Return what the place of a noun or verb asks for."""
     unit = units[index]
+    if unit.pos != "n":
+        return ANYWHERE._replace(lifeless=unit.pos == "v" and fill.lifeless(units, index))
     slot = grammar.determiner(units, index)
     said_ = {other.lower for other in units if other.tag in ("PRP", "PRP$")}
     return Place(
@@ -144,7 +151,9 @@ def place_of(units: Sequence[Unit], index: int) -> Place:
 
 
 def place_reason(place: Place, new: str, lemma: str) -> str | None:
-    """Return why a noun cannot stand in a place, or None."""
+    """Return why a word cannot stand in a place, or None."""
+    if place.lifeless:
+        return None if "thing" in dimensions("verbs").get(lemma, ()) else COMPATIBLE
     mass = new in word_list("mass")
     if place.countable and mass or place.mass and not mass or sex(lemma) in place.sexes:
         return AGREEMENT

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Sequence
 import numpy as np
 
 from ahnpl_cli.negatives import grammar, validity, wordnet
-from ahnpl_cli.negatives.tables import Words, alike, contraries, word_list
+from ahnpl_cli.negatives.tables import Words, alike, contraries, dimensions, word_list
 from ahnpl_cli.negatives.validity import Place
 from ahnpl_cli.negatives.wordnet import Pos
 
@@ -91,6 +91,8 @@ class Verdicts:
         self.pos = pos
         self.mass = _flags(words, word_list("mass"))
         self.ubiquitous = _flags(words, word_list("ubiquitous"))
+        things = {word for word, lines in dimensions("verbs").items() if "thing" in lines}
+        self.of_things = _flags(lemmas, things)
         sexes = [validity.sex(lemma) for lemma in lemmas]
         self.sexes = {name: _flags(sexes, (name,)) for name in validity.SEXES}
         self.own = Lexis(lemmas, pos)
@@ -104,6 +106,8 @@ class Verdicts:
     def placed(self, place: Place) -> np.ndarray:
         """`validity.place_reason(place, word)` of every word, as codes."""
         codes = np.zeros(len(self.compound), dtype=np.int8)
+        if place.lifeless:
+            codes[~self.of_things] = _COMPATIBLE
         if place.loose:
             codes[self.ubiquitous] = _COMPATIBLE
         if place.countable:

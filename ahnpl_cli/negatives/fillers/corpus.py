@@ -31,9 +31,9 @@ from ahnpl_cli.negatives.vocabulary import CODES, IN_IMAGE, Verdicts
 
 PSEUDO, DISCOUNT = 2.0, 0.6
 WEIGHTS = (1.0, 1.0, 0.8, 0.8)  # left unit, right unit, left content, right content
-OTHER_SORT = 8.0  # taken off nouns of another sort (see `sorts`)
+OTHER_SORT = 14.0  # taken off nouns of another sort (see `sorts`)
 # How much worse than the word that stands there another may fit, by part of speech.
-WORST = {"n": -5.0, "v": -5.5, "a": -12.0}
+WORST = {"n": -7.5, "v": -7.5, "a": -13.0}
 # Captions that must use a word before it is put anywhere: one more from each of these sizes on.
 SIZES = (1_000, 10_000)
 SURE = 0.98  # share of a word's uses under one tag from which it counts as unambiguous
@@ -162,7 +162,7 @@ class CorpusFiller:
         score = self._scores(blank) - np.float32(self._yardstick(blank))
         codes = vocabulary.verdicts.pair(unit.lemma).copy()
         codes[vocabulary.verdicts.said(blank.parsed.image_words) & (codes == 0)] = IN_IMAGE
-        if unit.pos == "n":
+        if unit.pos != "a":
             placed = vocabulary.verdicts.placed(place_of(blank.parsed.units, blank.place))
             codes = np.where(codes, codes, placed)
         allowed = np.flatnonzero((codes == 0) & (score >= WORST[vocabulary.pos]))
