@@ -205,6 +205,7 @@ class EmbedConfig:
     model: str | None = _model()
     pretrained: str | None = _pretrained()
     checkpoint: str | None = opt(None, "Folder of a model, such as runs/ahnpl/last.")
+    force_quick_gelu: bool | None = opt(None, "Decide the activation where it cannot be known.")
     dtype: Literal["float32", "float16"] = opt("float32", "Number format of what is stored.")
     perturb: bool = opt(False, "Also write the image negatives of Eqs. 1-2.")
     rows_per_shard: int = opt(50_000, "Rows of one safetensors file.", min=1)
@@ -260,6 +261,9 @@ class EvalConfig:
         "positive", "zeroshot, probe: how VOC's difficult objects count (CLIP_benchmark)."
     )
     custom: str | None = opt(None, "custom: JSONL of captions with negatives.", metavar="FILE")
+    items: Literal["jsonl", "parquet"] = opt(
+        "jsonl", "Format of the file of every score; parquet needs pyarrow."
+    )
     force_quick_gelu: bool | None = opt(None, "Decide the activation where it cannot be known.")
     bootstrap: int = opt(1000, "Bootstrap replicates of intervals and differences.", min=100)
     cache: str | None = opt(

@@ -121,3 +121,8 @@ def count_notes(counts: Iterable[Count]) -> list[str]:
         for count in counts
         if count.differs
     ]
+
+
+def counted(n: int, noun: str) -> str:
+    """Return `1 row` or `2 rows`."""
+    return f"{n:,} {noun}" if n == 1 else f"{n:,} {noun}s"

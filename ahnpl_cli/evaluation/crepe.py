@@ -19,7 +19,7 @@ import numpy as np
 from ahnpl_cli.errors import BenchmarkError
 from ahnpl_cli.evaluation import judging, metrics
 from ahnpl_cli.evaluation.averages import Average, mean
-from ahnpl_cli.evaluation.benchmark import Benchmark, Options, limited
+from ahnpl_cli.evaluation.benchmark import Benchmark, Options, counted, limited
 from ahnpl_cli.evaluation.items import Count, Item, ItemSuite, Verdict
 from ahnpl_cli.evaluation.locate import Pictures, Shelf
 
@@ -160,7 +160,7 @@ def load(shelf: Shelf, files: dict[str, Path], options: Options) -> ItemSuite:
     made, primary = averages(list(files))
     notes = ["a tie is wrong: the script's unstable sort leaves it undefined"]
     if empty:
-        notes.append(f"{empty:,} rows have no hard negative and are no items")
+        notes.append(f"{counted(empty, 'row')} without a hard negative left out")
     shown = [kind for kind, n in totals.items() if n]
     shown += dict.fromkeys(i.rows[0] for i in items if i.rows[0] not in PUBLISHED)
     return ItemSuite(

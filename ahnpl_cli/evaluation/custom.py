@@ -13,7 +13,7 @@ from ahnpl_cli.data.jsonl import read_records
 from ahnpl_cli.errors import BenchmarkError
 from ahnpl_cli.evaluation import judging, metrics
 from ahnpl_cli.evaluation.averages import mean, pool
-from ahnpl_cli.evaluation.benchmark import Benchmark, Options, limited
+from ahnpl_cli.evaluation.benchmark import Benchmark, Options, counted, limited
 from ahnpl_cli.evaluation.items import Item, ItemSuite, Verdict
 from ahnpl_cli.evaluation.locate import Shelf
 
@@ -72,7 +72,7 @@ def load(shelf: Shelf, files: dict[str, Path], options: Options) -> ItemSuite:
         averages={name: mean(*kinds), "micro_all": pool("all")},
         primary=name,
         shown=["all", *kinds],
-        notes=[f"{without:,} records without negatives are no items"] if without else [],
+        notes=[f"{counted(without, 'record')} without negatives left out"] if without else [],
         files=[path],
         absent=frozenset(
             ref.path for item in items for ref in item.images if not ref.path.is_file()

@@ -16,7 +16,7 @@ from typing import Any
 from ahnpl_cli.errors import BenchmarkError
 from ahnpl_cli.evaluation import judging, metrics
 from ahnpl_cli.evaluation.averages import pool
-from ahnpl_cli.evaluation.benchmark import Benchmark, Options, field, limited
+from ahnpl_cli.evaluation.benchmark import Benchmark, Options, counted, field, limited
 from ahnpl_cli.evaluation.items import Count, Item, ItemSuite, Verdict
 from ahnpl_cli.evaluation.locate import Pictures, Shelf
 
@@ -104,7 +104,7 @@ def load(shelf: Shelf, files: dict[str, Path], options: Options) -> ItemSuite:
         if len(texts) > 1
     ]
     alone = sum(len(texts) < 2 for _, _, texts in groups)
-    note = f"{alone} groups of one pair left out: they cannot be wrong"
+    note = f"{counted(alone, 'group')} of one pair left out: it cannot be wrong"
     return ItemSuite(
         name="gnm",
         items=items,

@@ -141,4 +141,6 @@ class Pictures:
         """Say which photos were found under another name."""
         if not self.renamed:
             return []
-        return [f"{len(self.renamed):,} COCO photos found under their name of the other year"]
+        one = len(self.renamed) == 1
+        photos = "photo found under its" if one else "photos found under their"
+        return [f"{len(self.renamed):,} COCO {photos} name of the other year"]

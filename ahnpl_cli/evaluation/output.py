@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
 from ahnpl_cli.config import EvalConfig
 from ahnpl_cli.errors import ConfigError, DataError
+from ahnpl_cli.evaluation.item_files import read_rows, replace_whole, write_rows
 from ahnpl_cli.evaluation.items import Verdict
 
 DEFAULT = "results.json"
@@ -34,37 +34,38 @@ def output_path(config: EvalConfig) -> Path:
     return Path(config.output or DEFAULT)
 
 
-def items_path(output: Path) -> Path:
+def items_path(output: Path, items: str = "jsonl") -> Path:
     """Return where the scores of a report lie: `results.items.jsonl` beside `results.json`."""
-    return output.with_name(f"{output.stem}.items.jsonl")
+    return output.with_name(f"{output.stem}.items.{items}")
 
 
-def write_text(path: Path, lines: Iterator[str]) -> None:
+def write_text(path: Path, lines: Iterable[str]) -> None:
     """Write a file all or nothing."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    with part.open("w", encoding="utf-8") as file:
-        file.writelines(lines)
-    os.replace(part, path)
+    text = "".join(lines)
+    replace_whole(path, lambda part: _write(part, text))
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path, report: Any) -> None:
     """Write a report as JSON."""
     text = json.dumps(plain(report), ensure_ascii=False, indent=1, allow_nan=False)
-    write_text(path, iter([text, "\n"]))
+    write_text(path, [text, "\n"])
 
 
 def write_items(path: Path, scores: Scores) -> None:
-    """Write one line per model, suite and item."""
-
-    def lines() -> Iterator[str]:
-        for model, suites in scores.items():
-            for suite, verdicts in suites.items():
-                for verdict in verdicts:
-                    line = {"model": model, "suite": suite, **plain(verdict)}
-                    yield json.dumps(line, ensure_ascii=False) + "\n"
-
-    write_text(path, lines())
+    """Write one row per model, suite and item."""
+    write_rows(
+        path,
+        (
+            {"model": model, "suite": suite, **plain(verdict)}
+            for model, suites in scores.items()
+            for suite, verdicts in suites.items()
+            for verdict in verdicts
+        ),
+    )
 
 
 def check_overwrite(path: Path, asked: Mapping[str, Any], *, force: bool) -> None:
@@ -107,7 +108,8 @@ def read_report(path: Path) -> dict[str, Any]:
     try:
         tree = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise DataError(f"cannot be read: {error.strerror}", where=str(path)) from error
+        why = (error.strerror or str(error)).lower()
+        raise DataError(f"cannot be read: {why}", where=str(path), hint=hint) from error
     except ValueError as error:
         raise DataError("not JSON", where=str(path), hint=hint) from error
     if not isinstance(tree, dict) or tree.get("kind") != "ahnpl eval":
@@ -123,16 +125,11 @@ def read_items(report: Mapping[str, Any], path: Path) -> dict[str, dict[str, lis
     """
     source = path.with_name(str(report.get("items") or items_path(path).name))
     made: dict[str, dict[str, list[Verdict]]] = {}
-    try:
-        lines = source.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        hint = "Keep the items file beside its results.json."
-        raise DataError("no scores of single items", where=str(source), hint=hint) from error
-    for number, line in enumerate(lines, 1):
+    for where, row in read_rows(source):
         try:
-            model, suite, verdict = _verdict(json.loads(line))
-        except (ValueError, LookupError, TypeError) as error:
-            raise DataError("not a line of scores", where=f"{source}:{number}") from error
+            model, suite, verdict = _verdict(row)
+        except (LookupError, TypeError) as error:
+            raise DataError("not a line of scores", where=where) from error
         made.setdefault(model, {}).setdefault(suite, []).append(verdict)
     return made
 

@@ -96,14 +96,20 @@ def check_images(suite: Suite, config: EvalConfig) -> None:
 
 def suite_info(suite: Suite, benchmark: Benchmark) -> SuiteInfo:
     """Return what a report says of a suite whatever the model, and log what must be read."""
-    notes = [*count_notes(suite.counts), *suite.notes]
-    for note in notes:
+    sizes = count_notes(suite.counts)
+    for note in [*_in_short(sizes), *suite.notes]:
         logger.info(f"{suite.name}: {note}")
     return SuiteInfo(
         measures=benchmark.measures,
         definitions={name: to_json(average) for name, average in suite.averages.items()},
         counts=[asdict(count) for count in suite.counts],
-        notes=notes,
+        notes=[*sizes, *suite.notes],
         files={str(path): file_sha256(path) for path in suite.files},
         missing=len(suite.missing),
     )
+
+
+def _in_short(sizes: list[str]) -> list[str]:
+    """Return at most one line of several; the report keeps them all."""
+    others = f" ({len(sizes) - 1} more sizes differ)" if len(sizes) > 1 else ""
+    return [f"{note}{others}" for note in sizes[:1]]

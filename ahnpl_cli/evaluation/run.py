@@ -20,6 +20,7 @@ from ahnpl_cli.evaluation.assemble import suite_report
 from ahnpl_cli.evaluation.blind import blind_reports, is_choice
 from ahnpl_cli.evaluation.cases import select_cases
 from ahnpl_cli.evaluation.features import FeatureTable, encode
+from ahnpl_cli.evaluation.item_files import check_format
 from ahnpl_cli.evaluation.items import ItemSuite, Outcome, Suite
 from ahnpl_cli.evaluation.models import ModelSpec, model_specs
 from ahnpl_cli.evaluation.output import (
@@ -175,6 +176,7 @@ def evaluate(suites: Sequence[str], config: EvalConfig, *, track: Track = silent
     specs = model_specs(config.model, config.pretrained, config.checkpoint)
     names = [benchmark.name for benchmark in wanted]
     asked = settings(names, specs, config)
+    check_format(config.items)
     check_overwrite(output_path(config), asked, force=config.force)
     found = load_suites(wanted, config, track)
     for suite in found:
@@ -189,7 +191,7 @@ def evaluate(suites: Sequence[str], config: EvalConfig, *, track: Track = silent
         comparisons=compare_all(outcomes, found, config),
         settings=asked,
         versions=versions(),
-        items=items_path(output_path(config)).name,
+        items=items_path(output_path(config), config.items).name,
         blind=blind_controls(loaded, config) if config.blind else {},
         published=list(published(names)) if config.published else [],
         cases=select_cases(found, outcomes),
@@ -206,5 +208,5 @@ def _write(
         model: {suite: outcome.verdicts for suite, outcome in suites.items()}
         for model, suites in outcomes.items()
     }
-    write_items(items_path(output), scores)
+    write_items(items_path(output, config.items), scores)
     write_json(output, report)

@@ -146,7 +146,7 @@ def load(shelf: Shelf, files: dict[str, Path], options: Options) -> ItemSuite:
         invalid += records - len(found)
         items += limited(found, options.limit)
     made, primary = averages(list(files))
-    note = f"{invalid:,} records left out as both official scripts do: mturk.caption < {VALID}"
+    left_out = f"{invalid:,} records left out as both official scripts do: mturk.caption < {VALID}"
     absent = [piece for piece in PIECES if piece not in files]
     missing = [f"pieces not here: {', '.join(absent)}"] if absent else []
     return ItemSuite(
@@ -157,7 +157,7 @@ def load(shelf: Shelf, files: dict[str, Path], options: Options) -> ItemSuite:
         primary=primary,
         shown=list(files),
         counts=counts,
-        notes=[note, *missing, *images.notes()],
+        notes=[*([left_out] if invalid else []), *missing, *images.notes()],
         files=list(files.values()),
         absent=images.missing(),
     )

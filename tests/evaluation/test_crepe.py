@@ -87,7 +87,7 @@ def test_systematicity_has_rows_of_its_own_and_rows_without_foils_are_said(tmp_p
     sizes = {s.name: s.n for s in report.models[0].suites["crepe"].subsets}
     assert sizes["seen_compounds_in_laion / atom"] == 2
     assert sizes["seen_compounds_in_laion / comp"] == 1
-    assert "1 rows have no hard negative and are no items" in report.suites["crepe"].notes
+    assert "1 row without a hard negative left out" in report.suites["crepe"].notes
     assert report.models[0].suites["crepe"].primary == "macro_3_types"
 
 

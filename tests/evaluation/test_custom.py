@@ -42,7 +42,7 @@ def test_rows_by_kind_equal_those_of_a_plain_loop(tmp_path, run, oracle):
     for name, column in columns:
         assert accuracy(report, "custom", name) == pytest.approx(100 * sum(column) / 5)
     assert report.models[0].suites["custom"].primary == "macro_2_kinds"
-    assert "1 records without negatives are no items" in report.suites["custom"].notes
+    assert "1 record without negatives left out" in report.suites["custom"].notes
 
 
 def test_a_file_without_negatives_is_refused(tmp_path, run):

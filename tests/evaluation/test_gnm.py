@@ -46,7 +46,7 @@ def test_scores_of_pairs_and_groups_equal_those_of_the_script(tmp_path, run, ora
         assert accuracy(report, "gnm", name) == pytest.approx(value)
     sizes = {row.name: row.n for row in report.models[0].suites["gnm"].subsets}
     assert (sizes["group_1"], sizes["group_all"]) == (12, 4)
-    assert "1 groups of one pair left out: they cannot be wrong" in report.suites["gnm"].notes
+    assert "1 group of one pair left out: it cannot be wrong" in report.suites["gnm"].notes
 
 
 def test_images_are_read_out_of_the_zip_as_it_was_downloaded(tmp_path, run):

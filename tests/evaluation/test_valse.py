@@ -83,5 +83,5 @@ def test_a_photo_of_coco_2014_is_found_under_its_name_of_2017(tmp_path, run):
     (tmp_path / "000000000000.jpg").rename(root / "val2017" / "000000000000.jpg")
     report = run("valse", root)
     assert report.models[0].suites["valse"].coverage == 100
-    note = "1 COCO photos found under their name of the other year"
+    note = "1 COCO photo found under its name of the other year"
     assert note in report.suites["valse"].notes
