@@ -40,7 +40,7 @@ def _attribute(units: Sequence[Unit], index: int) -> bool:
         return False
     if unit.lemma in contraries("attributes"):
         return not _of_photograph(units, index)
-    return wordnet.has_opposite(unit.lemma)
+    return bool(wordnet.against(unit.lemma))
 
 
 def _of_photograph(units: Sequence[Unit], index: int) -> bool:

@@ -206,7 +206,7 @@ class Maker:
 
     def _tags(self, found: list[tuple[_Job, Candidate]], texts: list[str]) -> list[bool]:
         """Whether each changed word keeps its tag where it now stands."""
-        asked = [i for i, (job, c) in enumerate(found) if job.kind in TARGETS and self._doubt(c)]
+        asked = [i for i, (job, c) in enumerate(found) if self._doubt(job, c)]
         starts = []
         for i in asked:
             edits = found[i][1].edits
@@ -219,9 +219,10 @@ class Maker:
             same[i] = tag == wanted or wanted == "JJ" and tag in MODIFYING
         return same
 
-    def _doubt(self, candidate: Candidate) -> bool:
-        change = candidate.changes[0]
-        return not self.filler.sure_of(change.new.lower(), change.unit.tag)
+    def _doubt(self, job: _Job, candidate: Candidate) -> bool:
+        if job.kind not in TARGETS or job.blank is None:
+            return False
+        return not self.filler.sure_of(job.blank, candidate.changes[0].new.lower())
 
     def _negative(self, job: _Job, candidate: Candidate) -> Negative:
         refilled = job.kind in TARGETS

@@ -52,6 +52,11 @@ class Lexis:
         _mark(codes, self._senses, wordnet.senses(lemma, self.pos), _SYNONYM)
         return codes
 
+    def opposite(self, lemma: str) -> set[int]:
+        """Numbers of the adjectives that are antonyms of one, or in the cluster of an antonym."""
+        against = wordnet.against(lemma)
+        return {number for synset in against for number in self._above.get(synset, ())}
+
     def mark(self, codes: np.ndarray, words: Iterable[str], code: int) -> None:
         """Give a code to the words that have none."""
         for word in words:
@@ -129,12 +134,18 @@ class Verdicts:
     def _contrary(self, old: str) -> np.ndarray:
         codes = self.own.relate(old)
         codes[codes == 0] = _COMPATIBLE
-        table = contraries("attributes" if self.pos == "a" else "verbs").get(old, frozenset())
-        known = table & self.own.numbers.keys() if table else self.own.numbers.keys()
-        for new in known:
-            if validity.pair_reason(old, str(new), self.pos) is None:
+        for new in self._may_contradict(old):
+            if validity.pair_reason(old, new, self.pos) is None:
                 codes[self.own.numbers[new]] = 0
         return codes
+
+    def _may_contradict(self, old: str) -> set[str]:
+        """The words that `pair_reason` could let stand against a verb or adjective."""
+        table = contraries("attributes" if self.pos == "a" else "verbs").get(old, frozenset())
+        found = {word for word in table if word in self.own.numbers}
+        if self.pos == "a":
+            found.update(self.own.lemmas[n] for n in self.own.opposite(old))
+        return found
 
     def _thing(self, old: str) -> np.ndarray:
         codes = self._of(self.own, old)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import marshal
 from collections import Counter
 from collections.abc import Sequence
@@ -131,6 +132,9 @@ class Worker:
             recipe = Recipe(spec.kinds, spec.per_kind, spec.top_k, spec.seed, weigh)
             self._index = Index(index_path(spec.folder))
             self._maker = Maker(recipe, self._filler(), self.tagger)
+            # What is loaded by now stays: the collector need not look at it again.
+            gc.collect()
+            gc.freeze()
         return self._index, self._maker
 
     def _filler(self) -> Filler:

@@ -35,6 +35,6 @@ class Filler(Protocol):
         """Return what may go into each blank."""
         ...
 
-    def sure_of(self, word: str, tag: str) -> bool:
-        """Whether a word has this tag wherever it stands, so that it need not be tagged again."""
+    def sure_of(self, blank: Blank, word: str) -> bool:
+        """Whether it is known without tagging that a word keeps the tag of what it replaces."""
         ...

@@ -36,7 +36,7 @@ OTHER_SORT = 14.0  # taken off nouns of another sort (see `sorts`)
 WORST = {"n": -7.5, "v": -7.5, "a": -13.0}
 # Captions that must use a word before it is put anywhere: one more from each of these sizes on.
 SIZES = (1_000, 10_000)
-SURE = 0.98  # share of a word's uses under one tag from which it counts as unambiguous
+SURE = 0.95  # share of a word's uses under one tag from which it counts as unambiguous
 EDGE = "|"  # stands for the neighbour at either end of a caption
 CONTENT = frozenset(
     ("NN", "NNS", "NNP", "JJ", "VB", "VBG", "VBZ", "VBP", "VBD", "VBN", "CD")  #
@@ -199,9 +199,18 @@ class CorpusFiller:
             score[index] += surplus
         return score
 
-    def sure_of(self, word: str, tag: str) -> bool:
-        """Whether nearly all captions that use a word use it under this tag."""
-        return self.counts.words[tag][word] >= SURE * self.counts.uses[word]
+    def sure_of(self, blank: Blank, word: str) -> bool:
+        """Whether captions tell that a word has the wanted tag here.
+
+        They do if nearly all that use it use it under this tag, or if they use it so after this
+        left and before this right neighbour.
+        """
+        tag, counts = blank.unit.tag, self.counts
+        if counts.words[tag].get(word, 0) >= SURE * counts.uses[word]:
+            return True
+        left, right, _, _ = neighbours(blank.parsed.units, blank.place)
+        beside = (counts.pairs.get((0, left, tag)), counts.pairs.get((1, right, tag)))
+        return all(seen is not None and word in seen for seen in beside)
 
 
 def _largest(values: np.ndarray, n: int) -> np.ndarray:

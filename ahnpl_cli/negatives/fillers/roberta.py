@@ -118,6 +118,6 @@ class RobertaFiller:
         pairs = zip(tokens, scores, strict=True)
         return Ranked([(self._words[t], score) for t, score in pairs if t in self._words])
 
-    def sure_of(self, word: str, tag: str) -> bool:
+    def sure_of(self, blank: Blank, word: str) -> bool:
         """Never: a language model's words come with no tags."""
         return False

@@ -151,18 +151,15 @@ def neighbours(adjective: str, pos: Pos = "a") -> frozenset[int]:
 
 
 @functools.lru_cache(maxsize=1 << 14)
+def against(adjective: str) -> frozenset[int]:
+    """Return the synsets opposed to an adjective or to what it is similar to."""
+    opposites = _load()["a"].opposites
+    return frozenset(target for synset in neighbours(adjective) for target in opposites[synset])
+
+
 def opposite(first: str, second: str) -> bool:
     """Whether two adjectives, or the clusters they belong to, are antonyms."""
-    part = _load()["a"]
-    against = {target for synset in neighbours(first) for target in part.opposites[synset]}
-    return not against.isdisjoint(neighbours(second))
-
-
-@functools.lru_cache(maxsize=1 << 14)
-def has_opposite(lemma_: str) -> bool:
-    """Whether an adjective, or the cluster it belongs to, has an antonym."""
-    opposites = _load()["a"].opposites
-    return any(opposites[synset] for synset in neighbours(lemma_))
+    return not against(first).isdisjoint(neighbours(second))
 
 
 @functools.lru_cache(maxsize=1 << 14)
