@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import os
 
 import typer
 
 from ahnpl_cli.cli.console import Screen
 from ahnpl_cli.cli.options import options_from
+from ahnpl_cli.progress import silent
 from ahnpl_cli.train_config import TrainConfig
 
 EPILOG = (
@@ -38,9 +40,13 @@ def train(*, config: TrainConfig, screen: Screen) -> None:
         return
     from ahnpl_cli.training.loop import fit
 
-    report = fit(config, track=screen.track)
-    if os.environ.get("RANK", "0") != "0":
-        return  # Under torchrun only the first process speaks.
+    # Under torchrun only the first process speaks.
+    first = os.environ.get("RANK", "0") == "0"
+    if not first:
+        logging.getLogger("ahnpl_cli").setLevel(logging.ERROR)
+    report = fit(config, track=screen.track if first else silent)
+    if not first:
+        return
     screen.show(report, tables(report))
     screen.note(f"{report.steps} steps. The checkpoint is in {report.checkpoint}.")
     screen.note(f"Next: ahnpl eval aro valse sugarcrepe --checkpoint {report.run}")

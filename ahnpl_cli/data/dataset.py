@@ -24,6 +24,7 @@ from ahnpl_cli.data.images import ImageRef, open_image
 from ahnpl_cli.data.shards import TarMember, open_member
 from ahnpl_cli.data.tokens import Tokenize, TokenTable
 from ahnpl_cli.errors import DataError
+from ahnpl_cli.progress import Track, silent
 from ahnpl_cli.records import KINDS, CaptionRecord, Kind
 
 logger = logging.getLogger(__name__)
@@ -92,6 +93,7 @@ class TrainingSet:
         *,
         negatives: bool = True,
         placeholder: str | None = None,
+        track: Track = silent,
     ) -> None:
         """Read all records.
 
@@ -100,6 +102,7 @@ class TrainingSet:
             tokenize: returns ids (N, L), padded with 0 at the end.
             negatives: whether negatives are read at all.
             placeholder: a text that stands in empty slots, as in the released code.
+            track: shows progress.
 
         Raises:
             DataError: there is no record at all, or an id stands twice.
@@ -109,7 +112,7 @@ class TrainingSet:
         self.ids: list[str] = []
         caption, picture = [], []
         slots: list[list[tuple[int, int, float]]] = []
-        for record, where in records:
+        for record, where in track(records, description="reading", unit="records"):
             self.ids.append(record.id)
             caption.append(texts.setdefault(record.caption, len(texts)))
             picture.append(pictures.setdefault(where, len(pictures)))
@@ -135,17 +138,19 @@ class TrainingSet:
         self.picture_of: Ints = np.array(picture, np.int64)
         self._caption: Ints = np.array(caption, np.int64)
         self._pack(slots)
-        self.tokens = TokenTable(list(texts), tokenize)
+        self.tokens = TokenTable(list(texts), tokenize, track)
         self.rows: Ints = np.arange(len(self.ids))
 
     def __len__(self) -> int:
         return len(self.rows)
 
-    def problems(self, threads: int = 8) -> dict[int, str]:
+    def problems(self, *, threads: int = 8, track: Track = silent) -> dict[int, str]:
         """Return what is wrong with which image, by its number, from the headers alone."""
+        total = len(self.pictures)
         with ThreadPoolExecutor(threads) as pool:
-            found = enumerate(pool.map(picture_problem, self.pictures))
-            return {number: problem for number, problem in found if problem}
+            found = pool.map(picture_problem, self.pictures)
+            seen = track(found, total=total, description="checking images", unit="images")
+            return {number: problem for number, problem in enumerate(seen) if problem}
 
     def name_of(self, picture: int) -> str:
         """Return an image and the first record that shows it, for messages."""

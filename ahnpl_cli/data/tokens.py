@@ -9,6 +9,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from ahnpl_cli.progress import Track, silent
+
 Tokenize = Callable[[Sequence[str]], Tensor]
 
 # Texts tokenised at once: enough to be quick, few enough that padding to the longest is cheap.
@@ -22,15 +24,17 @@ class TokenTable:
         lengths: tokens of each text (T,).
     """
 
-    def __init__(self, texts: Sequence[str], tokenize: Tokenize) -> None:
+    def __init__(self, texts: Sequence[str], tokenize: Tokenize, track: Track = silent) -> None:
         """Tokenise.
 
         Args:
             texts: T distinct texts.
             tokenize: returns ids (N, L), padded with 0 at the end.
+            track: shows progress.
         """
         parts, lengths = [np.zeros(0, np.int32)], [np.zeros(0, np.int64)]
-        for start in range(0, len(texts), CHUNK):
+        starts = range(0, len(texts), CHUNK)
+        for start in track(starts, description="tokenising", unit="chunks"):
             tokens = tokenize(texts[start : start + CHUNK]).numpy()
             positions = np.arange(1, tokens.shape[1] + 1)
             length = ((tokens != 0) * positions).max(1, initial=1)

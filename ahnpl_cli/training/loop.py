@@ -45,7 +45,7 @@ class Run:
         resumed_from: step at which this process began.
     """
 
-    def __init__(self, config: TrainConfig) -> None:
+    def __init__(self, config: TrainConfig, *, track: Track = silent) -> None:
         """Read the data and the model, and find where an interrupted run stopped.
 
         Raises:
@@ -54,7 +54,7 @@ class Run:
         pick_device(config.device)
         self.config, self.folder = config, RunFolder(run_path(config))
         there = self.folder.check(config)
-        self.setup = set_up(config, self.folder.path)
+        self.setup = set_up(config, self.folder.path, track=track)
         self._main = self.setup.accelerator.is_main_process
         self.trainer = Trainer(self.setup, config)
         self.metrics: list[StepReport] = []
@@ -190,7 +190,7 @@ def fit(config: TrainConfig, *, track: Track = silent) -> TrainReport:
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        run = Run(config)
+        run = Run(config, track=track)
         terms = [name for name, weight in run.setup.objective.weights.items() if weight]
         logger.info(
             "%s (%s): %d pairs, %d steps of %d, %s.",

@@ -28,7 +28,7 @@ def preview(config: TrainConfig, *, track: Track = silent) -> TrainPlan:
         AhnplError: what would stop the run, except for images, which are listed.
     """
     run = run_path(config)
-    setup = set_up(replace(config, on_error="skip"), run)
+    setup = set_up(replace(config, on_error="skip"), run, track=track)
     plan = setup.plan
     parameters = list(setup.backbone.module.parameters())
     with torch.random.fork_rng(devices=[]):

@@ -26,6 +26,7 @@ from ahnpl_cli.errors import ConfigError, DataError
 from ahnpl_cli.losses.objective import Objective
 from ahnpl_cli.losses.recipes import Recipe
 from ahnpl_cli.losses.released import PLACEHOLDER
+from ahnpl_cli.progress import Track, silent
 from ahnpl_cli.records import CaptionRecord
 from ahnpl_cli.train_config import TrainConfig
 from ahnpl_cli.training.averaging import Publisher
@@ -116,7 +117,9 @@ def data_files(config: TrainConfig) -> Iterable[Path]:
         yield from shard_paths(name) if is_shards(name) else [Path(name)]
 
 
-def read_data(config: TrainConfig, recipe: Recipe, backbone: Backbone) -> TrainingSet:
+def read_data(
+    config: TrainConfig, recipe: Recipe, backbone: Backbone, track: Track = silent
+) -> TrainingSet:
     """Read records and tokenise their texts.
 
     Raises:
@@ -127,6 +130,7 @@ def read_data(config: TrainConfig, recipe: Recipe, backbone: Backbone) -> Traini
         backbone.tokenize,
         negatives=recipe.uses_negatives,
         placeholder=PLACEHOLDER if recipe.fidelity == "released" else None,
+        track=track,
     )
     if recipe.uses_negatives and not data.negatives:
         raise DataError(
@@ -137,13 +141,13 @@ def read_data(config: TrainConfig, recipe: Recipe, backbone: Backbone) -> Traini
     return data
 
 
-def check_images(data: TrainingSet, config: TrainConfig) -> tuple[str, ...]:
+def check_images(data: TrainingSet, config: TrainConfig, track: Track = silent) -> tuple[str, ...]:
     """Leave out pairs whose image is missing or broken, or stop; return what is wrong.
 
     Raises:
         DataError: an image is missing or broken, and `--on-error` is stop.
     """
-    found = data.problems() if config.run.check_images else {}
+    found = data.problems(track=track) if config.run.check_images else {}
     if not found:
         return ()
     first, problem = next(iter(found.items()))
@@ -211,7 +215,7 @@ def make_publisher(config: TrainConfig, backbone: Backbone) -> Publisher:
     return Publisher(backbone, differs=differs, wise_ft=chosen.wise_ft)
 
 
-def set_up(config: TrainConfig, run: Path) -> Setup:
+def set_up(config: TrainConfig, run: Path, *, track: Track = silent) -> Setup:
     """Load, read and build everything; writes nothing.
 
     Raises:
@@ -230,8 +234,8 @@ def set_up(config: TrainConfig, run: Path) -> Setup:
         # Whether texts may be encoded at their own length is found out while dropout is off.
         backbone.encode_text(backbone.tokenize(["a"]))
     start = start_info(config, backbone)
-    data = read_data(config, recipe, backbone)
-    before, problems = len(data), check_images(data, config)
+    data = read_data(config, recipe, backbone, track)
+    before, problems = len(data), check_images(data, config, track)
     plan = make_plan(config, len(data))
     publisher = make_publisher(config, backbone)
     freeze(backbone.module, config.memory.freeze)

@@ -38,15 +38,34 @@ class Outcome:
     leaves: Encoded
 
 
+@dataclass(frozen=True)
+class _Chance:
+    """States of the generators that dropout draws from."""
+
+    cpu: Tensor
+    cuda: Tensor | None
+
+    @classmethod
+    def now(cls, device: torch.device) -> _Chance:
+        on_gpu = device.type == "cuda"
+        return cls(torch.get_rng_state(), torch.cuda.get_rng_state(device) if on_gpu else None)
+
+    def restore(self, device: torch.device) -> None:
+        torch.set_rng_state(self.cpu)
+        if self.cuda is not None:
+            torch.cuda.set_rng_state(self.cuda, device)
+
+
 @contextlib.contextmanager
-def _replayed(state: Tensor | None) -> Iterator[None]:
-    """Run with the generator state of an earlier run, so that dropout drops the same."""
-    if state is None:
+def _replayed(before: _Chance | None, device: torch.device) -> Iterator[None]:
+    """Run with earlier generator states, so that dropout drops the same, and go back after."""
+    if before is None:
         yield
         return
-    with torch.random.fork_rng(devices=[]):
-        torch.set_rng_state(state)
-        yield
+    after = _Chance.now(device)
+    before.restore(device)
+    yield
+    after.restore(device)
 
 
 def _encode(towers: nn.Module, part: Part, device: torch.device) -> Encoded:
@@ -79,13 +98,13 @@ def forward_backward(
         before_backward: called while the losses can still be differentiated by the leaves.
     """
     parts = batch.parts
-    states: list[Tensor | None] = [None] * len(parts)
+    states: list[_Chance | None] = [None] * len(parts)
     if len(parts) == 1:
         encoded = [_encode(towers, parts[0], device)]
     else:
         encoded = []
         for number, part in enumerate(parts):
-            states[number] = torch.get_rng_state()
+            states[number] = _Chance.now(device)
             with torch.no_grad():
                 encoded.append(_encode(towers, part, device))
     outcome = _loss(objective, encoded, batch, before_backward)
@@ -94,7 +113,7 @@ def forward_backward(
     gradients = _split_gradients(outcome.leaves, parts, scale)
     for number, part in enumerate(parts):
         last = number == len(parts) - 1
-        with _replayed(states[number]), _synced(towers, last):
+        with _replayed(states[number], device), _synced(towers, last):
             fresh = encoded[0] if len(parts) == 1 else _encode(towers, part, device)
             _backward(fresh, gradients[number], last)
     return outcome

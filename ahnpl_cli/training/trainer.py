@@ -143,7 +143,7 @@ class Trainer:
             setup.objective,
             batch,
             device=device,
-            scale=setup.accelerator.scaler.get_scale() if setup.accelerator.scaler else 1.0,
+            scale=self._gradient_scale(),
             before_backward=look,
         )
         loss = float(outcome.losses.total.detach())
@@ -157,6 +157,12 @@ class Trainer:
         run = self.config.run
         evaluated = run.eval_every is not None and done % run.eval_every == 0
         return evaluated or done % run.log_every == 0 or done == self.setup.plan.total
+
+    def _gradient_scale(self) -> float:
+        """The factor of an fp16 scaler, which only a scaled tensor makes it settle on."""
+        scaler = self.setup.accelerator.scaler
+        device = self.setup.accelerator.device
+        return scaler.scale(torch.ones((), device=device)).item() if scaler else 1.0
 
     def _complain(self, rows: NDArray[np.int64], loaded: Loaded) -> None:
         """Stop at an image that cannot be decoded, or count it and go on without."""

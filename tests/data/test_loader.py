@@ -27,6 +27,7 @@ def shown(batches: list[Loaded]) -> list[list[int]]:
     return [batch.pixels[:, 0].flatten().int().tolist() for batch in batches]
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # on a single core
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("cache", [0.0, 1.0])
 def test_batches_come_in_order_whoever_decodes(

@@ -76,6 +76,7 @@ def test_two_runs_of_one_seed_are_the_same_and_of_two_are_not(
     assert losses[0] == losses[1] != losses[2]
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # on a single core
 def test_workers_and_image_cache_change_nothing(make_config: Make, tmp_path: Path) -> None:
     one = fit(make_config(output=str(tmp_path / "a"), workers=2, image_cache=0.0))
     two = fit(make_config(output=str(tmp_path / "b")))
@@ -93,6 +94,18 @@ def test_bf16_is_close_to_fp32(make_config: Make, tmp_path: Path) -> None:
     two = fit(make_config(output=str(tmp_path / "b"), steps=1))
     assert one.metrics[0].loss != two.metrics[0].loss
     assert one.metrics[0].loss == pytest.approx(two.metrics[0].loss, rel=0.02)
+
+
+def test_a_gradient_scaler_changes_nothing_but_the_range(make_config: Make, tmp_path: Path) -> None:
+    # fp16 needs a GPU, but its scaler works anywhere.
+    run = Run(make_config(output=str(tmp_path / "a"), grad_clip=1.0, accumulate=2))
+    run.setup.accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+    scaled = [step for step in run if step]
+    plain = fit(make_config(output=str(tmp_path / "b"), grad_clip=1.0, accumulate=2)).metrics
+    for one, other in zip(scaled, plain, strict=True):
+        assert one.loss == pytest.approx(other.loss, rel=1e-5)
+        assert one.grad_norm == pytest.approx(other.grad_norm, rel=1e-4)
+        assert one.a == pytest.approx(other.a, rel=1e-5)
 
 
 def test_grad_checkpointing_changes_nothing(make_config: Make, tmp_path: Path) -> None:
