@@ -63,7 +63,7 @@ class Lesson:
 
 LESSONS = (
     Lesson("singles", scenes=8000, steps=500, batch_size=128, lr=2e-3, final_lr=0.0),
-    Lesson("bags", scenes=20000, steps=1200, batch_size=128, lr=1e-3, final_lr=0.0),
+    Lesson("bags", scenes=20000, steps=900, batch_size=128, lr=1.5e-3, final_lr=0.05),
 )
 
 
@@ -88,7 +88,7 @@ def of_bag(rng: random.Random, scene: Scene) -> Meaning:
         several = number != 2 and rng.random() < 0.3
         return Quantity(item, number > 2) if several else Count(((item, number),))
     looks = rng.sample(scene.looks, len(scene.looks))
-    if rng.random() < 0.65:
+    if rng.random() < 0.75:
         item = describe(rng, looks[0], Mention(color=0.9, size=0.25))
         return Placement(((item, true_place(rng, item, scene)),))
     mention = Mention(color=0.9, size=0.2)

@@ -67,17 +67,9 @@ def draw_scene(rng: random.Random, *, held_out: bool = False) -> Scene:
             return scene
 
 
-TOUCHING = ("carry", "ride", "hold", "held")
-
-
 def _draw_any(rng: random.Random) -> Scene:
-    lot, count = rng.random(), rng.choice((2, 2, 3))
-    if lot < 0.5:
-        return world.draw_apart(rng, count)
-    if lot < 0.68:
-        return world.draw_carry(rng, count)
-    if lot < 0.84:
-        return world.draw_hold(rng, count)
+    if rng.random() < 0.88:
+        return world.draw_apart(rng, rng.choice((2, 2, 3)))
     return world.draw_group(rng, rng.randint(1, 6), rng.randint(0, 3))
 
 
@@ -101,7 +93,7 @@ def true_relations(
     names = sorted({PHRASES[phrase] for phrase in among})
     found = []
     for (i, a), (j, b) in itertools.permutations(enumerate(scene.things), 2):
-        true = {name for name in names if related(name, a, b, scene, loosely=False)}
+        true = {name for name in names if related(name, a, b, loosely=False)}
         found += [(i, phrase, j) for phrase in among if PHRASES[phrase] in true]
     return found
 
@@ -115,17 +107,15 @@ def true_place(rng: random.Random, item: Description, scene: Scene, *, corners: 
 
 def _of_few(rng: random.Random, scene: Scene, mention: Mention) -> Meaning:
     lot = rng.random()
-    if lot < 0.55:
-        relation = _relation(rng, scene, mention)
-        if relation is not None:
-            return relation
+    if lot < 0.65:
+        return _relation(rng, scene, mention)
     looks = rng.sample(scene.looks, len(scene.looks))
-    if lot < 0.75:
+    if lot < 0.85:
         count = rng.choice((1, 1, 2))
         items = [describe(rng, look, mention) for look in looks[:count]]
         places = [true_place(rng, item, scene, corners=count == 1) for item in items]
         return Placement(tuple(zip(items, places, strict=True)))
-    if lot < 0.8:
+    if lot < 0.88:
         absent = rng.choice([s for s in world.SHAPES if all(s != look.shape for look in looks)])
         return Existence(Description(absent), False, beside=describe(rng, looks[0], mention))
     # Without colors, exchanging two nouns of a list would change nothing.
@@ -133,14 +123,8 @@ def _of_few(rng: random.Random, scene: Scene, mention: Mention) -> Meaning:
     return Listing(tuple(describe(rng, look, colored) for look in looks))
 
 
-def _relation(rng: random.Random, scene: Scene, mention: Mention) -> Relation | None:
-    found = true_relations(scene)
-    touching = [r for r in found if PHRASES[r[1]] in TOUCHING]
-    if touching and rng.random() < 0.8:
-        found = touching
-    if not found:
-        return None
-    subject, phrase, object_ = rng.choice(found)
+def _relation(rng: random.Random, scene: Scene, mention: Mention) -> Relation:
+    subject, phrase, object_ = rng.choice(true_relations(scene))
     a, b = scene.looks[subject], scene.looks[object_]
     return Relation(describe(rng, a, mention), phrase, describe(rng, b, mention))
 

@@ -23,7 +23,6 @@ CAPTIONS_PER_RETRIEVED = 5
 IMAGE_NEGATIVES = (
     ("relation", "swap_obj"),
     ("attribute", "replace_att"),
-    ("action", "action-replacement"),
     ("object", "replace_obj"),
     ("attribute_swap", "swap_att"),
     ("quantity", "counting-hard"),

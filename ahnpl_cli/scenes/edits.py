@@ -19,9 +19,8 @@ def exchange(scene: Scene, i: int, j: int, parts: Sequence[str]) -> Scene:
 
 
 def exchange_all(scene: Scene, i: int, j: int) -> Scene:
-    """Things `i` and `j` exchange places; in `hold` the sizes stay, for the layout sets them."""
-    parts = ("shape", "color") if scene.layout == "hold" else ("shape", "color", "size")
-    return exchange(scene, i, j, parts)
+    """Things `i` and `j` exchange places."""
+    return exchange(scene, i, j, ("shape", "color", "size"))
 
 
 def change(scene: Scene, i: int, **parts: str) -> Scene:

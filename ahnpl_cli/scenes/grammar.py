@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from ahnpl_cli.scenes.meanings import (
-    FINITE,
     Count,
     Description,
     Existence,
@@ -20,7 +19,7 @@ from ahnpl_cli.scenes.meanings import (
 )
 
 NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-PREFIXES = ("", "", "", "", "there is ", "here is ", "a picture of ")
+PREFIXES = ("", "", "", "", "there is ", "a picture of ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +47,10 @@ def draw_style(rng: random.Random) -> Style:
     """A style by lot."""
     return Style(
         prefix=rng.choice(PREFIXES),
-        clause=rng.random() < 0.4,
+        clause=rng.random() < 0.3,
         definite=rng.random() < 0.5,
         digits=rng.random() < 0.5,
-        sentence=rng.random() < 0.15,
+        sentence=rng.random() < 0.1,
         variant=rng.randrange(12),
     )
 
@@ -89,12 +88,11 @@ def _listing(meaning: Listing, style: Style) -> str:
 
 
 def _relation(meaning: Relation, style: Style) -> str:
-    finite = meaning.phrase in FINITE
-    if not finite and not style.clause:
+    if not style.clause:
         return f"{style.prefix}{_a(meaning.subject)} {meaning.phrase} {_a(meaning.object)}"
-    verb = meaning.phrase if finite else f"is {meaning.phrase}"
     article = "the" if style.definite else "a"
-    return f"{article} {words(meaning.subject)} {verb} {article} {words(meaning.object)}"
+    subject, object_ = words(meaning.subject), words(meaning.object)
+    return f"{article} {subject} is {meaning.phrase} {article} {object_}"
 
 
 def _placement(meaning: Placement, style: Style) -> str:

@@ -127,12 +127,6 @@ def _checked(method: str) -> Callable[[Record, Record, int], Record]:
     }
 
 
-def _foiled_action(note: Record, foil_note: Record, number: int) -> Record:
-    verdict = {"entail": [0.0], "neutral": [0.0], "contradict": [1.0], "pred": ["contradict"]}
-    classes = _classes(note, foil_note, number)
-    return {"foiling_method": "change_action", **classes, "nli_scores": verdict}
-
-
 def _v7w(number: int) -> str:
     return f"visual7w/v7w_{number}.jpg"
 
@@ -152,9 +146,6 @@ _PIECES = {
     "counting-small-quant": _Piece("visual7w", "counting", _v7w, _counts),
     "counting-adversarial": _Piece("visual7w", "counting", _v7w, _counts),
     "relations": _Piece("coco_2017", "relations", _coco, _checked("opposite preposition")),
-    "action-replacement": _Piece(
-        "SWiG", "actions", lambda n: f"images_512/doing_{n}.jpg", _foiled_action
-    ),
     "actant-swap": _Piece("SWiG", "actions", lambda n: f"images_512/acting_{n}.jpg", _classes),
     "foil-it": _Piece("FOIL dataset", "noun phrases", _coco2014, _classes),
 }

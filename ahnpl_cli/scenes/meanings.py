@@ -16,46 +16,20 @@ from ahnpl_cli.scenes.world import SIDE, Look, Scene, Thing
 STRICT_GAP, STRICT_OFFSET, LOOSE_GAP = 12, 8, 2  # pixels between centres
 
 # What a phrase says of its subject and object.
-PREPOSITIONS = {
+PHRASES = {
     "to the left of": "left",
     "left of": "left",
     "to the right of": "right",
     "right of": "right",
     "above": "above",
-    "over": "above",
     "below": "below",
-    "under": "below",
-    "underneath": "below",
-    "on": "ride",
-    "on top of": "ride",
-    "in": "held",
 }
-VERBS = {
-    "carries": "carry",
-    "carrying": "carry",
-    "carried by": "ride",
-    "rides": "ride",
-    "riding": "ride",
-    "holds": "hold",
-    "holding": "hold",
-    "held by": "held",
-}
-PHRASES = PREPOSITIONS | VERBS
-FINITE = ("carries", "rides", "holds")
-# The same words with the roles exchanged, as far as English has such words.
 OPPOSITES = {
     "to the left of": "to the right of",
     "left of": "right of",
     "above": "below",
-    "over": "under",
-    "underneath": "above",
-    "on": "under",
-    "on top of": "underneath",
-    "carries": "rides",
-    "carrying": "riding",
-    "holding": "held by",
 }
-OPPOSITES |= {new: old for old, new in OPPOSITES.items() if new not in OPPOSITES}
+OPPOSITES |= {opposite: phrase for phrase, opposite in OPPOSITES.items()}
 
 PLACES = {
     "on the left": (-1, 0),
@@ -110,7 +84,7 @@ class Relation:
         """Whether some subject stands so to some object."""
         relation = PHRASES[self.phrase]
         pairs = _assignments((self.subject, self.object), scene)
-        return any(related(relation, a, b, scene, loosely=loosely) for a, b in pairs)
+        return any(related(relation, a, b, loosely=loosely) for a, b in pairs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,13 +146,8 @@ class Existence:
 Meaning = Listing | Relation | Placement | Count | Quantity | Existence
 
 
-def related(relation: str, a: Thing, b: Thing, scene: Scene, *, loosely: bool) -> bool:
+def related(relation: str, a: Thing, b: Thing, *, loosely: bool) -> bool:
     """Whether `a` stands in `relation` (a value of `PHRASES`) to `b`."""
-    if relation in ("carry", "ride", "hold", "held"):
-        layout, reverse = {"ride": ("carry", True), "held": ("hold", True)}.get(
-            relation, (relation, False)
-        )
-        return scene.layout == layout and (a, b) == scene.things[:2][:: -1 if reverse else 1]
     if relation in ("right", "below"):
         a, b = b, a
     along, across = b.x - a.x, b.y - a.y

@@ -37,11 +37,9 @@ def describe(look: Look, words: Words) -> Description:
 def relation(
     rng: random.Random, scene: Scene, phrases: Sequence[str]
 ) -> tuple[int, str, int] | None:
-    """A true (subject, phrase, object) with a phrase of `phrases`, touching ones preferred."""
+    """A true (subject, phrase, object) with a phrase of `phrases`; None where there is none."""
     found = true_relations(scene, phrases)
-    # Where a thing carries or holds another, that is what one would say of the two.
-    apart = [r for r in found if scene.layout == "apart" or set(r[::2]) == {0, 1}]
-    return rng.choice(apart) if apart else None
+    return rng.choice(found) if found else None
 
 
 def related(subject: int, phrase: str, object_: int, words: Sequence[Words]) -> Plan:

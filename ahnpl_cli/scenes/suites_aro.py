@@ -9,14 +9,9 @@ from ahnpl_cli.scenes.grammar import Style
 from ahnpl_cli.scenes.meanings import PHRASES
 from ahnpl_cli.scenes.suites_sugarcrepe import swapped
 from ahnpl_cli.scenes.twins import Lots, Maker, Twins, actants, mixed, noted, told
-from ahnpl_cli.scenes.world import Layout
 
 # None of them is among the symmetric relations that ARO's average leaves out.
-VG_RELATIONS = (
-    *("to the left of", "to the right of", "above", "below", "over", "under", "underneath"),
-    *("on", "in", "carrying", "riding", "holding"),
-)
-LAYOUTS: dict[str, Layout] = {"ride": "carry", "carry": "carry", "hold": "hold", "held": "hold"}
+VG_RELATIONS = tuple(PHRASES)
 ARO_STYLE = Style(clause=True, definite=True, variant=1)
 BARE = ((False, False), (False, False))
 COLORED = ((True, False), (True, False))
@@ -26,7 +21,7 @@ ITEMS_PER_COLOR_PAIR = 60  # so that each ordered pair has the 25 that ARO's ave
 def vg_relation(lots: Lots) -> Twins | None:
     """Nouns exchanged in "the star is above the moon"; every relation equally often."""
     phrase = VG_RELATIONS[lots.index % len(VG_RELATIONS)]
-    scene = lots.few((LAYOUTS.get(PHRASES[phrase], "apart"),))
+    scene = lots.few()
     found = plans.relation(lots.rng, scene, (phrase,))
     if found is None:
         return None
@@ -67,6 +62,6 @@ MAKERS: dict[str, Maker] = {
     "winoground": mixed(
         _tagged(swapped("shape"), "Noun", "Object"),
         _tagged(swapped("color"), "Adjective-Color", "Object"),
-        _tagged(actants(tuple(PHRASES)), "Noun Phrase", "Relation"),
+        _tagged(actants, "Noun Phrase", "Relation"),
     ),
 }

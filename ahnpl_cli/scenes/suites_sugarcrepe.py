@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from ahnpl_cli.scenes import edits, plans, replacements, world
+from ahnpl_cli.scenes import edits, plans, world
 from ahnpl_cli.scenes.grammar import draw_style
 from ahnpl_cli.scenes.meanings import PHRASES
-from ahnpl_cli.scenes.twins import Lots, Maker, Twins, mixed, told, two_named
+from ahnpl_cli.scenes.twins import Lots, Maker, Twins, opposed, told, two_named
 from ahnpl_cli.scenes.world import Look, Scene
 
 
@@ -44,7 +44,7 @@ def replace_att(lots: Lots) -> Twins | None:
     plan, *named = made
     which = lots.rng.choice(named)
     # A size that the plan does not mention gives no twins; the next lot may.
-    if lots.rng.random() < 0.5 and scene.layout != "hold":
+    if lots.rng.random() < 0.5:
         new = edits.change(scene, which, size=edits.other_size(scene.looks[which].size))
     else:
         new = edits.change(scene, which, color=edits.absent_color(lots.rng, scene))
@@ -53,7 +53,7 @@ def replace_att(lots: Lots) -> Twins | None:
 
 def add_obj(lots: Lots) -> Twins | None:
     """The foil lists one more thing, whose shape and color are there, but not together."""
-    scene, rng = lots.few(("apart",)), lots.rng
+    scene, rng = lots.few(), lots.rng
     count = len(scene.looks)
     a, b = rng.sample(scene.looks, 2)
     stranger = Look(a.shape, b.color, rng.choice(world.SIZES))
@@ -93,7 +93,7 @@ MAKERS: dict[str, Maker] = {
     "add_att": add_att,
     "replace_obj": replace_obj,
     "replace_att": replace_att,
-    "replace_rel": mixed(replacements.preposition, replacements.preposition, replacements.verb),
+    "replace_rel": opposed,
     "swap_obj": swapped("shape"),
     "swap_att": swapped("color"),
 }

@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ahnpl_cli.scenes import edits, plans, replacements
+from ahnpl_cli.scenes import edits, plans
 from ahnpl_cli.scenes.captions import Caption
 from ahnpl_cli.scenes.grammar import draw_style
-from ahnpl_cli.scenes.meanings import VERBS, Count, Description, Existence, Quantity
-from ahnpl_cli.scenes.twins import Lots, Maker, Twins, actants, mixed, noted, told
+from ahnpl_cli.scenes.meanings import Count, Description, Existence, Quantity
+from ahnpl_cli.scenes.twins import Lots, Maker, Twins, actants, noted, opposed, told
 from ahnpl_cli.scenes.world import Scene
 
 
 def existence(lots: Lots) -> Twins | None:
     """One twin has the thing; the other has its color, or its shape, elsewhere."""
-    scene, style = lots.few(("apart",)), draw_style(lots.rng)
+    scene, style = lots.few(), draw_style(lots.rng)
     which = lots.rng.randrange(len(scene.looks))
     item = plans.describe(scene.looks[which], lots.words(1, color=0.6)[0])
     new = edits.change(scene, which, shape=edits.absent_shape(lots.rng, scene))
@@ -83,8 +83,7 @@ MAKERS: dict[str, Maker] = {
     "counting-small-quant": counting([(1, 2), (1, 3), (2, 3)]),
     # The authors' captions count high and their foils low; here either may, or the text would tell.
     "counting-adversarial": counting([(few, many) for few in (1, 2) for many in (4, 5, 6)]),
-    "relations": replacements.preposition,
-    "action-replacement": mixed(replacements.verb, replacements.action),
-    "actant-swap": actants(tuple(VERBS)),
+    "relations": opposed,
+    "actant-swap": actants,
     "foil-it": foil_it,
 }

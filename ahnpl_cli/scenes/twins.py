@@ -7,20 +7,18 @@ exchangeable and nothing in the text alone can tell them apart.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ahnpl_cli.scenes import edits, plans, world
 from ahnpl_cli.scenes.captions import Caption
 from ahnpl_cli.scenes.grammar import Style, draw_style
-from ahnpl_cli.scenes.meanings import PHRASES, VERBS
+from ahnpl_cli.scenes.meanings import OPPOSITES, PHRASES
 from ahnpl_cli.scenes.plans import Plan, Words
-from ahnpl_cli.scenes.world import Layout, Scene
+from ahnpl_cli.scenes.world import Scene
 
 Notes = dict[str, Any]
-ANY: tuple[Layout, ...] = ("apart", "apart", "carry", "hold")
-_DRAW = {"apart": world.draw_apart, "carry": world.draw_carry, "hold": world.draw_hold}
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +52,10 @@ class Lots:
     index: int
     total: int
 
-    def few(self, layouts: Sequence[Layout] = ANY) -> Scene:
+    def few(self) -> Scene:
         """A scene of two or three things."""
         while True:
-            scene = _DRAW[self.rng.choice(layouts)](self.rng, self.rng.choice((2, 2, 3)))
+            scene = world.draw_apart(self.rng, self.rng.choice((2, 2, 3)))
             if world.held_out(scene) == self.held_out:
                 return scene
 
@@ -71,10 +69,6 @@ class Lots:
     def words(self, count: int, *, color: float = 0.8) -> list[Words]:
         """Which words each of `count` descriptions mentions."""
         return plans.draw_words(self.rng, count, color=color)
-
-    def sizeless(self, scene: Scene, count: int) -> list[Words]:
-        """Words for an exchange: in `hold` the sizes stay behind, so they must not be mentioned."""
-        return [(c, size and scene.layout != "hold") for c, size in self.words(count)]
 
 
 Maker = Callable[[Lots], Twins | None]
@@ -130,19 +124,33 @@ def two_named(lots: Lots, scene: Scene, *, color: float) -> tuple[Plan, int, int
     return plans.listed((i, j), [(True, size) for _, size in words]), i, j
 
 
-def actants(phrases: tuple[str, ...]) -> Maker:
+def actants(lots: Lots) -> Twins | None:
     """Twins whose subject and object are exchanged."""
+    scene, words = lots.few(), lots.words(1) * 2
+    found = plans.relation(lots.rng, scene, tuple(PHRASES))
+    if found is None:
+        return None
+    i, phrase, j = found
+    new = edits.exchange_all(scene, i, j)
+    twins = told(scene, new, plans.related(i, phrase, j, words), draw_style(lots.rng))
+    first, second = scene.looks[i].shape, scene.looks[j].shape
+    return noted(twins, {"class": first}, {"class": second})
 
-    def make(lots: Lots) -> Twins | None:
-        scene = lots.few(("carry", "hold") if phrases[0] in VERBS else ANY)
-        words = lots.sizeless(scene, 1) * 2
-        found = plans.relation(lots.rng, scene, phrases)
-        if found is None:
-            return None
-        i, phrase, j = found
-        new = edits.exchange_all(scene, i, j)
-        twins = told(scene, new, plans.related(i, phrase, j, words), draw_style(lots.rng))
-        first, second = scene.looks[i].shape, scene.looks[j].shape
-        return noted(twins, {"class": first}, {"class": second})
 
-    return make
+def opposed(lots: Lots) -> Twins | None:
+    """Twins whose things are exchanged, said by the opposite phrase."""
+    scene, words = lots.few(), lots.words(2)
+    found = plans.relation(lots.rng, scene, tuple(PHRASES))
+    if found is None:
+        return None
+    i, phrase, j = found
+    opposite = OPPOSITES[phrase]
+    # The exchanged subject now stands where the object was.
+    twins = told(
+        scene,
+        edits.exchange_all(scene, i, j),
+        plans.related(i, phrase, j, words),
+        draw_style(lots.rng),
+        plans.related(j, opposite, i, words),
+    )
+    return noted(twins, {"class": phrase}, {"class": opposite})

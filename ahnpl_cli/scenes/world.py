@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 SIDE = 64  # pixels of a scene's edge, the input size of the shipped model
@@ -17,11 +17,10 @@ COLORS = ("red", "green", "blue", "yellow", "white", "black")
 SHAPES = ("circle", "square", "triangle", "star", "heart", "ring")
 SIZES = ("small", "large")
 
-Layout = Literal["apart", "carry", "hold", "group"]
+Layout = Literal["apart", "group"]
 
 RADIUS = {"small": 8, "large": 13}
 GROUP_RADIUS = {"small": 5, "large": 8}
-HOLDER_RADIUS, HELD_RADIUS = 15, 7
 CELLS = ((16, 16), (48, 16), (16, 48), (48, 48))
 GROUP_CELLS = tuple((11 + 21 * column, 11 + 21 * row) for row in range(3) for column in range(3))
 HELD_OUT_OF = 5  # one combination in five is kept for testing
@@ -53,8 +52,7 @@ class Scene:
     Attributes:
         looks: one per thing.
         spots: (x, y) per thing, in pixels, before the layout has its say.
-        layout: `apart` leaves each thing at its spot, `carry` sets the second on top of the first,
-            `hold` draws the second, small, inside the first, `group` is many in a finer grid.
+        layout: `apart` is a few things in quarters, `group` many smaller ones in a finer grid.
         texture: seed of the background and of the shade of each color; twins share it.
     """
 
@@ -67,19 +65,10 @@ class Scene:
     def things(self) -> tuple[Thing, ...]:
         """Every thing where it is drawn, in drawing order."""
         radii = GROUP_RADIUS if self.layout == "group" else RADIUS
-        things = [
+        return tuple(
             Thing(look, x, y, radii[look.size])
             for look, (x, y) in zip(self.looks, self.spots, strict=True)
-        ]
-        if self.layout == "carry":
-            below, above = things[:2]
-            top = below.y - below.radius - above.radius + 2
-            things[1] = replace(above, x=below.x, y=top)
-        elif self.layout == "hold":
-            outer, inner = things[:2]
-            things[0] = replace(outer, radius=HOLDER_RADIUS)
-            things[1] = replace(inner, x=outer.x, y=outer.y, radius=HELD_RADIUS)
-        return tuple(things)
+        )
 
 
 def stream(*key: object) -> random.Random:
@@ -101,27 +90,15 @@ def held_out(scene: Scene) -> bool:
 
 
 def draw_apart(rng: random.Random, count: int) -> Scene:
-    """`count` things (at most 4) of different shapes and colors, each in a quarter of its own."""
-    looks = _distinct_looks(rng, count)
-    spots = tuple(_jitter(rng, cell, 2) for cell in rng.sample(CELLS, count))
-    return Scene(looks, spots, "apart", _texture(rng))
+    """`count` things (at most 4) of different shapes and colors, each in a quarter of its own.
 
-
-def draw_carry(rng: random.Random, count: int) -> Scene:
-    """The second thing stands on the first; with `count` 3 another is in the other column."""
-    column = rng.choice((16, 48))
-    pair = _jitter(rng, (column, 47), 1)
-    other = _jitter(rng, (64 - column, rng.choice((16, 48))), 2)
-    return Scene(_distinct_looks(rng, count), (pair, pair, other)[:count], "carry", _texture(rng))
-
-
-def draw_hold(rng: random.Random, count: int) -> Scene:
-    """The second thing is inside the first; with `count` 3 another is elsewhere."""
-    home, other = rng.sample(CELLS, 2)
-    pair, apart = _jitter(rng, home, 1), _jitter(rng, other, 2)
-    outer, inner, *rest = _distinct_looks(rng, count)
-    looks = (replace(outer, size="large"), replace(inner, size="small"), *rest)
-    return Scene(looks, (pair, pair, apart)[:count], "hold", _texture(rng))
+    Two things are neighbours, so that there is a relation to speak of.
+    """
+    first, *others = rng.sample(CELLS, count)
+    if count == 2:
+        others = [rng.choice([c for c in CELLS if (c[0] == first[0]) != (c[1] == first[1])])]
+    spots = tuple(_jitter(rng, cell, 2) for cell in (first, *others))
+    return Scene(_distinct_looks(rng, count), spots, "apart", _texture(rng))
 
 
 def draw_group(rng: random.Random, alike: int, others: int) -> Scene:
