@@ -61,7 +61,7 @@ def _compare(paths: list[str], config: EvalConfig, screen: Screen) -> None:
     from ahnpl_cli.reporting.eval import comparison_tables
 
     if len(paths) != 2:
-        raise ConfigError("compare takes two files", hint="ahnpl eval compare A.json B.json")
+        raise ConfigError("compare takes two files", hint="Write: ahnpl eval compare A.json B.json")
     a, b = map(Path, paths)
     comparisons = compare_saved(a, b, samples=config.bootstrap, seed=config.seed)
     screen.show(comparisons, comparison_tables(comparisons))

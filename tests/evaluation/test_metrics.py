@@ -1,0 +1,83 @@
+"""Verdicts by hand: ties, groups, average precision."""
+
+import math
+
+import numpy as np
+import pytest
+
+from ahnpl_cli.evaluation import metrics
+from ahnpl_cli.evaluation.metrics import Outcome
+
+
+@pytest.mark.parametrize(
+    ("scores", "positives", "ties_win", "expected"),
+    [
+        ((0.3, 0.2), 1, False, Outcome(True, False)),
+        ((0.2, 0.3), 1, False, Outcome(False, False)),
+        ((0.2, 0.2), 1, False, Outcome(False, True)),
+        ((0.2, 0.2), 1, True, Outcome(True, True)),
+        ((0.4, 0.1, 0.4), 1, False, Outcome(False, True)),
+        ((0.4, 0.3, 0.35), 2, False, Outcome(False, False)),  # the worse true caption decides
+        ((0.4, 0.36, 0.35), 2, False, Outcome(True, False)),
+    ],
+)
+def test_every_true_caption_has_to_be_above_every_false_one(scores, positives, ties_win, expected):
+    assert metrics.choose(scores, positives, ties_win=ties_win) == expected
+
+
+def test_a_tie_counts_against_the_rank_of_the_first():
+    assert metrics.rank_of_first((0.5, 0.4, 0.3)) == 0
+    assert metrics.rank_of_first((0.5, 0.6, 0.5, 0.1)) == 2
+
+
+MATRIX = ((0.9, 0.8), (0.7, 0.6))  # image 1 prefers caption 0; caption 1 prefers image 0
+
+
+def test_rows_are_images_and_columns_are_captions():
+    text = [metrics.group_text(MATRIX, i).correct for i in range(2)]
+    image = [metrics.group_image(MATRIX, i).correct for i in range(2)]
+    assert text == [True, False]
+    assert image == [True, False]
+    lopsided = ((0.9, 0.1), (0.95, 0.2))
+    assert [metrics.group_text(lopsided, i).correct for i in range(2)] == [True, False]
+    assert [metrics.group_image(lopsided, i).correct for i in range(2)] == [False, True]
+
+
+def test_argmax_forgives_a_later_equal_and_not_an_earlier_one():
+    equal = ((0.5, 0.5), (0.5, 0.5))
+    assert metrics.group_text(equal, 0, ties_win=True) == Outcome(True, True)
+    assert metrics.group_text(equal, 1, ties_win=True) == Outcome(False, True)
+    assert metrics.group_text(equal, 0) == Outcome(False, True)
+
+
+def test_a_tie_is_reported_only_where_it_decides():
+    wrong, tied, right = Outcome(False, False), Outcome(False, True), Outcome(True, False)
+    assert metrics.both(right, right) == Outcome(True, False)
+    assert metrics.both(right, tied) == Outcome(False, True)
+    assert metrics.both(wrong, tied) == Outcome(False, False)
+
+
+def test_average_precision_by_hand():
+    """Order by score: hit, miss, hit. Precision at the hits: 1/1 and 2/3; mean 5/6."""
+    scores, on = np.array([0.9, 0.8, 0.7], dtype=np.float32), np.array([True, False, True])
+    assert metrics.average_precision(scores, on) == pytest.approx(5 / 6)
+
+
+def test_eleven_point_precision_by_hand():
+    """Recall 1/2 at precision 1, recall 1 at precision 2/3: six points at 1, five at 2/3."""
+    scores, on = np.array([0.9, 0.8, 0.7], dtype=np.float32), np.array([True, False, True])
+    assert metrics.average_precision_11(scores, on) == pytest.approx((6 + 5 * 2 / 3) / 11)
+
+
+def test_area_under_the_curve_by_hand():
+    """Pairs (positive, negative): 0.9 over 0.8 wins, 0.7 over 0.8 loses, a tie is half."""
+    scores, on = np.array([0.9, 0.8, 0.7], dtype=np.float32), np.array([True, False, True])
+    assert metrics.roc_auc(scores, on) == pytest.approx(0.5)
+    assert metrics.roc_auc(np.ones(4, dtype=np.float32), np.array([1, 0, 1, 0], bool)) == 0.5
+
+
+@pytest.mark.parametrize(
+    "measure", [metrics.average_precision, metrics.average_precision_11, metrics.roc_auc]
+)
+def test_a_class_that_is_nowhere_has_no_value(measure):
+    assert math.isnan(measure(np.ones(3, dtype=np.float32), np.zeros(3, dtype=bool)))

@@ -1,0 +1,165 @@
+"""The workflow: what is written, refused, reused, compared."""
+
+import json
+from dataclasses import replace
+
+import pytest
+from layouts import accuracy, write_aro, write_sugarcrepe, write_valse
+
+from ahnpl_cli.backbones.checkpoint import save_checkpoint
+from ahnpl_cli.backbones.openclip import OpenClipBackbone
+from ahnpl_cli.errors import BenchmarkError, ConfigError, ModelError
+from ahnpl_cli.evaluation.output import plain, read_items, read_report
+from ahnpl_cli.evaluation.saved import compare_saved
+
+
+@pytest.fixture
+def two_models(tmp_path, make_tiny, tiny_model_folder):
+    other = tmp_path / "other"
+    save_checkpoint(other, make_tiny(1), extra={})
+    return str(tiny_model_folder), str(other)
+
+
+def test_three_suites_in_one_command_give_one_report_on_disk(tmp_path, run):
+    root = write_valse(write_aro(write_sugarcrepe(tmp_path / "d")))
+    report = run("aro vals sugarcrepe", root)
+    assert list(report.models[0].suites) == ["aro", "valse", "sugarcrepe"]
+    written = read_report(tmp_path / "out" / "results.json")
+    assert written == json.loads(json.dumps(plain(report)))
+    info = written["models"][0]["info"]
+    assert info["activation"] == "quick_gelu" and len(info["weights_sha256"]) == 64
+    assert len(written["suites"]["valse"]["files"]) == 11
+    assert {"tie", "seed", "dtype"} <= set(written["settings"])
+    assert {"torch", "open_clip_torch", "ahnpl", "python"} <= set(written["versions"])
+
+
+def test_a_second_run_of_the_same_model_needs_no_forward_pass(tmp_path, run, monkeypatch):
+    root = write_sugarcrepe(tmp_path / "d")
+    first = run("sugarcrepe", root)
+
+    def fail(*args, **kwargs):
+        raise AssertionError("a forward pass")
+
+    monkeypatch.setattr(OpenClipBackbone, "encode_image", fail)
+    monkeypatch.setattr(OpenClipBackbone, "encode_text", fail)
+    assert run("sugarcrepe", root) == first
+    with pytest.raises(AssertionError, match="a forward pass"):
+        run("sugarcrepe", root, cache_features=False)
+
+
+def test_images_and_texts_shared_by_suites_are_encoded_once(tmp_path, run, monkeypatch):
+    root = write_sugarcrepe(tmp_path / "d")
+    seen = []
+    plain_encode = OpenClipBackbone.encode_image
+
+    def count(self, images):
+        seen.append(len(images))
+        return plain_encode(self, images)
+
+    monkeypatch.setattr(OpenClipBackbone, "encode_image", count)
+    run("sugarcrepe", root)
+    assert sum(seen) == 3  # 35 items of three photos
+
+
+def test_a_report_made_otherwise_is_not_overwritten_without_force(tmp_path, run):
+    root = write_sugarcrepe(tmp_path / "d")
+    run("sugarcrepe", root)
+    with pytest.raises(ConfigError) as error:
+        run("sugarcrepe", root, tie="official")
+    assert str(error.value) == (
+        f"{tmp_path / 'out' / 'results.json'}: made with other options (tie). "
+        "Choose another --output, or overwrite it with --force."
+    )
+    run("sugarcrepe", root, tie="official", force=True)
+
+
+def test_a_file_that_is_no_report_is_not_overwritten(tmp_path, run):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "results.json").write_text("{}")
+    with pytest.raises(ConfigError, match="exists, and is no report of `ahnpl eval`"):
+        run("sugarcrepe", write_sugarcrepe(tmp_path / "d"))
+
+
+def test_parquet_holds_the_same_scores_as_json_lines(tmp_path, run):
+    pytest.importorskip("pyarrow")
+    root = write_sugarcrepe(tmp_path / "d")
+    path = tmp_path / "out" / "results.json"
+    run("sugarcrepe", root)
+    lines = read_items(read_report(path), path)
+    report = run("sugarcrepe", root, items="parquet", force=True)
+    assert report.items == "results.items.parquet"
+    table = read_items(read_report(path), path)
+    for mine, theirs in zip(lines["tiny"]["sugarcrepe"], table["tiny"]["sugarcrepe"], strict=True):
+        assert mine == replace(theirs, scores=mine.scores)
+        assert theirs.scores == pytest.approx(mine.scores)
+
+
+def test_saved_results_compare_as_models_evaluated_together_do(tmp_path, run, two_models):
+    root = write_sugarcrepe(tmp_path / "d", n=12)
+    together = run("sugarcrepe", root, checkpoint=two_models)
+    paths = []
+    for name, folder in zip("ab", two_models, strict=True):
+        paths.append(tmp_path / f"{name}.json")
+        run("sugarcrepe", root, checkpoint=(folder,), output=str(paths[-1]))
+    saved = compare_saved(*paths, samples=100, seed=0)
+    assert saved == together.comparisons
+    rows = {row.name: row for row in saved[0].rows}
+    by_hand = accuracy(together, "sugarcrepe", "macro_7", model=1) - accuracy(
+        together, "sugarcrepe", "macro_7"
+    )
+    assert rows["macro_7"].difference == pytest.approx(by_hand, abs=1e-5)
+    assert rows["swap_att"].p is not None and rows["macro_7"].p is None
+
+
+def test_nothing_in_common_is_an_error(tmp_path, run):
+    root = write_valse(write_sugarcrepe(tmp_path / "d"))
+    a, b = tmp_path / "a.json", tmp_path / "b.json"
+    run("sugarcrepe", root, output=str(a))
+    run("valse", root, output=str(b))
+    with pytest.raises(Exception, match="no suite in common, nothing to compare"):
+        compare_saved(a, b, samples=100, seed=0)
+    with pytest.raises(Exception, match="the same weights in both, nothing to compare"):
+        compare_saved(a, a, samples=100, seed=0)
+
+
+def test_the_limit_takes_the_first_items_of_every_subset(tmp_path, run):
+    report = run("sugarcrepe", write_sugarcrepe(tmp_path / "d"), limit=2)
+    assert {row.n for row in report.models[0].suites["sugarcrepe"].subsets} == {2}
+
+
+def test_without_a_model_and_without_a_run_the_ways_on_are_named(tmp_path, run, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigError) as error:
+        run("sugarcrepe", write_sugarcrepe(tmp_path / "d"), checkpoint=())
+    assert str(error.value) == (
+        "no model named, and no run under runs/. Give --checkpoint FOLDER or --model NAME, or "
+        "train one: ahnpl train."
+    )
+
+
+def test_a_weight_file_whose_activation_cannot_be_known_is_refused(tmp_path, run, tiny_backbone):
+    import torch
+
+    path = tmp_path / "bare.pt"
+    torch.save(tiny_backbone.module.state_dict(), path)
+    with pytest.raises(ModelError, match="does not say whether ViT-B-32 has quick_gelu or gelu"):
+        run(
+            "sugarcrepe",
+            write_sugarcrepe(tmp_path / "d"),
+            checkpoint=(),
+            model=("ViT-B-32",),
+            pretrained=(str(path),),
+        )
+
+
+def test_an_unknown_suite_suggests_the_nearest(tmp_path, run):
+    with pytest.raises(ConfigError, match="Did you mean 'sugarcrepe'"):
+        run("sugarcreep", tmp_path)
+
+
+def test_every_image_missing_is_an_error_even_when_allowed(tmp_path, run):
+    root = write_sugarcrepe(tmp_path / "d")
+    for path in (root / "val2017").iterdir():
+        path.unlink()
+    with pytest.raises(BenchmarkError, match="sugarcrepe: every image is missing"):
+        run("sugarcrepe", root, allow_missing=True)
