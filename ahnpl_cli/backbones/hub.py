@@ -85,11 +85,11 @@ def require_repo(repo: str, file: str = "config.json") -> None:
 
 def _cached_tag(cfg: dict[str, Any]) -> Path | None:
     repo, _, name = cfg.get("hf_hub", "").rpartition("/")
-    if repo:
-        names = (Path(name).stem + ".safetensors", name) if name else _WEIGHTS
-        return _cached(repo, names)
+    names = (Path(name).stem + ".safetensors", name) if name else _WEIGHTS
+    found = _cached(repo, names) if repo else None
+    # Where OpenAI's own package and older versions of open_clip keep their downloads.
     path = Path.home() / ".cache" / "clip" / os.path.basename(cfg.get("url", ""))
-    return path if path.is_file() else None
+    return found or (path if path.is_file() else None)
 
 
 def tag_weights(what: str, cfg: dict[str, Any]) -> Path:

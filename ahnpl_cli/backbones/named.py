@@ -190,7 +190,7 @@ def _file_activation(name: str, config: dict[str, Any], path: Path, forced: bool
         f"the file does not say whether {name} has quick_gelu or gelu",
         where=str(path),
         hint=f"Name --model {name}{QUICK} if it was trained from OpenAI's weights; else pass "
-        "force_quick_gelu=False (--no-force-quick-gelu).",
+        "--no-force-quick-gelu.",
     )
 
 

@@ -2,7 +2,8 @@
 
 Under a causal mask no token sees the padding behind it, and the feature is taken at the end-of-text
 token, so leaving the padding out changes nothing but the time (openai/CLIP issue 183). open_clip
-adds all 77 positions; this is its `encode_text` with positions and mask cut to the tokens.
+adds all 77 positions; this is its `encode_text` with positions and mask cut to the tokens, and with
+the last block computed for the end-of-text token alone.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from open_clip.transformer import text_global_pool
+from open_clip.transformer import ResidualAttentionBlock
 from torch import Tensor, nn
 
 # Exact in exact arithmetic; kernels add in other orders at other lengths.
@@ -40,6 +41,35 @@ def is_causal(module: Any) -> bool:
     )
 
 
+def _end_of_text(tower: Any, tokens: Tensor) -> Tensor:
+    """Return where each text's feature is taken (N,), as open_clip's `text_global_pool` has it."""
+    pool = getattr(tower, "text_pool_type", getattr(tower, "pool_type", None))
+    if pool == "argmax":
+        return tokens.argmax(dim=-1)
+    end: Any = getattr(tower, "text_eos_id", getattr(tower, "eos_id", None))
+    return tokens.eq(end).int().argmax(dim=-1)
+
+
+def _transform(transformer: Any, x: Tensor, mask: Tensor, end: Tensor) -> Tensor:
+    """Return the transformer's output (N, W) of x (N, L, W) at positions `end` (N,)."""
+    rows = torch.arange(len(x), device=x.device)
+    *blocks, last = transformer.resblocks
+    plain = type(last) is ResidualAttentionBlock and transformer.batch_first
+    if not plain or transformer.grad_checkpointing:
+        whole: Tensor = transformer(x, attn_mask=mask)
+        return whole[rows, end]
+    for block in blocks:
+        x = block(x, attn_mask=mask)
+    seen = last.ln_1(x)
+    # One query a text, so the mask differs from text to text: (N * heads, 1, L).
+    own_mask = mask[end].repeat_interleave(last.attn.num_heads, dim=0).unsqueeze(1)
+    query = seen[rows, end].unsqueeze(1)
+    attended = last.attention(q_x=query, k_x=seen, v_x=seen, attn_mask=own_mask)
+    one = x[rows, end].unsqueeze(1) + last.ls_1(attended)
+    made: Tensor = (one + last.ls_2(last.mlp(last.ln_2(one)))).squeeze(1)
+    return made
+
+
 def encode_own_length(module: Any, tokens: Tensor) -> Tensor:
     """Return features (N, D), not normalised, of tokens (N, L) with L at most the context length.
 
@@ -50,11 +80,10 @@ def encode_own_length(module: Any, tokens: Tensor) -> Tensor:
     dtype = tower.transformer.get_cast_dtype()
     x = tower.token_embedding(tokens).to(dtype)
     x = x + tower.positional_embedding[:length].to(dtype)
-    x = tower.transformer(x, attn_mask=tower.attn_mask[:length, :length])
-    x = tower.ln_final(x)
-    pool = getattr(tower, "text_pool_type", getattr(tower, "pool_type", "argmax"))
-    end = getattr(tower, "text_eos_id", getattr(tower, "eos_id", None))
-    pooled: Tensor = text_global_pool(x, tokens, pool, eos_token_id=end)
+    mask = tower.attn_mask[:length, :length]
+    pooled: Tensor = tower.ln_final(
+        _transform(tower.transformer, x, mask, _end_of_text(tower, tokens))
+    )
     projection = tower.text_projection
     if isinstance(projection, nn.Linear):
         return nn.functional.linear(pooled, projection.weight, projection.bias)

@@ -19,7 +19,7 @@ from ahnpl_cli.config import EmbedConfig, parse_shard
 from ahnpl_cli.embedding import layout
 from ahnpl_cli.embedding.plan import TABLES, Plan, in_shard
 from ahnpl_cli.embedding.shards import Encoder, write_features, write_records
-from ahnpl_cli.embedding.sources import image_root, read_source
+from ahnpl_cli.embedding.sources import check_source, image_root, read_source
 from ahnpl_cli.errors import ConfigError
 from ahnpl_cli.progress import Track, silent
 from ahnpl_cli.records import KINDS, SCHEMA, CaptionRecord, EmbedReport
@@ -57,8 +57,10 @@ def _prepare(folder: Path, job: dict[str, Any], config: EmbedConfig) -> None:
     Raises:
         ConfigError: it holds embeddings made with other options.
     """
+    # A job that ended before its first shard, such as one with a misspelt source, binds nobody.
+    begun = any(layout.shard_paths(folder, stem) for stem in layout.STEMS)
     before = next((p for p in (folder / layout.JOB, folder / layout.INDEX) if p.is_file()), None)
-    if before is not None and not config.force and config.resume:
+    if begun and before is not None and not config.force and config.resume:
         made = layout.read_json(before)
         made = made.get("job", made)
         changed = [name for name in job if made.get(name) != job[name]]
@@ -169,11 +171,13 @@ def embed(source: Path, config: EmbedConfig, *, track: Track = silent) -> EmbedR
         DataError: a record or image is broken.
         ModelError: the model cannot be had.
     """
+    check_source(source)
     backbone = load_backbone(
         model=config.model,
         pretrained=config.pretrained,
         checkpoint=config.checkpoint,
         device=config.device,
+        force_quick_gelu=config.force_quick_gelu,
     )
     if config.dry_run:
         return _dry_run(source, config, backbone, track)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from ahnpl_cli.config import OnError
 from ahnpl_cli.data.images import SUFFIXES
-from ahnpl_cli.data.jsonl import STDIN, not_utf8, read_lines, read_records
+from ahnpl_cli.data.jsonl import STDIN, not_utf8, open_bytes, read_lines, read_records
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.records import CaptionRecord
+
+logger = logging.getLogger(__name__)
 
 
 def _images(folder: Path) -> Iterator[CaptionRecord]:
@@ -23,14 +26,28 @@ def _images(folder: Path) -> Iterator[CaptionRecord]:
                 yield CaptionRecord(id=path, image=path, caption="")
 
 
-def _texts(path: Path) -> Iterator[CaptionRecord]:
+def _texts(path: Path, on_error: OnError) -> Iterator[CaptionRecord]:
     """One record per line that is not blank, named by its number, without image."""
     for number, line in read_lines(path):
         try:
             text = line.decode("utf-8")
-        except UnicodeDecodeError as error:
-            raise not_utf8(f"{path}:{number}", error) from error
+        except UnicodeDecodeError as broken:
+            error = not_utf8(f"{path}:{number}", broken)
+            if on_error == "stop":
+                raise error from broken
+            logger.warning("Skipped %s", error)
+            continue
         yield CaptionRecord(id=str(number), image="", caption=text)
+
+
+def check_source(path: Path) -> None:
+    """Return if there is something at `path`, before anything slow is done.
+
+    Raises:
+        DataError: there is not.
+    """
+    if path != STDIN and not path.is_dir():
+        open_bytes(path).close()
 
 
 def read_source(path: Path, *, on_error: OnError = "stop") -> Iterator[CaptionRecord]:
@@ -39,7 +56,7 @@ def read_source(path: Path, *, on_error: OnError = "stop") -> Iterator[CaptionRe
     Args:
         path: captions.jsonl or negatives.jsonl (`-` is standard input), a folder of images, or a
             `.txt` file with a text a line.
-        on_error: stop at a broken line of JSONL, or skip it with a warning.
+        on_error: stop at a broken line, or skip it with a warning.
 
     Raises:
         DataError: the path is none of these, or holds nothing.
@@ -47,7 +64,7 @@ def read_source(path: Path, *, on_error: OnError = "stop") -> Iterator[CaptionRe
     if path.is_dir():
         found = _images(path)
     elif path.name.removesuffix(".gz").endswith(".txt"):
-        found = _texts(path)
+        found = _texts(path, on_error)
     else:
         found = read_records(path, on_error=on_error)
     empty = True

@@ -124,7 +124,7 @@ def test_a_bare_file_that_could_have_either_activation_is_refused(
     assert error(ModelError, model="small", pretrained=str(path)) == (
         f"{path}: the file does not say whether small has quick_gelu or gelu. "
         "Name --model small-quickgelu if it was trained from OpenAI's weights; else pass "
-        "force_quick_gelu=False (--no-force-quick-gelu)."
+        "--no-force-quick-gelu."
     )
 
 
@@ -231,6 +231,16 @@ def test_weights_in_the_hub_cache_are_used_without_the_network(
     assert loaded.info.activation == "quick_gelu"
     assert loaded.info.architecture == "small-quickgelu"
     assert loaded.config["preprocess_cfg"]["mean"] == [0.5, 0.5, 0.5]
+
+
+def test_weights_that_openais_own_package_downloaded_are_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    path = tmp_path / ".cache" / "clip" / "ViT-B-32.pt"
+    path.parent.mkdir(parents=True)
+    path.touch()
+    assert error(ModelError) == f"{path}: not a weight file, or damaged. Get it again."
 
 
 def test_a_hub_model_in_the_cache_is_read_as_a_folder(

@@ -35,7 +35,16 @@ def test_trim_keeps_one_column_of_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [{}, {"proj_bias": True}, {"proj_type": "none"}, {"pool_type": "eos", "eos_id": 49407}]
+    "text",
+    [
+        {},
+        {"layers": 1},
+        {"proj_bias": True},
+        {"proj_type": "none"},
+        {"pool_type": "eos", "eos_id": 49407},
+        {"ls_init_value": 0.5},
+        {"qk_norm": True, "block_type": "custom"},
+    ],
 )
 def test_own_length_is_exact_for_towers_with_a_causal_mask(text: dict[str, object]) -> None:
     module = tower(**text)
@@ -46,6 +55,29 @@ def test_own_length_is_exact_for_towers_with_a_causal_mask(text: dict[str, objec
         short = encode_own_length(module, trim(tokens[:1]))
         full = module.encode_text(tokens[:1])
     assert (short - full).abs().max() < 1e-5
+
+
+def test_gradients_at_own_length_are_those_at_full_length() -> None:
+    module = tower()
+    tokens = open_clip.SimpleTokenizer()(TEXTS)
+    gradients = []
+    for features in (encode_own_length(module, trim(tokens)), module.encode_text(tokens)):
+        module.zero_grad()
+        features.square().sum().backward()
+        named = module.text.named_parameters()
+        gradients.append({name: p.grad.clone() for name, p in named if p.grad is not None})
+    assert gradients[0].keys() == gradients[1].keys()
+    for name, gradient in gradients[0].items():
+        scale = gradients[1][name].abs().max()
+        assert (gradient - gradients[1][name]).abs().max() <= 1e-4 * scale + 1e-8, name
+
+
+def test_gradient_checkpointing_changes_nothing() -> None:
+    module = tower()
+    tokens = trim(open_clip.SimpleTokenizer()(TEXTS))
+    expected = encode_own_length(module, tokens)
+    module.set_grad_checkpointing(True)
+    assert (encode_own_length(module, tokens) - expected).abs().max() < 1e-5
 
 
 @pytest.mark.parametrize(

@@ -162,6 +162,16 @@ def test_a_text_file_is_a_text_a_line(tmp_path: Path, run: Run) -> None:
     assert index(tmp_path / "out")["records"] == ["1", "3", "4"]
 
 
+def test_a_line_that_is_not_utf8_is_named_or_skipped(
+    tmp_path: Path, run: Run, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "t.txt").write_bytes("a cat\ncaf\xe9\n".encode("latin1"))
+    with pytest.raises(DataError, match=r"t\.txt:2: not UTF-8 at byte 3"):
+        run(tmp_path / "t.txt")
+    assert run(tmp_path / "t.txt", on_error="skip").texts == 1
+    assert caplog.messages[-1].startswith(f"Skipped {tmp_path / 't.txt'}:2: not UTF-8")
+
+
 def test_other_work_on_the_same_content_finds_the_features(
     world: Path, run: Run, tiny_backbone: OpenClipBackbone, monkeypatch: pytest.MonkeyPatch
 ) -> None:

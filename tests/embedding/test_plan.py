@@ -1,0 +1,45 @@
+"""The plan numbers what is distinct, and does not grow in memory."""
+
+import tracemalloc
+from collections.abc import Iterator
+from pathlib import Path
+
+from ahnpl_cli.embedding.plan import Plan
+from ahnpl_cli.embedding.shards import blocks
+from ahnpl_cli.records import CaptionRecord, Edit, Negative
+
+
+def records(count: int) -> Iterator[CaptionRecord]:
+    for i in range(count):
+        negative = Negative("object", f"negative {i}", (Edit(0, 1, "a", "b"),), "swap")
+        yield CaptionRecord(str(i), f"{i // 5}.png", f"caption {i}", (negative,))
+
+
+def peak(path: Path, count: int) -> int:
+    """Most bytes of Python objects at once while `count` records are planned and read back."""
+    tracemalloc.start()
+    plan = Plan(path)
+    plan.add_all(records(count))
+    total = sum(len(block) for block in blocks(plan.rows(), 100))
+    plan.close()
+    assert total == 0  # Their images were never found.
+    size = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    return size
+
+
+def test_memory_is_flat_in_the_input(tmp_path: Path) -> None:
+    peak(tmp_path / "warm", 10)
+    assert peak(tmp_path / "large", 5000) < 1.5 * peak(tmp_path / "small", 500) + 100_000
+
+
+def test_items_are_numbered_in_order_of_first_sight(tmp_path: Path) -> None:
+    plan = Plan(tmp_path / "plan")
+    plan.add_all(
+        CaptionRecord(str(i), "", caption) for i, caption in enumerate(["b", "a", "b", "c"])
+    )
+    assert [item.content for item in plan.items("text", 0, 2)] == ["b", "a"]
+    assert [item.content for item in plan.items("text", 2, 4)] == ["c"]
+    assert [(row.image, row.text) for row in plan.rows()] == [(-1, 0), (-1, 1), (-1, 0), (-1, 2)]
+    plan.close()
+    assert not (tmp_path / "plan").exists()
