@@ -9,6 +9,8 @@ from typing import Any
 
 from ahnpl_cli.errors import ConfigError
 
+MOST_SHOWN = 16
+
 
 def choose(name: str, known: Iterable[str], what: str) -> str:
     """Return `name` if it is known.
@@ -24,9 +26,13 @@ def choose(name: str, known: Iterable[str], what: str) -> str:
     names = list(known)
     if name in names:
         return name
-    close = difflib.get_close_matches(name, names, n=1)
+    close = difflib.get_close_matches(name, names, n=3)
     guess = f"Did you mean '{close[0]}'? " if close else ""
-    raise ConfigError(f"unknown {what} '{name}'", hint=f"{guess}Known: {', '.join(names)}.")
+    # A list of a hundred names hides the guess.
+    shown = names if len(names) <= MOST_SHOWN else close or names[:MOST_SHOWN]
+    more = f" and {len(names) - len(shown)} more" if len(shown) < len(names) else ""
+    hint = f"{guess}Known: {', '.join(shown)}{more}."
+    raise ConfigError(f"unknown {what} '{name}'", hint=hint)
 
 
 def resolve(name: str, table: Mapping[str, str], what: str) -> Any:

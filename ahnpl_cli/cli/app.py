@@ -21,6 +21,9 @@ def _explain(error: OSError) -> str:
         errno.ENOSPC: "Free some space and run the same command again: it resumes.",
         errno.EACCES: "Choose another place with --output, or change the permissions.",
         errno.ENOENT: "Check the path.",
+        errno.EEXIST: "Choose another place with --output.",
+        errno.ENOTDIR: "A file stands where a folder should be: choose another place.",
+        errno.EROFS: "Choose another place with --output: this one cannot be written.",
     }
     hint = hints.get(error.errno or 0, "Check the path and try again.")
     return f"{where}{(error.strerror or str(error)).lower()}. {hint}"

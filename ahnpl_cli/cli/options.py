@@ -81,9 +81,11 @@ def _read_toml(path: str, known: list[str]) -> dict[str, Any]:
     try:
         tree = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
-        raise ConfigError(f"cannot read --config: {error.strerror}", where=path) from error
+        what = f"cannot read --config: {(error.strerror or str(error)).lower()}"
+        raise ConfigError(what, where=path, hint="Check the path.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(f"not TOML: {error}", where=path) from error
+        hint = "Write one option a line, such as lr = 1e-5."
+        raise ConfigError(f"not TOML: {error}", where=path, hint=hint) from error
     flat: dict[str, Any] = {}
     for key, value in tree.items():
         flat.update(value if isinstance(value, dict) else {key: value})

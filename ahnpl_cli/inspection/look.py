@@ -8,7 +8,8 @@ from pathlib import Path
 from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.backbones.checkpoint import read_checkpoint_info
 from ahnpl_cli.config import InspectConfig
-from ahnpl_cli.errors import ConfigError
+from ahnpl_cli.data.images import ImageRef, open_image
+from ahnpl_cli.errors import ConfigError, DataError
 from ahnpl_cli.evaluation.report import EvalReport
 from ahnpl_cli.inspection.checkpoint import inspect_checkpoint
 from ahnpl_cli.inspection.compare import compare
@@ -64,6 +65,9 @@ def results_of_run(run: Path) -> EvalReport | None:
 
 
 def _file(what: What, path: Path, config: InspectConfig, track: Track) -> FileReport:
+    if config.neighbours and what != "embeddings":
+        hint = "Name a folder that `ahnpl embed` wrote."
+        raise ConfigError("--neighbours goes with embeddings", where=str(path), hint=hint)
     if what == "run":
         return inspect_run(path)
     if what == "checkpoint":
@@ -95,12 +99,20 @@ def _models(config: InspectConfig, run: Path | None) -> list[ModelSource]:
     )
 
 
+def _check_image(image: Path) -> None:
+    try:
+        open_image(ImageRef(image))
+    except DataError as error:
+        raise DataError(error.what, where=error.where, hint="Name another image.") from error
+
+
 def _given(
     image: Path, captions: Sequence[str], config: InspectConfig, track: Track
 ) -> ComparisonReport:
     if len(captions) < 2:
         hint = 'Write ahnpl inspect IMAGE "its caption" "another caption".'
         raise ConfigError("an image takes two captions or more", where=str(image), hint=hint)
+    _check_image(image)
     models = _models(config, newest_run())
     example = given_example(image, captions)
     return compare([example], models, source=str(image), device=config.device, track=track)

@@ -100,7 +100,7 @@ def test_a_checkpoint_of_a_run_is_named_with_it(run: Path) -> None:
 
 
 def test_without_a_run_the_bundled_model_is_taken(caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level("INFO"):
+    with caplog.at_level("INFO", logger="ahnpl_cli"):
         models = choose_models(checkpoints=(), model=None, pretrained=None, run=None)
     assert models == [ModelSource("scenes-tiny", {"model": "scenes-tiny"})]
     assert caplog.messages == [
