@@ -8,10 +8,9 @@ from torch import Tensor
 
 def masked_logsumexp(values: Tensor, valid: Tensor) -> Tensor:
     """Return log sum exp over the valid entries of each row of (N, K); 0 for a row without any."""
-    some = valid.any(1)
-    # A row of -inf alone has a NaN gradient, so empty rows are computed on zeros and dropped.
-    kept = values.masked_fill(~valid & some.unsqueeze(1), -torch.inf)
-    return torch.where(some, kept.logsumexp(1), 0.0)
+    # A row of -inf alone has a NaN gradient, which goes no further than the fill.
+    filled = values.masked_fill(~valid, -torch.inf)
+    return torch.where(valid.any(1), filled.logsumexp(1), 0.0)
 
 
 def visual_negative_loss(image_negative: Tensor, valid: Tensor) -> Tensor:

@@ -55,6 +55,13 @@ def test_the_margins_of_a_step_come_from_the_step_before(features: Features) -> 
     assert objective(features).terms["negative_margin"] >= before
 
 
+def test_captions_of_one_image_can_be_negatives_of_each_other(features: Features) -> None:
+    masked = recipe("clip")
+    counted = replace(masked, mask_same_image=False)
+    one, other = make(masked, features)(features), make(counted, features)(features)
+    assert other.terms["contrastive"] > one.terms["contrastive"]
+
+
 def test_ce_clips_threshold_is_in_logits_capped_and_not_floored(features: Features) -> None:
     objective = make(replace(recipe("ce-clip"), rank_cap=0.5), features)
     objective.update(features)
