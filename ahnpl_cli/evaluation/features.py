@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.backbones.encode import Cache, encode_images, encode_texts
 from ahnpl_cli.data.images import ImageRef
+from ahnpl_cli.errors import BenchmarkError, DataError
 from ahnpl_cli.evaluation.items import Floats, Item, n_similarities
 from ahnpl_cli.progress import Track, silent
 
@@ -98,11 +99,19 @@ def encode(
         workers: processes that decode images.
         cache: features on disk from earlier runs.
         track: shows progress.
+
+    Raises:
+        BenchmarkError: an image cannot be decoded, or a crop lies outside of it.
     """
     images, captions = list(dict.fromkeys(refs)), list(dict.fromkeys(texts))
-    image_features = encode_images(
-        backbone, images, batch_size=batch_size, workers=workers, cache=cache, track=track
-    )
+    try:
+        image_features = encode_images(
+            backbone, images, batch_size=batch_size, workers=workers, cache=cache, track=track
+        )
+    except DataError as error:
+        # A benchmark with an image left out is another benchmark, so there is no skipping here.
+        hint = "Fetch the image again from the benchmark's authors."
+        raise BenchmarkError(error.what, where=error.where, hint=hint) from error
     text_features = encode_texts(
         backbone, captions, batch_size=batch_size, cache=cache, track=track
     )

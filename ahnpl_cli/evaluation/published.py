@@ -152,6 +152,15 @@ _GNM_ROWS: _Rows = (
     ("GNM", "GNM paper, Tab. 6", "27.96 24.01 13.62 62.23 60.21 43.19"),
 )
 
+_ZEROSHOT = ("voc2007 mAP", "voc2007 mAP_11pt")
+_ZEROSHOT_ROWS: _Rows = (
+    ("CLIP", "CLIP_benchmark", "76.01 -"),
+    ("CLIP", VL, "- 82.61"),
+    ("NegCLIP", VL, "- 84.37"),
+    ("CE-CLIP", VL, "- 83.07"),
+    ("GNM", VL, "- 84.03"),
+)
+
 TABLES: tuple[tuple[str, tuple[str, ...], _Rows], ...] = (
     ("sugarcrepe", _SUGARCREPE, _SUGARCREPE_ROWS),
     ("aro", _ARO, _ARO_ROWS),
@@ -162,6 +171,7 @@ TABLES: tuple[tuple[str, tuple[str, ...], _Rows], ...] = (
     ("vl-checklist", _VLC, _VLC_ROWS),
     ("retrieval", _RETRIEVAL, _RETRIEVAL_ROWS),
     ("gnm", _GNM, _GNM_ROWS),
+    ("zeroshot", _ZEROSHOT, _ZEROSHOT_ROWS),
 )
 
 

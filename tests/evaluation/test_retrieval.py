@@ -1,6 +1,7 @@
 """Retrieval against a plain sort of all similarities."""
 
 import json
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -93,3 +94,14 @@ def test_ranking_in_blocks_changes_nothing(monkeypatch):
     monkeypatch.setattr(retrieval, "BLOCK", 2)
     parts = retrieval.ranks(queries, candidates, ones, right)
     assert whole.strict.tolist() == parts.strict.tolist()
+
+
+def test_ranking_never_holds_the_whole_matrix():
+    rng = np.random.default_rng(0)
+    queries, candidates = (rng.normal(size=(n, 4)).astype(np.float32) for n in (2000, 4000))
+    ones = np.ones(4000, dtype=np.int64)
+    tracemalloc.start()
+    retrieval.ranks(queries, candidates, ones, [[i] for i in range(2000)])
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 2000 * 4000 * 4 / 3  # at 5,000 x 25,010 blocks of 256 hold 26 MB of 500

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from layouts import accuracy, write_aro, write_sugarcrepe, write_valse
@@ -9,6 +10,7 @@ from layouts import accuracy, write_aro, write_sugarcrepe, write_valse
 from ahnpl_cli.backbones.checkpoint import save_checkpoint
 from ahnpl_cli.backbones.openclip import OpenClipBackbone
 from ahnpl_cli.errors import BenchmarkError, ConfigError, ModelError
+from ahnpl_cli.evaluation.models import model_specs
 from ahnpl_cli.evaluation.output import plain, read_items, read_report
 from ahnpl_cli.evaluation.saved import compare_saved
 
@@ -163,3 +165,39 @@ def test_every_image_missing_is_an_error_even_when_allowed(tmp_path, run):
         path.unlink()
     with pytest.raises(BenchmarkError, match="sugarcrepe: every image is missing"):
         run("sugarcrepe", root, allow_missing=True)
+
+
+def test_a_broken_image_is_named(tmp_path, run):
+    root = write_sugarcrepe(tmp_path / "d")
+    path = root / "val2017" / "000000000001.jpg"
+    path.write_bytes(b"not a photo")
+    with pytest.raises(BenchmarkError) as error:
+        run("sugarcrepe", root)
+    assert str(error.value) == (
+        f"{path}: cannot be decoded (not an image). "
+        "Fetch the image again from the benchmark's authors."
+    )
+
+
+def test_the_newest_run_is_evaluated_beside_its_start_by_default(
+    tmp_path, run, monkeypatch, make_tiny, tiny_model_folder
+):
+    monkeypatch.chdir(tmp_path)
+    for kept, seed in (("best", 1), ("last", 2)):
+        save_checkpoint(Path("runs") / "mine" / kept, make_tiny(seed), extra={})
+    start = {"model": None, "pretrained": str(tiny_model_folder), "sha256": "x"}
+    (Path("runs") / "mine" / "start.json").write_text(json.dumps(start))
+    report = run("sugarcrepe", write_sugarcrepe(tmp_path / "d"), checkpoint=())
+    assert [model.name for model in report.models] == ["start", "mine/best", "mine"]
+
+
+def test_models_and_weights_pair_up_in_order():
+    specs = model_specs(("ViT-B-32", "ViT-B-16"), ("a.pt", "b.pt"), ("runs/x/last",))
+    assert [spec.label for spec in specs] == ["ViT-B-32 a.pt", "ViT-B-16 b.pt", "x"]
+    assert specs[1].arguments == {"model": "ViT-B-16", "pretrained": "b.pt"}
+    with pytest.raises(ConfigError) as error:
+        model_specs(("a", "b", "c"), ("x", "y"), ())
+    assert str(error.value) == (
+        "3 --model and 2 --pretrained. Give one --pretrained for all, or one for each in the same "
+        "order."
+    )

@@ -7,6 +7,7 @@ import pytest
 from layouts import accuracy, dump, write_winoground
 
 from ahnpl_cli.evaluation.diwan import NO_TAG, TAGS
+from ahnpl_cli.evaluation.winoground import diwan_tags
 
 
 def official_scores(root, oracle) -> dict[str, list[bool]]:
@@ -55,3 +56,29 @@ def test_tags_go_by_number_so_another_set_of_groups_gets_none_without_its_file(t
     suite = run("winoground", root, force=True).models[0].suites["winoground"]
     sizes = {row.name: row.n for row in suite.subsets}
     assert sizes["group / Unusual Text"] == 1
+
+
+def test_tags_of_the_published_groups_are_known_without_a_file():
+    assert diwan_tags(None, 0) == ("No Tag",)
+    assert diwan_tags(None, 3) == ("Ambiguously Correct",)
+    assert diwan_tags(None, 313) == ()  # untagged, and in no list of the paper
+
+
+def test_the_parquet_export_gives_what_the_jsonl_gives(tmp_path, run):
+    pa = pytest.importorskip("pyarrow")
+    pytest.importorskip("pyarrow.parquet")
+    root = write_winoground(tmp_path / "jsonl")
+    plain = run("winoground", root)
+    rows = []
+    for line in (root / "winoground" / "examples.jsonl").read_text().splitlines():
+        record = json.loads(line)
+        for i in range(2):
+            name = f"{record[f'image_{i}']}.png"
+            image = (root / "winoground" / "images" / name).read_bytes()
+            record[f"image_{i}"] = {"bytes": image, "path": name}
+        rows.append(record)
+    folder = tmp_path / "export" / "winoground" / "data"
+    folder.mkdir(parents=True)
+    pa.parquet.write_table(pa.Table.from_pylist(rows), folder / "test-00000-of-00001.parquet")
+    exported = run("winoground", tmp_path / "export", force=True)
+    assert exported.models[0].suites == plain.models[0].suites
