@@ -28,10 +28,10 @@ from ahnpl_cli.data.captions import KARPATHY_TRAIN, Layout, detect_format, spool
 from ahnpl_cli.data.jsonl import STDIN, open_bytes, read_records
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.negatives import worker
+from ahnpl_cli.negatives.base import Unit
 from ahnpl_cli.negatives.fillers.choose import FillerChoice, choose_filler
 from ahnpl_cli.negatives.fillers.corpus import count
 from ahnpl_cli.negatives.journal import Journal
-from ahnpl_cli.negatives.parse import units
 from ahnpl_cli.negatives.pool import Pool
 from ahnpl_cli.negatives.survey import Index, Source, Survey, survey
 from ahnpl_cli.negatives.tagging import find_model
@@ -196,19 +196,16 @@ class _Run:
 
     def _count(self, pool: Pool, captions: Source, index: Index, found: Survey) -> None:
         """Tag the sampled captions, keep the tags, and count words beside their neighbours."""
+        sample = set(found.sample)
+        records = enumerate(captions.records())
+        texts = (record.caption for number, record in records if number in sample)
+        blocks = iter(lambda: list(islice(texts, BLOCK)), [])
+        numbers = iter(found.sample)
 
-        def texts() -> Iterator[str]:
-            sample = set(found.sample)
-            records = enumerate(captions.records())
-            return (record.caption for number, record in records if number in sample)
-
-        def parsed() -> Iterator[Any]:
-            ours, numbers = texts(), iter(found.sample)
-            blocks = iter(lambda: list(islice(ours, BLOCK)), [])
-            kept = texts()
-            for tagged in pool.map(worker.tag, blocks):
-                index.add_tags(zip(islice(numbers, len(tagged)), tagged, strict=True))
-                yield from (units(next(kept), words) for words in tagged)
+        def parsed() -> Iterator[tuple[Unit, ...]]:
+            for made in pool.map(worker.parse, blocks):
+                index.add_units(zip(islice(numbers, len(made)), made, strict=True))
+                yield from made
 
         total = len(found.sample)
         bar = self.track(parsed(), total=total, description="tagging", unit="captions")

@@ -20,7 +20,7 @@ from ahnpl_cli.config import OnError
 from ahnpl_cli.data.captions import Items, Layout, read_located
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.negatives import wordnet
-from ahnpl_cli.negatives.tagging import Tagged
+from ahnpl_cli.negatives.base import Unit
 from ahnpl_cli.records import CaptionRecord
 
 SAMPLE = 50_000  # captions whose statistics the corpus filler knows, by hash of their ids
@@ -37,7 +37,7 @@ class Survey(NamedTuple):
 
 
 class Index:
-    """What was found, on disk: the words of each image, and the tags of sampled captions."""
+    """What was found, on disk: the words of each image, and the units of sampled captions."""
 
     def __init__(self, path: Path) -> None:
         self._db = sqlite3.connect(path, isolation_level=None)
@@ -50,7 +50,7 @@ class Index:
         """Make the tables of a new index."""
         self._db.execute("CREATE TABLE ids (id TEXT PRIMARY KEY) WITHOUT ROWID")
         self._db.execute("CREATE TABLE said (image TEXT PRIMARY KEY, captions TEXT)")
-        self._db.execute("CREATE TABLE tags (caption INTEGER PRIMARY KEY, tagged BLOB)")
+        self._db.execute("CREATE TABLE units (caption INTEGER PRIMARY KEY, units BLOB)")
 
     def new_ids(self, identities: Sequence[str]) -> list[bool]:
         """Note ids, and return for each whether it is the first of its kind."""
@@ -69,21 +69,21 @@ class Index:
             rows,
         )
 
-    def add_tags(self, tags: Iterable[tuple[int, Tagged]]) -> None:
-        """Keep the tags of captions, by number."""
-        rows = [(n, marshal.dumps((t.starts, t.words, t.tags))) for n, t in tags]
-        self._many("INSERT OR REPLACE INTO tags VALUES (?, ?)", rows)
+    def add_units(self, units: Iterable[tuple[int, tuple[Unit, ...]]]) -> None:
+        """Keep the units of captions, by number."""
+        rows = [(number, marshal.dumps(tuple(map(tuple, made)))) for number, made in units]
+        self._many("INSERT OR REPLACE INTO units VALUES (?, ?)", rows)
 
     def _many(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
         self._db.execute("BEGIN")
         self._db.executemany(statement, rows)
         self._db.execute("COMMIT")
 
-    def tags(self, start: int, end: int) -> dict[int, Tagged]:
-        """Return the tags kept of captions `start` to `end`, by number."""
-        query = "SELECT caption, tagged FROM tags WHERE caption >= ? AND caption < ?"
+    def units(self, start: int, end: int) -> dict[int, tuple[Unit, ...]]:
+        """Return the units kept of captions `start` to `end`, by number."""
+        query = "SELECT caption, units FROM units WHERE caption >= ? AND caption < ?"
         rows = self._db.execute(query, (start, end)).fetchall()
-        return {number: Tagged(*marshal.loads(blob)) for number, blob in rows}
+        return {number: tuple(map(Unit._make, marshal.loads(blob))) for number, blob in rows}
 
     def image_words(self, image: str) -> frozenset[str]:
         """Return the words that captions of an image use, in every base form they may have."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ahnpl_cli.data.jsonl import dump
-from ahnpl_cli.negatives.base import Parsed
+from ahnpl_cli.negatives.base import Parsed, Unit
 from ahnpl_cli.negatives.fillers import Filler
 from ahnpl_cli.negatives.fillers.choose import FillerChoice
 from ahnpl_cli.negatives.fillers.corpus import CorpusFiller, Counts
@@ -18,7 +18,7 @@ from ahnpl_cli.negatives.make import Maker, Recipe
 from ahnpl_cli.negatives.parse import units
 from ahnpl_cli.negatives.select import Select, weigher
 from ahnpl_cli.negatives.survey import Index
-from ahnpl_cli.negatives.tagging import Tagged, Tagger
+from ahnpl_cli.negatives.tagging import Tagger
 from ahnpl_cli.records import CaptionRecord, Kind
 
 BLOCK = 256  # captions tagged and filled together, by their number in the file, in every run
@@ -97,24 +97,21 @@ class Worker:
         self._index: Index | None = None
         self._maker: Maker | None = None
 
-    def tag(self, captions: Sequence[str]) -> list[Tagged]:
-        """Return words and tags of captions."""
-        return self.tagger.tag(captions)
+    def parse(self, captions: Sequence[str]) -> list[tuple[Unit, ...]]:
+        """Return the units of captions."""
+        tagged = self.tagger.tag(captions)
+        return [units(text, words) for text, words in zip(captions, tagged, strict=True)]
 
     def make(self, block: Block) -> Lines:
         """Return the lines of a block."""
         index, maker = self._ready()
         records = block.records
-        known = index.tags(block.start, block.start + len(records))
+        known = index.units(block.start, block.start + len(records))
         rest = [i for i in range(len(records)) if block.start + i not in known]
-        fresh = self.tag([records[i].caption for i in rest])
-        tagged = {block.start + i: tags for i, tags in zip(rest, fresh, strict=True)} | known
+        fresh = self.parse([records[i].caption for i in rest])
+        known |= {block.start + i: made for i, made in zip(rest, fresh, strict=True)}
         parsed = [
-            Parsed(
-                record,
-                units(record.caption, tagged[block.start + i]),
-                index.image_words(record.image),
-            )
+            Parsed(record, known[block.start + i], index.image_words(record.image))
             for i, record in enumerate(records)
         ]
         made = maker.make(parsed)
@@ -161,9 +158,9 @@ def _worker() -> Worker:
     return _here
 
 
-def tag(captions: Sequence[str]) -> list[Tagged]:
-    """`Worker.tag` in this process."""
-    return _worker().tag(captions)
+def parse(captions: Sequence[str]) -> list[tuple[Unit, ...]]:
+    """`Worker.parse` in this process."""
+    return _worker().parse(captions)
 
 
 def make(block: Block) -> Lines:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -77,9 +77,9 @@ def neighbours(units: Sequence[Unit], index: int) -> tuple[str, str, str, str]:
 
 def count(captions: Iterable[Sequence[Unit]]) -> Counts:
     """Count nouns, verbs and adjectives beside their neighbours."""
-    words: dict[str, Counter[str]] = defaultdict(Counter)
-    pairs: dict[tuple[int, str, str], Counter[str]] = defaultdict(Counter)
-    uses: Counter[str] = Counter()
+    words: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    pairs: dict[tuple[int, str, str], dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    uses: dict[str, int] = defaultdict(int)
     total = 0
     for units in captions:
         total += 1
@@ -165,7 +165,7 @@ class CorpusFiller:
         if unit.pos != "a":
             placed = vocabulary.verdicts.placed(place_of(blank.parsed.units, blank.place))
             codes = np.where(codes, codes, placed)
-        allowed = np.flatnonzero((codes == 0) & (score >= WORST[vocabulary.pos]))
+        allowed = ((codes == 0) & (score >= WORST[vocabulary.pos])).nonzero()[0]
         ours = score[allowed]
         best = _largest(ours, self.best)
         pairs = zip(allowed[best].tolist(), ours[best].tolist(), strict=True)
@@ -173,7 +173,7 @@ class CorpusFiller:
         rejected = np.bincount(codes[(score >= least) & (codes != 0)], minlength=len(CODES))
         return Ranked(
             [(vocabulary.words[i], value) for i, value in pairs],
-            {CODES[code]: int(rejected[code]) for code in np.flatnonzero(rejected)},
+            {CODES[code]: int(rejected[code]) for code in rejected.nonzero()[0].tolist()},
             checked=True,
         )
 
@@ -217,7 +217,8 @@ def _largest(values: np.ndarray, n: int) -> np.ndarray:
     """Places of the n largest values, largest first, equal ones in their order."""
     if len(values) > n:
         least = np.partition(values, len(values) - n)[len(values) - n]
-        places = np.flatnonzero(values >= least)
+        places = (values >= least).nonzero()[0]
     else:
         places = np.arange(len(values))
-    return places[np.argsort(-values[places], kind="stable")][:n]
+    largest: np.ndarray = places[np.argsort(-values[places], kind="stable")][:n]
+    return largest
