@@ -89,7 +89,7 @@ def of_bag(rng: random.Random, scene: Scene) -> Meaning:
         return Quantity(item, number > 2) if several else Count(((item, number),))
     looks = rng.sample(scene.looks, len(scene.looks))
     if rng.random() < 0.75:
-        item = describe(rng, looks[0], Mention(color=0.9, size=0.25))
+        item = describe(rng, looks[0], Mention(color=0.9, size=0.35))
         return Placement(((item, true_place(rng, item, scene)),))
     mention = Mention(color=0.9, size=0.2)
     return Listing(tuple(describe(rng, look, mention) for look in looks[: rng.choice((1, 2, 2))]))
@@ -183,7 +183,9 @@ def teach(model: open_clip.CLIP, lesson: Lesson, seed: int, config: dict) -> Non
 @torch.inference_mode()
 def accuracies(model: open_clip.CLIP, config: dict, items: int) -> dict[str, float]:
     """Percent of held-out tuning items whose caption is nearer than the foil, by suite."""
-    tokenizer = open_clip.SimpleTokenizer(config["model_cfg"]["text_cfg"]["context_length"])
+    tokenizer = open_clip.SimpleTokenizer(
+        context_length=config["model_cfg"]["text_cfg"]["context_length"]
+    )
     model.eval()
     found = {}
     for name in MAKERS:
@@ -233,6 +235,8 @@ def main() -> None:
     for number, lesson in enumerate(lessons):
         teach(model, lesson, options.seed + number, config)
     weights = packed(model, fresh)
+    options.output.mkdir(parents=True, exist_ok=True)
+    (options.output / SHIPPED).write_bytes(weights)
     recipe = {
         "sha256": hashlib.sha256(weights).hexdigest(),
         "script": "examples/train_scenes_start.py",
@@ -250,8 +254,6 @@ def main() -> None:
             "accuracy": accuracies(model, config, options.items),
         },
     }
-    options.output.mkdir(parents=True, exist_ok=True)
-    (options.output / SHIPPED).write_bytes(weights)
     (options.output / CONFIG).write_text(
         (PACKAGED / CONFIG).read_text(encoding="utf-8"), encoding="utf-8"
     )

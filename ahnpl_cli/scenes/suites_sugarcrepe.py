@@ -44,7 +44,7 @@ def replace_att(lots: Lots) -> Twins | None:
     plan, *named = made
     which = lots.rng.choice(named)
     # A size that the plan does not mention gives no twins; the next lot may.
-    if lots.rng.random() < 0.5:
+    if lots.rng.random() < 0.3:
         new = edits.change(scene, which, size=edits.other_size(scene.looks[which].size))
     else:
         new = edits.change(scene, which, color=edits.absent_color(lots.rng, scene))

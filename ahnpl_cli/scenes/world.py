@@ -19,7 +19,7 @@ SIZES = ("small", "large")
 
 Layout = Literal["apart", "group"]
 
-RADIUS = {"small": 8, "large": 13}
+RADIUS = {"small": 7, "large": 14}
 GROUP_RADIUS = {"small": 5, "large": 8}
 CELLS = ((16, 16), (48, 16), (16, 48), (48, 48))
 GROUP_CELLS = tuple((11 + 21 * column, 11 + 21 * row) for row in range(3) for column in range(3))

@@ -122,7 +122,6 @@ KEYS = {
     "counting-adversarial": {"answer", "classes", "classes_foil", "split"},
     "plurals": {"classes", "classes_foil", "foil_method", "grammaticality_scores", "nli_scores"},
     "relations": {"classes", "classes_foil", "foil_method", "grammaticality_scores", "nli_scores"},
-    "action-replacement": {"classes", "classes_foil", "foiling_method", "nli_scores"},
     "actant-swap": {"classes", "classes_foil"},
     "foil-it": {"classes", "classes_foil"},
     "winoground": {
@@ -176,8 +175,6 @@ def test_only_the_box_of_an_aro_picture_tells_which_caption_is_true(world: Path)
         crop = pixels(open_image(ImageRef(path, box)))
         things = [thing for thing in item.scene.things if thing.look.shape != "ring"]
         for thing in things:
-            if item.scene.layout == "hold" and thing == item.scene.things[0]:
-                continue  # its middle is hidden by what it holds
             color = np.asarray(render.RGB[thing.look.color])
             assert abs(crop[thing.y, thing.x] - color).max() < 30
 
@@ -192,7 +189,8 @@ def test_winoground_pictures_are_the_twins(world: Path) -> None:
 
 
 def test_image_negatives_are_the_scene_redrawn_with_the_edit_of_the_caption(world: Path) -> None:
-    assert {kind for kind, _ in IMAGE_NEGATIVES} == set(KINDS)
+    # Nothing in the world is said with a verb that could be refilled.
+    assert {kind for kind, _ in IMAGE_NEGATIVES} == set(KINDS) - {"action"}
     lines = records(world, "image_negatives.jsonl")
     assert len(lines) == TEST
     for index, line in enumerate(lines):
@@ -212,7 +210,7 @@ def test_the_loaders_of_the_real_benchmarks_read_the_world(world: Path, name: st
     options = Options(cache=world)
     suite = benchmark.load(shelf, benchmark.find(shelf, options), options)
     assert list(suite.missing) == []
-    files = {"sugarcrepe": 7, "aro": 2, "valse": 9, "winoground": 1, "retrieval": 1}
+    files = {"sugarcrepe": 7, "aro": 2, "valse": 8, "winoground": 1, "retrieval": 1}
     assert len(suite.files) >= files[name]
     images = list(suite.images())
     assert len(images) >= TEST * files[name]

@@ -31,12 +31,6 @@ CLAUSE = Style(prefix="there is ", clause=True, definite=True, variant=1)
         (Listing((RED, STAR)), Style(variant=4), "a red circle with a small star"),
         (Relation(RED, "left of", STAR), THERE, "there is a red circle left of a small star"),
         (Relation(RED, "left of", STAR), CLAUSE, "the red circle is left of the small star"),
-        (Relation(RED, "carries", STAR), THERE, "a red circle carries a small star"),
-        (
-            Relation(RED, "held by", STAR),
-            Style(clause=True),
-            "a red circle is held by a small star",
-        ),
         (Placement(((RED, "on the left"),)), THERE, "there is a red circle on the left"),
         (Placement(((RED, "on the left"),)), Style(), "on the left there is a red circle"),
         (Placement(((RED, "at the top"),)), CLAUSE, "a red circle is at the top"),

@@ -11,18 +11,18 @@ from ahnpl_cli.scenes.world import Look, Scene, held_out, stream
 CIRCLE, SQUARE = Look("circle", "red", "large"), Look("square", "blue", "small")
 
 
-def test_a_carried_thing_stands_on_the_one_below_it() -> None:
-    scene = Scene((CIRCLE, SQUARE), ((16, 47), (16, 47)), "carry", 0)
-    below, above = scene.things
-    # 13 and 8 are the radii; the two overlap by 2 pixels, so that they touch whatever their shape.
-    assert (below.x, below.y, below.radius) == (16, 47, 13)
-    assert (above.x, above.y, above.radius) == (16, 47 - 13 - 8 + 2, 8)
+def test_a_thing_is_as_large_as_its_size_and_layout_say() -> None:
+    few = Scene((CIRCLE, SQUARE), ((16, 47), (48, 47)), "apart", 0)
+    many = replace(few, layout="group")
+    assert [thing.radius for thing in few.things] == [14, 7]
+    assert [thing.radius for thing in many.things] == [8, 5]
+    assert [(thing.x, thing.y) for thing in few.things] == [(16, 47), (48, 47)]
 
 
-def test_a_held_thing_is_small_and_in_the_middle_of_its_holder() -> None:
-    outer, inner = Scene((CIRCLE, SQUARE), ((16, 16), (16, 16)), "hold", 0).things
-    assert (outer.x, outer.y) == (inner.x, inner.y) == (16, 16)
-    assert (outer.radius, inner.radius) == (15, 7)
+def test_two_things_are_neighbours() -> None:
+    for index in range(50):
+        (ax, ay), (bx, by) = world.draw_apart(stream(index), 2).spots
+        assert (abs(ax - bx) > 16) != (abs(ay - by) > 16)
 
 
 def test_things_of_a_group_are_smaller_so_that_nine_fit() -> None:
