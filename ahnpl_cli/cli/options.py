@@ -128,7 +128,8 @@ def _check_type(name: str, value: Any, kind: Any, where: str) -> Any:
             value = float(value)
         good = type(value) in allowed or value in choices
     if not good:
-        raise ConfigError(f"option {name} cannot be {value!r}", where=where)
+        hint = "Its values stand in --help."
+        raise ConfigError(f"option {name} cannot be {value!r}", where=where, hint=hint)
     return value
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import logging
 import shutil
@@ -53,12 +52,8 @@ def detect_format(path: Path) -> InputFormat:
     Raises:
         DataError: nothing that we know; the message says how to force a format.
     """
-    try:
-        with open_bytes(path) as stream:
-            head = stream.read(HEAD).decode("utf-8-sig", errors="replace").lstrip()
-    except (EOFError, gzip.BadGzipFile) as error:
-        hint = "Copy or download the file again."
-        raise DataError(f"damaged file: {error}", where=str(path), hint=hint) from error
+    with open_bytes(path) as stream:
+        head = stream.read(HEAD).decode("utf-8-sig", errors="replace").lstrip()
     if not head:
         raise DataError("an empty file", where=str(path), hint="Name a file of captions.")
     first = head.split("\n", 1)[0]

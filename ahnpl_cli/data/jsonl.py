@@ -9,7 +9,8 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Iterable, Iterator
+import zlib
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, Any
 
@@ -22,6 +23,27 @@ from ahnpl_cli.records import CaptionRecord
 log = logging.getLogger(__name__)
 STDIN = Path("-")
 _adapter = TypeAdapter(CaptionRecord)
+
+
+class _Unpacked(gzip.GzipFile):
+    """A gzip file that says which file is damaged, whoever reads it."""
+
+    def _checked(self, read: Callable[[int | None], bytes], size: int | None) -> bytes:
+        try:
+            return read(size)
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            hint = "Copy or download the file again."
+            what = f"damaged file: {str(error)[:1].lower()}{str(error)[1:]}"
+            raise DataError(what, where=str(self.name), hint=hint) from error
+
+    def read(self, size: int | None = -1) -> bytes:
+        return self._checked(super().read, size)
+
+    def read1(self, size: int | None = -1) -> bytes:
+        return self._checked(super().read1, size)  # type: ignore[arg-type]
+
+    def readline(self, size: int | None = -1) -> bytes:
+        return self._checked(super().readline, size)
 
 
 def open_bytes(path: Path) -> IO[bytes]:
@@ -37,7 +59,7 @@ def open_bytes(path: Path) -> IO[bytes]:
         raise DataError(what, where=str(path), hint="Check the path.")
     with path.open("rb") as start:
         packed = start.read(2) == b"\x1f\x8b"
-    return gzip.open(path) if packed else path.open("rb")  # type: ignore[return-value]
+    return _Unpacked(path) if packed else path.open("rb")  # type: ignore[return-value]
 
 
 def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
@@ -47,13 +69,9 @@ def read_lines(path: Path) -> Iterator[tuple[int, bytes]]:
         DataError: as `open_bytes`, or the gzip stream is damaged.
     """
     with open_bytes(path) as lines:
-        try:
-            for number, line in enumerate(lines, 1):
-                if stripped := line.strip():
-                    yield number, stripped
-        except (EOFError, gzip.BadGzipFile, OSError) as error:
-            hint = "Copy or download the file again."
-            raise DataError(f"damaged file: {error}", where=str(path), hint=hint) from error
+        for number, line in enumerate(lines, 1):
+            if stripped := line.strip():
+                yield number, stripped
 
 
 def not_utf8(where: str, error: UnicodeDecodeError) -> DataError:
@@ -88,7 +106,9 @@ def _explain(error: ValidationError, line: bytes, where: str) -> DataError:
     first = error.errors()[0]
     field = ".".join(str(part) for part in first["loc"])
     what = "missing" if first["type"] == "missing" else first["msg"][:1].lower() + first["msg"][1:]
-    return DataError(what, where=f"{where}: {field}" if field else where)
+    needed = field in ("id", "image", "caption")
+    hint = "Every record has an id, an image and a caption." if needed else None
+    return DataError(what, where=f"{where}: {field}" if field else where, hint=hint)
 
 
 def read_records(path: Path, *, on_error: OnError = "stop") -> Iterator[CaptionRecord]:

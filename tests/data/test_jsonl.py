@@ -3,7 +3,7 @@ import logging
 
 import pytest
 
-from ahnpl_cli.data.jsonl import dump, read_records, write_records
+from ahnpl_cli.data.jsonl import dump, open_bytes, read_records, write_records
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.records import CaptionRecord, Edit, Negative
 
@@ -45,10 +45,14 @@ def test_packed_files_have_equal_bytes_and_no_part_is_left(tmp_path):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        (b'{"id": "1", "image": "a.jpg"}', "{path}:2: caption: missing"),
+        (
+            b'{"id": "1", "image": "a.jpg"}',
+            "{path}:2: caption: missing. Every record has an id, an image and a caption.",
+        ),
         (
             b'{"id": 1, "image": "a", "caption": "c"}',
-            "{path}:2: id: input should be a valid string",
+            "{path}:2: id: input should be a valid string. "
+            "Every record has an id, an image and a caption.",
         ),
         (
             b'{"id": "1", "image": "a", "caption": "c", "negatives": [{"kind": "x"}]}',
@@ -96,3 +100,17 @@ def test_a_missing_file_and_a_cut_gzip_are_named(tmp_path):
     cut.write_bytes((tmp_path / "a.gz").read_bytes()[:-12])
     with pytest.raises(DataError, match="damaged file"):
         list(read_records(cut))
+
+
+def test_a_gzip_file_cut_short_is_named_whoever_reads_it(tmp_path):
+    path = tmp_path / "n.jsonl.gz"
+    path.write_bytes(gzip.compress((LINE + "\n").encode() * 99)[:-20])
+    expected = (
+        f"{path}: damaged file: compressed file ended before the end-of-stream marker was reached. "
+        "Copy or download the file again."
+    )
+    with pytest.raises(DataError) as by_line:
+        list(read_records(path))
+    with open_bytes(path) as stream, pytest.raises(DataError) as at_once:
+        stream.read()
+    assert str(by_line.value) == str(at_once.value) == expected
