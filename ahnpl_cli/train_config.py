@@ -82,7 +82,9 @@ class MemoryConfig:
     wise_ft: float | None = opt(
         None, "Write ALPHA of the trained weights plus the rest of the start.", min=0, max=1
     )
-    ema: float | None = opt(None, "Write a running mean of the weights with this decay.", max=1)
+    ema: float | None = opt(
+        None, "Write a running mean of the weights with this decay.", min=0, max=1
+    )
     image_cache: float = opt(1.0, "Gigabytes of decoded images kept in memory.", min=0)
 
 

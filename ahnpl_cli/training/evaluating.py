@@ -45,7 +45,8 @@ def evaluate_now(config: TrainConfig, folder: RunFolder, step: int) -> dict[str,
     for name, suite in suites.items():
         found[name] = suite.primary_value
         found |= {f"{name}.{average}": value for average, value in suite.averages.items()}
-    return found
+    # A suite without a verdict has no value, and JSON no way to say so.
+    return {name: value for name, value in found.items() if not math.isnan(value)}
 
 
 def best_step(metrics: Sequence[StepReport], options: RunConfig) -> dict[str, float]:
@@ -61,7 +62,6 @@ def best_step(metrics: Sequence[StepReport], options: RunConfig) -> dict[str, fl
     if name not in measured[-1].evaluation:
         known = ", ".join(sorted(measured[-1].evaluation))
         raise ConfigError(f"--best-metric {name} was not measured", hint=f"There are: {known}.")
-    # A suite without any verdict has no value to compare.
-    scored = [r for r in measured if not math.isnan(r.evaluation.get(name, math.nan))]
-    best = max(scored, key=lambda r: r.evaluation[name], default=None)
-    return {} if best is None else {"step": best.step, "value": best.evaluation[name]}
+    scored = [report for report in measured if name in report.evaluation]
+    best = max(scored, key=lambda report: report.evaluation[name])
+    return {"step": best.step, "value": best.evaluation[name]}

@@ -107,9 +107,11 @@ def step(number: int, value: float) -> StepReport:
 
 
 def test_the_best_is_the_earliest_of_the_highest() -> None:
-    steps = [step(1, 50.0), step(2, 60.0), step(3, 60.0), step(4, float("nan"))]
+    unscored = replace(step(4, 0.0), evaluation={"aro": 1.0})
+    steps = [step(1, 50.0), step(2, 60.0), step(3, 60.0), unscored]
     assert best_step(steps, RunConfig()) == {"step": 2, "value": 60.0}
-    assert best_step(steps, RunConfig(best_metric="aro.micro")) == {"step": 1, "value": 50.0}
+    micro = RunConfig(best_metric="aro.micro")
+    assert best_step(steps[:3], micro) == {"step": 1, "value": 50.0}
     assert best_step([], RunConfig()) == {}
 
 

@@ -1,0 +1,54 @@
+"""The ablation example: its table by hand, and the whole of it on very little."""
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from ahnpl_cli.train_config import OBJECTIVES
+
+SCRIPT = Path(__file__).parents[2] / "examples" / "ablation.py"
+
+
+@pytest.fixture(scope="module")
+def ablation() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("ablation", SCRIPT)
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_table_has_means_and_spreads_over_seeds(ablation: ModuleType) -> None:
+    names = [*ablation.COLUMNS, "Avg", "R@1"]
+    measured = {ablation.START: dict.fromkeys(names, 50.0)}
+    for row in ablation.ROWS:
+        for seed, value in enumerate((60.0, 62.0, 64.0)):
+            measured[f"{ablation.slug(row)}-{seed}"] = dict.fromkeys(names, value)
+    lines = ablation.table(measured, [0, 1, 2]).splitlines()
+    assert lines[0] == "|  | ARO-R | ARO-A | VALSE | SugarCrepe | Avg | R@1 |"
+    assert lines[2] == "| start | 50.0 | 50.0 | 50.0 | 50.0 | 50.0 | 50.0 |"
+    assert len(lines) == 3 + len(ablation.ROWS)
+    assert all("62.0 ± 2.0" in line for line in lines[3:])
+
+
+def test_rows_have_folders_of_their_own(ablation: ModuleType) -> None:
+    assert len({ablation.slug(row) for row in ablation.ROWS}) == len(ablation.ROWS)
+
+
+def test_every_row_is_an_objective_and_weights(ablation: ModuleType) -> None:
+    for line in ablation.ROWS.values():
+        words = line.split()
+        assert words[0] == "--objective"
+        assert words[1] in OBJECTIVES
+
+
+@pytest.mark.slow
+def test_the_whole_of_it_runs(tmp_path: Path) -> None:
+    little = ["--seeds", "0", "--steps", "2", "--train", "60", "--test", "8"]
+    command = [sys.executable, str(SCRIPT), str(tmp_path / "out"), *little]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert "| AHNPL |" in done.stdout
