@@ -149,7 +149,8 @@ def _text(fields: Any, name: str, where: str) -> str:
     if isinstance(value, int) and not isinstance(value, bool) and name.endswith("id"):
         return str(value)
     if value is None:
-        raise DataError("missing", where=f"{where}: {name}")
+        hint = "Every record has an id, an image and a caption."
+        raise DataError("missing", where=f"{where}: {name}", hint=hint)
     if not isinstance(value, str):
         raise DataError("not a string", where=f"{where}: {name}")
     if not value.strip():
