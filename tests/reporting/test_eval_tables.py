@@ -1,0 +1,96 @@
+"""Tables of results: what stands is marked, coverage shows if not full, sources are named."""
+
+from ahnpl_cli.evaluation.report import (
+    Comparison,
+    Difference,
+    EvalReport,
+    ModelReport,
+    Published,
+    SubsetReport,
+    SuiteReport,
+)
+from ahnpl_cli.reporting.eval import eval_tables
+from ahnpl_cli.reporting.tables import Span, Table, markdown, text
+
+
+def suite(percent: float, coverage: float = 100.0) -> SuiteReport:
+    row = SubsetReport("swap_att", 10, percent, 30.0, 70.0, 1, 10, coverage)
+    return SuiteReport(
+        [row], [], {"macro_7": percent}, {"macro_7": [30.0, 70.0]}, "macro_7", percent, {}, coverage
+    )
+
+
+def report(*suites: SuiteReport, **more) -> EvalReport:
+    models = [
+        ModelReport(name, {"activation": "gelu"}, {"sugarcrepe": one})
+        for name, one in zip(("a", "b", "c"), suites, strict=False)
+    ]
+    comparisons = [
+        Comparison(
+            "sugarcrepe",
+            "a",
+            model.name,
+            10,
+            [
+                Difference("swap_att", False, 50.0, 80.0, 30.0, 5.0, 55.0, 0.03, True),
+                Difference("macro_7", True, 50.0, 80.0, 30.0, -1.0, 55.0, None, False),
+            ],
+        )
+        for model in models[1:]
+    ]
+    return EvalReport(models, {}, comparisons, {"tie": "strict"}, {}, **more)
+
+
+def column(table: Table, name: str) -> list[str]:
+    return [text(row[table.columns.index(name)], 1) for row in table.rows]
+
+
+def test_one_model_is_shown_with_intervals_and_ties():
+    (table,) = eval_tables(report(suite(50.0)))
+    assert table.columns == ("subset or average", "n", "%", "95 % interval", "ties")
+    assert column(table, "95 % interval") == ["30.0 to 70.0", "30.0 to 70.0"]
+    assert "a tie counts as wrong" in table.note.lower()
+    assert "gelu" in table.note
+
+
+def test_coverage_is_a_column_as_soon_as_it_is_not_full():
+    (table,) = eval_tables(report(suite(50.0, coverage=40.0)))
+    assert column(table, "cover %") == ["40.0", "40.0"]
+
+
+def test_of_two_models_a_difference_that_stands_has_a_star():
+    table, summary = eval_tables(report(suite(50.0), suite(80.0)))
+    assert column(table, "difference") == ["+30.0 *", "+30.0"]
+    assert table.rows[0][table.columns.index("difference")] == Span("+30.0 *", "good")
+    assert "Ties: a 1, b 1." in table.note
+    assert summary.rows == (("sugarcrepe", "macro_7", 50.0, 80.0),)
+
+
+def test_of_three_models_each_is_set_against_the_first():
+    titles = [table.title for table in eval_tables(report(suite(50.0), suite(80.0), suite(60.0)))]
+    assert titles == [
+        "sugarcrepe",
+        "sugarcrepe: b against a, 10 items",
+        "sugarcrepe: c against a, 10 items",
+        "Summary",
+    ]
+
+
+def test_csv_has_one_row_a_number_and_an_empty_cell_for_what_is_not():
+    (table,) = eval_tables(report(suite(50.0), suite(80.0)), "csv")
+    assert [row[0] for row in table.rows] == ["a", "a", "b", "b"]
+    assert [row[-1] for row in table.rows] == [None, None, "yes", "no"]
+
+
+def test_published_numbers_come_from_papers_first_and_re_evaluations_fill_no_gaps():
+    theirs = [
+        Published("sugarcrepe", "CLIP", "a paper", {"swap_att": 64.0}),
+        Published("sugarcrepe", "CLIP", "vl_compo", {"swap_att": 63.9, "macro_7": 73.0}),
+        Published("sugarcrepe", "GNM", "vl_compo", {"macro_7": 77.9}),
+    ]
+    tables = eval_tables(report(suite(50.0), published=theirs))
+    table = next(one for one in tables if "published" in one.title)
+    assert table.columns == ("subset or average", "a", "CLIP †", "GNM †")
+    assert column(table, "CLIP †") == ["64.0", "-"]
+    assert table.note == "† CLIP: a paper; GNM: vl_compo."
+    assert "| swap\\_att | 50.0 | 64.0 | - |" in markdown(table)
