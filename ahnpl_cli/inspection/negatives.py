@@ -53,14 +53,14 @@ class NegativesDetails:
 
     Attributes:
         kinds: one summary per kind, in slot order.
-        rejections: how many candidates were rejected, by reason, when the file was made.
+        rejections: (kind, reason, candidates rejected) when the file was made, the most first.
         skewed_words: (word, times in captions only, times in negatives only), most telling first.
         hardness: what a model makes of them, when one is given.
         examples: some, drawn by seed.
     """
 
     kinds: tuple[KindSummary, ...]
-    rejections: dict[str, int]
+    rejections: tuple[tuple[str, str, int], ...]
     skewed_words: tuple[tuple[str, int, int], ...]
     examples: tuple[Example, ...]
     hardness: tuple[Hardness, ...] = ()
@@ -156,6 +156,15 @@ def read_meta(path: Path) -> dict[str, Any]:
     return content
 
 
+def _rejections(meta: dict[str, Any]) -> tuple[tuple[str, str, int], ...]:
+    counts = (
+        (kind, reason, count)
+        for kind, reasons in meta.get("rejected", {}).items()
+        for reason, count in reasons.items()
+    )
+    return tuple(sorted(counts, key=lambda row: -row[2]))
+
+
 def _counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
 
@@ -222,7 +231,7 @@ def inspect_negatives(
     meta = read_meta(path)
     details = NegativesDetails(
         kinds=tuple(kinds),
-        rejections=dict(meta.get("rejected", {})),
+        rejections=_rejections(meta),
         skewed_words=tuple(tally.word_counts.most_skewed()),
         examples=tuple(
             draw_examples(read_records(path), root, count, seed=seed, need_images=False)

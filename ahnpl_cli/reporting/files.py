@@ -81,8 +81,8 @@ def negatives_tables(details: NegativesDetails) -> list[Table]:
     """Return coverage, rejections, skew and examples of negatives."""
     found = [_kind_table(details)]
     if details.rejections:
-        rows = sorted(details.rejections.items(), key=lambda item: -item[1])
-        found.append(Table("Rejected candidates", ("reason", "count"), tuple(rows)))
+        columns = ("kind", "reason", "candidates")
+        found.append(Table("Rejected candidates", columns, details.rejections))
     if details.skewed_words:
         note = "Counted where the word stands on one side of the pair only."
         columns = ("word", "in captions", "in negatives")

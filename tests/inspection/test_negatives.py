@@ -14,6 +14,7 @@ from ahnpl_cli.inspection.examples import word_edits
 from ahnpl_cli.inspection.negatives import NegativesDetails, inspect_negatives
 from ahnpl_cli.inspection.report import FileReport
 from ahnpl_cli.records import CaptionRecord, Edit, Kind, Negative
+from ahnpl_cli.reporting.files import tables
 
 WRONG = Negative("object", "a cat", (Edit(2, 5, "dog", "cow"),), "hand")
 
@@ -116,10 +117,13 @@ def test_swaps_give_nothing_away(tmp_path: Path) -> None:
 
 
 def test_rejections_come_from_the_file_beside_it(tmp_path: Path) -> None:
-    (tmp_path / "n.meta.json").write_text(json.dumps({"rejected": {"synonym": 3}}))
-    assert details_of(inspected(tmp_path, record("a", "a dog", "a cat"))).rejections == {
-        "synonym": 3
-    }
+    (tmp_path / "n.meta.json").write_text(
+        json.dumps({"rejected": {"object": {"synonym": 3, "same lemma": 9}}})
+    )
+    report = inspected(tmp_path, record("a", "a dog", "a cat"))
+    expected = (("object", "same lemma", 9), ("object", "synonym", 3))
+    assert details_of(report).rejections == expected
+    assert "Rejected candidates" in [table.title for table in tables(report)]
 
 
 def test_a_malformed_line_is_named(tmp_path: Path) -> None:
