@@ -115,21 +115,26 @@ def _build(config: type, values: dict[str, Any]) -> Any:
     return config(**made)
 
 
-def _check_type(name: str, value: Any, kind: Any, where: str) -> Any:
-    """A TOML value has to be what the flag would have been."""
+def _check_value(value: Any, item: _Field, where: str) -> Any:
+    """A TOML value has to be what the flag would have been, within its bounds."""
+    kind, bounds = item.type, item.field.metadata
     if _is_list(kind):
         good = isinstance(value, str) or (
             isinstance(value, list) and all(isinstance(v, str) for v in value)
         )
     else:
-        allowed = [t for t in (kind, *typing.get_args(kind)) if isinstance(t, type)]
-        choices = [c for c in typing.get_args(kind) if isinstance(c, str)]
+        parts = (kind, *typing.get_args(kind))
+        allowed = [part for part in parts if isinstance(part, type)]
+        choices = [c for part in parts for c in typing.get_args(part) if isinstance(c, str)]
         if float in allowed and type(value) is int:
             value = float(value)
         good = type(value) in allowed or value in choices
+    if good and isinstance(value, int | float):
+        low, high = bounds["min"], bounds["max"]
+        good = (low is None or value >= low) and (high is None or value <= high)
     if not good:
-        hint = "Its values stand in --help."
-        raise ConfigError(f"option {name} cannot be {value!r}", where=where, hint=hint)
+        what = f"option {item.field.name} cannot be {value!r}"
+        raise ConfigError(what, where=where, hint="Its values stand in --help.")
     return value
 
 
@@ -138,11 +143,11 @@ def _merge(ctx: typer.Context, values: dict[str, Any], fields: list[_Field]) -> 
     path = values.pop("config_file")
     if path is None:
         return values
-    types = {item.field.name: item.type for item in fields}
-    for name, value in _read_toml(path, list(types)).items():
+    known = {item.field.name: item for item in fields}
+    for name, value in _read_toml(path, list(known)).items():
         source = ctx.get_parameter_source(name)
         if source is not None and source.name == "DEFAULT":
-            values[name] = _check_type(name, value, types[name], path)
+            values[name] = _check_value(value, known[name], path)
     return values
 
 

@@ -88,7 +88,16 @@ def bad_json(where: str, error: json.JSONDecodeError) -> DataError:
     )
 
 
-def _parse(line: bytes, where: str) -> CaptionRecord:
+def parse_record(line: bytes, where: str) -> CaptionRecord:
+    """Return the record of one line of JSON.
+
+    Args:
+        line: without its end.
+        where: file and line, for the message.
+
+    Raises:
+        DataError: it is no record; the message names the field.
+    """
     try:
         return _adapter.validate_json(line, strict=True)
     except ValidationError as error:
@@ -123,7 +132,7 @@ def read_records(path: Path, *, on_error: OnError = "stop") -> Iterator[CaptionR
     """
     for number, line in read_lines(path):
         try:
-            yield _parse(line, f"{path}:{number}")
+            yield parse_record(line, f"{path}:{number}")
         except DataError as error:
             if on_error == "stop":
                 raise

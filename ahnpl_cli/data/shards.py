@@ -22,7 +22,7 @@ from webdataset.tariterators import base_plus_ext
 
 from ahnpl_cli.config import OnError
 from ahnpl_cli.data.images import SUFFIXES
-from ahnpl_cli.data.jsonl import _parse as parse_record
+from ahnpl_cli.data.jsonl import parse_record
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.records import CaptionRecord
 

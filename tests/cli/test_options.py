@@ -97,6 +97,7 @@ def test_what_is_typed_wins_over_the_file(tmp_path: Path) -> None:
     [
         ("sed = 1", "unknown option in {path} 'sed'. Did you mean 'seed'?"),
         ('seed = "one"', "{path}: option seed cannot be 'one'"),
+        ("seed = -1", "{path}: option seed cannot be -1"),
         ("mode = 'quick'", "{path}: option mode cannot be 'quick'"),
         ("seed = ", "{path}: not TOML"),
     ],
