@@ -180,8 +180,10 @@ class NegativesConfig:
     )
     seed: int = _seed()
     device: Device = _device()
-    batch_size: int = _batch_size(256, "Captions")
-    workers: int | None = _workers("tag captions")
+    batch_size: int = opt(
+        256, "Captions a process takes at once, in blocks of 256; never changes the output.", min=1
+    )
+    workers: int | None = _workers("tag captions and make negatives")
     shard: str | None = _shard()
     limit: int | None = _limit("captions")
     on_error: OnError = _on_error()

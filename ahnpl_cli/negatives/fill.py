@@ -14,7 +14,7 @@ from ahnpl_cli.negatives.tables import contraries, word_list
 from ahnpl_cli.records import Edit, Kind
 
 _PICTURES = frozenset(("photo", "photograph", "picture", "image", "photos", "shot", "pictures"))
-POSTURES = frozenset(("sit", "stand", "lie", "lay", "rest", "lean", "hang", "perch", "float"))
+POSTURES = frozenset(("sit", "stand", "lie", "lay", "rest", "lean", "perch", "float"))
 
 
 class Blank(NamedTuple):

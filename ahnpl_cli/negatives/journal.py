@@ -17,6 +17,8 @@ from typing import Any
 
 from ahnpl_cli.negatives.worker import Lines
 
+PART, JOURNAL = "part", "journal"
+
 
 class Journal:
     """Appends blocks; knows what was appended before.
@@ -28,7 +30,7 @@ class Journal:
     """
 
     def __init__(self, folder: Path, *, packed: bool) -> None:
-        self.part, self._path = folder / "part", folder / "journal"
+        self.part, self._path = folder / PART, folder / JOURNAL
         self._packed = packed
         self.done = 0
         self.made: Counter[str] = Counter()

@@ -145,12 +145,12 @@ def quantity(parsed: Parsed, draw: Draw) -> Iterator[Candidate | str]:
 def _requantify(parsed: Parsed, index: int, draw: Draw) -> Candidate | None:
     units, unit = parsed.units, parsed.units[index]
     head = _head(units, index + 1)
+    if unit.lower == "no" and index + 1 < len(units):
+        many = head is not None and units[head].tag == "NNS"
+        return _edit(parsed, unit, "some" if many else "a", None)
     if head is None:
         return None
     noun = units[head]
-    if unit.lower == "no":
-        many = noun.tag == "NNS"
-        return _edit(parsed, unit, "some" if many else "a", None)
     if noun.tag == "NNS" and unit.lower in _MANY:
         return _edit(parsed, unit, "two", None)
     if noun.tag == "NNS" and unit.tag == "CD":

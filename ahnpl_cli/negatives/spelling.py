@@ -42,6 +42,7 @@ def with_article(caption: str, edit: Edit) -> tuple[Edit, ...]:
     return (Edit(found.start(1), found.end(1), old, new), edit)
 
 
+_REGULAR = ("human", "german", "roman", "ottoman")
 _PLURALS = {
     "man": "men",
     "woman": "women",
@@ -69,7 +70,7 @@ def plural(noun: str) -> str:
     """Return the plural of a singular noun; of a compound, of its last word."""
     head, space, last = noun.rpartition(" ")
     for one, many in _PLURALS.items():
-        if last == one or (len(one) > 3 and last.endswith(one)):
+        if last == one or last.endswith(one) and last not in _REGULAR and len(one) > 2:
             return head + space + last[: -len(one)] + many
     if last.endswith(("s", "x", "z", "ch", "sh")):
         return noun + "es"

@@ -16,6 +16,7 @@ from ahnpl_cli.records import Edit, Kind
 # How much more often nouns of one sort (a man and a dog) are exchanged than a man and a wave, and
 # how much more often two things or two living beings are (ours).
 SAME_SORT, LIKE = 20.0, 10.0
+_BEFORE_NOUN = ("DT", "JJ", "JJR", "JJS", "CD", "PRP$", "PDT", "POS")
 
 
 def _cased(text: str, unit: Unit, place: Unit, starts: int) -> str:
@@ -95,7 +96,7 @@ def _with_article(units: Sequence[Unit], at: int, noun: Unit, caption: str) -> U
     None if something else stands before the noun, such as an adjective or a number.
     """
     before = units[at - 1] if at else None
-    if before is None or before.tag not in grammar.MODIFIERS + ("DT", "PRP$", "PDT", "WP$"):
+    if before is None or before.tag not in _BEFORE_NOUN:
         return noun
     if before.lower not in ("a", "an", "the", "some"):
         return None

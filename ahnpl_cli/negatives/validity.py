@@ -12,7 +12,7 @@ from typing import NamedTuple
 from ahnpl_cli.negatives import fill, grammar, wordnet
 from ahnpl_cli.negatives.base import Unit
 from ahnpl_cli.negatives.sorts import PERSON, sorts_of
-from ahnpl_cli.negatives.tables import Words, alike, contraries, dimensions, word_list
+from ahnpl_cli.negatives.tables import Words, alike, cells, contraries, different, word_list
 from ahnpl_cli.negatives.wordnet import Pos
 
 SAME_TEXT = "same text"
@@ -82,9 +82,11 @@ def _against(old: str, new: str, pos: Pos) -> bool:
 
 
 def _other_thing(old: str, new: str) -> bool:
-    if not grammar.pictured(new) or new in alike("nouns").get(old, frozenset()):
+    if not grammar.pictured(new):
         return False
-    if is_person(old) and is_person(new) and not _contrary(old, new, "persons"):
+    if is_person(old) and is_person(new):
+        return new in different("persons").get(old, frozenset())
+    if new in alike("nouns").get(old, frozenset()):
         return False
     # A "baseball bat" is a bat.
     heads = old.rpartition(" ")[2], new.rpartition(" ")[2]
@@ -108,10 +110,14 @@ SEXES = {
 @functools.lru_cache(maxsize=1 << 15)
 def sex(lemma: str) -> str | None:
     """Return `male` or `female` for nouns that say so."""
-    listed = contraries("persons")
-    if "woman" in listed.get(lemma, frozenset()) or lemma == "man":
-        return "male"
-    return "female" if "man" in listed.get(lemma, frozenset()) and lemma != "boy" else None
+    for name, words in zip(SEXES, cells("persons", "sex"), strict=True):
+        if lemma in words:
+            return name
+    return None
+
+
+# What can be said falsely of a thing that sits, stands or lies: a cup on a table does all three.
+OF_THINGS = frozenset(("hang", "fly", "float", "fall"))
 
 
 class Place(NamedTuple):
@@ -153,7 +159,7 @@ def place_of(units: Sequence[Unit], index: int) -> Place:
 def place_reason(place: Place, new: str, lemma: str) -> str | None:
     """Return why a word cannot stand in a place, or None."""
     if place.lifeless:
-        return None if "thing" in dimensions("verbs").get(lemma, ()) else COMPATIBLE
+        return None if lemma in OF_THINGS else COMPATIBLE
     mass = new in word_list("mass")
     if place.countable and mass or place.mass and not mass or sex(lemma) in place.sexes:
         return AGREEMENT

@@ -12,7 +12,7 @@ from collections.abc import Collection, Iterable, Sequence
 import numpy as np
 
 from ahnpl_cli.negatives import grammar, validity, wordnet
-from ahnpl_cli.negatives.tables import Words, alike, contraries, dimensions, word_list
+from ahnpl_cli.negatives.tables import Words, alike, contraries, different, word_list
 from ahnpl_cli.negatives.validity import Place
 from ahnpl_cli.negatives.wordnet import Pos
 
@@ -96,8 +96,7 @@ class Verdicts:
         self.pos = pos
         self.mass = _flags(words, word_list("mass"))
         self.ubiquitous = _flags(words, word_list("ubiquitous"))
-        things = {word for word, lines in dimensions("verbs").items() if "thing" in lines}
-        self.of_things = _flags(lemmas, things)
+        self.of_things = _flags(lemmas, validity.OF_THINGS)
         sexes = [validity.sex(lemma) for lemma in lemmas]
         self.sexes = {name: _flags(sexes, (name,)) for name in validity.SEXES}
         self.own = Lexis(lemmas, pos)
@@ -158,13 +157,15 @@ class Verdicts:
 
     def _of(self, lexis: Lexis, old: str) -> np.ndarray:
         codes = lexis.relate(old)
-        lexis.mark(codes, alike("nouns").get(old, frozenset()), _COMPATIBLE)
         may = np.zeros(len(codes), dtype=bool)
-        may[lexis.unpictured] = True
+        for word in alike("nouns").get(old, frozenset()):
+            may[lexis.numbers.get(word, [])] = True
         if validity.is_person(old):
             may |= lexis.persons
-            for contrary in contraries("persons").get(old, frozenset()):
-                may[lexis.numbers.get(contrary, [])] = not grammar.pictured(contrary)
+            for word in different("persons").get(old, frozenset()):
+                numbers = lexis.numbers.get(word, [])
+                may[numbers] = ~lexis.persons[numbers] & may[numbers]
+        may[lexis.unpictured] = True
         codes[may & (codes == 0)] = _COMPATIBLE
         return codes
 

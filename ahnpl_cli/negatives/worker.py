@@ -163,6 +163,6 @@ def parse(captions: Sequence[str]) -> list[tuple[Unit, ...]]:
     return _worker().parse(captions)
 
 
-def make(block: Block) -> Lines:
-    """`Worker.make` in this process."""
-    return _worker().make(block)
+def make(blocks: Sequence[Block]) -> list[Lines]:
+    """`Worker.make` of each block in this process."""
+    return [_worker().make(block) for block in blocks]

@@ -8,6 +8,8 @@ from ahnpl_cli.negatives.validity import REASONS
 from ahnpl_cli.records import CaptionRecord, Edit, NegativesReport
 from ahnpl_cli.reporting.tables import Cell, Span, Table
 
+SHOWN = 5  # captions shown as examples, all of them in a dry run
+
 
 def changed(caption: str, edits: tuple[Edit, ...]) -> tuple[Span, ...]:
     """Return a caption with what was taken out and what was put in, marked."""
@@ -49,6 +51,8 @@ def kind_table(report: NegativesReport) -> Table:
         f"{report.captions_per_second:,.0f} a second. Filler: {report.filler}. "
         f"Tags: {report.tagger}. A kind that a caption cannot have is absent."
     )
+    if report.dry_run:
+        note = f"Dry run, nothing was written; of the first {note}"
     if report.skipped:
         note += f" {report.skipped:,} broken records skipped."
     columns = ("kind", "negatives", "per caption", "candidates rejected")
@@ -71,7 +75,8 @@ def reason_table(report: NegativesReport) -> Table:
 
 def tables(report: NegativesReport) -> list[Table]:
     """Everything the command prints."""
-    made = [example_table(report.examples), reason_table(report), kind_table(report)]
+    shown = report.examples[: None if report.dry_run else SHOWN]
+    made = [example_table(shown), reason_table(report), kind_table(report)]
     if report.skipped_list:
         rows = tuple((what,) for what in report.skipped_list)
         made.insert(0, Table("Skipped", ("what and why",), rows))

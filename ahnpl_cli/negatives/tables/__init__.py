@@ -54,6 +54,37 @@ def contraries(name: str) -> dict[str, Words]:
 
 
 @functools.cache
+def cells(name: str, title: str) -> tuple[Words, ...]:
+    """Return the values on one line of a contraries table, cell by cell."""
+    for line in _lines(name):
+        head, _, rest = line.partition(":")
+        if head == title:
+            return tuple(
+                frozenset(word.replace("_", " ") for word in cell.split())
+                for cell in rest.split("|")
+            )
+    return ()
+
+
+@functools.cache
+def different(name: str) -> dict[str, Words]:
+    """Return word -> the words contrary to it on some line, whatever they share on another.
+
+    A man and a boy are both male and still not the same person.
+    """
+    found: dict[str, set[str]] = defaultdict(set)
+    for line in _lines(name):
+        parts = [
+            frozenset(word.replace("_", " ") for word in cell.split())
+            for cell in line.partition(":")[2].split("|")
+        ]
+        for part in parts:
+            for word in part:
+                found[word].update(*(other for other in parts if other is not part))
+    return {word: frozenset(words - {word}) for word, words in found.items()}
+
+
+@functools.cache
 def dimensions(name: str) -> dict[str, Words]:
     """Return word -> names of the lines of a contraries table it stands on."""
     found: dict[str, set[str]] = defaultdict(set)

@@ -1,0 +1,87 @@
+import pytest
+
+from ahnpl_cli.negatives import validity
+from ahnpl_cli.negatives.validity import REASONS, pair_reason, place_of, place_reason, said
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "pos", "reason"),
+    [
+        ("large", "big", "a", "synonym"),
+        ("couch", "sofa", "n", "synonym"),
+        ("bike", "bicycle", "n", "synonym"),
+        ("photo", "picture", "n", "synonym"),
+        ("man", "person", "n", "hypernym"),
+        ("dog", "animal", "n", "hypernym"),
+        ("animal", "dog", "n", "hyponym"),
+        ("dog", "dog", "n", "same lemma"),
+        ("dog", "xqzzy", "n", "not a word"),
+        ("dog", "of", "n", "not a word"),
+        ("large", "white", "a", "compatible"),
+        ("man", "surfer", "n", "compatible"),
+        ("field", "pasture", "n", "compatible"),
+        ("baseball bat", "bat", "n", "compatible"),
+        ("dog", "happiness", "n", "compatible"),
+        ("hold", "eat", "v", "compatible"),
+        ("ride", "surf", "v", "compatible"),
+        ("red", "blue", "a", None),
+        ("small", "large", "a", None),
+        ("wooden", "metal", "a", None),
+        ("dog", "cat", "n", None),
+        ("man", "woman", "n", None),
+        ("woman", "boy", "n", None),
+        ("surfer", "skier", "n", None),
+        ("sit", "stand", "v", None),
+        ("circle", "square", "n", None),
+    ],
+)
+def test_pairs_of_words_that_make_a_negative_or_do_not(old, new, pos, reason):
+    assert pair_reason(old, new, pos) == reason
+
+
+def test_every_reason_given_is_explained():
+    assert {"same text", "duplicate", "part of speech", "said of the image"} <= REASONS.keys()
+
+
+@pytest.mark.parametrize(
+    ("lemma", "words", "expected"),
+    [
+        ("dog", {"dog"}, True),
+        ("dog", {"puppy"}, True),
+        ("dog", {"animal"}, True),
+        ("couch", {"sofa"}, True),
+        ("fire hydrant", {"hydrant"}, True),
+        ("dog", {"cat", "bench"}, False),
+        ("dog", {"view", "front"}, False),
+    ],
+)
+def test_a_word_for_the_same_thing_counts_as_said_of_the_image(lemma, words, expected):
+    assert said(lemma, "n", frozenset(words)) is expected
+
+
+@pytest.mark.parametrize(
+    ("caption", "word", "new", "reason"),
+    [
+        ("a man eats a sandwich", "sandwich", "rice", "agreement"),
+        ("a man eats a sandwich", "sandwich", "burger", None),
+        ("a man eats rice", "rice", "sandwich", "agreement"),
+        ("a man eats rice", "rice", "pasta", None),
+        ("a man and his dog", "man", "woman", "agreement"),
+        ("a woman with her dog", "woman", "man", "agreement"),
+        ("a man with a dog", "man", "woman", None),
+        ("a man near a bench", "bench", "tree", "compatible"),
+        ("a man near a bench", "bench", "elephant", None),
+        ("a cup sitting on a desk", "sitting", "standing", "compatible"),
+        ("a cup sitting on a desk", "sitting", "flying", None),
+        ("a cat sitting on a desk", "sitting", "running", None),
+    ],
+)
+def test_a_word_has_to_fit_its_place(parse, caption, word, new, reason):
+    parsed = parse(caption)
+    index = next(i for i, unit in enumerate(parsed.units) if unit.lower == word)
+    lemma = validity.wordnet.lemma(new, parsed.units[index].pos)
+    assert place_reason(place_of(parsed.units, index), new, lemma) == reason
+
+
+def test_texts_are_compared_without_case_spaces_and_full_stop():
+    assert validity.normalised(" A  cat. ") == validity.normalised("a cat")
