@@ -90,8 +90,9 @@ def test_the_start_knows_objects(score, suite: str) -> None:
     "suite", ["swap_obj", "swap_att", "vg_relation", "relations", "actant-swap"]
 )
 def test_the_start_reads_captions_as_bags_of_words(score, suite: str) -> None:
-    # 50 within three standard errors of 150 fair items, and a little above.
-    assert 35 < score(suite) < 67
+    # 50 and three standard errors of 150 fair items. It may be less: the start takes a place for
+    # that of the nearer noun, so it is mostly wrong on "the star is to the left of the heart".
+    assert score(suite) < 62.5
 
 
 def test_the_recipe_tells_the_accuracy_on_its_tuning_split(score) -> None:
