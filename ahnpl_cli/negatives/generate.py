@@ -25,7 +25,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from ahnpl_cli import __version__
-from ahnpl_cli.config import NegativesConfig, parse_shard
+from ahnpl_cli.config import NegativesConfig, parse_shard, worker_count
 from ahnpl_cli.data.captions import KARPATHY_TRAIN, Layout, detect_format, spool
 from ahnpl_cli.data.jsonl import STDIN, open_bytes, read_records
 from ahnpl_cli.errors import DataError
@@ -220,7 +220,7 @@ class _Run:
         if asked is not None:
             return asked
         few = found.total <= FEW or self._device() != "cpu"
-        return 1 if few else min(os.cpu_count() or 1, 8)
+        return 1 if few else worker_count(None)
 
     def _count(self, pool: Pool, captions: Source, index: Index, found: Survey) -> None:
         """Tag the sampled captions, keep the tags, and count words beside their neighbours."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import heapq
-import marshal
+import json
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
@@ -50,7 +50,7 @@ class Index:
         """Make the tables of a new index."""
         self._db.execute("CREATE TABLE ids (id TEXT PRIMARY KEY) WITHOUT ROWID")
         self._db.execute("CREATE TABLE said (image TEXT PRIMARY KEY, captions TEXT)")
-        self._db.execute("CREATE TABLE units (caption INTEGER PRIMARY KEY, units BLOB)")
+        self._db.execute("CREATE TABLE units (caption INTEGER PRIMARY KEY, units TEXT)")
 
     def new_ids(self, identities: Sequence[str]) -> list[bool]:
         """Note ids, and return for each whether it is the first of its kind."""
@@ -71,7 +71,7 @@ class Index:
 
     def add_units(self, units: Iterable[tuple[int, tuple[Unit, ...]]]) -> None:
         """Keep the units of captions, by number."""
-        rows = [(number, marshal.dumps(tuple(map(tuple, made)))) for number, made in units]
+        rows = [(number, json.dumps(made)) for number, made in units]
         self._many("INSERT OR REPLACE INTO units VALUES (?, ?)", rows)
 
     def _many(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
@@ -83,7 +83,7 @@ class Index:
         """Return the units kept of captions `start` to `end`, by number."""
         query = "SELECT caption, units FROM units WHERE caption >= ? AND caption < ?"
         rows = self._db.execute(query, (start, end)).fetchall()
-        return {number: tuple(map(Unit._make, marshal.loads(blob))) for number, blob in rows}
+        return {number: tuple(map(Unit._make, json.loads(text))) for number, text in rows}
 
     def image_words(self, image: str) -> frozenset[str]:
         """Return the words that captions of an image use, in every base form they may have."""

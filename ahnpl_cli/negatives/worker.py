@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-import marshal
+import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -78,14 +78,24 @@ def index_path(folder: Path) -> Path:
 
 def counts_path(folder: Path) -> Path:
     """Where the statistics of the captions are."""
-    return folder / "counts.bin"
+    return folder / "counts.json"
 
 
 def write_counts(path: Path, counts: Counts) -> None:
     """Write the statistics for the workers, whole or not at all."""
     part = path.with_suffix(".part")
-    part.write_bytes(marshal.dumps(tuple(counts)))
+    # JSON has no tuples for keys, so pairs become rows.
+    pairs = [[*key, words] for key, words in counts.pairs.items()]
+    made = json.dumps([counts.words, pairs, counts.uses, counts.captions])
+    part.write_text(made, encoding="utf-8")
     part.replace(path)
+
+
+def read_counts(path: Path) -> Counts:
+    """Return what `write_counts` wrote."""
+    words, pairs, uses, captions = json.loads(path.read_text(encoding="utf-8"))
+    by_key = {(place, neighbour, tag): found for place, neighbour, tag, found in pairs}
+    return Counts(words, by_key, uses, captions)
 
 
 class Worker:
@@ -137,8 +147,8 @@ class Worker:
     def _filler(self) -> Filler:
         choice = self.spec.filler
         if choice.kind == "corpus" or choice.model is None:
-            counts = marshal.loads(counts_path(self.spec.folder).read_bytes())
-            return CorpusFiller(Counts(*counts), self.spec.top_k)
+            counts = read_counts(counts_path(self.spec.folder))
+            return CorpusFiller(counts, self.spec.top_k)
         from ahnpl_cli.negatives.fillers.roberta import RobertaFiller
 
         return RobertaFiller(choice.model, self.spec.device)

@@ -30,12 +30,18 @@ def caption_of(number: int) -> str:
     )[number % 3 if subject not in ("man", "woman") else 0]
 
 
-def write_captions(path: Path, count: int) -> Path:
+def _write_captions(path: Path, count: int) -> Path:
     with path.open("w", encoding="utf-8") as file:
         for n in range(count):
             record = {"id": f"c{n}", "image": f"{n // 3}.jpg", "caption": caption_of(n)}
             file.write(json.dumps(record) + "\n")
     return path
+
+
+@pytest.fixture(scope="session")
+def write_captions() -> Callable[[Path, int], Path]:
+    """Writes so many captions of small scenes, three to an image."""
+    return _write_captions
 
 
 @pytest.fixture(scope="session")

@@ -71,6 +71,7 @@ def neighbours(units: Sequence[Unit], index: int) -> tuple[str, str, str, str]:
             right = units[at].lower
             break
     before = units[index - 1].lower if index else EDGE
+    before = "a" if before == "an" else before  # the article will be repaired
     after = units[index + 1].lower if index + 1 < len(units) else EDGE
     return before, after, left, right
 

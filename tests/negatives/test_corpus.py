@@ -1,0 +1,75 @@
+import math
+
+import pytest
+
+from ahnpl_cli.negatives.fill import Blank
+from ahnpl_cli.negatives.fillers.corpus import DISCOUNT, PSEUDO, WEIGHTS, CorpusFiller, count
+
+CAPTIONS = (
+    ["a red car on a road"] * 6
+    + ["a blue car on a road", "a blue bus on a road"] * 3
+    + ["a green tree near a road", "a man riding a horse", "a man riding an elephant"] * 3
+)
+
+
+@pytest.fixture(scope="module")
+def filler(parse):
+    return CorpusFiller(count([parse(caption).units for caption in CAPTIONS]), 10)
+
+
+def blank_at(parse, caption, word, *said):
+    parsed = parse(caption, *said)
+    return Blank(parsed, [unit.lower for unit in parsed.units].index(word))
+
+
+def words(filler, blank):
+    return [word for word, _ in filler.rank([blank])[0].words]
+
+
+def test_neighbours_of_words_are_counted(filler):
+    # "red" has "a" on its left and "car" on its right, as next unit and as next content unit.
+    assert filler.counts.pairs[1, "car", "JJ"] == {"red": 6, "blue": 3}
+    assert filler.counts.words["JJ"] == {"red": 6, "blue": 6, "green": 3}
+    assert filler.counts.captions == len(CAPTIONS)
+
+
+def test_words_of_the_same_tag_that_contradict_are_ranked_by_fit(parse, filler):
+    assert words(filler, blank_at(parse, "a red car on a road", "red")) == ["blue", "green"]
+
+
+def test_words_said_of_the_image_are_left_out_and_counted(parse, filler):
+    blank = blank_at(parse, "a red car on a road", "red", "blue")
+    ranked = filler.rank([blank])[0]
+    assert [word for word, _ in ranked.words] == ["green"]
+    assert ranked.rejected["said of the image"] == 1
+
+
+def test_scores_are_the_formula_of_the_module(parse, filler):
+    """Worked by loops over the captions' counts, new word less old word without this caption."""
+    blank = blank_at(parse, "a red car on a road", "red")
+    total, pairs = 15, {"blue": (6, (6, 3, 0, 3)), "red": (6, (6, 6, 0, 6))}
+
+    def score(n, beside, own):
+        share = (n - own) / total
+        fit = (
+            w * math.log1p((m - own) / share / PSEUDO) for w, m in zip(WEIGHTS, beside, strict=True)
+        )
+        return (1 - DISCOUNT) * math.log(share) + sum(fit)
+
+    # Left content neighbour: the caption's edge, beside which all adjectives stand.
+    pairs = {word: (n, (6, right, 6, right)) for word, (n, (_, right, _, _)) in pairs.items()}
+    expected = score(*pairs["blue"], 0) - score(*pairs["red"], 1)
+    assert filler.rank([blank])[0].words[0] == ("blue", pytest.approx(expected, abs=1e-4))
+
+
+def test_nouns_stay_within_their_sort(parse, filler):
+    assert words(filler, blank_at(parse, "a man riding a horse", "horse"))[0] == "elephant"
+
+
+def test_a_word_always_tagged_alike_need_not_be_tagged_again(parse, filler):
+    blank = blank_at(parse, "a red car on a road", "red")
+    assert filler.sure_of(blank, "blue")
+
+
+def test_a_tag_that_no_caption_uses_gives_nothing(parse, filler):
+    assert filler.rank([blank_at(parse, "two dogs", "dogs")])[0].words == []
