@@ -8,6 +8,7 @@ objects; only workflows and the command line see them.
 from __future__ import annotations
 
 import dataclasses
+import os
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -125,6 +126,14 @@ def _html() -> Any:
 
 def _format() -> Any:
     return opt("rich", "How tables are printed on stdout.", flags=("-f",))
+
+
+def worker_count(asked: int | None) -> int:
+    """Return what `--workers` means: as asked, or one per core this process may use, at most 8."""
+    if asked is not None:
+        return asked
+    usable = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
+    return min(len(usable) if usable else os.cpu_count() or 1, 8)
 
 
 def parse_shard(text: str | None) -> tuple[int, int]:
@@ -254,7 +263,9 @@ class EvalConfig:
         False, "Also measure similarity within and across modalities (CE-CLIP, Fig. 8)."
     )
     classnames: str | None = opt(
-        None, "zeroshot: class names, one a line in the order of the sorted folders.", metavar="FILE"
+        None,
+        "zeroshot: class names, one a line in the order of the sorted folders.",
+        metavar="FILE",
     )
     templates: str | None = opt(
         None, "zeroshot: prompts, one a line with {} for the class name.", metavar="FILE"

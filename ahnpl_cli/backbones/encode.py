@@ -7,7 +7,6 @@ worker processes. With a `FeatureCache`, what it knows is not computed again.
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
 from typing import Any, Protocol, TypeVar
 
@@ -26,7 +25,6 @@ logger = logging.getLogger(__name__)
 
 # Token ids held at once, in batches: long enough to sort well, small beside the features.
 CHUNK = 64
-MAX_WORKERS = 8
 # Images that a worker hands over at once: few, so that all workers have something to do.
 DECODED = 16
 T = TypeVar("T", bound=Hashable)
@@ -46,11 +44,6 @@ class Cache(Protocol):
     def flush(self) -> None:
         """Write what was put and is still in memory."""
         ...
-
-
-def default_workers(asked: int | None) -> int:
-    """Return how many worker processes to start: as asked, or one per core, at most 8."""
-    return min(os.cpu_count() or 1, MAX_WORKERS) if asked is None else asked
 
 
 def _by_length(tokens: Tensor, batch_size: int) -> list[Tensor]:

@@ -147,7 +147,8 @@ def _names(kind: type) -> tuple[str, ...]:
 def _plain(value: Any) -> dict[str, Any]:
     """A dataclass as a mapping in field order, without what is empty or None."""
     made = {}
-    for name in _names(type(value)):
+    kind: type = value.__class__
+    for name in _names(kind):
         item = getattr(value, name)
         if isinstance(item, tuple):
             item = [_plain(part) for part in item]

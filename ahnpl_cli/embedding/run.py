@@ -13,9 +13,8 @@ from typing import Any
 
 from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.backbones.cache import model_key
-from ahnpl_cli.backbones.encode import default_workers
 from ahnpl_cli.backbones.load import load_backbone
-from ahnpl_cli.config import EmbedConfig, parse_shard
+from ahnpl_cli.config import EmbedConfig, parse_shard, worker_count
 from ahnpl_cli.embedding import layout
 from ahnpl_cli.embedding.plan import TABLES, Plan, in_shard
 from ahnpl_cli.embedding.shards import Encoder, write_features, write_records
@@ -195,7 +194,7 @@ def embed(source: Path, config: EmbedConfig, *, track: Track = silent) -> EmbedR
             image_root(source, config.image_root),
             dtype=config.dtype,
             batch_size=config.batch_size,
-            workers=default_workers(config.workers),
+            workers=worker_count(config.workers),
             on_error=config.on_error,
             track=track,
         )

@@ -12,9 +12,8 @@ from typing import Any
 from ahnpl_cli import __version__
 from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.backbones.cache import FeatureCache
-from ahnpl_cli.backbones.encode import default_workers
 from ahnpl_cli.backbones.load import load_backbone
-from ahnpl_cli.config import EvalConfig
+from ahnpl_cli.config import EvalConfig, worker_count
 from ahnpl_cli.errors import ConfigError
 from ahnpl_cli.evaluation.assemble import suite_report
 from ahnpl_cli.evaluation.blind import blind_reports, is_choice
@@ -65,7 +64,7 @@ def features_of(
         chain.from_iterable(suite.images() for suite in suites),
         chain.from_iterable(suite.texts() for suite in suites),
         batch_size=config.batch_size,
-        workers=default_workers(config.workers),
+        workers=worker_count(config.workers),
         cache=cache,
         track=track,
     )

@@ -95,6 +95,7 @@ class _Run:
         self.config, self.track = config, track
         self.path = spool(folder) if source == STDIN else source
         self.spacy_model = find_model(config.spacy_model)
+        self.tagger = _versioned(self.spacy_model)
         self.sha256 = _sha256(self.path)
         self.choice = self._choose()
         self.options = self._options()
@@ -108,6 +109,7 @@ class _Run:
         asked = dataclasses.asdict(self.config)
         kept = {name: value for name, value in asked.items() if name not in _FREE}
         kept["input_format"] = self.layout().format
+        kept["kinds"], kept["spacy_model"] = list(self.config.kinds), self.tagger
         kept["filler"], kept["filler_revision"] = self.choice.kind, self.choice.revision
         if self.choice.kind == "roberta":
             kept["device"] = self._device()
@@ -284,7 +286,7 @@ class _Run:
             negatives={kind: journal.made[kind] for kind in kinds},
             rejected=rejected,
             filler=self.choice.why.removeprefix("filler: "),
-            tagger=self.spacy_model,
+            tagger=self.tagger,
             skipped=captions.skips,
             skipped_list=tuple(captions.skipped),
             options=self.options,
@@ -327,6 +329,14 @@ def _sha256(path: Path) -> str:
 
 def _hash(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _versioned(model: str) -> str:
+    """A spaCy model and its version; a folder has none."""
+    try:
+        return f"{model}=={importlib.metadata.version(model)}"
+    except importlib.metadata.PackageNotFoundError:
+        return model
 
 
 def _versions() -> dict[str, str]:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import logging
 import multiprocessing
-import os
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from ahnpl_cli import __version__
+from ahnpl_cli.config import worker_count
 from ahnpl_cli.errors import ConfigError
 from ahnpl_cli.progress import Track, silent
 from ahnpl_cli.records import SCHEMA
@@ -80,7 +80,7 @@ def generate(
     stretches = list(_stretches(train, test))
     for folder in sorted({(out / path).parent for path in _sample_paths()}):
         folder.mkdir(parents=True, exist_ok=True)
-    drawn = _draw(out, seed, stretches, _count(workers))
+    drawn = _draw(out, seed, stretches, worker_count(workers))
     parts: dict[str, Lines] = {}
     for stretch, lines in track(drawn, total=len(stretches), description="drawing scenes"):
         parts.setdefault(stretch.part, []).extend(lines)
@@ -119,10 +119,6 @@ def _sample_paths() -> Iterator[str]:
     yield from ("images/0", "image_negatives/0", layouts.retrieval_image(0))
     for sheet in SHEETS:
         yield from (sheet.file, sheet.image(0))
-
-
-def _count(workers: int | None) -> int:
-    return min(os.cpu_count() or 1, 8) if workers is None else workers
 
 
 def _draw(

@@ -16,8 +16,8 @@ from accelerate.state import AcceleratorState
 from torch import nn
 
 from ahnpl_cli.backbones.base import Backbone
-from ahnpl_cli.backbones.encode import default_workers
 from ahnpl_cli.backbones.load import load_backbone, pick_device
+from ahnpl_cli.config import worker_count
 from ahnpl_cli.data.dataset import Picture, TrainingSet, resolve_files
 from ahnpl_cli.data.jsonl import read_records
 from ahnpl_cli.data.loader import ImageLoader
@@ -248,7 +248,7 @@ def set_up(config: TrainConfig, run: Path, *, track: Track = silent) -> Setup:
     loader = ImageLoader(
         data.pictures,
         backbone.preprocess,
-        workers=default_workers(config.workers),
+        workers=worker_count(config.workers),
         cache_gigabytes=config.memory.image_cache,
         pin_memory=accelerator.device.type == "cuda",
     )
