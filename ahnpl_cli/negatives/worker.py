@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import gc
 import json
 from collections import Counter
@@ -142,6 +143,8 @@ class Worker:
             # What is loaded by now stays: the collector need not look at it again.
             gc.collect()
             gc.freeze()
+            # Else torch's own libraries report everything frozen as leaked when the process ends.
+            atexit.register(gc.unfreeze)
         return self._index, self._maker
 
     def _filler(self) -> Filler:
