@@ -123,7 +123,9 @@ class Screen:
             progress.TextColumn("{task.fields[rate]}", markup=False),
             progress.TimeRemainingColumn(),
         )
-        with progress.Progress(*columns, console=self.err, transient=True) as bars:
+        # A log file has no use for a bar that is drawn over.
+        hidden = not self.err.is_terminal
+        with progress.Progress(*columns, console=self.err, transient=True, disable=hidden) as bars:
             self._progress = bars
             try:
                 yield bars
