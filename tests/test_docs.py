@@ -94,7 +94,6 @@ def test_the_quickstart_is_quoted_as_it_stands() -> None:
     assert body in README
 
 
-@pytest.mark.slow
 def test_the_quickstart_runs_as_it_stands(tmp_path: Path) -> None:
     run_script((ROOT / "examples" / "quickstart.sh").read_text(encoding="utf-8"), tmp_path)
     assert (tmp_path / "results.json").is_file()

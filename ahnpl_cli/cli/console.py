@@ -46,7 +46,8 @@ class _NoteHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         style = "yellow" if record.levelno >= logging.WARNING else "dim"
-        self.console.print(record.getMessage(), style=style, markup=False, highlight=False)
+        text = record.getMessage()
+        self.console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
 
 
 class Screen:
@@ -69,6 +70,7 @@ class Screen:
         self.track = silent if self.quiet else self._track
         self._handler = _NoteHandler(self.err)
         self._outer: list[_NoteHandler] = []
+        self._level = logging.NOTSET
         self._progress: Progress | None = None
 
     def __enter__(self) -> Screen:
@@ -79,6 +81,7 @@ class Screen:
             logger.removeHandler(handler)
         logger.addHandler(self._handler)
         level = logging.DEBUG if self.verbose else logging.INFO
+        self._level = logger.level
         logger.setLevel(logging.WARNING if self.quiet else level)
         return self
 
@@ -90,13 +93,15 @@ class Screen:
     ) -> None:
         logger = logging.getLogger("ahnpl_cli")
         logger.removeHandler(self._handler)
+        logger.setLevel(self._level)
         for handler in self._outer:
             logger.addHandler(handler)
 
     def note(self, text: str) -> None:
         """Say one line on stderr, unless `--quiet`."""
         if not self.quiet:
-            self.err.print(text, markup=False, highlight=False)
+            # Never broken into lines, so that a command shown can be copied.
+            self.err.print(text, markup=False, highlight=False, soft_wrap=True)
 
     def show(self, data: Any, tables: Sequence[Table]) -> None:
         """Print the outcome on stdout: `data` as one JSON object, or the tables as asked."""

@@ -74,3 +74,21 @@ def test_track_yields_its_items_through_nested_bars() -> None:
             for b in screen.track([1, 2], description="inner")
         ]
     assert pairs == [("x", 1), ("x", 2), ("y", 1), ("y", 2)]
+
+
+def test_a_screen_leaves_the_logger_as_it_was() -> None:
+    logger = logging.getLogger("ahnpl_cli")
+    before = logger.level, list(logger.handlers)
+    with Screen(ConsoleConfig(quiet=True)):
+        logger.setLevel(logging.ERROR)
+    assert (logger.level, list(logger.handlers)) == before
+
+
+def test_a_line_is_never_broken_so_that_a_command_can_be_copied(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "40")
+    line = "ahnpl " + "--option value " * 10
+    with Screen(ConsoleConfig()) as screen:
+        screen.note(line)
+    assert line.strip() in capsys.readouterr().err
