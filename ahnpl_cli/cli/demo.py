@@ -60,7 +60,8 @@ def demo(*, config: DemoConfig, screen: Screen) -> None:
 
     results = json.loads((out / "results.json").read_text(encoding="utf-8"))
     names = {model["name"]: label(model["name"]) for model in results["models"]}
-    screen.show(report, [results_table(results, names)])
+    averages = [report.models[name].average for name in names.values()]
+    screen.show(report, [results_table(results, names, averages)])
     _close(report.files, report.next, report.seconds, screen)
 
 

@@ -1,54 +1,66 @@
-"""Tables at the end of `ahnpl demo`."""
+"""The table at the end of `ahnpl demo`."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
-from ahnpl_cli.reporting.tables import Cell, Span, Table
+from ahnpl_cli.reporting.tables import Cell, Mark, Span, Table
 
 Row = dict[str, Any]
 
 
-def results_table(results: dict[str, Any], names: dict[str, str]) -> Table:
+def results_table(results: dict[str, Any], names: dict[str, str], averages: list[float]) -> Table:
     """Return suites by models, with n, intervals and the difference to the start.
 
     Args:
         results: what `ahnpl eval` wrote, as JSON; the first model is the start.
         names: what the table calls each model.
+        averages: mean over the compositional suites, for each model.
     """
     models = results["models"]
     rows: list[tuple[Cell, ...]] = []
     for suite in results["suites"]:
-        per_model = [model["suites"][suite] for model in models]
+        reports = {model["name"]: model["suites"][suite] for model in models}
         differences = _differences(results["comparisons"], suite)
-        for index, subset in enumerate(per_model[0]["subsets"]):
-            name = subset["name"]
-            cells = [_accuracy(report["subsets"][index]) for report in per_model]
-            gains = [_gain(differences, model["name"], name) for model in models]
-            rows.append((f"  {name}", subset["n"], *map(_join, cells, gains)))
-        rows.append(_primary(suite, per_model, differences, [m["name"] for m in models]))
+        first = next(iter(reports.values()))
+        for index, subset in enumerate(first["subsets"]):
+            if _is_detail(subset["name"]):
+                continue
+            cells = (
+                _cell(report["subsets"][index], differences.get((model, subset["name"])))
+                for model, report in reports.items()
+            )
+            rows.append((subset["name"], subset["n"], *cells))
+        rows.append(
+            (Span(f"{suite}: {first['primary']}", "bold"), None, *_primary(reports, differences))
+        )
+    shown = (Span(f"{average:.1f}", "bold") for average in averages)
+    rows.append((Span("mean, without retrieval", "bold"), None, *shown))
     return Table(
         "Accuracy in percent on held-out scenes",
         ("suite", "n", *(names[model["name"]] for model in models)),
         tuple(rows),
-        note="[low, high]: Wilson's 95 % interval of a row, bootstrap over images of an average. "
-        "(+x): difference to the start on the same items, in green or red where it stands: "
-        "McNemar p < .05 for a row, interval without 0 for an average.",
+        note="± is half of the 95 % interval: Wilson's for a row, bootstrap over images for an "
+        "average. Then the difference to the start on the same items, in green or red where it "
+        "stands: McNemar p < .05 for a row, interval without 0 for an average. More rows are in "
+        "results.json.",
     )
 
 
+def _is_detail(name: str) -> bool:
+    """Whether a row is left to `results.json`."""
+    return " / " in name or name.endswith(("R@5", "R@10"))
+
+
 def _primary(
-    suite: str, reports: list[Row], differences: dict[tuple[str, str], Row], names: list[str]
-) -> tuple[Cell, ...]:
-    """The row of a suite's own average, in bold."""
-    cells: list[Cell] = []
-    for report, name in zip(reports, names, strict=True):
+    reports: dict[str, Row], differences: dict[tuple[str, str], Row]
+) -> Iterator[tuple[Span, ...]]:
+    """A suite's own average of each model, in bold."""
+    for model, report in reports.items():
         low, high = report["intervals"].get(report["primary"], (None, None))
-        cell = _value(report["primary_value"], low, high, bold=True)
-        cells.append(_join(cell, _gain(differences, name, report["primary"])))
-    heading = Span(f"{suite}: {reports[0]['primary']}", "bold")
-    n = sum(subset["n"] for subset in reports[0]["subsets"])
-    return (heading, n, *cells)
+        value = {"accuracy": report["primary_value"], "low": low, "high": high}
+        yield _cell(value, differences.get((model, report["primary"])), mark="bold")
 
 
 def _differences(comparisons: list[Row], suite: str) -> dict[tuple[str, str], Row]:
@@ -61,29 +73,15 @@ def _differences(comparisons: list[Row], suite: str) -> dict[tuple[str, str], Ro
     }
 
 
-def _accuracy(subset: Row) -> tuple[Span, ...]:
-    return _value(subset["accuracy"], subset["low"], subset["high"])
-
-
-def _value(
-    value: float | None, low: float | None, high: float | None, *, bold: bool = False
-) -> tuple[Span, ...]:
-    if value is None:
+def _cell(value: Row, difference: Row | None, *, mark: Mark = "") -> tuple[Span, ...]:
+    """`90.1 ±2.6 +44.1`: value, half of its interval, difference to the start."""
+    if value["accuracy"] is None:
         return (Span("-", "dim"),)
-    shown = Span(f"{value:.1f}", "bold" if bold else "")
-    if low is None or high is None:
-        return (shown,)
-    return shown, Span(f" [{low:.0f}, {high:.0f}]", "dim")
-
-
-def _gain(differences: dict[tuple[str, str], Row], model: str, row: str) -> tuple[Span, ...]:
-    found = differences.get((model, row))
-    if found is None:
-        return ()
-    gain = found["difference"]
-    mark = ("good" if gain > 0 else "bad") if found["stands"] else "dim"
-    return (Span(f" ({gain:+.1f})", mark),)  # type: ignore[arg-type]
-
-
-def _join(value: tuple[Span, ...], gain: tuple[Span, ...]) -> tuple[Span, ...]:
-    return (*value, *gain)
+    spans = [Span(f"{value['accuracy']:.1f}", mark)]
+    if value["low"] is not None:
+        spans.append(Span(f" ±{(value['high'] - value['low']) / 2:.1f}", "dim"))
+    if difference is not None:
+        gain = difference["difference"]
+        sure: Mark = "good" if gain > 0 else "bad"
+        spans.append(Span(f" {gain:+.1f}", sure if difference["stands"] else "dim"))
+    return tuple(spans)
