@@ -9,7 +9,7 @@ from ahnpl_cli.inspection.report import EMBEDDINGS, ComparisonReport, ExampleRep
 from ahnpl_cli.records import Edit
 from ahnpl_cli.reporting.tables import Cell, Mark, Span, Table
 
-MODELS_BESIDE = 3  # 4x4 matrices that fit beside each other on a terminal of 120 columns
+MODELS_BESIDE = 2  # 4x4 matrices that fit beside each other on a terminal of 80 columns
 
 
 def label(model: str) -> str:
