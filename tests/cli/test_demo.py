@@ -1,0 +1,79 @@
+"""The demo runs the real commands, ends in one table, and goes on where it stopped."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from ahnpl_cli import demo
+from ahnpl_cli.cli.app import app
+
+TINY = demo.Recipe(train=40, test=8, steps=2, batch_size=8, warmup=1)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("demo")
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch, home: Path) -> None:
+    monkeypatch.setattr(demo, "QUICK", TINY)
+    monkeypatch.setenv("AHNPL_CACHE", str(home / "cache"))
+
+
+def test_it_ends_in_a_table_of_four_models_and_says_what_it_ran(home: Path) -> None:
+    result = CliRunner().invoke(
+        app, ["demo", "--quick", "--out", str(home / "out")], env={"COLUMNS": "120"}
+    )
+    assert result.exit_code == 0, result.stderr
+    for shown in ("sugarcrepe: macro_7", "aro: macro_vg", "start", "negclip", "Table 5"):
+        assert shown in result.stdout
+    assert f"ahnpl negatives {home}/out/scenes/captions.jsonl" in result.stderr
+    assert "[7/7] eval: done" in result.stderr
+    assert "Try next:" in result.stderr
+
+
+def test_run_again_it_does_nothing_twice_and_prints_one_object(home: Path) -> None:
+    before = (home / "out" / "results.json").stat().st_mtime_ns
+    result = CliRunner().invoke(app, ["demo", "--quick", "--out", str(home / "out"), "--json"])
+    assert result.exit_code == 0, result.stderr
+    assert result.stderr.count("done before") == 7
+    assert (home / "out" / "results.json").stat().st_mtime_ns == before
+    report = json.loads(result.stdout)
+    assert report["seconds"] > 0
+    assert list(report["models"]) == ["start", "clip", "negclip", "ahnpl"]
+    for model in report["models"].values():
+        assert list(model["suites"]) == ["sugarcrepe", "aro", "valse", "winoground"]
+        assert model["average"] == pytest.approx(sum(model["suites"].values()) / 4, abs=0.01)
+
+
+def test_its_numbers_are_those_of_the_evaluation(home: Path) -> None:
+    result = CliRunner().invoke(app, ["demo", "--quick", "--out", str(home / "out"), "--json"])
+    models = json.loads(result.stdout)["models"]
+    written = json.loads((home / "out" / "results.json").read_text())
+    for model in written["models"]:
+        suites = model["suites"]
+        assert models[demo.label(model["name"])]["suites"] == {
+            name: round(suites[name]["primary_value"], 2)
+            for name in ("sugarcrepe", "aro", "valse", "winoground")
+        }
+
+
+def test_a_demo_made_with_other_options_is_not_overwritten(home: Path) -> None:
+    words = ["demo", "--quick", "--out", str(home / "out"), "--seed", "5"]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 2
+    assert "made with other options" in result.stderr
+    assert "Choose another --out, or start over with --force." in result.stderr
+
+
+def test_a_failed_stage_stops_the_demo_with_its_own_line(tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    target.mkdir()
+    (target / "scenes").write_text("in the way")
+    result = CliRunner().invoke(app, ["demo", "--quick", "--out", str(target)])
+    assert result.exit_code == 3
+    assert result.stderr.count("Error:") == 1
+    assert str(target / "scenes") in result.stderr
