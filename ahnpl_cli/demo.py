@@ -49,7 +49,7 @@ class Recipe:
 
 
 FULL = Recipe(train=4000, test=500, steps=450)
-QUICK = Recipe(train=1000, test=100, steps=60)
+QUICK = Recipe(train=1500, test=100, steps=130)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Wrong invocations, as people make them: each answer says what, where, and what to do next."""
 
 import errno
+import functools
 import gzip
 import json
 import os
@@ -455,7 +456,10 @@ def test_a_disk_that_refuses_is_named(
 
 def test_an_interrupted_command_says_that_it_goes_on(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "ahnpl_cli", "scenes", str(tmp_path / "out"), "--workers", "1"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+    # A shell that runs the tests in the background leaves the interrupt ignored.
+    heed = functools.partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stderr=pipe, stdout=pipe, preexec_fn=heed) as process:
         deadline = time.monotonic() + 60
         while not list(tmp_path.rglob("*.png")) and time.monotonic() < deadline:
             time.sleep(0.05)
