@@ -319,6 +319,9 @@ class InspectConfig:
 class ScenesConfig:
     """The embedded world."""
 
+    output: str | None = opt(
+        None, "Folder to write, as OUT; default: scenes.", flags=("-o", "--out"), metavar="PATH"
+    )
     train: int = opt(4000, "Training images.", min=0)
     test: int = opt(500, "Items of each test file.", min=0)
     seed: int = _seed()

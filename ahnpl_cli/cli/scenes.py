@@ -10,6 +10,7 @@ import typer
 from ahnpl_cli.cli.console import Screen
 from ahnpl_cli.cli.options import options_from
 from ahnpl_cli.config import ScenesConfig
+from ahnpl_cli.errors import ConfigError
 
 EPILOG = "Example: ahnpl scenes world --train 4000 --test 500 --seed 1"
 
@@ -21,7 +22,9 @@ def register(app: typer.Typer) -> None:
 
 @options_from(ScenesConfig)
 def scenes(
-    out: Annotated[Path, typer.Argument(help="Folder to write.")] = Path("scenes"),
+    out: Annotated[
+        Path | None, typer.Argument(help="Folder to write; default: scenes.", show_default=False)
+    ] = None,
     *,
     config: ScenesConfig,
     screen: Screen,
@@ -34,8 +37,10 @@ def scenes(
     from ahnpl_cli.reporting.scenes import tables
     from ahnpl_cli.scenes.generate import generate
 
+    if out is not None and config.output is not None:
+        raise ConfigError("the folder is named twice", hint="Give OUT or --output, not both.")
     written = generate(
-        out,
+        out or Path(config.output or "scenes"),
         train=config.train,
         test=config.test,
         seed=config.seed,
