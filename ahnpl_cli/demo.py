@@ -8,7 +8,6 @@ command resumes within its own stage.
 from __future__ import annotations
 
 import json
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ahnpl_cli.config import DemoConfig
+from ahnpl_cli.data.tensors import atomic_path
 from ahnpl_cli.errors import ConfigError
 
 START = "scenes-tiny"
@@ -258,7 +258,6 @@ def _read_state(path: Path, config: DemoConfig) -> dict[str, Any]:
 
 
 def _write_state(path: Path, config: DemoConfig, state: dict[str, Any]) -> None:
-    temporary = path.with_suffix(".tmp")
     text = json.dumps({"options": _options(config), "stages": state}, indent=1)
-    temporary.write_text(text, encoding="utf-8")
-    os.replace(temporary, path)
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")

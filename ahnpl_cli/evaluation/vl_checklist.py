@@ -23,7 +23,6 @@ from ahnpl_cli.evaluation.locate import Pictures, Shelf
 CAP = 1000
 CAPPED = " (first 1000)"
 ASPECTS = ("Attribute", "Object", "Relation")
-LEAVES = 9
 PUBLISHED_CORPORA = 56
 
 

@@ -78,10 +78,6 @@ class Candidate:
     rating: float | None = None
 
 
-class Reject(Exception):
-    """A candidate that is not a negative; the message is the reason that is counted."""
-
-
 class Generator(Protocol):
     """Makes candidates of one kind without any model."""
 

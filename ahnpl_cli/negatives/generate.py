@@ -28,6 +28,7 @@ from ahnpl_cli import __version__
 from ahnpl_cli.config import NegativesConfig, parse_shard, worker_count
 from ahnpl_cli.data.captions import KARPATHY_TRAIN, Layout, detect_format, spool
 from ahnpl_cli.data.jsonl import STDIN, open_bytes, read_records
+from ahnpl_cli.data.tensors import atomic_path
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.negatives import worker
 from ahnpl_cli.negatives.base import Unit
@@ -344,10 +345,9 @@ def _versions() -> dict[str, str]:
 
 
 def _write_report(path: Path, report: NegativesReport) -> None:
-    part = path.with_name(path.name + ".part")
     made = TypeAdapter(NegativesReport).dump_json(report, indent=2)
-    part.write_bytes(made + b"\n")
-    os.replace(part, path)
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(made + b"\n")
 
 
 def read_report(path: Path) -> NegativesReport | None:

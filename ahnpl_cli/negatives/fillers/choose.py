@@ -13,7 +13,6 @@ from typing import Literal
 from ahnpl_cli.errors import ModelError
 
 log = logging.getLogger(__name__)
-FilesHad = Literal["here", "downloaded", "no"]
 PATIENCE = 4.0  # seconds for asking the hub
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 
