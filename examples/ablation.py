@@ -19,6 +19,7 @@ from pathlib import Path
 
 ROWS: dict[str, str] = {
     "CLIP fine-tuned": "--objective clip",
+    # These weights are NegCLIP's recipe.
     "+ negatives": "--objective ahnpl --hard-negative 0 --positive-margin 0 --negative-margin 0",
     "+ negatives, MHNL": "--objective ahnpl --positive-margin 0 --negative-margin 0",
     "+ negatives, DMCL": "--objective ahnpl --hard-negative 0",
@@ -59,7 +60,7 @@ def train(out: Path, args: argparse.Namespace) -> list[Path]:
             ahnpl(
                 *("train", "--data", negatives, "--image-root", world, "--model", START),
                 *("-o", runs[-1], *weights.split(), "--seed", seed, "--steps", args.steps),
-                *("--batch-size", 64, "--lr", 1e-3, "--warmup", 20, "--grad-clip", 1, "--keep", 0),
+                *("--batch-size", 64, "--lr", 1e-3, "--warmup", 20, "--keep", 0),
             )
     return runs
 
