@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ahnpl_cli.config import DemoConfig
-from ahnpl_cli.data.tensors import atomic_path
+from ahnpl_cli.data.files import write_whole
 from ahnpl_cli.errors import ConfigError
 
 START = "scenes-tiny"
@@ -259,5 +259,4 @@ def _read_state(path: Path, config: DemoConfig) -> dict[str, Any]:
 
 def _write_state(path: Path, config: DemoConfig, state: dict[str, Any]) -> None:
     text = json.dumps({"options": _options(config), "stages": state}, indent=1)
-    with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_whole(path, text)

@@ -7,7 +7,6 @@ import functools
 import gzip
 import json
 import logging
-import os
 import sys
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -17,6 +16,7 @@ from typing import IO, Any
 from pydantic import TypeAdapter, ValidationError
 
 from ahnpl_cli.config import OnError
+from ahnpl_cli.data.files import atomic_path
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.records import CaptionRecord
 
@@ -167,13 +167,10 @@ def dump(record: CaptionRecord) -> str:
 
 def write_records(path: Path, records: Iterable[CaptionRecord]) -> None:
     """Write a file at once: it is complete, or it is not there. `.gz` is packed."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    with part.open("wb") as raw:
+    with atomic_path(path) as part, part.open("wb") as raw:
         # No name and no time in the gzip header: equal records give equal bytes.
         packed = gzip.GzipFile("", "wb", fileobj=raw, mtime=0) if path.suffix == ".gz" else raw
         for record in records:
             packed.write(dump(record).encode() + b"\n")
         if packed is not raw:
             packed.close()
-    os.replace(part, path)

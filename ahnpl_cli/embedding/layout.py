@@ -9,7 +9,8 @@ from typing import IO, Any
 
 import numpy as np
 
-from ahnpl_cli.data.tensors import Array, atomic_path, open_tensors
+from ahnpl_cli.data.files import atomic_path, write_whole
+from ahnpl_cli.data.tensors import Array, open_tensors
 from ahnpl_cli.errors import DataError
 
 INDEX, JOB, PLAN = "index.json", ".job.json", ".plan.sqlite"
@@ -49,8 +50,7 @@ def sweep(folder: Path) -> None:
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write a small JSON file, whole or not at all."""
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(content, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_whole(path, json.dumps(content, ensure_ascii=False) + "\n")
 
 
 def _write_list(file: IO[str], name: str, items: Iterable[Any]) -> None:

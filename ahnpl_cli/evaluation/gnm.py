@@ -7,12 +7,12 @@ every pair right. The script takes `argmax`, so the first of equal scores wins.
 from __future__ import annotations
 
 import json
-import os
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from ahnpl_cli.data.files import write_whole
 from ahnpl_cli.errors import BenchmarkError
 from ahnpl_cli.evaluation import judging, metrics
 from ahnpl_cli.evaluation.averages import pool
@@ -61,15 +61,12 @@ def _name(record: Any, key: str, where: str) -> str:
 
 def unpack(archive: Path, folder: Path) -> None:
     """Write the images of a zip file into one folder, by base name, once."""
-    folder.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(archive) as packed:
         for member in packed.infolist():
             target = folder / PurePosixPath(member.filename).name
             if member.is_dir() or target.exists():
                 continue
-            part = target.with_name(f"{target.name}.{os.getpid()}.part")
-            part.write_bytes(packed.read(member))
-            os.replace(part, target)
+            write_whole(target, packed.read(member))
 
 
 def judge(item: Item, scores: tuple[float, ...], ties_win: bool) -> Iterator[Verdict]:

@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from ahnpl_cli.data.files import atomic_path
 from ahnpl_cli.errors import ConfigError, DataError
 
 Row = dict[str, Any]
 ROWS = 50_000  # of one Parquet row group
 HINT = "pip install pyarrow, or leave --items at jsonl."
-
-
-def replace_whole(path: Path, write: Callable[[Path], None]) -> None:
-    """Let `write` fill a temporary file, and put it in place when it is whole."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
-    try:
-        write(part)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def check_format(items: str) -> None:
@@ -49,7 +38,8 @@ def _pyarrow() -> Any:
 def write_rows(path: Path, rows: Iterable[Row]) -> None:
     """Write rows all or nothing, in the format of the file's name."""
     writer = _write_parquet if path.suffix == ".parquet" else _write_jsonl
-    replace_whole(path, lambda part: writer(part, rows))
+    with atomic_path(path) as part:
+        writer(part, rows)
 
 
 def _write_jsonl(path: Path, rows: Iterable[Row]) -> None:

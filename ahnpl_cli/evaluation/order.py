@@ -17,6 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ahnpl_cli.data.files import atomic_path
 from ahnpl_cli.data.images import file_sha256
 from ahnpl_cli.errors import BenchmarkError
 from ahnpl_cli.evaluation import judging, metrics
@@ -113,9 +114,7 @@ def freeze(path: Path, target: Path, options: Options) -> None:
     """Write the shuffles of every caption of `path` to `target`, all or nothing."""
     nlp, records = pipeline(), list(read_captions(path))
     texts = shuffles((caption for _, _, caption in records), nlp, seed=options.seed)
-    part = target.with_name(f"{target.name}.{os.getpid()}.part")
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with part.open("w", encoding="utf-8") as file:
+    with atomic_path(target) as part, part.open("w", encoding="utf-8") as file:
         file.write(json.dumps({"made": _made_with(path, nlp, options.seed)}) + "\n")
         made = zip(records, texts, strict=True)
         for (key, image, caption), others in options.track(
@@ -123,7 +122,6 @@ def freeze(path: Path, target: Path, options: Options) -> None:
         ):
             line = {"id": key, "image": image, "options": [caption, *others]}
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
-    os.replace(part, target)
     logger.info(f"word-order shuffles frozen to {target}")
 
 

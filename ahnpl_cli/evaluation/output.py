@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from ahnpl_cli.config import EvalConfig
+from ahnpl_cli.data.files import write_whole
 from ahnpl_cli.errors import ConfigError, DataError
-from ahnpl_cli.evaluation.item_files import read_rows, replace_whole, write_rows
+from ahnpl_cli.evaluation.item_files import read_rows, write_rows
 from ahnpl_cli.evaluation.items import Verdict
 
 DEFAULT = "results.json"
@@ -41,12 +42,7 @@ def items_path(output: Path, items: str = "jsonl") -> Path:
 
 def write_text(path: Path, lines: Iterable[str]) -> None:
     """Write a file all or nothing."""
-    text = "".join(lines)
-    replace_whole(path, lambda part: _write(part, text))
-
-
-def _write(path: Path, text: str) -> None:
-    path.write_text(text, encoding="utf-8")
+    write_whole(path, "".join(lines))
 
 
 def write_json(path: Path, report: Any) -> None:

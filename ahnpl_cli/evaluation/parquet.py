@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from ahnpl_cli.data.files import write_whole
 from ahnpl_cli.errors import BenchmarkError
 
 
@@ -46,7 +46,5 @@ def _unpack(cell: Any, folder: Path, default: str) -> str:
     name = Path(cell.get("path") or default).name
     target = folder / name
     if not target.is_file():
-        part = target.with_name(f"{name}.{os.getpid()}.part")
-        part.write_bytes(cell["bytes"])
-        os.replace(part, target)
+        write_whole(target, cell["bytes"])
     return name

@@ -27,8 +27,8 @@ from pydantic import TypeAdapter
 from ahnpl_cli import __version__
 from ahnpl_cli.config import NegativesConfig, parse_shard, worker_count
 from ahnpl_cli.data.captions import KARPATHY_TRAIN, Layout, detect_format, spool
+from ahnpl_cli.data.files import write_whole
 from ahnpl_cli.data.jsonl import STDIN, open_bytes, read_records
-from ahnpl_cli.data.tensors import atomic_path
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.negatives import worker
 from ahnpl_cli.negatives.base import Unit
@@ -346,8 +346,7 @@ def _versions() -> dict[str, str]:
 
 def _write_report(path: Path, report: NegativesReport) -> None:
     made = TypeAdapter(NegativesReport).dump_json(report, indent=2)
-    with atomic_path(path) as temporary:
-        temporary.write_bytes(made + b"\n")
+    write_whole(path, made + b"\n")
 
 
 def read_report(path: Path) -> NegativesReport | None:

@@ -1,4 +1,9 @@
-"""Part-of-speech tags from spaCy: the tagger alone, no parser and no entities."""
+"""Part-of-speech tags from spaCy: the tagger alone, no parser and no entities.
+
+The products of matrices, nearly all of a tagger's work, go to numpy and not to BLIS, spaCy's own
+choice: the same tags in less than half the time where numpy has a tuned OpenBLAS (see
+`tests/benchmarks/negatives_corpus.py`).
+"""
 
 from __future__ import annotations
 
@@ -49,28 +54,37 @@ class Tagger:
 
     def __init__(self, model: str | None = None) -> None:
         import spacy
+        from thinc.api import use_ops
+        from threadpoolctl import ThreadpoolController
 
         found = find_model(model)
         try:
-            self.nlp = spacy.load(found, exclude=UNUSED)
+            with use_ops("numpy", use_blis=False):
+                self.nlp = spacy.load(found, exclude=UNUSED)
         except OSError as error:
             hint = f"For the default, run: {INSTALL}"
             raise ModelError(f"spaCy has no model '{found}'", hint=hint) from error
         if not self._tags():
             raise ModelError(f"the spaCy model '{found}' has no tagger", hint=f"Try: {INSTALL}")
         self.name = f"{found}=={self.nlp.meta['version']}"
+        self._threads = ThreadpoolController()
 
     def _tags(self) -> bool:
         return any(token.tag_ for token in self.nlp("A cat sits."))
 
     def tag(self, captions: Sequence[str], batch_size: int = 256) -> list[Tagged]:
         """Return words and tags; equal captions in equal batches give equal tags."""
-        return [_tagged(doc) for doc in self.nlp.pipe(captions, batch_size=batch_size)]
+        return [_tagged(doc) for doc in self._pipe(captions, batch_size)]
 
     def retag(self, texts: Sequence[str], starts: Sequence[int]) -> list[str]:
         """Return, for each text, the tag of the word that begins at a character."""
-        docs = self.nlp.pipe(texts, batch_size=256)
+        docs = self._pipe(texts, 256)
         return [_tag_at(doc, start) for doc, start in zip(docs, starts, strict=True)]
+
+    def _pipe(self, texts: Sequence[str], batch_size: int) -> list[Any]:
+        # One thread, so that sums are the same in every process; --workers brings more of them.
+        with self._threads.limit(limits=1, user_api="blas"):
+            return list(self.nlp.pipe(texts, batch_size=batch_size))
 
 
 def _tagged(doc: Any) -> Tagged:

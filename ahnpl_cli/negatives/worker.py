@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ahnpl_cli.data.files import write_whole
 from ahnpl_cli.data.jsonl import dump
 from ahnpl_cli.negatives.base import Parsed, Unit
 from ahnpl_cli.negatives.fillers import Filler
@@ -84,12 +85,9 @@ def counts_path(folder: Path) -> Path:
 
 def write_counts(path: Path, counts: Counts) -> None:
     """Write the statistics for the workers, whole or not at all."""
-    part = path.with_suffix(".part")
     # JSON has no tuples for keys, so pairs become rows.
     pairs = [[*key, words] for key, words in counts.pairs.items()]
-    made = json.dumps([counts.words, pairs, counts.uses, counts.captions])
-    part.write_text(made, encoding="utf-8")
-    part.replace(path)
+    write_whole(path, json.dumps([counts.words, pairs, counts.uses, counts.captions]))
 
 
 def read_counts(path: Path) -> Counts:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -15,6 +14,7 @@ from markupsafe import Markup
 from PIL import Image
 
 from ahnpl_cli import __version__
+from ahnpl_cli.data.files import write_whole
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.reporting.tables import Cell, Table, is_numeric, spans
 
@@ -180,11 +180,8 @@ def write_page(path: Path, html: str) -> None:
     Raises:
         DataError: the place cannot be written.
     """
-    temporary = path.with_name(f".{path.name}.tmp")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary.write_text(html, encoding="utf-8")
-        os.replace(temporary, path)
+        write_whole(path, html)
     except OSError as error:
         hint = "Name another place with --html PAGE."
         raise DataError(

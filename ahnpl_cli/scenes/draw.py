@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
@@ -11,6 +10,7 @@ from typing import Any
 
 from PIL import Image
 
+from ahnpl_cli.data.files import write_whole
 from ahnpl_cli.records import CaptionRecord
 from ahnpl_cli.scenes import captions, layouts, render, world
 from ahnpl_cli.scenes.layouts import Sheet
@@ -129,14 +129,7 @@ def _save(path: Path, image: Image.Image) -> None:
         image.save(buffer, "JPEG", **JPEG)
     else:
         image.save(buffer, "PNG", compress_level=1)
-    write_bytes(path, buffer.getvalue())
-
-
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
-    temporary = path.with_name(f"{path.name}.tmp")
-    temporary.write_bytes(content)
-    os.replace(temporary, path)
+    write_whole(path, buffer.getvalue())
 
 
 _SHEETS = {sheet.suite: sheet for sheet in layouts.SHEETS}

@@ -18,11 +18,12 @@ from typing import Any
 
 from ahnpl_cli import __version__
 from ahnpl_cli.config import worker_count
+from ahnpl_cli.data.files import write_whole
 from ahnpl_cli.errors import ConfigError
 from ahnpl_cli.progress import Track, silent
 from ahnpl_cli.records import SCHEMA
 from ahnpl_cli.scenes import layouts
-from ahnpl_cli.scenes.draw import Lines, Stretch, draw_stretch, write_bytes
+from ahnpl_cli.scenes.draw import Lines, Stretch, draw_stretch
 from ahnpl_cli.scenes.layouts import SHEETS, Sheet
 
 log = logging.getLogger(__name__)
@@ -85,7 +86,7 @@ def generate(
     for stretch, lines in track(drawn, total=len(stretches), description="drawing scenes"):
         parts.setdefault(stretch.part, []).extend(lines)
     files = _write_files(out, parts)
-    write_bytes(out / REPORT, _json({"schema": SCHEMA, **wanted, "files": files}))
+    write_whole(out / REPORT, _json({"schema": SCHEMA, **wanted, "files": files}))
     return Written(str(out), files, made=True)
 
 
@@ -144,11 +145,11 @@ def _write_files(out: Path, parts: dict[str, Lines]) -> dict[str, int]:
     }
     counts = {}
     for file, (lines, encode) in contents.items():
-        write_bytes(out / file, encode(lines))
+        write_whole(out / file, encode(lines))
         counts[file] = len(lines)
     for sheet in SHEETS:
         lines = parts.get(sheet.suite, [])
-        write_bytes(out / sheet.file, _official(sheet, lines))
+        write_whole(out / sheet.file, _official(sheet, lines))
         counts[sheet.file] = len(lines)
     return counts
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ahnpl_cli.data.files import write_whole
 from ahnpl_cli.errors import ModelError
 
 NAME = "scenes-tiny"
@@ -61,9 +61,8 @@ def write_start_model(folder: Path) -> Path:
     config = _shipped(CONFIG)
     text = json.loads(config)["model_cfg"]["text_cfg"]
     arrays = unpack(load(packed), rows=text["vocab_size"])
-    folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / CONFIG, config)
-    _write(folder / WEIGHTS, save(arrays, metadata={"format": "pt"}))
+    write_whole(folder / CONFIG, config)
+    write_whole(folder / WEIGHTS, save(arrays, metadata={"format": "pt"}))
     return folder
 
 
@@ -90,9 +89,3 @@ def _as(array: npt.NDArray[Any], kind: type[np.floating[Any]]) -> npt.NDArray[An
 
 def _shipped(name: str) -> bytes:
     return (resources.files("ahnpl_cli.scenes") / "scenes_tiny" / name).read_bytes()
-
-
-def _write(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f"{path.name}.tmp")
-    temporary.write_bytes(content)
-    os.replace(temporary, path)

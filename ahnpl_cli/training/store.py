@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import shutil
 import tomllib
 from collections.abc import Iterable
@@ -17,6 +16,7 @@ from pydantic import TypeAdapter
 
 from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.backbones.checkpoint import atomic_folder, recover, save_checkpoint, write_model
+from ahnpl_cli.data.files import write_whole
 from ahnpl_cli.data.images import file_sha256
 from ahnpl_cli.errors import ConfigError, DataError, TrainingError
 from ahnpl_cli.records import StepReport
@@ -26,12 +26,6 @@ from ahnpl_cli.training.options import INCIDENTAL, fingerprint, to_toml, written
 
 STATE = "training_state.pt"
 _steps = TypeAdapter(list[StepReport])
-
-
-def _write(path: Path, text: str) -> None:
-    part = path.with_name(path.name + ".part")
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, path)
 
 
 class RunFolder:
@@ -83,8 +77,8 @@ class RunFolder:
         for old in (self.last, self.path / BEST, *self.path.glob("step-*")):
             shutil.rmtree(old, ignore_errors=True)
         (self.path / METRICS).unlink(missing_ok=True)
-        _write(self.path / CONFIG, to_toml(written_back(config)))
-        _write(self.path / START, json.dumps(start, indent=2, sort_keys=True) + "\n")
+        write_whole(self.path / CONFIG, to_toml(written_back(config)))
+        write_whole(self.path / START, json.dumps(start, indent=2, sort_keys=True) + "\n")
 
     def go_on(self, start: dict[str, Any]) -> dict[str, Any]:
         """Return the training state of `last`.
@@ -153,7 +147,7 @@ class RunFolder:
 
     def rewrite(self, metrics: Iterable[StepReport]) -> None:
         """Replace the metrics."""
-        _write(self.path / METRICS, "".join(json.dumps(asdict(r)) + "\n" for r in metrics))
+        write_whole(self.path / METRICS, "".join(json.dumps(asdict(r)) + "\n" for r in metrics))
 
 
 def last_good(folder: RunFolder) -> str:

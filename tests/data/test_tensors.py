@@ -9,7 +9,6 @@ from safetensors.numpy import load_file
 
 from ahnpl_cli.data import tensors
 from ahnpl_cli.data.tensors import (
-    atomic_path,
     open_tensors,
     read_metadata,
     read_tensors,
@@ -82,10 +81,3 @@ def test_a_file_that_is_missing_or_damaged_is_named(tmp_path: Path) -> None:
         read_tensors(path)
     assert str(caught.value).startswith(f"{path}: not a safetensors file (")
     assert str(caught.value).endswith("Delete it and run the command that wrote it again.")
-
-
-def test_a_block_that_fails_leaves_no_file(tmp_path: Path) -> None:
-    with pytest.raises(KeyError), atomic_path(tmp_path / "x") as temporary:
-        temporary.touch()
-        raise KeyError
-    assert list(tmp_path.iterdir()) == []
