@@ -4,47 +4,33 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from ahnpl_cli.backbones.source import ModelSource, start_source
 from ahnpl_cli.errors import ConfigError
-from ahnpl_cli.runs import BEST, LAST, RUNS, is_model, newest_run, start_of
+from ahnpl_cli.runs import BEST, LAST, RUNS, is_model, newest_run
 
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class ModelSpec:
-    """A model to load.
-
-    Attributes:
-        label: what tables call it.
-        arguments: of `backbones.load.load_backbone`.
-    """
-
-    label: str
-    arguments: dict[str, Any]
-
-
-def _checkpoint(path: str) -> ModelSpec:
+def _checkpoint(path: str) -> ModelSource:
     folder = Path(path)
     label = folder.resolve().name
     if label == LAST:
         label = folder.resolve().parent.name
     elif folder.resolve().parent.parent.name == str(RUNS):
         label = f"{folder.resolve().parent.name}/{label}"
-    return ModelSpec(label, {"checkpoint": path})
+    return ModelSource(label, {"checkpoint": path})
 
 
-def _named(models: Sequence[str], pretrained: Sequence[str]) -> list[ModelSpec]:
+def _named(models: Sequence[str], pretrained: Sequence[str]) -> list[ModelSource]:
     """Pair `--model` with `--pretrained`: one for all, one each, or none.
 
     Raises:
         ConfigError: their numbers do not go together.
     """
     if not models:
-        return [ModelSpec(Path(weights).name, {"pretrained": weights}) for weights in pretrained]
+        return [ModelSource(Path(weights).name, {"pretrained": weights}) for weights in pretrained]
     if len(pretrained) not in (0, 1, len(models)):
         raise ConfigError(
             f"{len(models)} --model and {len(pretrained)} --pretrained",
@@ -52,14 +38,15 @@ def _named(models: Sequence[str], pretrained: Sequence[str]) -> list[ModelSpec]:
         )
     weights = list(pretrained) * len(models) if len(pretrained) == 1 else list(pretrained)
     if not weights:
-        return [ModelSpec(Path(model).name, {"model": model}) for model in models]
+        return [ModelSource(Path(model).name, {"model": model}) for model in models]
     pairs = zip(models, weights, strict=True)
     return [
-        ModelSpec(f"{Path(m).name} {Path(w).name}", {"model": m, "pretrained": w}) for m, w in pairs
+        ModelSource(f"{Path(m).name} {Path(w).name}", {"model": m, "pretrained": w})
+        for m, w in pairs
     ]
 
 
-def _newest() -> list[ModelSpec]:
+def _newest() -> list[ModelSource]:
     """Return the start, best and last of the newest run.
 
     Raises:
@@ -71,32 +58,30 @@ def _newest() -> list[ModelSpec]:
             f"no model named, and no run under {RUNS}/",
             hint="Give --checkpoint FOLDER or --model NAME, or train one: ahnpl train.",
         )
-    start = start_of(run)
-    names = ("model", "pretrained", "checkpoint")
-    specs = [ModelSpec("start", {n: start[n] for n in names if start.get(n) is not None})]
-    specs += [_checkpoint(str(run / kept)) for kept in (BEST, LAST) if is_model(run / kept)]
+    sources = [start_source(run)]
+    sources += [_checkpoint(str(run / kept)) for kept in (BEST, LAST) if is_model(run / kept)]
     logger.info(f"evaluating the newest run, {run}, beside the model it started from")
-    return specs
+    return sources
 
 
-def _distinct(specs: Iterable[ModelSpec]) -> list[ModelSpec]:
+def _distinct(sources: Iterable[ModelSource]) -> list[ModelSource]:
     """Number labels that would be the same."""
-    made: dict[str, ModelSpec] = {}
-    for spec in specs:
-        label, number = spec.label, 2
+    made: dict[str, ModelSource] = {}
+    for source in sources:
+        label, number = source.label, 2
         while label in made:
-            label, number = f"{spec.label} ({number})", number + 1
-        made[label] = ModelSpec(label, spec.arguments)
+            label, number = f"{source.label} ({number})", number + 1
+        made[label] = ModelSource(label, source.arguments)
     return list(made.values())
 
 
-def model_specs(
+def model_sources(
     models: Sequence[str], pretrained: Sequence[str], checkpoints: Sequence[str]
-) -> list[ModelSpec]:
+) -> list[ModelSource]:
     """Return the models of a command line, those named first; the newest run without any.
 
     Raises:
         ConfigError: options do not go together, or nothing is named and there is no run.
     """
-    specs = [*_named(models, pretrained), *map(_checkpoint, checkpoints)]
-    return _distinct(specs or _newest())
+    sources = [*_named(models, pretrained), *map(_checkpoint, checkpoints)]
+    return _distinct(sources or _newest())

@@ -12,7 +12,7 @@ from typing import Any
 from ahnpl_cli import __version__
 from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.backbones.cache import FeatureCache
-from ahnpl_cli.backbones.load import load_backbone
+from ahnpl_cli.backbones.source import ModelSource
 from ahnpl_cli.config import EvalConfig, worker_count
 from ahnpl_cli.errors import ConfigError
 from ahnpl_cli.evaluation.assemble import suite_report
@@ -21,7 +21,7 @@ from ahnpl_cli.evaluation.cases import select_cases
 from ahnpl_cli.evaluation.features import FeatureTable, encode
 from ahnpl_cli.evaluation.item_files import check_format
 from ahnpl_cli.evaluation.items import ItemSuite, Outcome, Suite
-from ahnpl_cli.evaluation.models import ModelSpec, model_specs
+from ahnpl_cli.evaluation.models import model_sources
 from ahnpl_cli.evaluation.output import (
     check_overwrite,
     items_path,
@@ -71,17 +71,15 @@ def features_of(
 
 
 def score_model(
-    spec: ModelSpec, loaded: _Loaded, config: EvalConfig, track: Track
+    source: ModelSource, loaded: _Loaded, config: EvalConfig, track: Track
 ) -> tuple[ModelReport, dict[str, Outcome]]:
     """Load one model and score every suite with it."""
-    backbone = load_backbone(
-        **spec.arguments, device=config.device, force_quick_gelu=config.force_quick_gelu
-    )
+    backbone = source.load(config.device, force_quick_gelu=config.force_quick_gelu)
     features = features_of(backbone, loaded.suites, config, track)
     official = config.tie == "official"
     outcomes = {s.name: s.score(features, official_ties=official) for s in loaded.suites}
     report = ModelReport(
-        name=spec.label,
+        name=source.label,
         info=asdict(backbone.info),
         suites=_suite_reports(loaded, outcomes, config),
         representation=_representations(loaded.suites, features, config),
@@ -131,11 +129,11 @@ def compare_all(
 
 
 def settings(
-    names: Sequence[str], specs: Sequence[ModelSpec], config: EvalConfig
+    names: Sequence[str], sources: Sequence[ModelSource], config: EvalConfig
 ) -> dict[str, Any]:
     """Return what decides the numbers: suites, models and options."""
     chosen = {name: getattr(config, name) for name in DECIDING}
-    models = {spec.label: spec.arguments for spec in specs}
+    models = {source.label: source.arguments for source in sources}
     return {"suites": list(names), "models": models, **chosen, "dtype": "float32"}
 
 
@@ -172,9 +170,9 @@ def evaluate(suites: Sequence[str], config: EvalConfig, *, track: Track = silent
     if not suites:
         raise ConfigError("no suite named", hint="See them with: ahnpl eval --list.")
     wanted = benchmarks(suites)
-    specs = model_specs(config.model, config.pretrained, config.checkpoint)
+    sources = model_sources(config.model, config.pretrained, config.checkpoint)
     names = [benchmark.name for benchmark in wanted]
-    asked = settings(names, specs, config)
+    asked = settings(names, sources, config)
     check_format(config.items)
     check_overwrite(output_path(config), asked, force=config.force)
     found = load_suites(wanted, config, track)
@@ -182,7 +180,7 @@ def evaluate(suites: Sequence[str], config: EvalConfig, *, track: Track = silent
         check_images(suite, config)
     loaded = _Loaded(found, {suite.name: suite.totals() for suite in found})
     infos = {s.name: suite_info(s, b) for s, b in zip(found, wanted, strict=True)}
-    scored = {spec.label: score_model(spec, loaded, config, track) for spec in specs}
+    scored = {source.label: score_model(source, loaded, config, track) for source in sources}
     outcomes = {label: by_suite for label, (_, by_suite) in scored.items()}
     report = EvalReport(
         models=[model for model, _ in scored.values()],

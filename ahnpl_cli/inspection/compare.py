@@ -12,8 +12,8 @@ from torch.nn.functional import normalize
 
 from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.backbones.encode import encode_images, encode_texts
+from ahnpl_cli.backbones.source import ModelSource
 from ahnpl_cli.data.images import ImageRef
-from ahnpl_cli.inspection.models import ModelSource
 from ahnpl_cli.inspection.report import ComparisonReport, Example, ExampleReport, View
 from ahnpl_cli.perturbation import image_negatives
 from ahnpl_cli.progress import Track, silent

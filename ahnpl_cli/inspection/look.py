@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.backbones.checkpoint import read_checkpoint_info
+from ahnpl_cli.backbones.source import ModelSource
 from ahnpl_cli.config import InspectConfig
 from ahnpl_cli.data.images import ImageRef, open_image
 from ahnpl_cli.errors import ConfigError, DataError
@@ -16,7 +17,7 @@ from ahnpl_cli.inspection.compare import compare
 from ahnpl_cli.inspection.embeddings import inspect_embeddings
 from ahnpl_cli.inspection.examples import bundled_examples, examples_of_run, given_example
 from ahnpl_cli.inspection.identify import What, identify
-from ahnpl_cli.inspection.models import ModelSource, choose_models
+from ahnpl_cli.inspection.models import choose_models
 from ahnpl_cli.inspection.negatives import inspect_negatives
 from ahnpl_cli.inspection.report import ComparisonReport, Example, FileReport
 from ahnpl_cli.inspection.results import inspect_results, load_results, measures, reports_near

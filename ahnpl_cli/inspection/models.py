@@ -4,43 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from ahnpl_cli.backbones.base import Backbone
-from ahnpl_cli.runs import is_run, run_checkpoints, start_of
+from ahnpl_cli.backbones.source import ModelSource, start_source
+from ahnpl_cli.runs import is_run, run_checkpoints
 
 log = logging.getLogger(__name__)
 BUNDLED = "scenes-tiny"
 
 
-@dataclass(frozen=True, slots=True)
-class ModelSource:
-    """A model that can be loaded when its turn comes.
-
-    Attributes:
-        label: heading of its column.
-        arguments: keywords of `load_backbone`.
-    """
-
-    label: str
-    arguments: dict[str, Any]
-
-    def load(self, device: str) -> Backbone:
-        """Load it; see `load_backbone`."""
-        from ahnpl_cli.backbones.load import load_backbone
-
-        return load_backbone(**self.arguments, device=device)
-
-
 def models_of_run(run: Path) -> list[ModelSource]:
     """Return the start of a run and its kept checkpoints, oldest first."""
-    start = start_of(run)
-    keys = ("model", "pretrained", "checkpoint", "force_quick_gelu")
-    arguments = {key: start[key] for key in keys if start.get(key) is not None}
     kept = [ModelSource(path.name, {"checkpoint": path}) for path in run_checkpoints(run)]
-    return [ModelSource("start", arguments), *kept]
+    return [start_source(run), *kept]
 
 
 def _named(path: Path) -> list[ModelSource]:

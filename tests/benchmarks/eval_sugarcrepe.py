@@ -18,8 +18,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-import open_clip
 import torch
+from random_model import random_backbone
 
 from ahnpl_cli.backbones.openclip import OpenClipBackbone
 from ahnpl_cli.data.images import open_image
@@ -29,22 +29,8 @@ from ahnpl_cli.evaluation.items import Item, ItemSuite
 from ahnpl_cli.evaluation.locate import Shelf
 from ahnpl_cli.evaluation.sugarcrepe import find, load
 
-NAME, RATIO, CONTEXT = "ViT-B-32-quickgelu", 3.0, 77
+RATIO, CONTEXT = 3.0, 77
 T = TypeVar("T")
-
-
-def backbone(device: str) -> OpenClipBackbone:
-    """ViT-B-32 with random weights."""
-    torch.manual_seed(0)
-    config = open_clip.get_model_config(NAME)
-    return OpenClipBackbone(
-        open_clip.CLIP(**config).to(device).eval(),
-        config={"model_cfg": config, "preprocess_cfg": {"size": 224}},
-        tokenizer=open_clip.get_tokenizer(NAME),
-        name=NAME,
-        architecture=NAME,
-        source="random",
-    )
 
 
 @torch.inference_mode()
@@ -89,7 +75,7 @@ def main() -> int:
     asked = parser.parse_args()
     shelf, options = Shelf([asked.data]), Options(limit=asked.limit)
     suite = load(shelf, find(shelf, options), options)
-    items, model = suite.scored, backbone(asked.device)
+    items, model = suite.scored, random_backbone(asked.device)
     images, texts = (
         len({ref for i in items for ref in i.images}),
         {t for i in items for t in i.texts},

@@ -15,8 +15,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import open_clip
 import torch
+from random_model import random_backbone
 from torch import Tensor
 
 from ahnpl_cli.backbones.openclip import OpenClipBackbone
@@ -32,22 +32,6 @@ from ahnpl_cli.training.towers import Towers, parameter_groups
 
 SLOTS = 4
 PLACEHOLDER = "###"
-
-
-def make_backbone(name: str, device: str) -> OpenClipBackbone:
-    torch.manual_seed(0)
-    module = open_clip.create_model(name).to(device)
-    config = open_clip.get_model_config(name)
-    preprocess = open_clip.get_model_preprocess_cfg(module)
-    quick = {"quick_gelu": bool(config.get("quick_gelu"))}
-    return OpenClipBackbone(
-        module,
-        config={"model_cfg": {**config, **quick}, "preprocess_cfg": preprocess},
-        tokenizer=open_clip.get_tokenizer(name),
-        name=name,
-        architecture=name,
-        source="random",
-    )
 
 
 def read(args: argparse.Namespace, backbone: OpenClipBackbone) -> TrainingSet:
@@ -154,7 +138,7 @@ def main() -> None:
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=5)
     args = parser.parse_args()
-    backbone = make_backbone(args.model, args.device)
+    backbone = random_backbone(args.device, args.model)
     data = read(args, backbone)
     loaded = load(data, backbone, args.batch_size)
     objective = Objective(recipe("ahnpl"), len(data.kinds)).to(args.device)

@@ -10,7 +10,7 @@ from layouts import accuracy, write_aro, write_sugarcrepe, write_valse
 from ahnpl_cli.backbones.checkpoint import save_checkpoint
 from ahnpl_cli.backbones.openclip import OpenClipBackbone
 from ahnpl_cli.errors import BenchmarkError, ConfigError, ModelError
-from ahnpl_cli.evaluation.models import model_specs
+from ahnpl_cli.evaluation.models import model_sources
 from ahnpl_cli.evaluation.output import plain, read_items, read_report
 from ahnpl_cli.evaluation.saved import compare_saved
 
@@ -191,12 +191,24 @@ def test_the_newest_run_is_evaluated_beside_its_start_by_default(
     assert [model.name for model in report.models] == ["start", "mine/best", "mine"]
 
 
+def test_the_start_of_a_run_keeps_the_activation_that_training_was_told(
+    tmp_path, monkeypatch, make_tiny, tiny_model_folder
+):
+    monkeypatch.chdir(tmp_path)
+    save_checkpoint(Path("runs") / "mine" / "last", make_tiny(2), extra={})
+    start = {"pretrained": str(tiny_model_folder), "force_quick_gelu": False, "sha256": "x"}
+    (Path("runs") / "mine" / "start.json").write_text(json.dumps(start))
+    first, _ = model_sources((), (), ())
+    assert first.load("cpu").info.activation == "gelu"
+    assert first.load("cpu", force_quick_gelu=True).info.activation == "quick_gelu"
+
+
 def test_models_and_weights_pair_up_in_order():
-    specs = model_specs(("ViT-B-32", "ViT-B-16"), ("a.pt", "b.pt"), ("runs/x/last",))
-    assert [spec.label for spec in specs] == ["ViT-B-32 a.pt", "ViT-B-16 b.pt", "x"]
-    assert specs[1].arguments == {"model": "ViT-B-16", "pretrained": "b.pt"}
+    sources = model_sources(("ViT-B-32", "ViT-B-16"), ("a.pt", "b.pt"), ("runs/x/last",))
+    assert [source.label for source in sources] == ["ViT-B-32 a.pt", "ViT-B-16 b.pt", "x"]
+    assert sources[1].arguments == {"model": "ViT-B-16", "pretrained": "b.pt"}
     with pytest.raises(ConfigError) as error:
-        model_specs(("a", "b", "c"), ("x", "y"), ())
+        model_sources(("a", "b", "c"), ("x", "y"), ())
     assert str(error.value) == (
         "3 --model and 2 --pretrained. Give one --pretrained for all, or one for each in the same "
         "order."

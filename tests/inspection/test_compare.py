@@ -10,9 +10,10 @@ from PIL import Image
 
 from ahnpl_cli.backbones.checkpoint import save_checkpoint
 from ahnpl_cli.backbones.openclip import OpenClipBackbone
+from ahnpl_cli.backbones.source import ModelSource
 from ahnpl_cli.inspection.compare import compare, cosine_distances, quartet, view
 from ahnpl_cli.inspection.examples import given_example
-from ahnpl_cli.inspection.models import ModelSource, choose_models
+from ahnpl_cli.inspection.models import choose_models
 from ahnpl_cli.inspection.report import View
 
 
