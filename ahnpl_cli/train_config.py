@@ -17,20 +17,38 @@ OBJECTIVES = ("clip", "negclip", "ce-clip", "slipform", "ahnpl")
 class LossConfig:
     """Weights and switches; None takes those of the recipe named by --objective."""
 
-    contrastive: float | None = opt(None, "Weight of Eq. 4, a sum of two directions.", min=0)
-    hard_negative: float | None = opt(None, "Weight of Eq. 7: of Eqs. 5 and 6 alike.", min=0)
-    hard_negative_visual: float | None = opt(None, "Weight of Eq. 5 alone.", min=0)
-    hard_negative_textual: float | None = opt(None, "Weight of Eq. 6 alone.", min=0)
-    positive_margin: float | None = opt(None, "Weight of Eq. 8.", min=0)
-    negative_margin: float | None = opt(None, "Weight of Eq. 9.", min=0)
-    intra_modal: float | None = opt(None, "Weight of CE-CLIP Eq. 3.", min=0)
-    cross_modal_rank: float | None = opt(None, "Weight of CE-CLIP Eqs. 4-7.", min=0)
-    cement: float | None = opt(None, "Weight of the concreteness margin (Slipform, ours).", min=0)
+    contrastive: float | None = opt(
+        None,
+        "Weight of Eq. 4, a sum of two directions (ours: 0.5, their mean; ce-clip: 1, its paper).",
+        min=0,
+    )
+    hard_negative: float | None = opt(
+        None, "Weight of Eq. 7: of Eqs. 5 and 6 alike (ahnpl: 1, its paper; released: 0.2).", min=0
+    )
+    hard_negative_visual: float | None = opt(None, "Weight of Eq. 5 alone, over Eq. 7's.", min=0)
+    hard_negative_textual: float | None = opt(None, "Weight of Eq. 6 alone, over Eq. 7's.", min=0)
+    positive_margin: float | None = opt(
+        None, "Weight of Eq. 8 (ahnpl: 1, its paper; released: 0, for it never ran).", min=0
+    )
+    negative_margin: float | None = opt(
+        None, "Weight of Eq. 9 (ahnpl: 1, its paper; released: 0.2).", min=0
+    )
+    intra_modal: float | None = opt(
+        None, "Weight of CE-CLIP Eq. 3 (ce-clip: 0.2, its paper; released: 0.3).", min=0
+    )
+    cross_modal_rank: float | None = opt(
+        None, "Weight of CE-CLIP Eqs. 4-7 (ce-clip: 0.4, its paper; released: 0.2).", min=0
+    )
+    cement: float | None = opt(
+        None, "Weight of the concreteness margin (slipform: 1, ours; none printed).", min=0
+    )
     hard_negatives: Literal["recipe", "none", "own", "batch"] = opt(
-        "recipe", "Negatives in Eq. 4's image-to-text softmax: the pair's own, or all the batch's."
+        "recipe",
+        "Negatives in Eq. 4's image-to-text softmax: the pair's own (CE-CLIP Eq. 2), or all the "
+        "batch's (NegCLIP, AHNPL's Table 3).",
     )
     mask_same_image: bool | None = opt(
-        None, "Captions of one image are no negatives of each other (ours: on)."
+        None, "Captions of one image are no negatives of each other (ours: on; released: off)."
     )
     shift_gradient: bool | None = opt(
         None, "Eq. 5's gradient flows through Eq. 1's shift (ours: on; released: off)."
@@ -55,7 +73,7 @@ class OptimizerConfig:
     """AdamW, warmup and cosine."""
 
     epochs: int = opt(10, "Passes over the data (AHNPL).", min=1)
-    steps: int | None = opt(None, "Stop after this many steps instead of --epochs.", min=1)
+    steps: int | None = opt(None, "Take this many steps instead of --epochs.", min=1)
     batch_size: int = opt(128, "Image-caption pairs a step, over all processes (AHNPL).", min=1)
     lr: float = opt(2e-5, "Peak learning rate (AHNPL).", min=0)
     weight_decay: float = opt(0.1, "None on norms, biases, logit_scale and a (AHNPL).", min=0)
@@ -71,16 +89,18 @@ class MemoryConfig:
     """What fits, and what is trained."""
 
     precision: Literal["auto", "fp32", "bf16", "fp16"] = opt(
-        "auto", "Number format of the towers; auto takes bf16 on cuda, else fp32."
+        "auto", "Number format of the towers; auto takes bf16 on cuda, else fp32 (released: fp16)."
     )
     accumulate: int = opt(
         1, "Encode the batch in this many parts; loss and gradient stay those of the whole.", min=1
     )
-    grad_checkpointing: bool = opt(False, "Compute activations again instead of keeping them.")
+    grad_checkpointing: bool = opt(
+        False, "Compute activations again instead of keeping them: slower, in less memory."
+    )
     freeze: Literal["none", "image", "text"] = opt("none", "Tower that is not trained.")
     lora: int | None = opt(None, "Train only a correction of this rank to each weight.", min=1)
     wise_ft: float | None = opt(
-        None, "Write ALPHA of the trained weights plus the rest of the start.", min=0, max=1
+        None, "Write this part of the trained weights and the rest of the start's.", min=0, max=1
     )
     ema: float | None = opt(
         None, "Write a running mean of the weights with this decay.", min=0, max=1

@@ -94,7 +94,6 @@ class ImageLoader:
             batch_sampler=missing(),
             num_workers=self._workers,
             collate_fn=_collate,
-            pin_memory=self._pin,
             # Its own, so that starting to load leaves the generator of dropout alone.
             generator=torch.Generator(),
         )
@@ -119,4 +118,6 @@ class ImageLoader:
         good = [item for item in items if isinstance(item, Tensor)]
         kept = [place for place in range(len(items)) if place not in problems]
         pixels = torch.stack(good) if good else torch.zeros(0)
+        # Pinned here and not by the DataLoader, since stacking makes a new tensor.
+        pixels = pixels.pin_memory() if self._pin else pixels
         return Loaded(pixels, torch.tensor(kept, dtype=torch.long), problems)

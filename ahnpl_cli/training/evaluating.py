@@ -27,7 +27,7 @@ def evaluate_now(config: TrainConfig, folder: RunFolder, step: int) -> dict[str,
     """
     from ahnpl_cli.evaluation.run import evaluate
 
-    output = folder.path / "evals" / f"step-{step:06d}.json"
+    output = folder.evals / f"step-{step:06d}.json"
     output.parent.mkdir(exist_ok=True)
     asked = EvalConfig(
         data=config.run.eval_data,

@@ -39,6 +39,11 @@ class RunFolder:
         """The newest checkpoint."""
         return self.path / LAST
 
+    @property
+    def evals(self) -> Path:
+        """Reports of the evaluations on the way."""
+        return self.path / "evals"
+
     def check(self, config: TrainConfig) -> bool:
         """Return whether an interrupted or finished run of the same options is here.
 
@@ -74,7 +79,7 @@ class RunFolder:
     def begin(self, config: TrainConfig, start: dict[str, Any]) -> None:
         """Start a fresh run; what a run left here before is removed."""
         self.path.mkdir(parents=True, exist_ok=True)
-        for old in (self.last, self.path / BEST, *self.path.glob("step-*")):
+        for old in (self.last, self.path / BEST, self.evals, *self.path.glob("step-*")):
             shutil.rmtree(old, ignore_errors=True)
         (self.path / METRICS).unlink(missing_ok=True)
         write_whole(self.path / CONFIG, to_toml(written_back(config)))
@@ -95,7 +100,10 @@ class RunFolder:
                     hint="Start over with --force, or choose another --output.",
                 )
         try:
-            state: dict[str, Any] = torch.load(self.last / STATE, weights_only=True)
+            # Read to the CPU: every process reads it, and the next machine may have no GPU.
+            state: dict[str, Any] = torch.load(
+                self.last / STATE, map_location="cpu", weights_only=True
+            )
         except (OSError, RuntimeError, ValueError) as error:
             raise TrainingError(
                 "no training state to resume from",

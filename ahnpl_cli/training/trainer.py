@@ -62,7 +62,6 @@ class Trainer:
 
     def state(self) -> dict[str, Any]:
         """Return everything but the model's weights that the next step depends on."""
-        cuda = torch.cuda.get_rng_state_all() if torch.cuda.is_available() else []
         scaler = self.setup.accelerator.scaler
         return {
             "step": self.done,
@@ -73,7 +72,7 @@ class Trainer:
             "scaler": scaler.state_dict() if scaler else {},
             "ema": self.ema.weights if self.ema else {},
             "rng": torch.get_rng_state(),
-            "cuda_rng": cuda,
+            "cuda_rng": self._cuda_rng(),
         }
 
     def load(self, state: dict[str, Any]) -> None:
@@ -88,8 +87,15 @@ class Trainer:
             device = self.setup.accelerator.device
             self.ema.weights = {k: v.to(device) for k, v in state["ema"].items()}
         torch.set_rng_state(state["rng"])
-        if state["cuda_rng"] and len(state["cuda_rng"]) == torch.cuda.device_count():
-            torch.cuda.set_rng_state_all(state["cuda_rng"])
+        device = self.setup.accelerator.device
+        if device.type == "cuda":
+            for kept in state["cuda_rng"]:
+                torch.cuda.set_rng_state(kept, device)
+
+    def _cuda_rng(self) -> list[torch.Tensor]:
+        """State of the GPU's generator, if it is a GPU that computes."""
+        device = self.setup.accelerator.device
+        return [torch.cuda.get_rng_state(device)] if device.type == "cuda" else []
 
     def steps(self) -> Iterator[StepReport | None]:
         """Take every step that is left, and yield a report of those that are logged.

@@ -62,7 +62,7 @@ def test_a_run_killed_with_kill_9_ends_in_the_same_bits(
         stdout=subprocess.DEVNULL,
     )
     metrics = cut / "metrics.jsonl"
-    limit = time.monotonic() + 60
+    limit = time.monotonic() + 300  # a busy machine takes its time to start
     while not (metrics.exists() and len(metrics.read_text().splitlines()) > 4):
         assert time.monotonic() < limit and process.poll() is None
         time.sleep(0.02)
