@@ -48,11 +48,13 @@ class BarGroup:
         label: what is measured.
         bars: one per model; None where it was not measured.
         marks: values of others to compare with, such as published ones; None where there is none.
+        note: below the label, such as the number of items.
     """
 
     label: str
     bars: tuple[Bar | None, ...]
     marks: tuple[float | None, ...] = ()
+    note: str = ""
 
 
 def _ticks(low: float, high: float, count: int = 4) -> list[float]:
@@ -119,7 +121,10 @@ def line_chart(title: str, series: Sequence[Series], *, zero: bool = False) -> M
     fy, oy = _scale(low, high, HEIGHT - BOTTOM, TOP)
     colors = _line_colors(len(lines))
     pieces = [_horizontal(t, t * fy + oy) for t in _ticks(low, high)]
-    pieces += [_below(t, t * fx + ox) for t in _ticks(min(xs), max(xs))]
+    pieces += [
+        _below(t, t * fx + ox, "step " if i == 0 else "")
+        for i, t in enumerate(_ticks(min(xs), max(xs)))
+    ]
     for line, color in zip(lines, colors, strict=True):
         pieces.append(_path(color, [(x * fx + ox, y * fy + oy) for x, y in line.points]))
     drawn = _svg(title, WIDTH, HEIGHT, Markup("").join(pieces))
@@ -146,9 +151,9 @@ def _horizontal(value: float, y: float) -> Markup:
     return Markup(line + text) + escape(_label(value)) + Markup("</text>")
 
 
-def _below(value: float, x: float) -> Markup:
+def _below(value: float, x: float, unit: str) -> Markup:
     text = f'<text class="tick" x="{x:.1f}" y="{HEIGHT - 9}" text-anchor="middle">'
-    return Markup(text) + escape(_label(value)) + Markup("</text>")
+    return Markup(text) + escape(unit + _label(value)) + Markup("</text>")
 
 
 def _path(color: int, points: Sequence[tuple[float, float]]) -> Markup:
@@ -219,14 +224,19 @@ def _percent_grid(tick: int, height: float) -> Markup:
 def _group(group: BarGroup, y: float) -> Markup:
     below = y + len(group.bars) * (BAR + GAP)
     middle = (y + below) / 2 + 2
-    label = Markup('<text class="label" x="{}" y="{}" text-anchor="end">{}</text>').format(
-        LABEL_WIDTH - 8, f"{middle:.1f}", group.label
-    )
-    parts = [label, *_bars(group, y)]
+    parts = [_beside("label", middle - (5 if group.note else 0), group.label)]
+    parts += [_beside("tick", middle + 7, group.note)] if group.note else []
+    parts += _bars(group, y)
     for index, value in enumerate(group.marks):
         if value is not None:
             parts.append(_mark(index, _x(value), below + 4, f"{value:.1f}"))
     return Markup("").join(parts)
+
+
+def _beside(kind: str, y: float, text: str) -> Markup:
+    return Markup('<text class="{}" x="{}" y="{}" text-anchor="end">{}</text>').format(
+        kind, LABEL_WIDTH - 8, f"{y:.1f}", text
+    )
 
 
 def _bars(group: BarGroup, y: float) -> Iterator[Markup]:

@@ -111,7 +111,7 @@ def epoch_table(steps: Sequence[StepReport]) -> Table:
         (
             *(step.epoch, step.step, step.loss, *(step.terms.get(name) for name in terms)),
             *(step.a, *(step.margins.get(kind) for kind in kinds), gap(step)),
-            f"{step.images_per_second:,.0f}",
+            round(step.images_per_second),
         )
         for step in steps
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 from ahnpl_cli.inspection.report import EMBEDDINGS, ComparisonReport, ExampleReport, View
 from ahnpl_cli.records import Edit
@@ -22,10 +23,17 @@ def changed(caption: str, edits: Sequence[Edit]) -> tuple[Span, ...]:
     spans: list[Span] = []
     at = 0
     for edit in sorted(edits, key=lambda edit: edit.start):
-        spans += [Span(caption[at : edit.start]), Span(edit.old, "old"), Span(edit.new, "new")]
+        spans.append(Span(caption[at : edit.start]))
+        spans += [*_marked(edit.old, "old"), *_marked(edit.new, "new")]
         at = edit.end
     spans.append(Span(caption[at:]))
     return tuple(span for span in spans if span.text)
+
+
+def _marked(words: str, mark: Mark) -> tuple[Span, Span]:
+    """Changed words; a blank before them is not struck."""
+    bare = words.lstrip()
+    return Span(words[: len(words) - len(bare)]), Span(bare, mark)
 
 
 def example_table(report: ComparisonReport) -> Table:
@@ -33,7 +41,8 @@ def example_table(report: ComparisonReport) -> Table:
     rows: list[tuple[Cell, ...]] = []
     for number, item in enumerate(report.examples, 1):
         example = item.example
-        rows.append((str(number), example.id, "caption", example.caption))
+        name = Path(example.image).name
+        rows.append((str(number), name, "caption", example.caption))
         for other in example.others:
             rows.append(("", "", other.kind, changed(example.caption, other.edits)))
     return Table(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from markupsafe import Markup
@@ -53,7 +54,7 @@ def _gain(report: EvalReport, suite: str, model: str) -> Cell:
         for comparison in report.comparisons
         if (comparison.suite, comparison.other) == (suite, model)
         for row in comparison.rows
-        if row.name == primary
+        if row.average and row.name == primary
     )
     row = next(rows, None)
     if row is None:
@@ -121,16 +122,18 @@ def _published(report: EvalReport, suite: str) -> dict[str, dict[str, float]]:
 
 def _groups(report: EvalReport, suite: str) -> list[BarGroup]:
     shown = report.models[0].suites[suite]
-    names = [subset.name for subset in shown.subsets]
-    names += [shown.primary] if shown.primary in shown.averages else []
+    counts = {subset.name: f"n = {subset.n:,}" for subset in shown.subsets}
+    if shown.primary in shown.averages:
+        counts.setdefault(shown.primary, "average")  # Winoground's `group` is a row as well.
     printed = _published(report, suite).values()
     found = [
         BarGroup(
             name,
             tuple(_bar(model.suites[suite], name) for model in report.models),
             tuple(values.get(name) for values in printed),
+            note,
         )
-        for name in names
+        for name, note in counts.items()
     ]
     return [group for group in found if any(bar is not None for bar in group.bars)]
 
@@ -145,7 +148,10 @@ def bars_section(report: EvalReport) -> Section:
             marked = [f"{model}, published" for model in _published(report, suite)]
             chart = bar_chart(suite, models, groups, marked)
             blocks.append(Markup("<div><h3>{}</h3>{}</div>").format(suite, chart))
-    text = "Accuracy in percent; whiskers are 95 % intervals, the dashed line is 50 %."
+    text = (
+        "Accuracy in percent of n verdicts; whiskers are 95 % intervals. The dashed line is 50 %, "
+        "chance where one caption competes."
+    )
     if report.published:
         text += " Published values are of the official files, with ViT-B/32."
     return Section("By subset", (grid(blocks, wide=True),) if blocks else (), text)
@@ -158,6 +164,13 @@ def _candidate(case: Case, index: int) -> Markup:
     return Markup("{}").format(caption)
 
 
+def _apart(scores: Sequence[float]) -> list[str]:
+    """Scores with three digits, or six where three would show a tie that is none."""
+    short = [f"{score:.3f}" for score in scores]
+    hidden = len(set(short)) < len(set(scores))
+    return [f"{score:.6f}" for score in scores] if hidden else short
+
+
 def _score_line(case: Case) -> Markup:
     lines = []
     for model, scores in case.scores.items():
@@ -165,7 +178,7 @@ def _score_line(case: Case) -> Markup:
             continue
         best = max(range(len(scores)), key=scores.__getitem__)
         right = best < case.positives
-        values = " / ".join(f"{score:.3f}" for score in scores)
+        values = " / ".join(_apart(scores))
         lines.append(
             Markup('<p class="note">{}: {} <span class="{}">{}</span></p>').format(
                 model, values, "good" if right else "bad", "✓" if right else "✗"

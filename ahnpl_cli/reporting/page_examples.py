@@ -35,22 +35,24 @@ def _card(item: ExampleReport) -> Card:
         )
         for other in example.others
     ]
-    return Card(picture(Path(example.image)), example.id, tuple(lines))
+    return Card(picture(Path(example.image)), Path(example.image).name, tuple(lines))
 
 
 def _matrices(item: ExampleReport) -> list[Markup]:
-    return [
-        heat_map(f"{item.example.id}: {label(view.model)}", EMBEDDINGS, matrix)
-        for index in range(len(item.example.others))
-        for view in item.views
-        for matrix in (view.distances[index],)
-    ]
+    """A line of matrices per negative, one matrix per model."""
+    example, blocks = item.example, []
+    for index, other in enumerate(example.others):
+        text = inline(changed(example.caption, other.edits))
+        blocks.append(Markup("<h3>{}: {}</h3>").format(Path(example.image).name, text))
+        matrices = (heat_map(label(v.model), EMBEDDINGS, v.distances[index]) for v in item.views)
+        blocks.append(heat_maps(list(matrices)))
+    return blocks
 
 
 def example_sections(report: ComparisonReport) -> list[Section]:
     """Return the sections on examples under models."""
     cards = gallery([_card(item) for item in report.examples])
-    maps = tuple(heat_maps(_matrices(item)) for item in report.examples)
+    maps = tuple(block for item in report.examples for block in _matrices(item))
     return [
         Section("Examples", (cards,), f"From {report.source}."),
         Section("Distances", maps, HOW),

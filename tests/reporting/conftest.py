@@ -113,6 +113,12 @@ def evil() -> str:
     return EVIL
 
 
+@pytest.fixture
+def results(tmp_path: Path) -> EvalReport:
+    """An evaluation of two models on a suite, with one case."""
+    return _results(tmp_path)
+
+
 @pytest.fixture(scope="session")
 def made_pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The HTML of every kind of page."""

@@ -67,3 +67,15 @@ def test_names_are_escaped_in_every_place() -> None:
     for chart in (bars, lines):
         assert "<script" not in chart
         assert evil in "".join(parsed(chart).itertext())
+
+
+def test_bars_say_of_how_many_items_they_are() -> None:
+    figure = parsed(bar_chart("t", ("m",), [BarGroup("swap_obj", (Bar(50.0),), note="n = 245")]))
+    texts = ["".join(text.itertext()) for text in figure.iter("text")]
+    assert texts[5:7] == ["swap_obj", "n = 245"]
+
+
+def test_the_first_tick_of_a_curve_names_the_unit() -> None:
+    figure = parsed(line_chart("loss", [Series("loss", ((0.0, 1.0), (10.0, 0.0)))]))
+    texts = ["".join(text.itertext()) for text in figure.iter("text")]
+    assert [text for text in texts if text.startswith("step")] == ["step 0"]
