@@ -39,7 +39,8 @@ def test_the_image_negative_lies_nearer_to_the_negative_caption_than_the_image()
 
 def test_the_gradient_through_the_shift_can_be_cut() -> None:
     for through in (True, False):
-        image, text = IMAGE.clone().requires_grad_(), TEXT.clone().requires_grad_()
-        image_negatives(image, text, NEGATIVE, shift_gradient=through).sum().backward()
+        image, text, negative = (x.clone().requires_grad_() for x in (IMAGE, TEXT, NEGATIVE))
+        image_negatives(image, text, negative, shift_gradient=through).sum().backward()
         assert image.grad is not None
         assert (text.grad is not None) == through
+        assert (negative.grad is not None) == through

@@ -27,6 +27,18 @@ def test_rows_are_the_diagonal_of_pairs() -> None:
     torch.testing.assert_close(similarity(a, b), pairwise_similarity(a, b).diagonal())
 
 
+def test_turning_one_towards_the_other_raises_it() -> None:
+    a, b = normalise(torch.randn(4, 5)), normalise(torch.randn(4, 5))
+    assert (similarity(normalise(a + 0.3 * b), b) > similarity(a, b)).all()
+
+
+def test_both_sides_get_gradient() -> None:
+    a, b = torch.randn(2, 3, requires_grad=True), torch.randn(4, 3, requires_grad=True)
+    pairwise_similarity(normalise(a), normalise(b)).square().sum().backward()
+    assert (a.grad.abs().sum(1) > 0).all()
+    assert (b.grad.abs().sum(1) > 0).all()
+
+
 def test_a_zero_vector_has_no_nan() -> None:
     zero = torch.zeros(1, 3, requires_grad=True)
     similarity(normalise(zero), zero).sum().backward()

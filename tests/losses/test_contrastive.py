@@ -1,11 +1,15 @@
 """Eq. 4 against a loop over scalars, a value by hand, its direction and its gradients."""
 
 import math
+from dataclasses import replace
 
 import torch
 
 from ahnpl_cli.losses.contrastive import contrastive_loss
 from ahnpl_cli.losses.features import Features
+from ahnpl_cli.losses.objective import Objective
+from ahnpl_cli.losses.recipes import PAPER
+from ahnpl_cli.losses.terms import PAPER as TERMS
 
 
 def dot(a: torch.Tensor, b: torch.Tensor) -> float:
@@ -43,6 +47,19 @@ def test_hard_negatives_of_the_whole_batch_join_only_the_image_to_text_side(
     )
     extra = [[scale.item() * dot(i, p) for p in packed] for i in features.image_features]
     want = looped(features, extra, features.same_image)
+    torch.testing.assert_close(got, torch.tensor(want, dtype=got.dtype))
+
+
+def test_a_pairs_own_hard_negatives_can_join_alone(features: Features) -> None:
+    """CE-CLIP Eq. 2."""
+    f, scale = features, features.logit_scale
+    recipe = replace(PAPER["ce-clip"], mask_same_image=False)
+    got = TERMS["contrastive"](f, Objective(recipe, f.valid.shape[1]))
+    extra = [
+        [scale.item() * dot(f.image_features[i], n) for n in f.negative_features[i][f.valid[i]]]
+        for i in range(len(got))
+    ]
+    want = looped(f, extra, torch.zeros(len(got), len(got), dtype=torch.bool))
     torch.testing.assert_close(got, torch.tensor(want, dtype=got.dtype))
 
 

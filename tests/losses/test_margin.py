@@ -77,8 +77,10 @@ def test_a_better_pair_costs_less() -> None:
 
 def test_a_only_gets_gradient_from_pairs_below_it_and_never_a_negative_one() -> None:
     a = torch.tensor(0.5, requires_grad=True)
-    positive_margin_loss(torch.tensor([0.2, 0.4, 0.9]), a).sum().backward()
+    positive = torch.tensor([0.2, 0.4, 0.9], requires_grad=True)
+    positive_margin_loss(positive, a).sum().backward()
     assert a.grad == 2
+    assert positive.grad.tolist() == [-1, -1, 0]
 
 
 def test_the_negative_margin_moves_both_towers_but_not_m(features: Features) -> None:
@@ -86,10 +88,18 @@ def test_the_negative_margin_moves_both_towers_but_not_m(features: Features) -> 
     loss = negative_margin_loss(features.positive, features.negative, margin, features.valid)
     loss.sum().backward()
     assert margin.grad is None
+    assert features.image_features.grad.abs().sum() > 0
     assert features.text_features.grad.abs().sum() > 0
     assert (features.negative_features.grad[features.valid].abs().sum(-1) > 0).all()
     assert features.negative_features.grad[~features.valid].abs().sum() == 0
     assert loss[1] == 0
+
+
+def test_a_kind_told_by_a_wider_gap_gets_a_wider_margin() -> None:
+    positive, negative = torch.tensor([0.6, 0.8]), torch.tensor([[0.5, 0.3], [0.7, 0.5]])
+    valid = torch.ones(2, 2, dtype=torch.bool)
+    near, far = adaptive_margin(positive, negative, valid, torch.zeros(2))
+    assert far > near > 0
 
 
 def test_the_adaptive_margin_is_detached(features: Features) -> None:

@@ -9,7 +9,17 @@ from ahnpl_cli.errors import ConfigError
 from ahnpl_cli.losses.features import Features
 from ahnpl_cli.losses.margin import adaptive_margin, positive_margin_loss
 from ahnpl_cli.losses.objective import A_FLOOR, Objective
-from ahnpl_cli.losses.recipes import OBJECTIVES, RELEASED, TERMS, Recipe, Weights, recipe
+from ahnpl_cli.losses.recipes import (
+    OBJECTIVES,
+    RELEASED,
+    TERMS,
+    Fidelity,
+    Recipe,
+    Weights,
+    recipe,
+)
+
+METHODS = [*((name, "paper") for name in OBJECTIVES), *((name, "released") for name in RELEASED)]
 
 
 def make(recipe: Recipe, f: Features) -> Objective:
@@ -31,6 +41,37 @@ def test_weight_0_is_the_ablation_of_the_term(features: Features) -> None:
     one, other = make(full, features)(features), make(without, features)(features)
     torch.testing.assert_close(one.total - other.total, one.terms["hard_negative_visual"])
     assert "hard_negative_visual" not in other.terms
+
+
+def test_the_hard_negative_loss_is_the_sum_of_both_modalities(features: Features) -> None:
+    """Eq. 7."""
+    both = Recipe(weights=Weights(hard_negative_visual=1.0, hard_negative_textual=1.0))
+    losses = make(both, features)(features)
+    want = losses.terms["hard_negative_visual"] + losses.terms["hard_negative_textual"]
+    torch.testing.assert_close(losses.total, want)
+    moved = torch.autograd.grad(losses.total, [features.image_features, features.text_features])
+    assert all(gradient.abs().sum() > 0 for gradient in moved)
+
+
+@pytest.mark.parametrize(("name", "fidelity"), METHODS)
+def test_a_batch_of_one_is_finite_in_value_and_gradient(
+    name: str, fidelity: Fidelity, single: Features
+) -> None:
+    losses = make(recipe(name, fidelity), single)(single)
+    losses.total.backward()
+    assert losses.total.isfinite()
+    assert single.text_features.grad.isfinite().all()
+
+
+@pytest.mark.parametrize(("name", "fidelity"), METHODS)
+def test_single_precision_is_close_to_double(
+    name: str, fidelity: Fidelity, features: Features
+) -> None:
+    floats = {k: v.float() for k, v in vars(features).items() if v.is_floating_point()}
+    chosen = recipe(name, fidelity)
+    want = make(chosen, features)(features).total
+    got = Objective(chosen, features.valid.shape[1])(replace(features, **floats)).total
+    torch.testing.assert_close(got.double(), want, atol=1e-4, rtol=1e-5)
 
 
 def test_all_weights_0_is_a_loss_of_0_with_a_gradient(features: Features) -> None:
