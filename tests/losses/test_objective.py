@@ -126,6 +126,10 @@ def test_a_learns_and_never_falls_below_its_floor() -> None:
     assert objective.a.item() == pytest.approx(A_FLOOR)
 
 
+def test_a_starts_at_its_floor_at_least() -> None:
+    assert Objective(replace(recipe("ahnpl"), a_init=0.0), 2).a.item() == pytest.approx(A_FLOOR)
+
+
 def test_a_and_the_margins_are_in_the_state_that_is_saved(features: Features) -> None:
     objective = make(recipe("ahnpl"), features)
     objective.update(features)
