@@ -10,8 +10,9 @@ import numpy as np
 
 from ahnpl_cli.evaluation import statistics
 from ahnpl_cli.evaluation.averages import Average, evaluate, rows_of
+from ahnpl_cli.evaluation.figures import Figure
 from ahnpl_cli.evaluation.items import Outcome, Suite, Verdict
-from ahnpl_cli.evaluation.report import SubsetReport, SuiteReport
+from ahnpl_cli.evaluation.report import Extent, SubsetReport, SuiteReport
 
 PARTIAL = "_partial"
 
@@ -87,34 +88,72 @@ def average_values(
     return made
 
 
+def extent(n: int, total: int) -> Extent:
+    """Return how many items there are, and their share of all."""
+    return Extent(n, percent(n / total) if total else 0.0)
+
+
+def average_extents(
+    averages: Mapping[str, Average], rows: Mapping[str, SubsetReport]
+) -> dict[str, Extent]:
+    """Return the verdicts that each average is made of; a row counts once."""
+    made = {}
+    for name, average in averages.items():
+        mine = [rows[row] for row in dict.fromkeys(rows_of(average)) if row in rows]
+        made[name] = extent(sum(row.n for row in mine), sum(row.total for row in mine))
+    return made
+
+
+def figure_intervals(
+    figures: Mapping[str, Figure], *, samples: int, seed: int
+) -> dict[str, list[float]]:
+    """Return [low, high] of each figure, in its own unit."""
+    drawn = {name: one.draw(samples=samples, seed=seed) for name, one in figures.items()}
+    ends = {name: statistics.percentile_interval(values) for name, values in drawn.items()}
+    return {name: [round(end, 6) for end in interval] for name, interval in ends.items()}
+
+
 def suite_report(
-    suite: Suite, outcome: Outcome, totals: Mapping[str, int], *, samples: int, seed: int
+    suite: Suite,
+    outcome: Outcome,
+    figures: Mapping[str, Figure],
+    totals: Mapping[str, int],
+    *,
+    samples: int,
+    seed: int,
 ) -> SuiteReport:
     """Return one model's report of one suite.
 
     Args:
         suite: what was scored.
         outcome: the model's verdicts.
-        totals: verdicts per row if no image were missing.
+        figures: what is no share of them.
+        totals: verdicts per row, and items per figure, if no image were missing.
         samples: bootstrap replicates.
         seed: of the bootstrap.
     """
-    rows = row_reports(outcome.verdicts, totals)
+    rows = row_reports(outcome.verdicts, {r: n for r, n in totals.items() if r not in figures})
     averages = usable(suite.averages, {row for row, report in rows.items() if report.n})
     table = tallied(averages, outcome.verdicts)
-    values = average_values(averages, table)[0] if averages else {}
+    means = average_values(averages, table)[0] if averages else {}
     replicates = statistics.bootstrap(table, averages, samples=samples, seed=seed)
     ends = {n: statistics.percentile_interval(r[0]) for n, r in replicates.items()}
-    every = {**outcome.values, **values}
+    values = {**{n: round(one.value, 6) for n, one in figures.items()}, **outcome.values}
+    sizes = {name: extent(one.n, totals.get(one.row, one.n)) for name, one in figures.items()}
+    every = {**values, **means}
     primary = suite.primary if suite.primary in every else suite.primary + PARTIAL
-    shown, all_rows = set(suite.shown), sum(totals.values())
+    shown = set(suite.shown)
+    scored = sum(row.n for row in rows.values())
+    scored += sum(one.n for name, one in figures.items() if name in totals)
     return SuiteReport(
         subsets=[rows[name] for name in suite.shown if name in rows],
         details=[report for name, report in rows.items() if name not in shown],
-        averages=values,
-        intervals={n: [percent(end) for end in interval] for n, interval in ends.items()},
+        averages=means,
+        intervals={n: [percent(end) for end in interval] for n, interval in ends.items()}
+        | figure_intervals(figures, samples=samples, seed=seed),
         primary=primary,
         primary_value=every.get(primary, math.nan),
-        values=outcome.values,
-        coverage=percent(sum(r.n for r in rows.values()) / all_rows) if all_rows else 0.0,
+        values=values,
+        coverage=extent(scored, sum(totals.values())).coverage,
+        extents=average_extents(averages, rows) | sizes,
     )

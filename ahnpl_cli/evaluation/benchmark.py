@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ahnpl_cli.errors import BenchmarkError
+from ahnpl_cli.evaluation.figures import Figures, no_figures
 from ahnpl_cli.evaluation.items import Count, Suite
 from ahnpl_cli.evaluation.locate import Shelf
 from ahnpl_cli.progress import Track, silent
@@ -50,6 +51,7 @@ class Benchmark:
         files: what is looked for, printable.
         find: annotation files on a shelf by role; empty when the suite is not there.
         load: reads them.
+        figures: what its verdicts say beside shares of them, such as mAP.
     """
 
     name: str
@@ -59,6 +61,7 @@ class Benchmark:
     files: str
     find: Callable[[Shelf, Options], dict[str, Path]]
     load: Callable[[Shelf, dict[str, Path], Options], Suite]
+    figures: Figures = no_figures
 
 
 def read_json(path: Path) -> Any:

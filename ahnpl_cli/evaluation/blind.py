@@ -88,5 +88,5 @@ def blind_reports(
             for verdict in suite.judge(item, tuple(score(item, t) for t in item.texts), False)
         ]
         outcome = Outcome(verdicts)
-        made[name] = suite_report(suite, outcome, totals, samples=samples, seed=seed)
+        made[name] = suite_report(suite, outcome, {}, totals, samples=samples, seed=seed)
     return made

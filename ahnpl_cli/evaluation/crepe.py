@@ -14,12 +14,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ahnpl_cli.errors import BenchmarkError
 from ahnpl_cli.evaluation import judging, metrics
 from ahnpl_cli.evaluation.averages import Average, mean
 from ahnpl_cli.evaluation.benchmark import Benchmark, Options, counted, limited
+from ahnpl_cli.evaluation.figures import rank_figures
 from ahnpl_cli.evaluation.items import Count, Item, ItemSuite, Verdict
 from ahnpl_cli.evaluation.locate import Pictures, Shelf
 
@@ -116,17 +115,6 @@ def judge(item: Item, scores: tuple[float, ...], ties_win: bool) -> Iterator[Ver
     yield judging.verdict(item, scores, outcomes)
 
 
-def ranks(verdicts: Sequence[Verdict]) -> dict[str, float]:
-    """Return mean and median rank per kind, 1 is best, as the script prints them."""
-    found: dict[str, list[int]] = {}
-    for verdict in verdicts:
-        first = next(iter(verdict.correct))
-        found.setdefault(first, []).append(metrics.rank_of_first(verdict.scores))
-    made = {f"{kind} mean rank": float(np.mean(one)) + 1 for kind, one in found.items()}
-    medians = {f"{k} median rank": float(np.floor(np.median(v))) + 1 for k, v in found.items()}
-    return made | medians
-
-
 def averages(roles: Sequence[str]) -> tuple[dict[str, Average], str]:
     """Return, over the kinds here, the mean of pooled R@1 and of means over complexities."""
     kinds = [kind for kind in PUBLISHED if any(role.startswith(f"{kind} ") for role in roles)]
@@ -174,7 +162,6 @@ def load(shelf: Shelf, files: dict[str, Path], options: Options) -> ItemSuite:
         notes=notes,
         files=list(files.values()),
         absent=frozenset(pictures.missing),
-        values=ranks,
     )
 
 
@@ -186,4 +173,5 @@ BENCHMARK = Benchmark(
     files="prod_hard_negatives/{atom,swap,negate}/*.csv, syst_hard_negatives/*.csv + VG_100K/",
     find=find,
     load=load,
+    figures=rank_figures,
 )

@@ -55,6 +55,7 @@ def _write_parquet(path: Path, rows: Iterable[Row]) -> None:
             ("correct", pa.map_(pa.string(), pa.bool_())),
             ("ties", pa.list_(pa.string())),
             ("scores", pa.list_(pa.float32())),
+            ("targets", pa.list_(pa.int8())),
         ]
     )
     with pa.parquet.ParquetWriter(path, schema) as writer:

@@ -50,6 +50,7 @@ class Verdict:
         correct: right or wrong, per row that the item counts in.
         ties: rows in which equal similarities decided.
         scores: every similarity, in the order of the item's candidates.
+        targets: of an image with several labels, by class: 1 on it, 0 not, -1 does not count.
     """
 
     id: str
@@ -57,6 +58,7 @@ class Verdict:
     correct: dict[str, bool]
     ties: tuple[str, ...] = ()
     scores: tuple[float, ...] = ()
+    targets: tuple[int, ...] = ()
 
 
 class Features(Protocol):
@@ -77,11 +79,11 @@ class Features(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """A suite's verdicts for one model, and numbers that are not shares of verdicts.
+    """A suite's verdicts for one model, and what was chosen on the way.
 
     Attributes:
         verdicts: one per item scored.
-        values: such as mAP or a mean rank, by name.
+        values: such as the C of a linear probe, by name.
     """
 
     verdicts: list[Verdict]
@@ -178,7 +180,6 @@ class ItemSuite:
         judge: makes verdicts of an item, its similarities and whether ties win.
         official_ties_win: whether the official script counts a tie as right.
         absent: images that are not on this disk.
-        values: numbers about all verdicts that are not shares of them.
     """
 
     name: str
@@ -192,7 +193,6 @@ class ItemSuite:
     files: Sequence[Path] = ()
     official_ties_win: bool = False
     absent: frozenset[Path] = frozenset()
-    values: Callable[[Sequence[Verdict]], dict[str, float]] = lambda verdicts: {}
 
     def _is_there(self, item: Item) -> bool:
         return item.text_only or not any(ref.path in self.absent for ref in item.images)
@@ -233,7 +233,7 @@ class ItemSuite:
             for item, scores in features.similarities(self.scored)
             for verdict in self.judge(item, scores, ties_win)
         ]
-        return Outcome(verdicts, self.values(verdicts))
+        return Outcome(verdicts)
 
 
 def n_similarities(item: Item) -> int:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 Scores = Sequence[float]
 Floats = NDArray[np.float32]
+Weights = NDArray[np.float64]
 
 
 class Outcome(NamedTuple):
@@ -67,57 +68,80 @@ def both(*outcomes: Outcome) -> Outcome:
     return Outcome(correct, decided and any(outcome.tied for outcome in outcomes))
 
 
-def average_precision(scores: Floats, targets: NDArray[np.bool_]) -> float:
+def _ranked(
+    scores: Floats, targets: NDArray[np.bool_], weights: Weights
+) -> tuple[Weights, Weights, Weights]:
+    """Return, from the highest score down, hits (R, N), hits so far and their precision."""
+    order = np.argsort(-scores, kind="stable")
+    drawn = weights[:, order]
+    hits = drawn * targets[order]
+    found, seen = np.cumsum(hits, axis=1), np.cumsum(drawn, axis=1)
+    return hits, found, np.divide(found, seen, out=np.zeros_like(found), where=seen > 0)
+
+
+def average_precision(scores: Floats, targets: NDArray[np.bool_], weights: Weights) -> Weights:
     """AP: the mean, over positives, of precision at the positive's place (CLIP_benchmark, tnt).
 
     Args:
         scores: (N,) higher is more likely.
         targets: (N,) which are positive. Ties keep the order of the input.
+        weights: (R, N) how often each counts; ones, or the draws of a bootstrap.
 
     Returns:
-        A fraction; NaN without a positive.
+        (R,) fractions; NaN without a positive.
     """
-    hits = targets[np.argsort(-scores, kind="stable")]
-    if not hits.any():
-        return float("nan")
-    precision = np.cumsum(hits) / np.arange(1, len(hits) + 1)
-    return float(precision[hits].mean())
+    hits, found, precision = _ranked(scores, targets, weights)
+    return _or_nan((hits * precision).sum(axis=1), found[:, -1:].sum(axis=1))
 
 
-def average_precision_11(scores: Floats, targets: NDArray[np.bool_]) -> float:
+def average_precision_11(scores: Floats, targets: NDArray[np.bool_], weights: Weights) -> Weights:
     """AP by 11 points: the mean of the best precision at recall >= 0, .1, ..., 1 (VOC 2007).
 
-    Args:
-        scores: (N,) higher is more likely.
-        targets: (N,) which are positive.
-
-    Returns:
-        A fraction; NaN without a positive.
+    Args and returns: as `average_precision`.
     """
-    hits = targets[np.argsort(-scores, kind="stable")]
-    if not hits.any():
-        return float("nan")
-    found = np.cumsum(hits)
-    precision, recall = found / np.arange(1, len(hits) + 1), found / found[-1]
-    # A tolerance, for 0.3 is not 3/10 in binary.
-    points = [precision[recall >= level - 1e-9].max() for level in np.linspace(0, 1, 11)]
-    return float(np.mean(points))
+    _, found, precision = _ranked(scores, targets, weights)
+    total = found[:, -1:].sum(axis=1)
+    best = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
+    points = np.zeros(len(weights))
+    for level in range(11):
+        # A tolerance, for 0.3 is not 3/10 in binary.
+        first = (10 * found >= level * total[:, None] - 1e-9).argmax(axis=1)
+        points += best[np.arange(len(best)), first] if best.size else 0.0
+    return _or_nan(points * total / 11, total)
 
 
-def roc_auc(scores: Floats, targets: NDArray[np.bool_]) -> float:
+def roc_auc(scores: Floats, targets: NDArray[np.bool_], weights: Weights) -> Weights:
     """Return the chance that a positive is above a negative, a tie counting half.
 
-    Args:
-        scores: (N,) higher is more likely.
-        targets: (N,) which are positive.
-
-    Returns:
-        A fraction; NaN if either side is empty.
+    Args and returns: as `average_precision`; NaN if either side is empty.
     """
-    from scipy.stats import rankdata
+    order = np.argsort(scores, kind="stable")
+    starts = np.flatnonzero(np.diff(scores[order], prepend=-np.inf))
+    drawn = weights[:, order]
+    positives, negatives = (
+        np.add.reduceat(drawn * side[order], starts, axis=1) for side in (targets, ~targets)
+    )
+    below = np.cumsum(negatives, axis=1) - negatives
+    above = (positives * (below + negatives / 2)).sum(axis=1)
+    return _or_nan(above, positives.sum(axis=1) * negatives.sum(axis=1))
 
-    positives, negatives = int(targets.sum()), int((~targets).sum())
-    if not positives or not negatives:
-        return float("nan")
-    above = rankdata(scores)[targets].sum() - positives * (positives + 1) / 2
-    return float(above / (positives * negatives))
+
+def weighted_mean(values: NDArray[np.int64], weights: Weights) -> Weights:
+    """Return the mean of `values` (N,) under each row of `weights` (R, N)."""
+    return _or_nan(weights @ values, weights.sum(axis=1))
+
+
+def lower_median(values: NDArray[np.int64], weights: Weights) -> Weights:
+    """Return floor(median) of whole `values` (N,) under each row of whole `weights` (R, N)."""
+    order = np.argsort(values, kind="stable")
+    upto = np.cumsum(weights[:, order], axis=1)
+    middle = [(upto[:, -1] - 1) // 2, upto[:, -1] // 2]
+    ends = [values[order][(upto > place[:, None]).argmax(axis=1)] for place in middle]
+    median: Weights = np.floor((ends[0] + ends[1]) / 2)
+    return median
+
+
+def _or_nan(top: Weights, bottom: Weights) -> Weights:
+    """Return top / bottom, NaN where there is nothing to divide by."""
+    ratio: Weights = np.divide(top, bottom, out=np.full(len(top), np.nan), where=bottom > 0)
+    return ratio

@@ -132,5 +132,6 @@ def read_items(report: Mapping[str, Any], path: Path) -> dict[str, dict[str, lis
 
 def _verdict(line: Mapping[str, Any]) -> tuple[str, str, Verdict]:
     ties, scores = tuple(line["ties"]), tuple(line["scores"])
-    verdict = Verdict(line["id"], line["image"], line["correct"], ties, scores)
+    targets = tuple(line.get("targets") or ())
+    verdict = Verdict(line["id"], line["image"], line["correct"], ties, scores, targets)
     return line["model"], line["suite"], verdict

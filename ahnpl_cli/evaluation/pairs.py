@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
 
 from ahnpl_cli.evaluation import statistics
-from ahnpl_cli.evaluation.assemble import average_values, percent, tallied, usable
+from ahnpl_cli.evaluation.assemble import average_values, tallied, usable
 from ahnpl_cli.evaluation.averages import Average, pool
+from ahnpl_cli.evaluation.figures import Figure, Figures, no_figures
 from ahnpl_cli.evaluation.items import Verdict
 from ahnpl_cli.evaluation.report import Comparison, Difference
 
@@ -28,6 +32,7 @@ def compare(
     verdicts: tuple[Sequence[Verdict], Sequence[Verdict]],
     averages: Mapping[str, Average],
     rows: Sequence[str],
+    figures: Figures = no_figures,
     *,
     samples: int,
     seed: int,
@@ -40,6 +45,7 @@ def compare(
         verdicts: of both models; only items that both have count.
         averages: by name.
         rows: subsets to compare.
+        figures: what the verdicts say beside shares of them.
         samples: bootstrap replicates.
         seed: of the bootstrap.
     """
@@ -52,25 +58,42 @@ def compare(
     values = average_values(everything, table)
     drawn = statistics.bootstrap(table, everything, samples=samples, seed=seed)
 
-    def difference(key: str, name: str, p: float | None) -> Difference:
-        low, high = statistics.percentile_interval(drawn[key][1] - drawn[key][0])
-        first, second = values[0][key], values[1][key]
-        stands = p < LEVEL if p is not None else low > 0 or high < 0
-        return Difference(
-            name,
-            p is None,
-            first,
-            second,
-            round(second - first, 6),
-            percent(low),
-            percent(high),
-            p,
-            bool(stands),
-        )
+    def shares(key: str, name: str, p: float | None) -> Difference:
+        gain = 100 * (drawn[key][1] - drawn[key][0])
+        return _difference(name, (values[0][key], values[1][key]), gain, p)
 
-    made = [difference(f"row {row}", row, _mcnemar(row, base, other)) for row in single]
-    made += [difference(name, name, None) for name in means]
+    made = [shares(f"row {row}", row, _mcnemar(row, base, other)) for row in single]
+    made += [shares(name, name, None) for name in means]
+    made += _of_figures(figures(base), figures(other), samples, seed)
     return Comparison(suite, *names, items=len(base), rows=made)
+
+
+def _of_figures(
+    base: Mapping[str, Figure], other: Mapping[str, Figure], samples: int, seed: int
+) -> Iterator[Difference]:
+    """Yield the difference of each figure; the same seed draws the same images for both."""
+    for name, first in base.items():
+        second, drawn = other[name], {"samples": samples, "seed": seed}
+        gain = second.draw(**drawn) - first.draw(**drawn)
+        yield _difference(name, (round(first.value, 6), round(second.value, 6)), gain, None)
+
+
+def _difference(
+    name: str, values: tuple[float, float], gain: NDArray[np.float64], p: float | None
+) -> Difference:
+    """Return one row from both values, replicates of their difference, and McNemar's p if any."""
+    low, high = statistics.percentile_interval(gain)
+    return Difference(
+        name=name,
+        average=p is None,
+        base=values[0],
+        other=values[1],
+        difference=round(values[1] - values[0], 6),
+        low=round(low, 6),
+        high=round(high, 6),
+        p=p,
+        stands=bool(p < LEVEL if p is not None else low > 0 or high < 0),
+    )
 
 
 def _mcnemar(row: str, base: Sequence[Verdict], other: Sequence[Verdict]) -> float:

@@ -12,8 +12,8 @@ from ahnpl_cli.config import EvalConfig
 from ahnpl_cli.data.images import file_sha256
 from ahnpl_cli.errors import BenchmarkError
 from ahnpl_cli.evaluation.averages import to_json
-from ahnpl_cli.evaluation.benchmark import Benchmark, Options, count_notes
-from ahnpl_cli.evaluation.items import Suite
+from ahnpl_cli.evaluation.benchmark import Benchmark, Options, count_notes, counted
+from ahnpl_cli.evaluation.items import ItemSuite, Suite
 from ahnpl_cli.evaluation.locate import VARIABLE, Shelf, data_roots
 from ahnpl_cli.evaluation.output import output_path, write_text
 from ahnpl_cli.evaluation.report import SuiteInfo
@@ -21,7 +21,7 @@ from ahnpl_cli.progress import Track
 
 logger = logging.getLogger(__name__)
 
-NAMED = 10  # missing images that an error names; the others go to a file
+NAMED = 5  # missing images that an error names for each suite; all go to a file
 
 
 def cache_folder(config: EvalConfig) -> Path:
@@ -71,27 +71,48 @@ def load_suites(wanted: Sequence[Benchmark], config: EvalConfig, track: Track) -
     return suites
 
 
-def check_images(suite: Suite, config: EvalConfig) -> None:
-    """Refuse missing images unless they are allowed; then say how many.
+def is_scorable(suite: Suite) -> bool:
+    """Whether anything of a suite can be scored: an image is here, or an item needs none."""
+    if isinstance(suite, ItemSuite):
+        return bool(suite.scored)
+    return any(True for _ in suite.images())
+
+
+def check_images(suites: Sequence[Suite], config: EvalConfig) -> None:
+    """Refuse missing images unless they are allowed; then say how many of each suite.
 
     Raises:
-        BenchmarkError: images are missing and not allowed to be, or none is there.
+        BenchmarkError: images are missing and not allowed to be, or nothing at all is here.
     """
-    missing = [path.name for path in suite.missing]
-    if not missing:
+    lacking = [suite for suite in suites if suite.missing]
+    if not lacking:
         return
     listed = output_path(config).with_suffix(".missing.txt")
-    write_text(listed, (f"{path}\n" for path in suite.missing))
-    some = ", ".join(missing[:NAMED])
-    more = f" and {len(missing) - NAMED:,} more" if len(missing) > NAMED else ""
-    noun = "image" if len(missing) == 1 else "images"
-    what = f"{suite.name}: {len(missing):,} {noun} missing: {some}{more} (all in {listed})"
+    every = dict.fromkeys(path for suite in lacking for path in suite.missing)
+    write_text(listed, (f"{path}\n" for path in every))
     if not config.allow_missing:
+        what = "; ".join(f"{suite.name}: {_missing(suite.missing)}" for suite in lacking)
         hint = "Put them where the benchmark's authors say, or score the rest: --allow-missing."
-        raise BenchmarkError(what, hint=hint)
-    if not any(True for _ in suite.images()):
-        raise BenchmarkError(f"{suite.name}: every image is missing", hint="Check --data.")
-    logger.warning(what)
+        raise BenchmarkError(f"{what} (all in {listed})", hint=hint)
+    if not any(map(is_scorable, suites)):
+        names = ", ".join(suite.name for suite in suites)
+        raise BenchmarkError(f"every image is missing of {names}", hint="Check --data.")
+    for suite in lacking:
+        logger.warning(f"{suite.name}: {_coverage(suite)} (listed in {listed})")
+
+
+def _missing(paths: Sequence[Path]) -> str:
+    """Return the number of missing images and the first names."""
+    some = ", ".join(path.name for path in paths[:NAMED])
+    more = f" and {len(paths) - NAMED:,} more" if len(paths) > NAMED else ""
+    return f"{counted(len(paths), 'image')} missing: {some}{more}"
+
+
+def _coverage(suite: Suite) -> str:
+    images = len({ref.path for ref in suite.images()} | set(suite.missing))
+    if not is_scorable(suite):
+        return f"not scored, none of its {counted(images, 'image')} is here"
+    return f"{len(suite.missing):,} of {counted(images, 'image')} missing"
 
 
 def suite_info(suite: Suite, benchmark: Benchmark) -> SuiteInfo:
@@ -103,7 +124,7 @@ def suite_info(suite: Suite, benchmark: Benchmark) -> SuiteInfo:
         measures=benchmark.measures,
         definitions={name: to_json(average) for name, average in suite.averages.items()},
         counts=[asdict(count) for count in suite.counts],
-        notes=[*sizes, *suite.notes],
+        notes=[*sizes, *suite.notes, *([_coverage(suite)] if suite.missing else [])],
         files={str(path): file_sha256(path) for path in suite.files},
         missing=len(suite.missing),
     )

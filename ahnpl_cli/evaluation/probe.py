@@ -19,12 +19,13 @@ from numpy.typing import NDArray
 
 from ahnpl_cli.data.images import ImageRef
 from ahnpl_cli.errors import BenchmarkError
-from ahnpl_cli.evaluation import classes
+from ahnpl_cli.evaluation import classes, metrics
 from ahnpl_cli.evaluation.benchmark import Benchmark, Options
-from ahnpl_cli.evaluation.classes import ClassData, Labelled
+from ahnpl_cli.evaluation.figures import label_figures, mean_over_classes
 from ahnpl_cli.evaluation.items import Features, Floats, Outcome, Verdict
+from ahnpl_cli.evaluation.labelled import ClassData, Labelled
 from ahnpl_cli.evaluation.locate import Shelf
-from ahnpl_cli.evaluation.zeroshot import ZeroShotSuite, multi_values, single_verdicts, targets
+from ahnpl_cli.evaluation.zeroshot import ZeroShotSuite, targets, verdicts_of
 
 GRID = tuple(float(c) for c in np.logspace(-2, 4, 7))
 MAX_ITER = 1000
@@ -54,7 +55,7 @@ def class_scores(model: Any, features: Floats, count: int) -> Floats:
         found = np.stack([-found, found], axis=1)
     if getattr(model, "multilabel_", False):
         return found
-    scores = np.full((len(features), count), -np.inf, dtype=np.float32)
+    scores = np.full((len(features), count), np.finfo(np.float32).min, dtype=np.float32)
     scores[:, model.classes_] = found
     return scores
 
@@ -62,14 +63,16 @@ def class_scores(model: Any, features: Floats, count: int) -> Floats:
 def quality(data: ClassData, rows: Sequence[Labelled], scores: Floats) -> float:
     """Return what C is chosen by: accuracy, or mAP."""
     if data.multi:
-        return multi_values(data, rows, scores)[f"{data.name} mAP"]
+        ones = np.ones((1, len(rows)))
+        on = targets(data, rows)
+        return mean_over_classes(metrics.average_precision, scores, on, ones).item()
     own = scores[np.arange(len(rows)), [row.labels[0] for row in rows]]
     return 100 * float(np.mean((scores >= own[:, None]).sum(axis=1) == 1))
 
 
 def _labels(data: ClassData, rows: Sequence[Labelled]) -> NDArray[Any]:
     if data.multi:
-        return targets(data, rows)[0].astype(int)
+        return np.asarray(targets(data, rows) == 1, dtype=int)
     return np.array([row.labels[0] for row in rows])
 
 
@@ -115,19 +118,18 @@ class ProbeSuite(ZeroShotSuite):
         return ()
 
     def score(self, features: Features, *, official_ties: bool = False) -> Outcome:
-        """Return verdicts or values on the test images, and the C chosen."""
+        """Return the verdicts on the test images, and the C chosen."""
         verdicts: list[Verdict] = []
         values: dict[str, float] = {}
         for data in self.data:
             train, rows = self._train(data), self.scored(data)
+            if not train or not rows:
+                continue
             c = choose_c(data, train, features)
             model = fit(features.images([r.image for r in train]), _labels(data, train), c)
             test = features.images([row.image for row in rows])
             scores = class_scores(model, test, len(data.classes))
-            if data.multi:
-                values |= multi_values(data, rows, scores)
-            else:
-                verdicts += single_verdicts(data, rows, scores, task="probe/")
+            verdicts += verdicts_of(data, rows, scores)
             values[f"{data.name} C"] = c
         return Outcome(verdicts, values)
 
@@ -158,4 +160,5 @@ BENCHMARK = Benchmark(
     "VOCdevkit/VOC2007 with trainval, annotations/instances_train*.json",
     find=classes.find,
     load=load,
+    figures=label_figures,
 )

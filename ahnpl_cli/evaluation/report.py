@@ -35,6 +35,19 @@ class SubsetReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Extent:
+    """What an average or a value is of.
+
+    Attributes:
+        n: verdicts, or items, that it is made of.
+        coverage: n in percent of what there would be with every image.
+    """
+
+    n: int
+    coverage: float
+
+
+@dataclass(frozen=True, slots=True)
 class SuiteReport:
     """One suite for one model.
 
@@ -42,11 +55,12 @@ class SuiteReport:
         subsets: rows that a table shows.
         details: further rows, such as every relation of VG-Relation.
         averages: in percent, by name; `_partial` ends the name of one with rows that have no image.
-        intervals: [low, high] of each average, in percent: bootstrap over images.
+        intervals: [low, high] of each average and value, in its unit: bootstrap over images.
         primary: the average that stands for the suite.
         primary_value: its value.
         values: numbers that are not shares of verdicts, such as mAP in percent or a mean rank.
         coverage: scored verdicts in percent of all.
+        extents: of each average and value, but for what is chosen, such as a probe's C.
     """
 
     subsets: list[SubsetReport]
@@ -57,6 +71,7 @@ class SuiteReport:
     primary_value: float
     values: dict[str, float]
     coverage: float
+    extents: dict[str, Extent] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

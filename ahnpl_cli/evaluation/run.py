@@ -19,6 +19,7 @@ from ahnpl_cli.evaluation.assemble import suite_report
 from ahnpl_cli.evaluation.blind import blind_reports, is_choice
 from ahnpl_cli.evaluation.cases import select_cases
 from ahnpl_cli.evaluation.features import FeatureTable, encode
+from ahnpl_cli.evaluation.figures import Figures
 from ahnpl_cli.evaluation.item_files import check_format
 from ahnpl_cli.evaluation.items import ItemSuite, Outcome, Suite
 from ahnpl_cli.evaluation.models import model_sources
@@ -30,7 +31,13 @@ from ahnpl_cli.evaluation.output import (
     write_json,
 )
 from ahnpl_cli.evaluation.pairs import compare
-from ahnpl_cli.evaluation.prepare import cache_folder, check_images, load_suites, suite_info
+from ahnpl_cli.evaluation.prepare import (
+    cache_folder,
+    check_images,
+    is_scorable,
+    load_suites,
+    suite_info,
+)
 from ahnpl_cli.evaluation.published import published
 from ahnpl_cli.evaluation.registry import benchmarks
 from ahnpl_cli.evaluation.report import Comparison, Estimate, EvalReport, ModelReport, SuiteReport
@@ -40,16 +47,25 @@ from ahnpl_cli.progress import Track, silent
 PACKAGES = ("torch", "open_clip_torch", "numpy", "scipy", "pillow")
 DECIDING = (
     *("tie", "seed", "limit", "allow_missing", "bootstrap", "data", "force_quick_gelu"),
-    *("classnames", "templates", "difficult", "custom"),
+    *("classnames", "templates", "difficult", "custom", "image_root"),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class _Loaded:
-    """The suites of one evaluation, and the verdicts per row if no image were missing."""
+    """The suites of one evaluation.
+
+    Attributes:
+        suites: all that were asked for.
+        scored: those of which anything can be scored.
+        totals: by suite, verdicts per row if no image were missing.
+        figures: by suite, what is no share of verdicts.
+    """
 
     suites: list[Suite]
+    scored: list[Suite]
     totals: dict[str, Mapping[str, int]]
+    figures: dict[str, Figures]
 
 
 def features_of(
@@ -75,14 +91,15 @@ def score_model(
 ) -> tuple[ModelReport, dict[str, Outcome]]:
     """Load one model and score every suite with it."""
     backbone = source.load(config.device, force_quick_gelu=config.force_quick_gelu)
-    features = features_of(backbone, loaded.suites, config, track)
+    features = features_of(backbone, loaded.scored, config, track)
     official = config.tie == "official"
-    outcomes = {s.name: s.score(features, official_ties=official) for s in loaded.suites}
+    found = {s.name: s.score(features, official_ties=official) for s in loaded.scored}
+    outcomes = {suite.name: found.get(suite.name, Outcome([])) for suite in loaded.suites}
     report = ModelReport(
         name=source.label,
         info=asdict(backbone.info),
         suites=_suite_reports(loaded, outcomes, config),
-        representation=_representations(loaded.suites, features, config),
+        representation=_representations(loaded.scored, features, config),
     )
     return report, outcomes
 
@@ -92,7 +109,13 @@ def _suite_reports(
 ) -> dict[str, SuiteReport]:
     drawn = {"samples": config.bootstrap, "seed": config.seed}
     return {
-        suite.name: suite_report(suite, outcomes[suite.name], loaded.totals[suite.name], **drawn)
+        suite.name: suite_report(
+            suite,
+            outcomes[suite.name],
+            loaded.figures[suite.name](outcomes[suite.name].verdicts),
+            loaded.totals[suite.name],
+            **drawn,
+        )
         for suite in loaded.suites
     }
 
@@ -109,7 +132,7 @@ def _representations(
 
 
 def compare_all(
-    outcomes: Mapping[str, Mapping[str, Outcome]], suites: Sequence[Suite], config: EvalConfig
+    outcomes: Mapping[str, Mapping[str, Outcome]], loaded: _Loaded, config: EvalConfig
 ) -> list[Comparison]:
     """Compare every later model with the first, suite by suite."""
     base, *others = outcomes
@@ -120,11 +143,12 @@ def compare_all(
             (outcomes[base][suite.name].verdicts, outcomes[other][suite.name].verdicts),
             suite.averages,
             suite.shown,
+            loaded.figures[suite.name],
             samples=config.bootstrap,
             seed=config.seed,
         )
         for other in others
-        for suite in suites
+        for suite in loaded.scored
     ]
 
 
@@ -149,7 +173,7 @@ def blind_controls(loaded: _Loaded, config: EvalConfig) -> dict[str, dict[str, S
         suite.name: blind_reports(
             suite, loaded.totals[suite.name], samples=config.bootstrap, seed=config.seed
         )
-        for suite in loaded.suites
+        for suite in loaded.scored
         if isinstance(suite, ItemSuite) and is_choice(suite)
     }
 
@@ -176,22 +200,26 @@ def evaluate(suites: Sequence[str], config: EvalConfig, *, track: Track = silent
     check_format(config.items)
     check_overwrite(output_path(config), asked, force=config.force)
     found = load_suites(wanted, config, track)
-    for suite in found:
-        check_images(suite, config)
-    loaded = _Loaded(found, {suite.name: suite.totals() for suite in found})
+    check_images(found, config)
+    loaded = _Loaded(
+        suites=found,
+        scored=[suite for suite in found if is_scorable(suite)],
+        totals={suite.name: suite.totals() for suite in found},
+        figures={benchmark.name: benchmark.figures for benchmark in wanted},
+    )
     infos = {s.name: suite_info(s, b) for s, b in zip(found, wanted, strict=True)}
     scored = {source.label: score_model(source, loaded, config, track) for source in sources}
     outcomes = {label: by_suite for label, (_, by_suite) in scored.items()}
     report = EvalReport(
         models=[model for model, _ in scored.values()],
         suites=infos,
-        comparisons=compare_all(outcomes, found, config),
+        comparisons=compare_all(outcomes, loaded, config),
         settings=asked,
         versions=versions(),
         items=items_path(output_path(config), config.items).name,
         blind=blind_controls(loaded, config) if config.blind else {},
         published=list(published(names)) if config.published else [],
-        cases=select_cases(found, outcomes),
+        cases=select_cases(loaded.scored, outcomes),
     )
     _write(report, outcomes, config)
     return report

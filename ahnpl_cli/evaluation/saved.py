@@ -9,8 +9,10 @@ from typing import Any
 
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.evaluation.averages import Average, from_json
+from ahnpl_cli.evaluation.figures import Figures
 from ahnpl_cli.evaluation.output import read_items, read_report
 from ahnpl_cli.evaluation.pairs import compare
+from ahnpl_cli.evaluation.registry import benchmarks
 from ahnpl_cli.evaluation.report import Comparison
 
 logger = logging.getLogger(__name__)
@@ -70,12 +72,18 @@ def compare_saved(a: Path, b: Path, *, samples: int, seed: int) -> list[Comparis
             (scores[0][mine[1]][suite], scores[1][theirs[1]][suite]),
             _averages(first["suites"][suite]),
             [row["name"] for row in first["models"][0]["suites"][suite]["subsets"]],
+            _figures(suite),
             samples=samples,
             seed=seed,
         )
         for mine, theirs in pairs
         for suite in both
     ]
+
+
+def _figures(suite: str) -> Figures:
+    (benchmark,) = benchmarks([suite])
+    return benchmark.figures
 
 
 def _averages(info: Mapping[str, Any]) -> dict[str, Average]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -130,6 +130,25 @@ def percentile_interval(replicates: NDArray[np.float64]) -> Interval:
     return Interval(float(low), float(high))
 
 
+def cluster_weights(
+    clusters: Sequence[str], *, samples: int, seed: int
+) -> Iterator[NDArray[np.float64]]:
+    """Yield how often each item is drawn, blocks of (replicates, items), R replicates in all.
+
+    Args:
+        clusters: what each item belongs to; whole clusters are drawn with replacement.
+        samples: replicates R.
+        seed: of the draws.
+    """
+    names = {name: i for i, name in enumerate(dict.fromkeys(clusters))}
+    at = [names[cluster] for cluster in clusters]
+    generator = np.random.default_rng(seed)
+    for start in range(0, samples, BLOCK):
+        many = min(BLOCK, samples - start)
+        drawn = generator.multinomial(len(names), np.full(len(names), 1 / len(names)), size=many)
+        yield drawn[:, at].astype(np.float64)
+
+
 def cluster_means(
     values: Sequence[float], clusters: Sequence[str], *, samples: int, seed: int
 ) -> NDArray[np.float64]:
@@ -137,19 +156,9 @@ def cluster_means(
 
     Args:
         values: one per item.
-        clusters: what each item belongs to; whole clusters are drawn with replacement.
+        clusters: what each item belongs to.
         samples: replicates R.
         seed: of the draws.
     """
-    names = {name: i for i, name in enumerate(dict.fromkeys(clusters))}
-    at = [names[cluster] for cluster in clusters]
-    sums, counts = np.zeros(len(names)), np.zeros(len(names))
-    np.add.at(sums, at, values)
-    np.add.at(counts, at, 1)
-    generator = np.random.default_rng(seed)
-    made: list[NDArray[np.float64]] = []
-    for start in range(0, samples, BLOCK):
-        many = min(BLOCK, samples - start)
-        weights = generator.multinomial(len(names), np.full(len(names), 1 / len(names)), size=many)
-        made.append((weights @ sums) / (weights @ counts))
-    return np.concatenate(made)
+    drawn = cluster_weights(clusters, samples=samples, seed=seed)
+    return np.concatenate([(weights @ values) / weights.sum(axis=1) for weights in drawn])

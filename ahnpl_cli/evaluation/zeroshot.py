@@ -15,11 +15,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ahnpl_cli.data.images import ImageRef
-from ahnpl_cli.evaluation import classes, metrics
+from ahnpl_cli.evaluation import classes
 from ahnpl_cli.evaluation.averages import Average, mean
 from ahnpl_cli.evaluation.benchmark import Benchmark, Options
-from ahnpl_cli.evaluation.classes import ClassData, Labelled
+from ahnpl_cli.evaluation.figures import PRECISIONS, label_figures
 from ahnpl_cli.evaluation.items import Count, Features, Floats, Outcome, Verdict
+from ahnpl_cli.evaluation.labelled import DEFAULT_TEMPLATES, ClassData, Labelled
 from ahnpl_cli.evaluation.locate import Shelf
 
 TOP = 5
@@ -35,60 +36,52 @@ def classifier(data: ClassData, features: Features) -> Floats:
     return np.stack(made).astype(np.float32)
 
 
-def single_verdicts(
-    data: ClassData, rows: Sequence[Labelled], scores: Floats, task: str = ""
-) -> Iterator[Verdict]:
+def single_verdicts(data: ClassData, rows: Sequence[Labelled], scores: Floats) -> Iterator[Verdict]:
     """Yield top-1 and top-5 verdicts, also under the class; a tie with another class is wrong.
+
+    Scores kept of an image: of its own class, and of the best other.
 
     Args:
         data: names the rows.
         rows: test images.
         scores: (N, C) of every class.
-        task: put before the data set's name in ids.
     """
     for row, line in zip(rows, scores, strict=True):
         (label,) = row.labels
-        own = line[label]
-        at_least = int((line >= own).sum()) - 1
+        own, others = line[label], np.delete(line, label)
+        at_least = int((others >= own).sum())
         correct = {
             f"{data.name} top-1": at_least < 1,
             f"{data.name} top-5": at_least < TOP,
             f"{data.name} / {data.classes[label]}": at_least < 1,
         }
-        above = int((line > own).sum())
+        above = int((others > own).sum())
         ties = (f"{data.name} top-1",) if above < 1 <= at_least else ()
-        name = row.image.path.name
-        key = f"{task}{data.name}/{row.image.path.parent.name}/{name}"
-        yield Verdict(key, key, correct, ties, (float(own),))
+        key = f"{data.name}/{row.id}"
+        best = others.max(initial=np.finfo(np.float32).min)
+        yield Verdict(key, key, correct, ties, (float(own), float(best)))
 
 
-def targets(
-    data: ClassData, rows: Sequence[Labelled]
-) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return which classes are on each image, and which count there, both (N, C)."""
-    shape = (len(rows), len(data.classes))
-    on, counts = np.zeros(shape, dtype=bool), np.ones(shape, dtype=bool)
+def targets(data: ClassData, rows: Sequence[Labelled]) -> NDArray[np.int8]:
+    """Return (N, C): 1 where a class is on an image, 0 where not, -1 where it does not count."""
+    made = np.zeros((len(rows), len(data.classes)), dtype=np.int8)
     for i, row in enumerate(rows):
-        on[i, list(row.labels)] = True
-        counts[i, list(row.ignored)] = False
-    return on, counts
-
-
-def multi_values(data: ClassData, rows: Sequence[Labelled], scores: Floats) -> dict[str, float]:
-    """Return mAP by both definitions and the mean AUC, in percent, over classes with a positive."""
-    on, counts = targets(data, rows)
-    measures = {
-        "mAP": metrics.average_precision,
-        "mAP_11pt": metrics.average_precision_11,
-        "AUC": metrics.roc_auc,
-    }
-    made = {}
-    for name, measure in measures.items():
-        each = [
-            measure(scores[counts[:, c], c], on[counts[:, c], c]) for c in range(scores.shape[1])
-        ]
-        made[f"{data.name} {name}"] = 100 * float(np.nanmean(each))
+        made[i, list(row.ignored)] = -1
+        made[i, list(row.labels)] = 1
     return made
+
+
+def multi_verdicts(data: ClassData, rows: Sequence[Labelled], scores: Floats) -> Iterator[Verdict]:
+    """Yield every score and target of images with several labels; mAP is made of all of them."""
+    for row, line, on in zip(rows, scores, targets(data, rows), strict=True):
+        key = f"{data.name}/{row.id}"
+        yield Verdict(key, key, {}, (), tuple(line.tolist()), tuple(on.tolist()))
+
+
+def verdicts_of(data: ClassData, rows: Sequence[Labelled], scores: Floats) -> list[Verdict]:
+    """Return the verdicts of test images from the scores (N, C) of every class."""
+    make = multi_verdicts if data.multi else single_verdicts
+    return list(make(data, rows, scores))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,8 +122,12 @@ class ZeroShotSuite:
 
     @property
     def shown(self) -> Sequence[str]:
-        """Top-1 and top-5."""
-        return [f"{data.name} top-{k}" for data in self.single for k in (1, TOP)]
+        """Top-1 and top-5; of several labels, mAP, a row only where no image is here."""
+        return [
+            f"{data.name} {name}"
+            for data in self.data
+            for name in (["mAP"] if data.multi else [f"top-{k}" for k in (1, TOP)])
+        ]
 
     @property
     def counts(self) -> Sequence[Count]:
@@ -153,7 +150,7 @@ class ZeroShotSuite:
         return list(dict.fromkeys(r.image.path for r, d in rows if r.image.path in d.missing))
 
     def totals(self) -> Mapping[str, int]:
-        """Return the verdicts per row if no image were missing."""
+        """Return the verdicts per row, and per mAP, if no image were missing."""
         made: dict[str, int] = {}
         for data in self.single:
             for k in (1, TOP):
@@ -161,6 +158,8 @@ class ZeroShotSuite:
             for row in data.test:
                 name = f"{data.name} / {data.classes[row.labels[0]]}"
                 made[name] = made.get(name, 0) + 1
+        for data in self.data:
+            made |= {f"{data.name} {name}": len(data.test) for name in PRECISIONS if data.multi}
         return made
 
     def images(self) -> Iterable[ImageRef]:
@@ -177,25 +176,23 @@ class ZeroShotSuite:
         )
 
     def score(self, features: Features, *, official_ties: bool = False) -> Outcome:
-        """Return verdicts of single-label sets and values of multi-label ones."""
+        """Return one verdict an image; see `items.Suite.score`."""
         verdicts: list[Verdict] = []
-        values: dict[str, float] = {}
         for data in self.data:
             rows = self.scored(data)
+            if not rows:
+                continue
             weights = classifier(data, features)
             scores = features.images([row.image for row in rows]) @ weights.T
-            if data.multi:
-                values |= multi_values(data, rows, scores)
-            else:
-                verdicts += single_verdicts(data, rows, scores)
-        return Outcome(verdicts, values)
+            verdicts += verdicts_of(data, rows, scores)
+        return Outcome(verdicts)
 
 
 def load(shelf: Shelf, files: dict[str, Path], options: Options) -> ZeroShotSuite:
     """Read the data sets that `find` found."""
     data = classes.read(shelf, files, options)
-    plain = [one.name for one in data if one.templates == classes.DEFAULT_TEMPLATES]
-    note = f"one prompt, {classes.DEFAULT_TEMPLATES[0]!r}, for {', '.join(plain)}"
+    plain = [one.name for one in data if one.templates == DEFAULT_TEMPLATES]
+    note = f"one prompt, {DEFAULT_TEMPLATES[0]!r}, for {', '.join(plain)}"
     return ZeroShotSuite(name="zeroshot", data=data, notes=[note] if plain else [])
 
 
@@ -209,4 +206,5 @@ BENCHMARK = Benchmark(
     "VOCdevkit/VOC2007, annotations/instances_val*.json",
     find=classes.find,
     load=load,
+    figures=label_figures,
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -35,12 +36,15 @@ FATES = {
 
 
 def mean_of_suites(model: ModelReport) -> float:
-    """Mean of the suites' primary averages, in percent."""
-    values = [suite.primary_value for suite in model.suites.values()]
-    return sum(values) / len(values)
+    """Mean of the primary averages, in percent, of the suites that were scored."""
+    values = (suite.primary_value for suite in model.suites.values())
+    known = [value for value in values if not math.isnan(value)]
+    return sum(known) / len(known)
 
 
 def _with_interval(suite: SuiteReport) -> Cell:
+    if math.isnan(suite.primary_value):
+        return None
     low, high = suite.intervals.get(suite.primary, (None, None))
     ends = "" if low is None or high is None else f" {low:.1f}\u00a0to\u00a0{high:.1f}"
     return (Span(f"{suite.primary_value:.1f}", "bold"), Span(ends, "dim"))

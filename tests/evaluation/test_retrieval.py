@@ -8,6 +8,7 @@ import pytest
 from layouts import accuracy, dump, write_flickr, write_karpathy
 
 from ahnpl_cli.evaluation import retrieval
+from ahnpl_cli.evaluation.karpathy import read
 
 
 def plain_recalls(root, file, oracle) -> dict[str, float]:
@@ -70,10 +71,10 @@ def test_three_layouts_of_the_same_captions_are_read_alike(tmp_path):
     found = []
     for name, tree in (("blip", blip), ("karpathy", karpathy), ("coco", coco)):
         dump(tmp_path / f"{name}.json", tree)
-        found.append([one.captions for one in retrieval.read(tmp_path / f"{name}.json")])
+        found.append([one.captions for one in read(tmp_path / f"{name}.json")])
     text = tmp_path / "flickr30k_test_karpathy.txt"
     text.write_text("image,caption\na.jpg,one, two\na.jpg,three\n")
-    found.append([one.captions for one in retrieval.read(text)])
+    found.append([one.captions for one in read(text)])
     assert found == [[("one, two", "three")]] * 4
 
 

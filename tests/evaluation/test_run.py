@@ -1,17 +1,26 @@
 """The workflow: what is written, refused, reused, compared."""
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from layouts import accuracy, write_aro, write_sugarcrepe, write_valse
+from layouts import (
+    accuracy,
+    write_aro,
+    write_flickr,
+    write_karpathy,
+    write_sugarcrepe,
+    write_valse,
+)
 
 from ahnpl_cli.backbones.checkpoint import save_checkpoint
 from ahnpl_cli.backbones.openclip import OpenClipBackbone
 from ahnpl_cli.errors import BenchmarkError, ConfigError, ModelError
 from ahnpl_cli.evaluation.models import model_sources
 from ahnpl_cli.evaluation.output import plain, read_items, read_report
+from ahnpl_cli.evaluation.report import Extent
 from ahnpl_cli.evaluation.saved import compare_saved
 
 
@@ -163,8 +172,57 @@ def test_every_image_missing_is_an_error_even_when_allowed(tmp_path, run):
     root = write_sugarcrepe(tmp_path / "d")
     for path in (root / "val2017").iterdir():
         path.unlink()
-    with pytest.raises(BenchmarkError, match="sugarcrepe: every image is missing"):
+    with pytest.raises(BenchmarkError) as error:
         run("sugarcrepe", root, allow_missing=True)
+    assert str(error.value) == "every image is missing of sugarcrepe. Check --data."
+
+
+def test_a_suite_without_any_image_is_shown_as_not_scored_and_the_others_go_on(
+    tmp_path, run, caplog
+):
+    root = write_flickr(write_sugarcrepe(tmp_path / "d"))
+    for path in (root / "flickr30k-images").iterdir():
+        path.unlink()
+    (root / "val2017" / "000000000002.jpg").unlink()
+    report = run("aro sugarcrepe retrieval", root, allow_missing=True)
+    suites = report.models[0].suites
+    assert [(s.name, s.n, s.total, s.coverage) for s in suites["aro"].subsets] == [
+        ("Flickr30k-Order", 0, 15, 0.0)
+    ]
+    assert suites["aro"].coverage == suites["retrieval"].coverage == 0
+    assert suites["aro"].averages == {} and math.isnan(suites["aro"].primary_value)
+    assert suites["sugarcrepe"].subsets[0].n == 3
+    assert "not scored, none of its 3 images is here" in report.suites["aro"].notes
+    listed = tmp_path / "out" / "results.missing.txt"
+    assert f"aro: not scored, none of its 3 images is here (listed in {listed})" in caplog.messages
+    assert f"sugarcrepe: 1 of 3 images missing (listed in {listed})" in caplog.messages
+    assert len(listed.read_text().splitlines()) == 4  # of every suite, each photo once
+    assert read_report(tmp_path / "out" / "results.json")["models"][0]["suites"]["aro"]
+
+
+def test_missing_images_of_all_suites_are_said_at_once(tmp_path, run):
+    root = write_flickr(write_sugarcrepe(tmp_path / "d"))
+    (root / "val2017" / "000000000002.jpg").unlink()
+    (root / "flickr30k-images" / "1001.jpg").unlink()
+    with pytest.raises(BenchmarkError) as error:
+        run("retrieval sugarcrepe", root)
+    listed = tmp_path / "out" / "results.missing.txt"
+    assert str(error.value) == (
+        "retrieval: 1 image missing: 1001.jpg; sugarcrepe: 1 image missing: 000000000002.jpg (all "
+        f"in {listed}). Put them where the benchmark's authors say, or score the rest: "
+        "--allow-missing."
+    )
+    assert len(listed.read_text().splitlines()) == 2
+
+
+def test_every_average_has_its_own_n_and_coverage(tmp_path, run):
+    root = write_karpathy(write_aro(tmp_path / "d"))
+    for path in sorted((root / "val2014").iterdir())[1:]:
+        path.unlink()
+    suite = run("aro", root, allow_missing=True).models[0].suites["aro"]
+    assert suite.extents["macro_vg"] == Extent(n=8 + 25, coverage=100.0)
+    assert suite.extents["coco_order_p1"] == Extent(n=6, coverage=pytest.approx(100 * 6 / 21))
+    assert suite.coverage < 100
 
 
 def test_a_broken_image_is_named(tmp_path, run):

@@ -8,7 +8,7 @@ from layouts import accuracy, draw, dump
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from ahnpl_cli.errors import BenchmarkError
-from ahnpl_cli.evaluation.classes import VOC_CLASSES
+from ahnpl_cli.evaluation.objects import VOC_CLASSES
 
 CLASSES = ("big_cat", "dog", "horse")
 TEMPLATES = ("a photo of a {}.", "one {} on a table")
