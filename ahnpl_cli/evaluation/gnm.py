@@ -19,39 +19,63 @@ from ahnpl_cli.evaluation.averages import pool
 from ahnpl_cli.evaluation.benchmark import Benchmark, Options, counted, field, limited
 from ahnpl_cli.evaluation.items import Count, Item, ItemSuite, Verdict
 from ahnpl_cli.evaluation.locate import Pictures, Shelf
+from ahnpl_cli.evaluation.parquet import table_records
 
 PUBLISHED_GROUPS, PUBLISHED_PAIRS = 278, 939
 MEASURES = ("text", "image", "group")
+IMAGES = tuple(f"image_{i}" for i in range(4))
+NAMES = ("gnm", "generative-negative-mining")  # of a folder that holds a table
 
 
 def find(shelf: Shelf, options: Options) -> dict[str, Path]:
-    """Return `test.jsonl` whose first line has `num_sample` and `caption_0`."""
+    """Return `test.jsonl` whose first line has `num_sample` and `caption_0`, or a table of it."""
     for folder in shelf.holding("test.jsonl"):
         with (folder / "test.jsonl").open(encoding="utf-8") as file:
             first = file.readline()
         if '"num_sample"' in first and '"caption_0"' in first:
-            zipped = folder / "test.zip"
-            return {"test": folder / "test.jsonl"} | ({"zip": zipped} if zipped.is_file() else {})
+            return {"test": folder / "test.jsonl"} | _zip(folder)
+    for folder, names in shelf.folders.items():
+        if any(name in str(folder).lower() for name in NAMES):
+            for name in sorted(names):
+                if "test" in f"{folder.name}/{name}" and name.endswith((".parquet", ".arrow")):
+                    return {"table": folder / name} | _zip(folder)
     return {}
 
 
-def read_groups(path: Path) -> Iterator[tuple[str, list[str], list[str]]]:
-    """Yield (number, image names, captions) of every group.
+def _zip(folder: Path) -> dict[str, Path]:
+    return {"zip": folder / "test.zip"} if (folder / "test.zip").is_file() else {}
+
+
+def read_lines(path: Path) -> Iterator[tuple[str, Any]]:
+    """Yield (where, record) of `test.jsonl`.
 
     Raises:
-        BenchmarkError: a line is not a group.
+        BenchmarkError: a line is not JSON.
     """
     with path.open(encoding="utf-8") as file:
-        for number, line in enumerate(file):
-            where = f"{path}:{number + 1}"
+        for number, line in enumerate(file, 1):
+            where = f"{path}:{number}"
             try:
-                record = json.loads(line)
+                yield where, json.loads(line)
             except ValueError as error:
                 raise BenchmarkError(f"not JSON: {error}", where=where) from error
-            size = field(record, "num_sample", int, where=where)
-            texts = [field(record, f"caption_{i}", str, where=where) for i in range(size)]
-            names = [_name(record, f"image_{i}", where) for i in range(size)]
-            yield str(number), names, texts
+
+
+def read_table(path: Path, folder: Path) -> Iterator[tuple[str, Any]]:
+    """Yield (where, record) of a table that `datasets` wrote; its images go to `folder`."""
+    for number, record in enumerate(table_records(path, IMAGES, folder), 1):
+        yield f"{path}: row {number}", record
+
+
+def group(record: Any, where: str) -> tuple[list[str], list[str]]:
+    """Return image names and captions of a group.
+
+    Raises:
+        BenchmarkError: the record is not one.
+    """
+    size = field(record, "num_sample", int, where=where)
+    texts = [field(record, f"caption_{i}", str, where=where) for i in range(size)]
+    return [_name(record, f"image_{i}", where) for i in range(size)], texts
 
 
 def _name(record: Any, key: str, where: str) -> str:
@@ -89,18 +113,26 @@ def judge(item: Item, scores: tuple[float, ...], ties_win: bool) -> Iterator[Ver
 
 def load(shelf: Shelf, files: dict[str, Path], options: Options) -> ItemSuite:
     """Read the groups; images are looked for by name anywhere below the file's folder."""
-    home = files["test"].parent
-    folders = [home, *(folder for folder in shelf.folders if home in folder.parents)]
-    if "zip" in files and not options.peek:
-        unpack(files["zip"], options.cache / "gnm")
-        folders.append(options.cache / "gnm")
-    pictures, groups = Pictures(folders), list(read_groups(files["test"]))
+    path, cache = files.get("test") or files["table"], options.cache / "gnm"
+    home = path.parent
+    if "zip" in files:
+        unpack(files["zip"], cache)
+    records = read_lines(path) if "test" in files else read_table(path, cache)
+    groups = [group(record, where) for where, record in records]
+    below = (folder for folder in shelf.folders if home in folder.parents)
+    pictures = Pictures([home, *below, cache])
     items = [
-        Item(key, tuple(map(pictures.ref, names)), tuple(texts), (str(len(texts)),), cluster=key)
-        for key, names, texts in limited(groups, options.limit)
+        Item(
+            str(n),
+            tuple(map(pictures.ref, names)),
+            tuple(texts),
+            (str(len(texts)),),
+            cluster=str(n),
+        )
+        for n, (names, texts) in enumerate(limited(groups, options.limit))
         if len(texts) > 1
     ]
-    alone = sum(len(texts) < 2 for _, _, texts in groups)
+    alone = sum(len(texts) < 2 for _, texts in groups)
     note = f"{counted(alone, 'group')} of one pair left out: it cannot be wrong"
     return ItemSuite(
         name="gnm",
@@ -111,7 +143,7 @@ def load(shelf: Shelf, files: dict[str, Path], options: Options) -> ItemSuite:
         shown=[*(f"{m}_all" for m in MEASURES), *(f"{m}_1" for m in MEASURES)],
         counts=[
             Count("groups", len(groups) - alone, PUBLISHED_GROUPS),
-            Count("pairs", sum(len(t) for _, _, t in groups if len(t) > 1), PUBLISHED_PAIRS),
+            Count("pairs", sum(len(t) for _, t in groups if len(t) > 1), PUBLISHED_PAIRS),
         ],
         notes=[note] if alone else [],
         files=list(files.values()),
@@ -124,9 +156,10 @@ BENCHMARK = Benchmark(
     name="gnm",
     measures="which of 2 to 4 edited images goes with which caption",
     source="huggingface.co/datasets/ugursahin/generative-negative-mining-dataset: test.jsonl, "
-    "test.zip",
+    "test.zip; or what `datasets` saved of its split test",
     licence="Apache-2.0",
-    files="test.jsonl with num_sample and caption_0 + test.zip, or its images",
+    files="test.jsonl with num_sample and caption_0 + test.zip, or its images; gnm/test*.parquet, "
+    "gnm/test/*.arrow",
     find=find,
     load=load,
 )

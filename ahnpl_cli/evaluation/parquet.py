@@ -1,4 +1,4 @@
-"""Parquet exports of Hugging Face data sets: images unpacked once into the cache."""
+"""Tables of Hugging Face data sets, Parquet or Arrow: images unpacked once into the cache."""
 
 from __future__ import annotations
 
@@ -9,31 +9,23 @@ from typing import Any
 from ahnpl_cli.data.files import write_whole
 from ahnpl_cli.errors import BenchmarkError
 
+ROWS = 64  # read at once: images are large
 
-def parquet_records(path: Path, images: Sequence[str], folder: Path) -> Iterator[dict[str, Any]]:
-    """Yield the rows of a parquet file, each image replaced by the name of a file in `folder`.
+
+def table_records(path: Path, images: Sequence[str], folder: Path) -> Iterator[dict[str, Any]]:
+    """Yield the rows of a table, each image replaced by the name of its file.
 
     Args:
-        path: the export.
-        images: columns that hold `{"bytes", "path"}`.
+        path: a Parquet export, or an Arrow file as `datasets` keeps them.
+        images: columns that hold `{"bytes", "path"}`; without bytes the name of `path` counts.
         folder: where the images are written, unless they are there.
 
     Raises:
-        BenchmarkError: pyarrow is not installed, or the file is not parquet.
+        BenchmarkError: pyarrow is not installed, or the file is not such a table.
     """
-    try:
-        import pyarrow.parquet as pq
-    except ImportError as error:
-        hint = "pip install pyarrow, or use the benchmark's JSONL and images."
-        raise BenchmarkError("parquet needs pyarrow", where=str(path), hint=hint) from error
-    folder.mkdir(parents=True, exist_ok=True)
-    try:
-        table = pq.ParquetFile(path)
-    except (OSError, ValueError) as error:
-        raise BenchmarkError(f"not parquet: {error}", where=str(path)) from error
     number = 0
-    for batch in table.iter_batches(batch_size=64):
-        for row in batch.to_pylist():
+    for batch in _batches(path):
+        for row in batch:
             for column in images:
                 if row.get(column) is not None:
                     row[column] = _unpack(row[column], folder, f"row{number}_{column}.png")
@@ -41,10 +33,32 @@ def parquet_records(path: Path, images: Sequence[str], folder: Path) -> Iterator
             yield row
 
 
+def _batches(path: Path) -> Iterator[list[dict[str, Any]]]:
+    try:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+    except ImportError as error:
+        hint = "pip install pyarrow, or use the benchmark's JSONL and images."
+        raise BenchmarkError(
+            f"{path.suffix[1:]} needs pyarrow", where=str(path), hint=hint
+        ) from error
+    try:
+        if path.suffix == ".arrow":
+            with pa.memory_map(str(path)) as source:
+                for batch in pa.ipc.open_stream(source):
+                    yield batch.to_pylist()
+        else:
+            for batch in pq.ParquetFile(path).iter_batches(batch_size=ROWS):
+                yield batch.to_pylist()
+    except (OSError, ValueError) as error:
+        raise BenchmarkError(f"not {path.suffix[1:]}: {error}", where=str(path)) from error
+
+
 def _unpack(cell: Any, folder: Path, default: str) -> str:
     """Write one image and return its name."""
+    if isinstance(cell, str):
+        return cell
     name = Path(cell.get("path") or default).name
-    target = folder / name
-    if not target.is_file():
-        write_whole(target, cell["bytes"])
+    if cell.get("bytes") is not None and not (folder / name).is_file():
+        write_whole(folder / name, cell["bytes"])
     return name

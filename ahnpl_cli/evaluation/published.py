@@ -24,12 +24,12 @@ _SUGARCREPE_ROWS: _Rows = (
     # swap_obj of these papers had 246 items; 245 since 2023-11-18.
     (
         "CLIP",
-        "SugarCrepe paper; CE-CLIP; AHNPL Tab. 2",
+        "SugarCrepe, CE-CLIP and AHNPL papers",
         "90.92 80.08 69.20 61.38 63.96 77.20 68.79 73.08",
     ),
     (
         "NegCLIP",
-        "SugarCrepe authors' own; CE-CLIP; AHNPL Tab. 2",
+        "of SugarCrepe's authors, in the CE-CLIP and AHNPL papers",
         "92.7 85.9 76.5 75.2 75.4 88.8 82.8 82.47",
     ),
     ("CE-CLIP", "CE-CLIP paper", "93.1 88.8 79.0 72.8 77.0 92.4 93.4 85.21"),

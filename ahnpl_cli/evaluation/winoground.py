@@ -18,7 +18,7 @@ from ahnpl_cli.evaluation.benchmark import Benchmark, Options, field, limited, r
 from ahnpl_cli.evaluation.diwan import NO_TAG, TAGS
 from ahnpl_cli.evaluation.items import Count, Item, ItemSuite
 from ahnpl_cli.evaluation.locate import Pictures, Shelf
-from ahnpl_cli.evaluation.parquet import parquet_records
+from ahnpl_cli.evaluation.parquet import table_records
 
 PUBLISHED = 400
 MEASURES = ("text", "image", "group")
@@ -86,7 +86,7 @@ def load(shelf: Shelf, files: dict[str, Path], options: Options) -> ItemSuite:
     path = files.get("examples") or files["parquet"]
     if "parquet" in files:
         folder = options.cache / "winoground"
-        records = list(parquet_records(path, ("image_0", "image_1"), folder))
+        records = list(table_records(path, ("image_0", "image_1"), folder))
         pictures = Pictures([folder])
     else:
         records = list(read_lines(path))

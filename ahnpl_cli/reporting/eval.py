@@ -37,13 +37,17 @@ STANDS = (
 )
 
 
-def _subset_row(subset: SubsetReport) -> Row:
+def _subset_row(subset: SubsetReport, suite: SuiteReport) -> Row:
     ends = interval(subset.low, subset.high)
-    return subset.name, subset.n, subset.accuracy, ends, subset.ties, coverage(subset.coverage)
+    cover = coverage(subset.coverage)
+    return marked(subset.name, suite), subset.n, subset.accuracy, ends, subset.ties, cover
 
 
 def _average_rows(suite: SuiteReport) -> Iterator[Row]:
+    subsets = {subset.name for subset in suite.subsets}
     for name, value in {**suite.averages, **suite.values}.items():
+        if name in subsets:  # Winoground's text is a row and stands as an average too.
+            continue
         n, cover = extent_of(name, suite)
         ends = interval(*suite.intervals.get(name, (None, None)))
         yield marked(name, suite), n, value, ends, None, cover
@@ -83,7 +87,8 @@ def model_tables(model: ModelReport, tie: str) -> list[Table]:
     columns = (LABEL, "n", "%", "95 % interval", "ties", COVERAGE)
     made = []
     for name, suite in model.suites.items():
-        rows = (*map(_subset_row, suite.subsets), *_average_rows(suite))
+        subsets = (_subset_row(subset, suite) for subset in suite.subsets)
+        rows = (*subsets, *_average_rows(suite))
         made.append(covered(Table(_title(name, suite, model.name), columns, rows)))
     return noted(made, note)
 

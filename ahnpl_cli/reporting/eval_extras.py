@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from ahnpl_cli.evaluation.published import RE_EVALUATION
-from ahnpl_cli.evaluation.report import Estimate, EvalReport, ModelReport, Published
+from ahnpl_cli.evaluation.report import (
+    Estimate,
+    EvalReport,
+    ModelReport,
+    Published,
+    SuiteReport,
+)
 from ahnpl_cli.reporting.eval_cells import LABEL, Row, marked, noted, values_of
-from ahnpl_cli.reporting.tables import Cell, Table
+from ahnpl_cli.reporting.tables import Cell, Span, Table
 
 MODELS = ("CLIP", "NegCLIP", "CE-CLIP", "AHNPL", "GNM")
 
@@ -16,12 +23,13 @@ def published_tables(report: EvalReport) -> list[Table]:
     """Return one table a suite: our models, then what papers print, before re-evaluations."""
     made = []
     for name, first in report.models[0].suites.items():
-        theirs = [one for one in report.published if one.suite == name]
+        shown = values_of(first)
+        theirs = [_of_rows(one, shown) for one in report.published if one.suite == name]
         if not theirs:
             continue
         chosen = [_merged([one for one in theirs if one.model == m]) for m in MODELS]
         chosen = [one for one in chosen if one.values]
-        labels = [x for x in values_of(first) if any(x in one.values for one in chosen)]
+        labels = [x for x in shown if any(x in one.values for one in chosen)]
         rows: tuple[Row, ...] = tuple(
             (
                 marked(label, first),
@@ -44,11 +52,25 @@ def blind_tables(report: EvalReport) -> list[Table]:
         rows: list[Row] = []
         for label in [*(s.name for s in first.subsets), *first.averages]:
             ours = (values_of(model.suites[name]).get(label) for model in report.models)
-            blind = (values_of(control).get(label) for control in controls.values())
+            blind = (_with_ties(control, label) for control in controls.values())
             rows.append((marked(label, first), *ours, *blind))
         columns = (LABEL, *(model.name for model in report.models), *controls)
         made.append(Table(f"{name}: without the image", columns, tuple(rows)))
     return noted(made, BLIND)
+
+
+def _of_rows(one: Published, rows: Iterable[str]) -> Published:
+    """Return what was published for rows that the table has."""
+    return replace(one, values={r: one.values[r] for r in rows if r in one.values})
+
+
+def _with_ties(control: SuiteReport, label: str) -> Cell:
+    """Return a number, and how many ties keep it low: `0.0 (60 ties)`."""
+    value = values_of(control).get(label)
+    ties = next((subset.ties for subset in control.subsets if subset.name == label), 0)
+    if value is None or not ties:
+        return value
+    return (Span(f"{value:.1f}"), Span(f" ({ties:,} ties)", "dim"))
 
 
 def _merged(found: Sequence[Published]) -> Published:

@@ -62,6 +62,8 @@ class Span:
     mark: Mark = ""
 
 
+LABEL_WIDTH = 26
+
 Cell = str | int | float | None | Span | tuple[Span, ...]
 
 
@@ -108,6 +110,13 @@ def is_numeric(table: Table, column: int) -> bool:
     return bool(cells) and all(isinstance(cell, int | float) for cell in cells)
 
 
+def _is_label(table: Table, column: int) -> bool:
+    """Whether a column names its rows, shortly: names are not broken while others can be."""
+    if column:
+        return False
+    return all(len(text(row[0], table.digits)) <= LABEL_WIDTH for row in table.rows)
+
+
 def _rich_text(cell: Cell, digits: int, *, color: bool) -> Text:
     from rich.text import Text
 
@@ -138,7 +147,7 @@ def _print_rich(table: Table, console: Console) -> None:
     )
     for index, name in enumerate(table.columns):
         side: Literal["left", "right"] = "right" if is_numeric(table, index) else "left"
-        drawn.add_column(Text(name), justify=side, overflow="fold")
+        drawn.add_column(Text(name), justify=side, overflow="fold", no_wrap=_is_label(table, index))
     for row in table.rows:
         color = console.color_system is not None and not console.no_color
         drawn.add_row(*(_rich_text(cell, table.digits, color=color) for cell in row))

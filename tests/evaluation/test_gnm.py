@@ -2,6 +2,7 @@
 
 import json
 import zipfile
+from pathlib import Path
 from statistics import mean
 
 import numpy as np
@@ -57,3 +58,29 @@ def test_images_are_read_out_of_the_zip_as_it_was_downloaded(tmp_path, run):
             packed.write(path, f"test/{path.name}")
             path.unlink()
     assert run("gnm", root, force=True).models[0].suites == plain.models[0].suites
+
+
+@pytest.mark.parametrize("form", ["parquet", "arrow"])
+def test_the_split_as_datasets_saves_it_gives_what_the_jsonl_gives(tmp_path, run, form):
+    pa = pytest.importorskip("pyarrow")
+    pytest.importorskip("pyarrow.parquet")
+    plain = run("gnm", write_gnm(tmp_path / "d"))
+    rows = []
+    for line in (tmp_path / "d" / "gnm" / "test.jsonl").read_text().splitlines():
+        record = json.loads(line)
+        made = {"num_sample": record["num_sample"]}
+        for i in range(4):
+            name = Path(record.get(f"image_{i}", {}).get("path", "")).name
+            image = tmp_path / "d" / "gnm" / "test" / name
+            made[f"caption_{i}"] = record.get(f"caption_{i}")
+            made[f"image_{i}"] = {"bytes": image.read_bytes(), "path": name} if name else None
+        rows.append(made)
+    table, folder = pa.Table.from_pylist(rows), tmp_path / "saved" / "gnm" / "test"
+    folder.mkdir(parents=True)
+    if form == "parquet":
+        pa.parquet.write_table(table, folder / "0000.parquet")
+    else:
+        with pa.ipc.new_stream(folder / "data-00000-of-00001.arrow", table.schema) as file:
+            file.write_table(table)
+    saved = run("gnm", tmp_path / "saved", force=True)
+    assert saved.models[0].suites == plain.models[0].suites
