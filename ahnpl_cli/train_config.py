@@ -164,11 +164,23 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         choose(self.objective, OBJECTIVES, "objective")
-        if self.run.eval_every and not self.run.eval_suites:
-            raise ConfigError("--eval-every needs suites", hint="Add --eval-suites sugarcrepe.")
+        self._check_evaluation()
         if self.memory.accumulate > self.optimizer.batch_size:
             raise ConfigError(
                 f"--accumulate {self.memory.accumulate} is more than --batch-size "
                 f"{self.optimizer.batch_size}",
                 hint="Each part needs at least one pair.",
             )
+
+    def _check_evaluation(self) -> None:
+        every, suites = self.run.eval_every, self.run.eval_suites
+        if every and not suites:
+            raise ConfigError("--eval-every needs suites", hint="Add --eval-suites sugarcrepe.")
+        asked = {
+            "--eval-suites": suites,
+            "--eval-data": self.run.eval_data,
+            "--best-metric": self.run.best_metric,
+        }
+        for flag, value in asked.items():
+            if value and not every:
+                raise ConfigError(f"{flag} needs --eval-every", hint="Add --eval-every 500.")

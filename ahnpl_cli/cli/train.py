@@ -30,13 +30,13 @@ def train(*, config: TrainConfig, screen: Screen) -> None:
     Reads what `ahnpl negatives` wrote, and writes a run folder with checkpoints that open_clip
     loads. Interrupted, the same command goes on where it stopped.
     """
-    from ahnpl_cli.reporting.train import plan_table, tables
+    from ahnpl_cli.reporting.train import plan_tables, tables
 
     if config.dry_run:
         from ahnpl_cli.training.preview import preview
 
         plan = preview(config, track=screen.track)
-        screen.show(plan, [plan_table(plan)])
+        screen.show(plan, plan_tables(plan))
         return
     from ahnpl_cli.training.loop import fit
 
@@ -49,4 +49,7 @@ def train(*, config: TrainConfig, screen: Screen) -> None:
         return
     screen.show(report, tables(report))
     screen.note(f"{report.steps} steps. The checkpoint is in {report.checkpoint}.")
+    if report.best:
+        step, value = report.best["step"], report.best["value"]
+        screen.note(f"The best, {value:.1f} at step {step:.0f}, is in {report.run}/best.")
     screen.note(f"Next: ahnpl eval aro valse sugarcrepe --checkpoint {report.run}")

@@ -1,17 +1,52 @@
-"""Suites on the current weights, between two steps."""
+"""Suites on the current weights, between two steps; what they need is checked before the first."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import torch
 
 from ahnpl_cli.config import EvalConfig
-from ahnpl_cli.errors import ConfigError
+from ahnpl_cli.errors import BenchmarkError, ConfigError
+from ahnpl_cli.progress import silent
 from ahnpl_cli.records import StepReport
 from ahnpl_cli.train_config import RunConfig, TrainConfig
 from ahnpl_cli.training.store import RunFolder
+
+
+def check_evaluation(options: RunConfig) -> None:
+    """Read the suites that will be evaluated, so that training does not stop for them later.
+
+    Raises:
+        ConfigError: a suite, its folder or `--best-metric` does not exist.
+        BenchmarkError: files or images of a suite are missing.
+    """
+    if not options.eval_every:
+        return
+    from ahnpl_cli.evaluation.prepare import load_suites
+    from ahnpl_cli.evaluation.registry import benchmarks
+
+    wanted = benchmarks(options.eval_suites)
+    if options.eval_data and not Path(options.eval_data).is_dir():
+        raise ConfigError(
+            f"--eval-data {options.eval_data}: no such folder", hint="Check the path."
+        )
+    known = []
+    for suite in load_suites(wanted, EvalConfig(data=options.eval_data), silent):
+        if suite.missing:
+            what = f"{suite.name} lacks {len(suite.missing):,} of its images, such as this one"
+            hint = "Put them there, or leave the suite out of --eval-suites."
+            raise BenchmarkError(what, where=str(suite.missing[0]), hint=hint)
+        known += [suite.name, *(f"{suite.name}.{average}" for average in suite.averages)]
+    if options.best_metric and options.best_metric not in known:
+        raise _unknown_metric(options.best_metric, known)
+
+
+def _unknown_metric(name: str, known: Iterable[str]) -> ConfigError:
+    hint = f"There are: {', '.join(known)}."
+    return ConfigError(f"--best-metric {name} is not measured", hint=hint)
 
 
 def evaluate_now(config: TrainConfig, folder: RunFolder, step: int) -> dict[str, float]:
@@ -60,8 +95,7 @@ def best_step(metrics: Sequence[StepReport], options: RunConfig) -> dict[str, fl
         return {}
     name = options.best_metric or next(iter(measured[-1].evaluation))
     if name not in measured[-1].evaluation:
-        known = ", ".join(sorted(measured[-1].evaluation))
-        raise ConfigError(f"--best-metric {name} was not measured", hint=f"There are: {known}.")
+        raise _unknown_metric(name, sorted(measured[-1].evaluation))
     scored = [report for report in measured if name in report.evaluation]
     best = max(scored, key=lambda report: report.evaluation[name])
     return {"step": best.step, "value": best.evaluation[name]}

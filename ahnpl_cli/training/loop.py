@@ -149,6 +149,8 @@ class Run:
         if self._main:
             found = evaluate_now(self.config, self.folder, done)
             self.metrics[-1] = replace(self.metrics[-1], evaluation=found)
+            values = (f"{name} {value:.1f}" for name, value in found.items() if "." not in name)
+            logger.info("Step %d: %s.", done, ", ".join(values))
             self.folder.rewrite(self.metrics)
             if best_step(self.metrics, self.config.run).get("step") == done:
                 shown, _ = self.setup.publisher.publish(self.trainer.ema)

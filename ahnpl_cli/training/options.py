@@ -7,6 +7,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
+from ahnpl_cli.errors import ConfigError
 from ahnpl_cli.losses.recipes import TERMS, Recipe, recipe
 from ahnpl_cli.train_config import LossConfig, TrainConfig
 
@@ -15,6 +16,7 @@ INCIDENTAL = frozenset(
     {
         *("output", "device", "workers", "resume", "force", "dry_run", "image_cache", "keep"),
         *("log_every", "tracker", "check_images", "save_every", "grad_checkpointing"),
+        *("eval_every", "eval_suites", "eval_data", "best_metric"),
     }
 )
 
@@ -23,7 +25,7 @@ def resolve_recipe(config: TrainConfig) -> Recipe:
     """Return the recipe of `--objective` with the weights and switches given by hand.
 
     Raises:
-        ConfigError: the objective has no form of that fidelity.
+        ConfigError: the objective has no form of that fidelity, or every weight is 0.
     """
     row = recipe(config.objective, config.fidelity)
     given = {k: v for k, v in vars(config.losses).items() if v not in (None, "recipe")}
@@ -31,7 +33,10 @@ def resolve_recipe(config: TrainConfig) -> Recipe:
     if both is not None:
         given = {"hard_negative_visual": both, "hard_negative_textual": both} | given
     weights = {name: given.pop(name) for name in TERMS if name in given}
-    return replace(row, weights=replace(row.weights, **weights), **given)
+    made = replace(row, weights=replace(row.weights, **weights), **given)
+    if not any(getattr(made.weights, name) for name in TERMS):
+        raise ConfigError("every weight is 0, so there is nothing to learn", hint="Give one.")
+    return made
 
 
 def written_back(config: TrainConfig) -> TrainConfig:

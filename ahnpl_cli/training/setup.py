@@ -30,6 +30,7 @@ from ahnpl_cli.progress import Track, silent
 from ahnpl_cli.records import CaptionRecord
 from ahnpl_cli.train_config import TrainConfig
 from ahnpl_cli.training.averaging import Publisher
+from ahnpl_cli.training.evaluating import check_evaluation
 from ahnpl_cli.training.gather import world_size
 from ahnpl_cli.training.lora import add_lora
 from ahnpl_cli.training.options import resolve_recipe
@@ -179,10 +180,13 @@ def make_plan(config: TrainConfig, pairs: int) -> Plan:
     if size < wanted:
         logger.info("Only %d pairs: batches of %d instead of %d.", pairs, size, wanted)
     steps = config.optimizer.steps or config.optimizer.epochs * (pairs // size)
+    if config.optimizer.warmup >= steps:
+        warmup = config.optimizer.warmup
+        logger.warning("%d steps, --warmup %d: the peak rate is never reached.", steps, warmup)
     return Plan(pairs, size, steps, config.seed)
 
 
-def start_info(config: TrainConfig, backbone: Backbone) -> dict[str, Any]:
+def start_info(config: TrainConfig, backbone: Backbone, data_sha256: str) -> dict[str, Any]:
     """Return what names the parent model, with paths that hold from anywhere, and the data."""
 
     def anywhere(name: str | None) -> str | None:
@@ -196,7 +200,7 @@ def start_info(config: TrainConfig, backbone: Backbone) -> dict[str, Any]:
         "name": backbone.info.name,
         "sha256": backbone.info.weights_sha256,
         "data": list(config.data),
-        "data_sha256": describe(data_files(config)),
+        "data_sha256": data_sha256,
     }
 
 
@@ -222,6 +226,9 @@ def set_up(config: TrainConfig, run: Path, *, track: Track = silent) -> Setup:
         AhnplError: whatever the user has to mend first.
     """
     recipe = resolve_recipe(config)
+    # Before the model is loaded, which may take a while.
+    data_sha256 = describe(data_files(config))
+    check_evaluation(config.run)
     accelerator = make_accelerator(config, run)
     backbone = load_backbone(
         model=config.model,
@@ -233,7 +240,7 @@ def set_up(config: TrainConfig, run: Path, *, track: Track = silent) -> Setup:
     with torch.no_grad():
         # Whether texts may be encoded at their own length is found out while dropout is off.
         backbone.encode_text(backbone.tokenize(["a"]))
-    start = start_info(config, backbone)
+    start = start_info(config, backbone, data_sha256)
     data = read_data(config, recipe, backbone, track)
     before, problems = len(data), check_images(data, config, track)
     plan = make_plan(config, len(data))

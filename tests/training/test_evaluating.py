@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from ahnpl_cli.errors import ConfigError
+from ahnpl_cli.errors import BenchmarkError, ConfigError
 from ahnpl_cli.records import StepReport
 from ahnpl_cli.train_config import RunConfig, TrainConfig
 from ahnpl_cli.training.evaluating import best_step
@@ -118,4 +118,43 @@ def test_the_best_is_the_earliest_of_the_highest() -> None:
 def test_a_metric_that_is_not_measured_is_an_error() -> None:
     with pytest.raises(ConfigError) as caught:
         best_step([step(1, 50.0)], RunConfig(best_metric="valse"))
-    assert str(caught.value) == ("--best-metric valse was not measured. There are: aro, aro.micro.")
+    assert str(caught.value) == "--best-metric valse is not measured. There are: aro, aro.micro."
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"eval_suites": ("sugarcrep",)}, "unknown benchmark 'sugarcrep'. Did you mean"),
+        ({"eval_data": "nowhere"}, "--eval-data nowhere: no such folder. Check the path."),
+        (
+            {"best_metric": "sugarcrepe.mean"},
+            "--best-metric sugarcrepe.mean is not measured. There are: sugarcrepe, sugarcrepe.",
+        ),
+    ],
+)
+def test_what_cannot_be_evaluated_is_said_before_training(
+    options: dict[str, object], message: str, config: TrainConfig
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        fit(replace(config, run=replace(config.run, **options)))
+    assert str(caught.value).startswith(message)
+    assert not Path(config.output).exists()
+
+
+def test_missing_images_of_a_suite_are_said_before_training(
+    config: TrainConfig, suites: Path
+) -> None:
+    (suites / "val2017" / f"{1:012d}.jpg").unlink()
+    with pytest.raises(BenchmarkError) as caught:
+        fit(config)
+    assert str(caught.value) == (
+        f"{suites}/val2017/000000000001.jpg: sugarcrepe lacks 1 of its images, such as this one. "
+        "Put them there, or leave the suite out of --eval-suites."
+    )
+
+
+def test_an_evaluation_is_told(config: TrainConfig, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO"):
+        report = fit(config)
+    value = report.metrics[0].evaluation["sugarcrepe"]
+    assert f"Step 3: sugarcrepe {value:.1f}." in caplog.messages

@@ -51,7 +51,9 @@ def test_what_is_written_back_spells_the_recipe_out_and_means_the_same() -> None
 
 
 def test_the_file_is_toml_with_every_option_that_is_set() -> None:
-    config = TrainConfig(data=('a "b".jsonl', "ü.jsonl"), run=RunConfig(eval_suites=("aro",)))
+    config = TrainConfig(
+        data=('a "b".jsonl', "ü.jsonl"), run=RunConfig(eval_every=5, eval_suites=("aro",))
+    )
     read = tomllib.loads(to_toml(config))
     assert read["data"] == ['a "b".jsonl', "ü.jsonl"]
     assert read["eval_suites"] == ["aro"]
@@ -61,9 +63,18 @@ def test_the_file_is_toml_with_every_option_that_is_set() -> None:
 
 def test_incidental_options_are_no_part_of_what_a_run_is() -> None:
     config = TrainConfig()
-    same = replace(config, device="cpu", workers=3, memory=MemoryConfig(image_cache=0.0))
+    measured = RunConfig(eval_every=5, eval_suites=("aro",), best_metric="aro.macro_vg")
+    same = replace(
+        config, device="cpu", workers=3, memory=MemoryConfig(image_cache=0.0), run=measured
+    )
     other = replace(config, optimizer=OptimizerConfig(lr=1e-3))
     assert fingerprint(same) == fingerprint(config) != fingerprint(other)
+
+
+def test_nothing_to_learn_is_said() -> None:
+    with pytest.raises(ConfigError) as caught:
+        resolve_recipe(TrainConfig(objective="clip", losses=LossConfig(contrastive=0.0)))
+    assert str(caught.value) == "every weight is 0, so there is nothing to learn. Give one."
 
 
 @pytest.mark.parametrize(
@@ -77,6 +88,14 @@ def test_incidental_options_are_no_part_of_what_a_run_is() -> None:
         (
             {"run": RunConfig(eval_every=5)},
             "--eval-every needs suites. Add --eval-suites sugarcrepe.",
+        ),
+        (
+            {"run": RunConfig(eval_suites=("aro",))},
+            "--eval-suites needs --eval-every. Add --eval-every 500.",
+        ),
+        (
+            {"run": RunConfig(best_metric="aro")},
+            "--best-metric needs --eval-every. Add --eval-every 500.",
         ),
         (
             {"memory": MemoryConfig(accumulate=200)},

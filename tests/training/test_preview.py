@@ -1,9 +1,12 @@
 """A dry run counts, tries and writes nothing."""
 
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from ahnpl_cli.progress import silent
 from ahnpl_cli.train_config import TrainConfig
+from ahnpl_cli.training.preview import _try_steps as try_steps
 from ahnpl_cli.training.preview import preview
 
 
@@ -31,3 +34,13 @@ def test_only_the_trained_part_is_counted_as_such(
 ) -> None:
     plan = preview(make_config(lora=2))
     assert plan.trainable < plan.parameters / 50
+
+
+def test_the_first_step_which_pays_for_what_is_made_once_is_not_counted() -> None:
+    class Sleeper:
+        def steps(self) -> Iterator[None]:
+            for seconds in (0.3, 0.01, 0.01, 99):
+                time.sleep(seconds)
+                yield None
+
+    assert 0.01 <= try_steps(Sleeper(), silent) < 0.15  # type: ignore[arg-type]

@@ -288,6 +288,13 @@ def test_too_few_pairs_make_a_smaller_batch(
     assert "Only 5 pairs: batches of 5 instead of 8." in caplog.messages
 
 
+def test_a_warmup_that_takes_the_whole_run_is_said(
+    make_config: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    fit(make_config(steps=2, warmup=2))
+    assert "2 steps, --warmup 2: the peak rate is never reached." in caplog.messages
+
+
 def test_frozen_towers_stay(make_config: Make, tiny_backbone: OpenClipBackbone) -> None:
     for tower, prefix in (("image", "visual."), ("text", "transformer.")):
         run = Run(make_config(freeze=tower, force=True, steps=2))
