@@ -20,6 +20,7 @@ LOOSE = frozenset(
     + ("below", "over", "under", "between", "at", "against", "or", ",")
 )
 _CLAUSE_ENDS = (",", ".", ";", "but", "and")
+_LISTING = frozenset(("and", ","))
 _BESIDE = frozenset(
     (",", "&", "/", "-", "and", "or", "nor", "with", "near", "nearby", "by", "beside", "besides")
     + ("next", "close", "adjacent", "to", "along", "alongside", "together", "plus", "also", "while")
@@ -47,6 +48,8 @@ def determiner(units: Sequence[Unit], index: int) -> Determiner:
             return "a"
         if unit.tag == "CD":
             return "number"
+        if unit.lower in ("some", "any", "much", "enough"):  # "some fruit", but no "some cup"
+            return "none"
         if unit.tag in ("DT", "PRP$", "PDT", "WP$") or unit.lower == "'s":
             return "the"
         if unit.tag not in MODIFIERS and unit.lower != "and":  # "a man and woman"
@@ -76,7 +79,9 @@ def negated(units: Sequence[Unit], index: int) -> bool:
 
 
 _NEAR = frozenset(("near", "next", "beside", "by", "alongside", "close", "with"))
-_STATES = frozenset(("be", "sit", "stand", "lie", "lay", "park", "pose", "rest", "wait", "walk"))
+_STATES = frozenset(
+    ("be", "sit", "stand", "lie", "lay", "park", "pose", "rest", "wait", "walk") + ("serve",)
+)
 
 
 def contrary(first: str, second: str, table: str = "attributes") -> bool:
@@ -102,7 +107,8 @@ def symmetric(units: Sequence[Unit], first: int, second: int) -> bool:
     near = any(unit.lower in _NEAR for unit in between)
     if any(not _beside(unit) and not (near and unit.lemma in _STATES) for unit in between):
         return False
-    if any(unit.lower == "with" for unit in between):
+    words = [unit.lower for unit in between]
+    if "with" in words and not _LISTING.intersection(words[words.index("with") :]):
         alike = same_sort(units[first].lemma, units[second].lemma)
         if not alike:
             return False

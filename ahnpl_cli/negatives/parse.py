@@ -50,9 +50,10 @@ def _length(tagged: Tagged, lowers: list[str], start: int) -> int:
 def _mended(lowers: list[str], tags: tuple[str, ...]) -> tuple[str, ...]:
     """The tags, better where the tagger is known to err or to be of no help.
 
-    A name that is a common caption noun is that noun ("Giraffe standing"). A word that tells an
-    attribute is an adjective before a noun, whatever else it may be ("a metal pole", "a closed
-    window").
+    A name that is a common caption noun is that noun ("Giraffe standing"). The end of a compound is
+    a noun, and so is what no dictionary calls an adjective and stands after a noun ("a fire hydrant
+    on", "a teddy bear with"). A word that tells an attribute is an adjective before a noun,
+    whatever else it may be ("a metal pole", "a closed window").
     """
     if "NNP" in tags:
         nouns = dimensions("sorts")
@@ -60,11 +61,23 @@ def _mended(lowers: list[str], tags: tuple[str, ...]) -> tuple[str, ...]:
             "NN" if t == "NNP" and w in nouns else t for w, t in zip(lowers, tags, strict=True)
         )
     made = None
+    for at in range(1, len(tags)):
+        if tags[at - 1] == "NN" and _ends_compound(lowers[at - 1], lowers[at], tags[at]):
+            made = made or list(tags)
+            made[at] = "NN"
+    tags = tuple(made or tags)
     for at in range(len(tags) - 1):
         if tags[at] in MODIFYING and tags[at + 1] in NOUNS and lowers[at] in _attributes(tags[at]):
             made = made or list(tags)
             made[at] = "JJ"
     return tuple(made) if made else tags
+
+
+@functools.lru_cache(maxsize=1 << 14)
+def _ends_compound(first: str, last: str, tag: str) -> bool:
+    if tag not in ("JJ", "VB", "VBP") or not wordnet.known(last, "n"):
+        return False
+    return tag == "JJ" and not wordnet.known(last, "a") or wordnet.known(f"{first} {last}", "n")
 
 
 # Tags that adjectives of the attribute table may come under before a noun.

@@ -33,6 +33,20 @@ def test_neighbours_of_words_are_counted(filler):
     assert filler.counts.captions == len(CAPTIONS)
 
 
+def test_what_governs_a_noun_is_a_neighbour_of_its_own(filler, parse):
+    """Behind an article, the preposition tells more than the article does."""
+    assert filler.counts.pairs[4, "on", "NN"] == {"road": 12}
+    assert filler.counts.pairs[4, "near", "NN"] == {"road": 3}
+    bare = count([parse("a man on grass").units])
+    assert not [key for key in bare.pairs if key[0] == 4 and key[1] == "on"]
+
+
+def test_of_two_forms_of_a_word_the_commoner_is_put_in(parse):
+    captions = ["a kite flies"] * 3 + ["a kite flys", "a man swims"]
+    made = CorpusFiller(count([parse(caption).units for caption in captions]), 10)
+    assert words(made, blank_at(parse, "a man swims", "swims")) == ["flies"]
+
+
 def test_words_of_the_same_tag_that_contradict_are_ranked_by_fit(parse, filler):
     assert words(filler, blank_at(parse, "a red car on a road", "red")) == ["blue", "green"]
 
@@ -52,7 +66,8 @@ def test_scores_are_the_formula_of_the_module(parse, filler):
     def score(n, beside, own):
         share = (n - own) / total
         fit = (
-            w * math.log1p((m - own) / share / PSEUDO) for w, m in zip(WEIGHTS, beside, strict=True)
+            w * math.log1p((m - own) / share / PSEUDO)
+            for w, m in zip(WEIGHTS[:4], beside, strict=True)
         )
         return (1 - DISCOUNT) * math.log(share) + sum(fit)
 

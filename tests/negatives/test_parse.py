@@ -13,6 +13,11 @@ def test_compounds_are_one_unit_with_its_span(parse):
     assert (hydrant.tag, hydrant.pos, hydrant.lemma) == ("NN", "n", "fire hydrant")
 
 
+def test_a_compound_is_one_unit_though_its_end_is_tagged_as_an_adjective(parse):
+    units = parse("A fire hydrant on a sidewalk along a street.").units
+    assert [unit.lower for unit in units if unit.pos] == ["fire hydrant", "sidewalk", "street"]
+
+
 def test_a_color_before_a_noun_is_no_part_of_a_compound(parse):
     assert ("red", "JJ") in words(parse("a picture of a red cross and a blue heart"))
 

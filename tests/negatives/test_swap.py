@@ -39,6 +39,13 @@ def test_two_nouns_change_places(parse, caption, expected):
     assert expected in texts(NOUNS, parse(caption))
 
 
+@pytest.mark.parametrize("caption", ["A metal strainer with some fruit", "the paint on a curb"])
+def test_what_takes_no_article_is_not_put_behind_one(parse, caption):
+    assert not {"A metal fruit with some strainer", "the curb on a paint"} & texts(
+        NOUNS, parse(caption)
+    )
+
+
 def test_words_are_tokens_never_substrings(parse):
     made = texts(NOUNS, parse("A man and snowman watching a snowboarder on snow"))
     assert all("snowman" in text and "snowboarder" in text for text in made)
@@ -53,6 +60,8 @@ def test_words_are_tokens_never_substrings(parse):
         "a cat, a dog and a horse",
         "a dog with a cat",
         "a red circle and a red square",
+        "Rice is served with vegetables and fruit.",
+        "A dessert with two spoons, and a beverage.",
     ],
 )
 def test_an_exchange_that_says_the_same_is_rejected(parse, caption):

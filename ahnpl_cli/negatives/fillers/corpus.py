@@ -1,8 +1,8 @@
 """Refills from statistics of the captions themselves: no weights, no download.
 
 A word w of the same fine tag is scored by how much more often than by chance it stands beside the
-blank's neighbours c, over four neighbourhoods r (the next unit on either side and the next content
-unit on either side):
+blank's neighbours c, over five neighbourhoods r (the next unit on either side, the next content
+unit on either side, and what governs a noun's phrase, such as the "on" of "on the beach"):
 
     score(w) = (1 - b) log p(w) + sum_r a_r log [ (n_r(c, w) + k p(w)) / ((n_r(c) + k) p(w)) ]
 
@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ahnpl_cli.negatives import wordnet
+from ahnpl_cli.negatives import grammar, wordnet
 from ahnpl_cli.negatives.base import Unit
 from ahnpl_cli.negatives.fill import Blank
 from ahnpl_cli.negatives.fillers import Ranked
@@ -28,9 +28,10 @@ from ahnpl_cli.negatives.parse import POS
 from ahnpl_cli.negatives.sorts import sorts_of, widened
 from ahnpl_cli.negatives.validity import place_of
 from ahnpl_cli.negatives.vocabulary import CODES, IN_IMAGE, Verdicts
+from ahnpl_cli.negatives.wordnet import Pos
 
 PSEUDO, DISCOUNT = 2.0, 0.6
-WEIGHTS = (1.0, 1.0, 0.8, 0.8)  # left unit, right unit, left content, right content
+WEIGHTS = (1.0, 1.0, 0.8, 0.8, 1.0)  # left unit, right unit, left content, right content, governor
 OTHER_SORT = 14.0  # taken off nouns of another sort (see `sorts`)
 # How much worse than the word that stands there another may fit, by part of speech.
 WORST = {"n": -7.5, "v": -7.5, "a": -13.0}
@@ -59,8 +60,8 @@ class Counts(NamedTuple):
     captions: int
 
 
-def neighbours(units: Sequence[Unit], index: int) -> tuple[str, str, str, str]:
-    """The four neighbours of a unit, `EDGE` where a caption ends."""
+def neighbours(units: Sequence[Unit], index: int) -> tuple[str, ...]:
+    """The neighbours of a unit, `EDGE` where a caption ends; the last only if it is another."""
     left = right = EDGE
     for at in range(index - 1, -1, -1):
         if units[at].tag in CONTENT:
@@ -73,7 +74,9 @@ def neighbours(units: Sequence[Unit], index: int) -> tuple[str, str, str, str]:
     before = units[index - 1].lower if index else EDGE
     before = "a" if before == "an" else before  # the article will be repaired
     after = units[index + 1].lower if index + 1 < len(units) else EDGE
-    return before, after, left, right
+    above = grammar.governor(units, index) if units[index].pos == "n" else ""
+    beside = (before, after, left, right)
+    return (*beside, above) if above not in ("", before) else beside
 
 
 def count(captions: Iterable[Sequence[Unit]]) -> Counts:
@@ -102,7 +105,7 @@ class _Vocabulary:
 
     def __init__(self, counts: dict[str, int], tag: str, least: int) -> None:
         pos = POS[tag]
-        self.words = sorted(word for word, n in counts.items() if n >= least)
+        self.words = sorted(_common_forms(counts, pos, least))
         self.number = {word: i for i, word in enumerate(self.words)}
         self.lemmas = [wordnet.lemma(word, pos) for word in self.words]
         n = np.array([counts[word] for word in self.words], dtype=np.float64)
@@ -112,6 +115,15 @@ class _Vocabulary:
         self.pos = pos
         self.sorts = [sorts_of(lemma) for lemma in self.lemmas] if pos == "n" else []
         self.verdicts = Verdicts(self.words, self.lemmas, pos)
+
+
+def _common_forms(counts: dict[str, int], pos: Pos, least: int) -> Iterable[str]:
+    """The commonest form of each lemma: captions that say "flies" also say "flys"."""
+    best: dict[str, str] = {}
+    for word in sorted(counts, key=lambda word: (-counts[word], word)):
+        if counts[word] >= least:
+            best.setdefault(wordnet.lemma(word, pos), word)
+    return best.values()
 
 
 class CorpusFiller:
@@ -209,7 +221,7 @@ class CorpusFiller:
         tag, counts = blank.unit.tag, self.counts
         if counts.words[tag].get(word, 0) >= SURE * counts.uses[word]:
             return True
-        left, right, _, _ = neighbours(blank.parsed.units, blank.place)
+        left, right, *_ = neighbours(blank.parsed.units, blank.place)
         beside = (counts.pairs.get((0, left, tag)), counts.pairs.get((1, right, tag)))
         return all(seen is not None and word in seen for seen in beside)
 
