@@ -57,14 +57,20 @@ def _list(config: EvalConfig, screen: Screen) -> None:
 
 
 def _compare(paths: list[str], config: EvalConfig, screen: Screen) -> None:
+    from ahnpl_cli.evaluation.output import check_new, write_json
     from ahnpl_cli.evaluation.saved import compare_saved
     from ahnpl_cli.reporting.eval import comparison_tables
 
     if len(paths) != 2:
         raise ConfigError("compare takes two files", hint="Write: ahnpl eval compare A.json B.json")
     a, b = map(Path, paths)
+    if config.output is not None:
+        check_new(Path(config.output), force=config.force)
     comparisons = compare_saved(a, b, samples=config.bootstrap, seed=config.seed)
     screen.show(comparisons, comparison_tables(comparisons))
+    if config.output is not None:
+        write_json(Path(config.output), comparisons)
+        screen.note(f"Wrote {config.output}.")
 
 
 def _evaluate(names: list[str], config: EvalConfig, screen: Screen) -> None:

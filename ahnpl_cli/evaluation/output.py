@@ -75,6 +75,7 @@ def check_overwrite(path: Path, asked: Mapping[str, Any], *, force: bool) -> Non
     Raises:
         ConfigError: the file is a report made with other options, or no report at all.
     """
+    path.parent.mkdir(parents=True, exist_ok=True)  # Rather refused now than after an hour.
     if force or not path.exists():
         return
     hint = "Choose another --output, or overwrite it with --force."
@@ -92,6 +93,17 @@ def check_overwrite(path: Path, asked: Mapping[str, Any], *, force: bool) -> Non
         raise ConfigError(
             f"made with other options ({', '.join(other)})", where=str(path), hint=hint
         )
+
+
+def check_new(path: Path, *, force: bool) -> None:
+    """Refuse to overwrite a file.
+
+    Raises:
+        ConfigError: it exists.
+    """
+    if path.exists() and not force:
+        hint = "Choose another --output, or overwrite it with --force."
+        raise ConfigError("exists", where=str(path), hint=hint)
 
 
 def read_report(path: Path) -> dict[str, Any]:

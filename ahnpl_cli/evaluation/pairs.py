@@ -20,10 +20,17 @@ LEVEL = 0.05
 def shared(
     base: Sequence[Verdict], other: Sequence[Verdict]
 ) -> tuple[list[Verdict], list[Verdict]]:
-    """Return the verdicts of the items that both have, in the order of the first."""
-    found = {verdict.id: verdict for verdict in other}
-    mine = [verdict for verdict in base if verdict.id in found]
-    return mine, [found[verdict.id] for verdict in mine]
+    """Return the verdicts of the items that both have, in the order of the first.
+
+    An item is the same if its name, its image and the rows that it counts in are.
+    """
+    found = {_identity(verdict): verdict for verdict in other}
+    mine = [verdict for verdict in base if _identity(verdict) in found]
+    return mine, [found[_identity(verdict)] for verdict in mine]
+
+
+def _identity(verdict: Verdict) -> tuple[str, str, frozenset[str]]:
+    return verdict.id, verdict.image, frozenset(verdict.correct)
 
 
 def compare(

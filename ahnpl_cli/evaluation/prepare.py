@@ -10,7 +10,7 @@ from pathlib import Path
 from ahnpl_cli.backbones.cache import default_folder
 from ahnpl_cli.config import EvalConfig
 from ahnpl_cli.data.images import file_sha256
-from ahnpl_cli.errors import BenchmarkError
+from ahnpl_cli.errors import BenchmarkError, ConfigError
 from ahnpl_cli.evaluation.averages import to_json
 from ahnpl_cli.evaluation.benchmark import Benchmark, Options, count_notes, counted
 from ahnpl_cli.evaluation.items import ItemSuite, Suite
@@ -36,9 +36,16 @@ def shelf_of(config: EvalConfig) -> Shelf:
 
 
 def options_of(config: EvalConfig, track: Track, *, peek: bool = False) -> Options:
-    """Return what loading depends on; with `peek` nothing is made, see `benchmark.Options`."""
+    """Return what loading depends on; with `peek` nothing is made, see `benchmark.Options`.
+
+    Raises:
+        ConfigError: a file named is not there.
+    """
     roles = ("classnames", "templates", "custom", "image_root")
     paths = {role: Path(value) for role in roles if (value := getattr(config, role))}
+    for role in ("classnames", "templates"):
+        if role in paths and not paths[role].is_file():
+            raise ConfigError(f"--{role}: no such file", where=str(paths[role]))
     return Options(
         seed=config.seed,
         limit=config.limit,

@@ -154,7 +154,7 @@ def load(shelf: Shelf, files: dict[str, Path], options: Options) -> ProbeSuite:
 BENCHMARK = Benchmark(
     name="probe",
     measures="what a linear classifier can read off frozen image features",
-    source="as zeroshot, with training images",
+    source="the same places as zeroshot, with training images",
     licence="each data set's own",
     files="NAME/train/<class>/ + NAME/test|val/<class>/, NAME/labels.csv with a column split, "
     "VOCdevkit/VOC2007 with trainval, annotations/instances_train*.json",

@@ -10,12 +10,14 @@ from typing import Any
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.evaluation.averages import Average, from_json
 from ahnpl_cli.evaluation.figures import Figures
+from ahnpl_cli.evaluation.items import Verdict
 from ahnpl_cli.evaluation.output import read_items, read_report
 from ahnpl_cli.evaluation.pairs import compare
 from ahnpl_cli.evaluation.registry import benchmarks
 from ahnpl_cli.evaluation.report import Comparison
 
 logger = logging.getLogger(__name__)
+Scores = Mapping[str, Mapping[str, list[Verdict]]]
 
 
 def _labels(first: Mapping[str, Any], second: Mapping[str, Any], paths: list[Path]) -> list[Any]:
@@ -41,6 +43,8 @@ def _weights(report: Mapping[str, Any], name: str) -> Any:
 def compare_saved(a: Path, b: Path, *, samples: int, seed: int) -> list[Comparison]:
     """Compare every model of `a` with every model of `b` that has other weights.
 
+    Only items that both have are compared, and where that is not all of them it is said.
+
     Args:
         a: a `results.json`, its items file beside it.
         b: the other.
@@ -65,11 +69,11 @@ def compare_saved(a: Path, b: Path, *, samples: int, seed: int) -> list[Comparis
     if not both or not pairs:
         what = "no suite in common" if not both else "the same weights in both"
         raise DataError(f"{what}, nothing to compare", where=f"{a} and {b}")
-    return [
+    made = [
         compare(
             (mine[0], theirs[0]),
             suite,
-            (scores[0][mine[1]][suite], scores[1][theirs[1]][suite]),
+            (_scores(scores[0], mine[1], suite), _scores(scores[1], theirs[1], suite)),
             _averages(first["suites"][suite]),
             [row["name"] for row in first["models"][0]["suites"][suite]["subsets"]],
             _figures(suite),
@@ -79,6 +83,25 @@ def compare_saved(a: Path, b: Path, *, samples: int, seed: int) -> list[Comparis
         for mine, theirs in pairs
         for suite in both
     ]
+    for one in made:
+        _warn_of_other_items(one, scores[0], labels[0])
+    kept = [one for one in made if one.items]
+    if not kept:
+        raise DataError("no item in common, nothing to compare", where=f"{a} and {b}")
+    return kept
+
+
+def _scores(scores: Scores, model: str, suite: str) -> list[Verdict]:
+    return scores.get(model, {}).get(suite, [])
+
+
+def _warn_of_other_items(one: Comparison, scores: Scores, labels: list[tuple[str, str]]) -> None:
+    """Say how many items are compared where it is not all."""
+    count = len(_scores(scores, dict(labels)[one.base], one.suite))
+    if one.items < count:
+        logger.warning(
+            f"{one.suite}: {one.items:,} of the {count:,} items of {one.base} are in both results"
+        )
 
 
 def _figures(suite: str) -> Figures:

@@ -126,6 +126,12 @@ def test_saved_results_are_compared(ahnpl, model, make_tiny, tmp_path):
     assert result.exit_code == 0
     assert "other against tiny, 14 items" in result.stdout
     assert "McNemar p" in result.stdout
+    written = ahnpl("compare", "a.json", "b.json", "-o", "c.json")
+    assert written.exit_code == 0 and json.loads(Path("c.json").read_text())[0]["items"] == 14
+    again = ahnpl("compare", "a.json", "b.json", "-o", "c.json")
+    assert again.stderr == (
+        "Error: c.json: exists. Choose another --output, or overwrite it with --force.\n"
+    )
     wrong = ahnpl("compare", "a.json")
     assert wrong.exit_code == 2
     assert wrong.stderr == (

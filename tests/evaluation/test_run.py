@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from layouts import (
     accuracy,
+    draw,
     write_aro,
     write_flickr,
     write_karpathy,
@@ -17,7 +18,7 @@ from layouts import (
 
 from ahnpl_cli.backbones.checkpoint import save_checkpoint
 from ahnpl_cli.backbones.openclip import OpenClipBackbone
-from ahnpl_cli.errors import BenchmarkError, ConfigError, ModelError
+from ahnpl_cli.errors import BenchmarkError, ConfigError, DataError, ModelError
 from ahnpl_cli.evaluation.models import model_sources
 from ahnpl_cli.evaluation.output import plain, read_items, read_report
 from ahnpl_cli.evaluation.report import Extent
@@ -131,6 +132,29 @@ def test_nothing_in_common_is_an_error(tmp_path, run):
         compare_saved(a, b, samples=100, seed=0)
     with pytest.raises(Exception, match="the same weights in both, nothing to compare"):
         compare_saved(a, a, samples=100, seed=0)
+
+
+def test_only_items_that_both_results_have_are_compared_and_that_is_said(
+    tmp_path, run, two_models, caplog
+):
+    root, path = write_sugarcrepe(tmp_path / "d"), tmp_path / "d" / "sugarcrepe" / "swap_att.json"
+    a, b, c = (tmp_path / f"{name}.json" for name in "abc")
+    run("sugarcrepe", root, output=str(a), checkpoint=two_models[:1])
+    records = json.loads(path.read_text())
+    records["0"]["filename"] = "000000000002.jpg"  # the same name of another item
+    path.write_text(json.dumps(records))
+    run("sugarcrepe", root, output=str(b), checkpoint=two_models[1:])
+    (comparison,) = compare_saved(a, b, samples=100, seed=0)
+    assert comparison.items == 34
+    assert "sugarcrepe: 34 of the 35 items of tiny are in both results" in caplog.messages
+    assert "sugarcrepe: the two results are of different annotation files" in caplog.messages
+    for file in (root / "sugarcrepe").iterdir():
+        file.write_text(file.read_text().replace("0000000000", "0000000001"))
+    for i in range(101, 104):
+        draw(root / "val2017" / f"{i:012d}.jpg", i)
+    run("sugarcrepe", root, output=str(c), checkpoint=two_models[1:])
+    with pytest.raises(DataError, match="no item in common, nothing to compare"):
+        compare_saved(a, c, samples=100, seed=0)
 
 
 def test_the_limit_takes_the_first_items_of_every_subset(tmp_path, run):

@@ -7,7 +7,7 @@ import pytest
 from layouts import accuracy, draw, dump
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from ahnpl_cli.errors import BenchmarkError
+from ahnpl_cli.errors import BenchmarkError, ConfigError
 from ahnpl_cli.evaluation.objects import VOC_CLASSES
 
 CLASSES = ("big_cat", "dog", "horse")
@@ -64,6 +64,12 @@ def test_another_number_of_class_names_is_refused(tmp_path, run):
     with pytest.raises(BenchmarkError) as error:
         run("zeroshot", root)
     assert str(error.value) == f"{path}: 2 class names for 3 classes"
+
+
+def test_a_file_of_names_or_prompts_that_is_not_there_is_not_passed_over(tmp_path, run):
+    with pytest.raises(ConfigError) as error:
+        run("zeroshot", write_folders(tmp_path / "d"), templates="nowhere.txt")
+    assert str(error.value) == "nowhere.txt: --templates: no such file"
 
 
 def write_csv(root):
