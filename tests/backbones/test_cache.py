@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from ahnpl_cli.backbones import cache as cache_module
-from ahnpl_cli.backbones.cache import FeatureCache, default_folder, open_cache, write_shard
+from ahnpl_cli.backbones.cache import FeatureCache, default_folder, known_features, write_shard
 from ahnpl_cli.backbones.encode import encode_images, encode_texts
 from ahnpl_cli.backbones.openclip import OpenClipBackbone
 from ahnpl_cli.data.images import ImageRef, image_key, text_key
@@ -126,5 +126,14 @@ def test_the_place_can_be_chosen(
 ) -> None:
     monkeypatch.setenv("AHNPL_CACHE", str(tmp_path / "here"))
     assert default_folder() == tmp_path / "here" / "features"
-    encode_texts(tiny_backbone, TEXTS, cache=open_cache(tiny_backbone.info))
+    encode_texts(tiny_backbone, TEXTS, cache=FeatureCache(default_folder(), tiny_backbone.info))
     assert len(list((tmp_path / "here").rglob("*.safetensors"))) == 1
+    assert len(known_features(tiny_backbone.info).get([text_key(TEXTS[0])])) == 1
+
+
+def test_known_features_are_read_and_never_written(
+    tiny_backbone: OpenClipBackbone, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AHNPL_CACHE", str(tmp_path / "here"))
+    encode_texts(tiny_backbone, TEXTS, cache=known_features(tiny_backbone.info))
+    assert list(tmp_path.rglob("*.safetensors")) == []

@@ -2,8 +2,8 @@
 
     python tests/benchmarks/negatives_roberta.py CAPTIONS [--limit N]
 
-The model has the size of roberta-base and random weights; its tokenizer is byte-level BPE trained on
-the captions, filled up with unused words to RoBERTa's 50,265. One content word of every caption is
+The model has the size of roberta-base and random weights; its tokenizer is byte-level BPE trained
+on the captions, filled up with unused words to RoBERTa's 50,265. One word of every caption is
 masked. The tokens are compared before the ratio is printed.
 """
 

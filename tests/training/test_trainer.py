@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -251,16 +252,30 @@ def test_a_broken_image_is_left_out_and_counted(
 
 @pytest.mark.parametrize("on_error", ["stop", "skip"])
 def test_an_image_that_breaks_off_is_found_when_it_is_decoded(
-    on_error: str, make_config: Make, data: Path, tmp_path: Path
+    on_error: str,
+    make_config: Make,
+    data: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     whole = (data.parent / "images" / "3.png").read_bytes()
     options = break_image(make_config, data, tmp_path, whole[: len(whole) - 40])
     config = make_config(on_error=on_error, batch_size=24, steps=3, **options)
     if on_error == "stop":
-        with pytest.raises(DataError, match=r"record 'r[67]': .*3.png: cannot be decoded"):
+        with pytest.raises(DataError) as caught:
             fit(config)
+        assert re.fullmatch(
+            r"record 'r[67]': .*/images/3.png: cannot be decoded \(.*\)\. Mend it, or leave such "
+            r"records out with --on-error skip\.",
+            str(caught.value),
+        )
     else:
         assert fit(config).skipped == 6  # two records in each of three steps
+        said = [line for line in caplog.messages if line.startswith("Skipped")]
+        assert len(said) == 2
+        assert re.fullmatch(
+            r"Skipped record 'r[67]': .*/images/3.png: cannot be decoded \(.*\)\.", said[0]
+        )
 
 
 def test_negatives_are_asked_for_where_there_are_none(make_config: Make, tmp_path: Path) -> None:
