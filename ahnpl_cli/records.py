@@ -41,16 +41,18 @@ class Negative:
     Attributes:
         kind: how it was made, and with `KINDS` its slot.
         caption: the negative text; applying `edits` to the original gives exactly this.
-        edits: spans of the original caption, in order, not overlapping.
-        filler: what chose the new words, such as `roberta-base@<revision>`, `corpus` or `swap`.
+        edits: spans of the original caption, in order, not overlapping; empty if not known, as in
+            a file written by hand.
+        filler: what chose the new words, such as `roberta-base@<revision>`, `corpus` or `swap`;
+            empty if not known.
         score: how well the filler thinks the new word fits, higher is better; None for swaps.
         concreteness: rating of the replaced word, 1 to 5 (Brysbaert et al. 2014); None if unrated.
     """
 
     kind: Kind
     caption: str
-    edits: tuple[Edit, ...]
-    filler: str
+    edits: tuple[Edit, ...] = ()
+    filler: str = ""
     score: float | None = None
     concreteness: float | None = None
 
@@ -155,6 +157,27 @@ class TrainReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Hardness:
+    """A sample of one kind of negatives under a model.
+
+    Attributes:
+        kind: its name.
+        n: negatives sampled.
+        text_similarity: mean cosine of T and T_neg.
+        with_image: of them, those whose image is there.
+        right: percent of those with S(I,T) > S(I,T_neg); None without images.
+        gap: mean S(I,T) - S(I,T_neg); None without images.
+    """
+
+    kind: str
+    n: int
+    text_similarity: float
+    with_image: int
+    right: float | None
+    gap: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class TrainPlan:
     """What `ahnpl train --dry-run` found.
 
@@ -170,6 +193,8 @@ class TrainPlan:
         batch_size: pairs a step.
         seconds_per_step: mean of three real steps, the first left out; None without usable data.
         estimate: seconds of all steps.
+        hardness: of the negatives for the start, from features that `ahnpl embed` or `ahnpl eval`
+            left; empty where there are none.
     """
 
     run: str
@@ -183,6 +208,7 @@ class TrainPlan:
     batch_size: int
     seconds_per_step: float | None
     estimate: float | None
+    hardness: tuple[Hardness, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

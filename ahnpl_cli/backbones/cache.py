@@ -103,9 +103,18 @@ class FeatureCache:
         info: the model.
         also: further folders to read, such as what `ahnpl embed` wrote; default: `embeddings` in
             the working folder.
+        keep: whether what is put is written; without it, the cache is only read.
     """
 
-    def __init__(self, folder: Path, info: ModelInfo, also: Sequence[Path] = (EMBEDDINGS,)) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        info: ModelInfo,
+        also: Sequence[Path] = (EMBEDDINGS,),
+        *,
+        keep: bool = True,
+    ) -> None:
+        self.keep = keep
         self.model = model_key(info)
         self.folder = folder / self.model
         self._shards: list[_Shard] = []
@@ -156,6 +165,8 @@ class FeatureCache:
 
     def put(self, keys: Sequence[str], rows: Tensor) -> None:
         """Remember features (N, D) by key; written when enough have come, and by `flush`."""
+        if not self.keep:
+            return
         self._fresh.update(zip(keys, rows.float().cpu(), strict=True))
         if len(self._fresh) >= BUFFER:
             self.flush()
@@ -173,6 +184,6 @@ class FeatureCache:
         self._add(path)
 
 
-def open_cache(info: ModelInfo) -> FeatureCache:
-    """Return the features kept for a model on this machine, and those in `embeddings` here."""
-    return FeatureCache(default_folder(), info)
+def known_features(info: ModelInfo) -> FeatureCache:
+    """Return what `eval` kept on this machine and `embed` left in `embeddings` here, to read."""
+    return FeatureCache(default_folder(), info, keep=False)

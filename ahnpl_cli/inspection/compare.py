@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from ahnpl_cli.backbones.base import Backbone
+from ahnpl_cli.backbones.cache import known_features
 from ahnpl_cli.backbones.encode import encode_images, encode_texts
 from ahnpl_cli.backbones.source import ModelSource
 from ahnpl_cli.data.images import ImageRef
@@ -69,10 +70,13 @@ def view(label: str, image: Tensor, texts: Tensor) -> View:
 
 
 def _views(label: str, backbone: Backbone, examples: Sequence[Example]) -> list[View]:
-    images = encode_images(backbone, [ImageRef(Path(example.image)) for example in examples])
+    cache = known_features(backbone.info)
+    images = encode_images(
+        backbone, [ImageRef(Path(example.image)) for example in examples], cache=cache
+    )
     counts = [1 + len(example.others) for example in examples]
     texts = [t for e in examples for t in (e.caption, *(other.caption for other in e.others))]
-    features = torch.split(encode_texts(backbone, texts), counts)
+    features = torch.split(encode_texts(backbone, texts, cache=cache), counts)
     return [view(label, image, rows) for image, rows in zip(images, features, strict=True)]
 
 
@@ -85,6 +89,8 @@ def compare(
     track: Track = silent,
 ) -> ComparisonReport:
     """Measure every example under every model; one model is in memory at a time.
+
+    What `ahnpl embed` or `ahnpl eval` computed is taken from there.
 
     Args:
         examples: what to look at.

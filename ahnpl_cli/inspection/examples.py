@@ -20,6 +20,7 @@ from ahnpl_cli.records import CaptionRecord, Edit, Negative
 from ahnpl_cli.runs import CONFIG
 
 log = logging.getLogger(__name__)
+SPARE = 8  # drawn for one shown, since captions of the same image are told apart afterwards
 _WORD = re.compile(r"\s*\S+|\s+$")
 
 
@@ -57,6 +58,34 @@ def draw_key(seed: int, record: CaptionRecord) -> str:
     return hashlib.sha256(f"{seed}\0{record.id}".encode()).hexdigest()
 
 
+class Draw:
+    """The records that are drawn first by `draw_key`, found while a file streams by.
+
+    Args:
+        count: how many.
+        seed: of the draw.
+    """
+
+    def __init__(self, count: int, seed: int) -> None:
+        self.count, self.seed = count, seed
+        self._heap: list[tuple[int, int, CaptionRecord]] = []
+        self._seen = 0
+
+    def add(self, record: CaptionRecord) -> None:
+        """Let a record take part."""
+        self._seen += 1
+        # The last one drawn stands first in the heap; equal keys keep the order of the file.
+        entry = (-int(draw_key(self.seed, record), 16), -self._seen, record)
+        if len(self._heap) < self.count:
+            heapq.heappush(self._heap, entry)
+        else:
+            heapq.heappushpop(self._heap, entry)
+
+    def drawn(self) -> list[CaptionRecord]:
+        """Return the records drawn, the first first."""
+        return [record for *_, record in sorted(self._heap, key=lambda e: e[:2], reverse=True)]
+
+
 def _chosen_negative(negatives: Sequence[Negative], turn: int) -> Negative:
     """Another kind at every turn, so that a few examples show many kinds."""
     kinds = sorted({negative.kind for negative in negatives})
@@ -90,15 +119,15 @@ def draw_examples(
         need_images: leave out records whose image is not there.
     """
     usable = (r for r in records if r.negatives and (not need_images or (root / r.image).is_file()))
-    # Some to spare, since captions of the same image are told apart only afterwards.
-    drawn = heapq.nsmallest(count * 8, usable, key=lambda record: draw_key(seed, record))
+    drawn = heapq.nsmallest(count * SPARE, usable, key=lambda record: draw_key(seed, record))
     chosen = list(_distinct_images(drawn))[:count]
     return [_example(record, root, turn) for turn, record in enumerate(chosen)]
 
 
 def _example(record: CaptionRecord, root: Path, turn: int) -> Example:
     negative = _chosen_negative(record.negatives, turn)
-    other = Other(negative.caption, negative.kind, negative.edits)
+    edits = negative.edits or word_edits(record.caption, negative.caption)
+    other = Other(negative.caption, negative.kind, edits)
     return Example(record.id, str(root / record.image), record.caption, (other,))
 
 

@@ -4,50 +4,40 @@ from __future__ import annotations
 
 import heapq
 from collections import defaultdict
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import torch
 from torch import Tensor
 
-from ahnpl_cli.backbones.base import Backbone
+from ahnpl_cli.backbones.base import Backbone, ModelInfo
+from ahnpl_cli.backbones.cache import known_features
 from ahnpl_cli.backbones.encode import encode_images, encode_texts
-from ahnpl_cli.data.images import ImageRef
+from ahnpl_cli.data.images import ImageRef, image_key, text_key
 from ahnpl_cli.inspection.examples import draw_key
 from ahnpl_cli.progress import Track, silent
-from ahnpl_cli.records import KINDS, CaptionRecord
+from ahnpl_cli.records import KINDS, CaptionRecord, Hardness
 
 SAMPLE = 1000  # records; the standard error of a share is then below 1.6 points
+Placed = tuple[CaptionRecord, Path]
 
 
-@dataclass(frozen=True, slots=True)
-class Hardness:
-    """One kind of negatives under a model.
-
-    Attributes:
-        kind: its name.
-        n: negatives sampled.
-        text_similarity: mean cosine of T and T_neg.
-        with_image: of them, those whose image is there.
-        right: percent of those with S(I,T) > S(I,T_neg); None without images.
-        gap: mean S(I,T) - S(I,T_neg); None without images.
-    """
-
-    kind: str
-    n: int
-    text_similarity: float
-    with_image: int
-    right: float | None
-    gap: float | None
+def placed(records: Iterable[CaptionRecord], root: Path) -> Iterator[Placed]:
+    """Yield records with the paths of their images."""
+    return ((record, root / record.image) for record in records)
 
 
-def _image_features(backbone: Backbone, paths: list[Path], track: Track) -> dict[Path, Tensor]:
-    there = [path for path in dict.fromkeys(paths) if path.is_file()]
-    if not there:
-        return {}
-    features = encode_images(backbone, [ImageRef(path) for path in there], track=track)
-    return dict(zip(there, features, strict=True))
+def _sample(records: Iterable[Placed], seed: int) -> list[Placed]:
+    usable = (item for item in records if item[0].negatives)
+    return heapq.nsmallest(SAMPLE, usable, key=lambda item: draw_key(seed, item[0]))
+
+
+def _texts(sample: Iterable[Placed]) -> list[str]:
+    every = (text for r, _ in sample for text in (r.caption, *(n.caption for n in r.negatives)))
+    return list(dict.fromkeys(every))
+
+
+def _images(sample: Iterable[Placed]) -> list[Path]:
+    return [path for path in dict.fromkeys(path for _, path in sample) if path.is_file()]
 
 
 def _summary(kind: str, similarities: list[float], gaps: list[float]) -> Hardness:
@@ -62,9 +52,26 @@ def _summary(kind: str, similarities: list[float], gaps: list[float]) -> Hardnes
     )
 
 
+def _tabulate(
+    sample: list[Placed], images: dict[Path, Tensor], texts: dict[str, Tensor]
+) -> tuple[Hardness, ...]:
+    """Return the numbers by kind; pairs whose texts have no features are left out."""
+    similarities: dict[str, list[float]] = defaultdict(list)
+    gaps: dict[str, list[float]] = defaultdict(list)
+    for record, path in sample:
+        text, image = texts.get(record.caption), images.get(path)
+        for negative in record.negatives:
+            other = texts.get(negative.caption)
+            if text is None or other is None:
+                continue
+            similarities[negative.kind].append(float(text @ other))
+            if image is not None:
+                gaps[negative.kind].append(float(image @ text - image @ other))
+    return tuple(_summary(k, similarities[k], gaps[k]) for k in KINDS if similarities[k])
+
+
 def measure(
-    records: Iterable[CaptionRecord],
-    root: Path,
+    records: Iterable[Placed],
     backbone: Backbone,
     *,
     seed: int,
@@ -72,25 +79,38 @@ def measure(
 ) -> tuple[Hardness, ...]:
     """Return how hard a sample of negatives is, by kind.
 
+    What `ahnpl embed` or `ahnpl eval` computed is taken from there.
+
     Args:
-        records: captions with negatives; read once, a sample is kept.
-        root: folder that image paths are relative to; images that are missing are left out.
+        records: captions with negatives; read once, a sample is kept. Images that are missing are
+            left out.
         backbone: the model.
         seed: of the sample.
         track: shows progress.
     """
-    usable = (record for record in records if record.negatives)
-    sample = heapq.nsmallest(SAMPLE, usable, key=lambda record: draw_key(seed, record))
-    images = _image_features(backbone, [root / record.image for record in sample], track)
-    texts = [t for r in sample for t in (r.caption, *(n.caption for n in r.negatives))]
-    features = encode_texts(backbone, texts, track=track)
-    parts = torch.split(features, [1 + len(record.negatives) for record in sample])
-    similarities: dict[str, list[float]] = defaultdict(list)
-    gaps: dict[str, list[float]] = defaultdict(list)
-    for record, rows in zip(sample, parts, strict=True):
-        image = images.get(root / record.image)
-        for negative, row in zip(record.negatives, rows[1:], strict=True):
-            similarities[negative.kind].append(float(rows[0] @ row))
-            if image is not None:
-                gaps[negative.kind].append(float(image @ rows[0] - image @ row))
-    return tuple(_summary(k, similarities[k], gaps[k]) for k in KINDS if similarities[k])
+    sample, cache = _sample(records, seed), known_features(backbone.info)
+    paths, texts = _images(sample), _texts(sample)
+    refs = [ImageRef(path) for path in paths]
+    images = encode_images(backbone, refs, cache=cache, track=track)
+    features = encode_texts(backbone, texts, cache=cache, track=track)
+    return _tabulate(
+        sample, dict(zip(paths, images, strict=True)), dict(zip(texts, features, strict=True))
+    )
+
+
+def recall(records: Iterable[Placed], info: ModelInfo, *, seed: int) -> tuple[Hardness, ...]:
+    """Return how hard a sample of negatives is as far as its features are on disk.
+
+    Args:
+        records: captions with negatives; read once, a sample is kept.
+        info: of the model; nothing is computed with it.
+        seed: of the sample.
+    """
+    cache = known_features(info)
+    sample = _sample(records, seed)
+    texts = {text_key(text): text for text in _texts(sample)}
+    paths = {path: image_key(ImageRef(path)) for path in _images(sample)}
+    found = cache.get(list(texts))
+    pictures = cache.get(list(dict.fromkeys(paths.values())))
+    images = {path: pictures[key] for path, key in paths.items() if key in pictures}
+    return _tabulate(sample, images, {texts[key]: row for key, row in found.items()})

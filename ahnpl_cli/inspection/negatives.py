@@ -11,12 +11,13 @@ from typing import Any
 
 from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.data.jsonl import read_records
-from ahnpl_cli.inspection.examples import draw_examples
-from ahnpl_cli.inspection.hardness import Hardness, measure
+from ahnpl_cli.errors import DataError
+from ahnpl_cli.inspection.examples import SPARE, Draw, draw_examples
+from ahnpl_cli.inspection.hardness import SAMPLE, measure, placed
 from ahnpl_cli.inspection.report import Example, FileReport, Finding, file_report
 from ahnpl_cli.inspection.skew import WordCounts, fold_of, guess_rate, words
 from ahnpl_cli.progress import Track, silent
-from ahnpl_cli.records import KINDS, CaptionRecord, Negative, apply_edits
+from ahnpl_cli.records import KINDS, CaptionRecord, Hardness, Negative, apply_edits
 
 BLIND_LIMIT = 60.0  # percent; SugarCrepe's own blind models stay below it
 EXAMPLES = 20
@@ -73,14 +74,16 @@ class _Tally:
     records: int = 0
     with_negatives: int = 0
     negatives: int = 0
+    without_edits: int = 0
     images: set[int] = field(default_factory=set)
     ids: set[int] = field(default_factory=set)
     captions: Counter[int] = field(default_factory=Counter)
     faults: Counter[str] = field(default_factory=Counter)
     per_kind: Counter[str] = field(default_factory=Counter)
     captions_with: Counter[str] = field(default_factory=Counter)
-    longer: dict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
-    scores: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    longer: dict[str, Counter[int]] = field(default_factory=lambda: defaultdict(Counter))
+    scored: Counter[str] = field(default_factory=Counter)
+    scores: dict[str, float] = field(default_factory=lambda: defaultdict(float))
     word_counts: WordCounts = field(default_factory=WordCounts)
 
     def add(self, record: CaptionRecord) -> None:
@@ -100,14 +103,16 @@ class _Tally:
         text = " ".join(words(negative.caption))
         self.faults["equal to its caption"] += text == " ".join(words(record.caption))
         self.faults["duplicate of another negative"] += text in seen
+        self.without_edits += not negative.edits
         wrong = apply_edits(record.caption, negative.edits) != negative.caption
-        self.faults["edits that do not give the negative"] += wrong
+        self.faults["edits that do not give the negative"] += wrong and bool(negative.edits)
         seen.add(text)
         self.per_kind[negative.kind] += 1
         length = len(negative.caption.split()) - len(record.caption.split())
-        self.longer[negative.kind].append(length)
+        self.longer[negative.kind][length] += 1
         if negative.score is not None:
-            self.scores[negative.kind].append(negative.score)
+            self.scored[negative.kind] += 1
+            self.scores[negative.kind] += negative.score
         self.word_counts.add(fold_of(record.image), record.caption, negative.caption)
 
 
@@ -117,43 +122,48 @@ def _pairs(path: Path) -> Iterator[tuple[CaptionRecord, Negative]]:
             yield record, negative
 
 
-def _second_pass(path: Path, tally: _Tally) -> tuple[dict[str, list[float]], int]:
-    """Blind scores by kind, and negatives that another caption of the same image says."""
-    scores: dict[str, list[float]] = defaultdict(list)
+def _second_pass(path: Path, tally: _Tally) -> tuple[dict[str, Counter[int]], int]:
+    """Signs of blind scores by kind, and negatives that another caption of the same image says."""
+    signs: dict[str, Counter[int]] = defaultdict(Counter)
     true_after_all = 0
     for record, negative in _pairs(path):
         score = tally.word_counts.score(fold_of(record.image), record.caption, negative.caption)
-        scores[negative.kind].append(score)
+        signs[negative.kind][(score > 0) - (score < 0)] += 1
         true_after_all += hash((record.image, negative.caption)) in tally.captions
-    return scores, true_after_all
+    return signs, true_after_all
 
 
-def _mean(values: list[int] | list[float]) -> float:
-    return sum(values) / len(values)
-
-
-def _summary(kind: str, tally: _Tally, blind: list[float]) -> KindSummary:
-    shorter = guess_rate(tally.longer[kind])
+def _summary(kind: str, tally: _Tally, blind: Counter[int]) -> KindSummary:
+    longer, scored = tally.longer[kind], tally.scored[kind]
+    shorter = guess_rate(longer.elements())
     return KindSummary(
         kind=kind,
         captions=tally.captions_with[kind],
         coverage=100 * tally.captions_with[kind] / tally.records,
         negatives=tally.per_kind[kind],
-        words_longer=_mean(tally.longer[kind]),
+        words_longer=sum(longer.elements()) / longer.total(),
         blind_length=max(shorter, 100 - shorter),
-        blind_words=guess_rate(blind),
-        score=_mean(tally.scores[kind]) if tally.scores[kind] else None,
+        blind_words=guess_rate(blind.elements()),
+        score=tally.scores[kind] / scored if scored else None,
     )
 
 
 def read_meta(path: Path) -> dict[str, Any]:
-    """Return what was written beside the negatives when they were made; empty without."""
+    """Return what was written beside the negatives when they were made; empty without.
+
+    Raises:
+        DataError: it is not JSON.
+    """
     name = path.name.removesuffix(".gz").removesuffix(".jsonl")
     meta = path.with_name(f"{name}.meta.json")
     if not meta.is_file():
         return {}
-    content: dict[str, Any] = json.loads(meta.read_text(encoding="utf-8"))
-    return content
+    try:
+        content = json.loads(meta.read_text(encoding="utf-8"))
+    except ValueError as error:
+        hint = "Delete it, or make the negatives again: it only says how they were made."
+        raise DataError("not JSON", where=str(meta), hint=hint) from error
+    return content if isinstance(content, dict) else {}
 
 
 def _rejections(meta: dict[str, Any]) -> tuple[tuple[str, str, int], ...]:
@@ -175,11 +185,14 @@ def _fault_findings(tally: _Tally, true_after_all: int) -> list[Finding]:
         for fault, count in tally.faults.items()
         if count
     ]
+    if tally.without_edits:
+        count = _counted(tally.without_edits, "negative")
+        found.append(Finding("note", f"{count} without edits: where the change is, is guessed"))
     if true_after_all:
         count = _counted(true_after_all, "negative")
         text = f"{count}: said by another caption of the same image"
         found.append(Finding("problem", text))
-    if not found:
+    if all(finding.level != "problem" for finding in found):
         checked = "unique ids, edits give the negatives, no duplicates"
         found.append(Finding("fine", checked))
     return found
@@ -212,7 +225,8 @@ def inspect_negatives(
     """Say whether a file of captions with negatives is sound.
 
     Args:
-        path: `negatives.jsonl`, read three times and never held in memory.
+        path: `negatives.jsonl`, read twice and never held in memory: words are counted before
+            pairs are guessed by them.
         image_root: folder that image paths are relative to; default: the file's.
         backbone: a model to measure their hardness with, if any.
         count: how many examples to draw.
@@ -220,11 +234,13 @@ def inspect_negatives(
         track: shows progress.
 
     Raises:
-        DataError: a line is malformed.
+        DataError: a line is malformed, or what was written beside the file is.
     """
-    tally = _Tally()
+    tally, draw = _Tally(), Draw(max(SAMPLE, SPARE * count), seed)
     for record in track(read_records(path), description="reading", unit="captions"):
         tally.add(record)
+        if record.negatives:
+            draw.add(record)
     root = image_root or path.parent
     blind, true_after_all = _second_pass(path, tally)
     kinds = [_summary(kind, tally, blind[kind]) for kind in KINDS if tally.per_kind[kind]]
@@ -233,11 +249,11 @@ def inspect_negatives(
         kinds=tuple(kinds),
         rejections=_rejections(meta),
         skewed_words=tuple(tally.word_counts.most_skewed()),
-        examples=tuple(
-            draw_examples(read_records(path), root, count, seed=seed, need_images=False)
-        ),
+        examples=tuple(draw_examples(draw.drawn(), root, count, seed=seed, need_images=False)),
         hardness=(
-            measure(read_records(path), root, backbone, seed=seed, track=track) if backbone else ()
+            measure(placed(draw.drawn(), root), backbone, seed=seed, track=track)
+            if backbone
+            else ()
         ),
     )
     findings = [*_fault_findings(tally, true_after_all), *_skew_findings(kinds)]

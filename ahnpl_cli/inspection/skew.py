@@ -68,6 +68,8 @@ class WordCounts:
 
 def guess_rate(scores: Iterable[float]) -> float:
     """Percent of pairs that a guesser gets right, a score of 0 counting half."""
-    values = list(scores)
-    right = sum(1.0 if s > 0 else 0.5 if s == 0 else 0.0 for s in values)
-    return 100 * right / len(values) if values else 50.0
+    right = count = 0.0
+    for score in scores:
+        count += 1
+        right += 1.0 if score > 0 else 0.5 if score == 0 else 0.0
+    return 100 * right / count if count else 50.0

@@ -10,6 +10,7 @@ from ahnpl_cli.inspection.run import RunDetails, epoch_rows
 from ahnpl_cli.reporting.curves import curve_table, epoch_table
 from ahnpl_cli.reporting.eval import eval_tables
 from ahnpl_cli.reporting.inspect import changed, comparison_tables
+from ahnpl_cli.reporting.negatives import hardness_table
 from ahnpl_cli.reporting.tables import Cell, Mark, Span, Table
 
 _MARKS: dict[Level, tuple[str, Mark]] = {
@@ -88,18 +89,9 @@ def negatives_tables(details: NegativesDetails) -> list[Table]:
         columns = ("word", "in captions", "in negatives")
         found.append(Table("Most one-sided words", columns, details.skewed_words, note))
     if details.hardness:
-        found.append(_hardness_table(details))
+        found.append(hardness_table(details.hardness, "Hardness under the model"))
     found.append(_example_table(details.examples))
     return found
-
-
-def _hardness_table(details: NegativesDetails) -> Table:
-    rows = tuple(
-        (h.kind, h.n, h.text_similarity, h.with_image, h.right, h.gap) for h in details.hardness
-    )
-    columns = ("kind", "sampled", "cos(T,T_neg)", "with image", "% S(I,T) wins", "mean gap")
-    note = "Gap: S(I,T) - S(I,T_neg). Hard negatives lie near to their caption and win often."
-    return Table("Hardness under the model", columns, rows, note, digits=3)
 
 
 def _kind_table(details: NegativesDetails) -> Table:

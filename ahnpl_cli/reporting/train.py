@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ahnpl_cli.records import StepReport, TrainPlan, TrainReport
+from ahnpl_cli.reporting.negatives import hardness_table
 from ahnpl_cli.reporting.tables import Cell, Table
 
 SHOWN = 6
@@ -100,3 +101,11 @@ def plan_table(plan: TrainPlan) -> Table:
         rows.append(("minutes in all", round(plan.estimate / 60, 1)))
     note = "; ".join(plan.problems[:5])
     return Table(f"Would write {plan.run}", ("what", "value"), tuple(rows), note, digits=3)
+
+
+def plan_tables(plan: TrainPlan) -> list[Table]:
+    """Return everything `ahnpl train --dry-run` prints."""
+    if not plan.hardness:
+        return [plan_table(plan)]
+    title = "Hardness for the start, from features on disk"
+    return [plan_table(plan), hardness_table(plan.hardness, title)]

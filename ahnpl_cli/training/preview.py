@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 
 import torch
 
+from ahnpl_cli.data.images import ImageRef
+from ahnpl_cli.inspection.hardness import Placed, recall
 from ahnpl_cli.progress import Track, silent
 from ahnpl_cli.records import TrainPlan
 from ahnpl_cli.train_config import TrainConfig
 from ahnpl_cli.training.loop import run_path
-from ahnpl_cli.training.setup import set_up
+from ahnpl_cli.training.setup import open_records, set_up
 from ahnpl_cli.training.trainer import Trainer
 
 TRIED = 3
@@ -30,6 +33,8 @@ def preview(config: TrainConfig, *, track: Track = silent) -> TrainPlan:
     run = run_path(config)
     setup = set_up(replace(config, on_error="skip"), run, track=track)
     plan = setup.plan
+    # Before the steps: they change the model, and what is on disk is of the start.
+    hardness = recall(_placed(config), setup.backbone.info, seed=config.seed)
     parameters = list(setup.backbone.module.parameters())
     with torch.random.fork_rng(devices=[]):
         seconds = _try_steps(Trainer(setup, config), track)
@@ -45,7 +50,15 @@ def preview(config: TrainConfig, *, track: Track = silent) -> TrainPlan:
         batch_size=plan.batch_size,
         seconds_per_step=seconds,
         estimate=seconds * plan.total,
+        hardness=hardness,
     )
+
+
+def _placed(config: TrainConfig) -> Iterator[Placed]:
+    """Yield the records whose images are files."""
+    for record, picture in open_records(replace(config, on_error="skip")):
+        if isinstance(picture, ImageRef):
+            yield record, picture.path
 
 
 def _try_steps(trainer: Trainer, track: Track) -> float:
