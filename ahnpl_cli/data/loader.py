@@ -43,7 +43,8 @@ class _Pictures(Dataset[Tensor | str]):
         try:
             return self.preprocess(open_picture(self.pictures[number]))
         except DataError as error:
-            return str(error)
+            # Without the hint: whoever asked knows whether to stop.
+            return f"{error.where}: {error.what}"
 
 
 def _collate(items: list[Tensor | str]) -> tuple[Tensor, list[str | None]]:

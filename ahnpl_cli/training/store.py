@@ -9,6 +9,7 @@ import tomllib
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -25,6 +26,7 @@ from ahnpl_cli.train_config import TrainConfig
 from ahnpl_cli.training.options import INCIDENTAL, fingerprint, to_toml, written_back
 
 STATE = "training_state.pt"
+AFRESH = "Start over with --force."
 _steps = TypeAdapter(list[StepReport])
 
 
@@ -71,7 +73,8 @@ class RunFolder:
         try:
             kept = tomllib.loads((self.path / CONFIG).read_text(encoding="utf-8"))
         except (OSError, tomllib.TOMLDecodeError) as error:
-            raise DataError("unreadable options of a run", where=str(self.path / CONFIG)) from error
+            what = "unreadable options of a run"
+            raise DataError(what, where=str(self.path / CONFIG), hint=AFRESH) from error
         mine = fingerprint(config)
         theirs = {name: value for name, value in kept.items() if name not in INCIDENTAL}
         return sorted(k for k in mine.keys() | theirs.keys() if mine.get(k) != theirs.get(k))
@@ -90,8 +93,9 @@ class RunFolder:
 
         Raises:
             TrainingError: the run began from another model or data, or its state is unreadable.
+            DataError: what it began from is unreadable.
         """
-        kept = json.loads((self.path / START).read_text(encoding="utf-8"))
+        kept = self._start()
         for name, what in (("sha256", "model"), ("data_sha256", "data")):
             if kept.get(name) != start.get(name):
                 raise TrainingError(
@@ -104,13 +108,21 @@ class RunFolder:
             state: dict[str, Any] = torch.load(
                 self.last / STATE, map_location="cpu", weights_only=True
             )
-        except (OSError, RuntimeError, ValueError) as error:
+        except (OSError, EOFError, RuntimeError, ValueError, UnpicklingError) as error:
             raise TrainingError(
                 "no training state to resume from",
                 where=str(self.last / STATE),
-                hint="Start over with --force.",
+                hint=AFRESH,
             ) from error
         return state
+
+    def _start(self) -> dict[str, Any]:
+        path = self.path / START
+        try:
+            kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise DataError("unreadable", where=str(path), hint=AFRESH) from error
+        return kept
 
     def save(self, backbone: Backbone, state: dict[str, Any], *, info: dict[str, Any]) -> None:
         """Write `last`: model and training state together."""
@@ -141,13 +153,19 @@ class RunFolder:
         Args:
             until: last step that counts; later ones will be done again.
             drop: whether later ones are removed from the file.
+
+        Raises:
+            DataError: a line is damaged.
         """
         path = self.path / METRICS
         if not path.is_file():
             return []
         # A kill can leave half a line at the end.
         lines = [ln for ln in path.read_text(encoding="utf-8").splitlines(True) if ln[-1:] == "\n"]
-        found = _steps.validate_python([json.loads(line) for line in lines])
+        try:
+            found = _steps.validate_python([json.loads(line) for line in lines])
+        except ValueError as error:
+            raise DataError("a line is no step's", where=str(path), hint=AFRESH) from error
         kept = [report for report in found if report.step <= until]
         if drop:
             self.rewrite(kept)

@@ -51,6 +51,7 @@ class Trainer:
         decay = config.memory.ema
         self.ema = None if decay is None else RunningMean(model, decay)
         self._dead = telemetry.DeadTerms()
+        self._told: set[str] = set()
         self._ceiling = 0.0
         self._mark = (0.0, 0)
         _train_mode(model)
@@ -175,9 +176,12 @@ class Trainer:
         for place, problem in loaded.problems.items():
             record = self.setup.data.ids[rows[place]]
             if self.config.on_error == "stop":
-                raise DataError(f"record '{record}': {problem}")
+                hint = "Mend it, or leave such records out with --on-error skip."
+                raise DataError(problem, where=f"record '{record}'", hint=hint)
             self.skipped += 1
-            logger.warning("Skipped record '%s': %s", record, problem)
+            if record not in self._told:
+                self._told.add(record)
+                logger.warning("Skipped record '%s': %s.", record, problem)
         if len(loaded.kept) == 0:
             raise TrainingError("no image of a whole batch can be decoded", hint="Check the data.")
 

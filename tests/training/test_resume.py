@@ -12,7 +12,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from ahnpl_cli.errors import ConfigError, TrainingError
+from ahnpl_cli.errors import ConfigError, DataError, TrainingError
 from ahnpl_cli.train_config import TrainConfig
 from ahnpl_cli.training.loop import Run, fit
 from ahnpl_cli.training.options import to_toml
@@ -140,3 +140,27 @@ def test_half_a_line_of_metrics_is_dropped(make_config: Callable[..., TrainConfi
     metrics = Path(config.output) / "metrics.jsonl"
     metrics.write_text(metrics.read_text() + '{"step": 7, "epo')
     assert len(fit(config).metrics) == 6
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("last/training_state.pt", b"PK\x03\x04 cut off", "no training state to resume from"),
+        ("last/training_state.pt", b"garbage", "no training state to resume from"),
+        ("last/training_state.pt", b"", "no training state to resume from"),
+        ("start.json", b"{", "unreadable"),
+        ("config.toml", b"x = =", "unreadable options of a run"),
+        ("metrics.jsonl", b'{"step": "one"}\n', "a line is no step's"),
+        ("metrics.jsonl", b"{\n", "a line is no step's"),
+    ],
+)
+def test_a_damaged_file_of_a_run_is_named(
+    name: str, content: bytes, message: str, make_config: Callable[..., TrainConfig]
+) -> None:
+    config = make_config(steps=1)
+    fit(config)
+    path = Path(config.output) / name
+    path.write_bytes(content)
+    with pytest.raises((DataError, TrainingError)) as caught:
+        fit(config)
+    assert str(caught.value) == f"{path}: {message}. Start over with --force."
