@@ -68,15 +68,30 @@ def both(*outcomes: Outcome) -> Outcome:
     return Outcome(correct, decided and any(outcome.tied for outcome in outcomes))
 
 
-def _ranked(
-    scores: Floats, targets: NDArray[np.bool_], weights: Weights
-) -> tuple[Weights, Weights, Weights]:
-    """Return, from the highest score down, hits (R, N), hits so far and their precision."""
+class _AtHits(NamedTuple):
+    """What is known at each positive, from the highest score down, per row of weights (R, P).
+
+    Attributes:
+        drawn: how often the positive counts.
+        found: positives down to it, itself with all its copies.
+        seen: everything down to it.
+    """
+
+    drawn: Weights
+    found: Weights
+    seen: Weights
+
+
+def _at_hits(scores: Floats, targets: NDArray[np.bool_], weights: Weights) -> _AtHits:
     order = np.argsort(-scores, kind="stable")
-    drawn = weights[:, order]
-    hits = drawn * targets[order]
-    found, seen = np.cumsum(hits, axis=1), np.cumsum(drawn, axis=1)
-    return hits, found, np.divide(found, seen, out=np.zeros_like(found), where=seen > 0)
+    places = np.flatnonzero(targets[order])
+    in_order = weights[:, order]
+    drawn = in_order[:, places]
+    return _AtHits(drawn, np.cumsum(drawn, axis=1), np.cumsum(in_order, axis=1)[:, places])
+
+
+def _precision(at: _AtHits) -> Weights:
+    return np.divide(at.found, at.seen, out=np.zeros_like(at.found), where=at.seen > 0)
 
 
 def average_precision(scores: Floats, targets: NDArray[np.bool_], weights: Weights) -> Weights:
@@ -90,8 +105,8 @@ def average_precision(scores: Floats, targets: NDArray[np.bool_], weights: Weigh
     Returns:
         (R,) fractions; NaN without a positive.
     """
-    hits, found, precision = _ranked(scores, targets, weights)
-    return _or_nan((hits * precision).sum(axis=1), found[:, -1:].sum(axis=1))
+    at = _at_hits(scores, targets, weights)
+    return _or_nan((at.drawn * _precision(at)).sum(axis=1), at.drawn.sum(axis=1))
 
 
 def average_precision_11(scores: Floats, targets: NDArray[np.bool_], weights: Weights) -> Weights:
@@ -99,14 +114,14 @@ def average_precision_11(scores: Floats, targets: NDArray[np.bool_], weights: We
 
     Args and returns: as `average_precision`.
     """
-    _, found, precision = _ranked(scores, targets, weights)
-    total = found[:, -1:].sum(axis=1)
-    best = np.maximum.accumulate(precision[:, ::-1], axis=1)[:, ::-1]
-    points = np.zeros(len(weights))
-    for level in range(11):
+    at = _at_hits(scores, targets, weights)
+    total, points = at.drawn.sum(axis=1), np.zeros(len(weights))
+    # The best precision from a positive down; precision falls between positives.
+    best = np.maximum.accumulate(_precision(at)[:, ::-1], axis=1)[:, ::-1]
+    for level in range(11 if targets.any() else 0):
         # A tolerance, for 0.3 is not 3/10 in binary.
-        first = (10 * found >= level * total[:, None] - 1e-9).argmax(axis=1)
-        points += best[np.arange(len(best)), first] if best.size else 0.0
+        first = (10 * at.found >= level * total[:, None] - 1e-9).argmax(axis=1)
+        points += best[np.arange(len(best)), first]
     return _or_nan(points * total / 11, total)
 
 
@@ -116,14 +131,13 @@ def roc_auc(scores: Floats, targets: NDArray[np.bool_], weights: Weights) -> Wei
     Args and returns: as `average_precision`; NaN if either side is empty.
     """
     order = np.argsort(scores, kind="stable")
-    starts = np.flatnonzero(np.diff(scores[order], prepend=-np.inf))
-    drawn = weights[:, order]
-    positives, negatives = (
-        np.add.reduceat(drawn * side[order], starts, axis=1) for side in (targets, ~targets)
-    )
-    below = np.cumsum(negatives, axis=1) - negatives
-    above = (positives * (below + negatives / 2)).sum(axis=1)
-    return _or_nan(above, positives.sum(axis=1) * negatives.sum(axis=1))
+    ascending, negatives = scores[order], weights[:, order] * ~targets[order]
+    below = np.concatenate([np.zeros((len(weights), 1)), np.cumsum(negatives, axis=1)], axis=1)
+    own = scores[targets]
+    under, upto = (below[:, np.searchsorted(ascending, own, side)] for side in ("left", "right"))
+    drawn = weights[:, targets]
+    above = (drawn * (under + upto) / 2).sum(axis=1)
+    return _or_nan(above, drawn.sum(axis=1) * below[:, -1])
 
 
 def weighted_mean(values: NDArray[np.int64], weights: Weights) -> Weights:

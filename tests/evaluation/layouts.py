@@ -37,11 +37,17 @@ SUGARCREPE = ("add_obj", "add_att", "replace_obj", "replace_att", "replace_rel")
 SUGARCREPE += ("swap_obj", "swap_att")
 
 
-def write_sugarcrepe(root: Path, n: int = 5) -> Path:
-    """Write SugarCrepe with `n` items a file; keys leave out 1, as swap_obj's leave out 108."""
-    for subset in SUGARCREPE:
+def write_sugarcrepe(root: Path, n: int = 5, *, growing: int = 0) -> Path:
+    """Write SugarCrepe with `n` items a file; keys leave out 1, as swap_obj's leave out 108.
+
+    Args:
+        root: where to.
+        n: items of the first file.
+        growing: how many more each file has than the one before.
+    """
+    for place, subset in enumerate(SUGARCREPE):
         records = {}
-        for i in range(n):
+        for i in range(n + growing * place):
             image = f"{(i % 3) + 1:012d}.jpg"
             draw(root / "val2017" / image, image)
             records[str(i if i == 0 else i + 1)] = {

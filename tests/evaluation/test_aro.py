@@ -56,6 +56,17 @@ def test_attribute_pairs_with_fewer_than_25_items_are_left_out(tmp_path, run, or
     )
 
 
+def test_a_tie_of_two_captions_is_wrong_also_by_the_official_script(tmp_path, run):
+    root = write_aro(tmp_path / "d")
+    path = root / "aro" / "visual_genome_relation.json"
+    records = json.loads(path.read_text())
+    for record in records:
+        record["false_caption"] = record["true_caption"]
+    path.write_text(json.dumps(records))
+    row = run("aro", root, tie="official").models[0].suites["aro"].subsets[0]
+    assert (row.name, row.accuracy, row.ties) == ("VG-Relation", 0.0, 8)
+
+
 def test_the_primary_average_is_the_mean_of_both_macros(tmp_path, run):
     suite = run("aro", write_aro(tmp_path / "d")).models[0].suites["aro"]
     both = [suite.averages[name] for name in ("vg_relation_macro", "vg_attribution_macro")]

@@ -63,6 +63,15 @@ def test_average_precision_by_hand():
     assert metrics.average_precision(scores, on, ONCE) == pytest.approx(5 / 6)
 
 
+def test_average_precision_counts_from_the_highest_score_down():
+    """Miss, hit, miss, hit: 1/2 and 2/4; turned round it would be 1/1 and 2/3."""
+    scores, on = np.array([0.6, 0.7, 0.8, 0.9], dtype=np.float32), np.array([1, 0, 1, 0], bool)
+    ones = np.ones((1, 4))
+    assert metrics.average_precision(scores, on, ones) == pytest.approx(1 / 2)
+    assert metrics.average_precision_11(scores, on, ones) == pytest.approx(1 / 2)
+    assert metrics.roc_auc(scores, on, ones) == pytest.approx(1 / 4)
+
+
 def test_eleven_point_precision_by_hand():
     """Recall 1/2 at precision 1, recall 1 at precision 2/3: six points at 1, five at 2/3."""
     scores, on = np.array([0.9, 0.8, 0.7], dtype=np.float32), np.array([True, False, True])

@@ -24,7 +24,7 @@ def official_accuracies(root, oracle) -> dict[str, list[bool]]:
 
 
 def test_verdicts_and_averages_equal_those_of_the_plain_loop(tmp_path, run, oracle):
-    root = write_sugarcrepe(tmp_path / "d", n=6)
+    root = write_sugarcrepe(tmp_path / "d", n=4, growing=2)
     report = run("sugarcrepe", root)
     by_file = official_accuracies(root, oracle)
     percent = {name: 100 * mean(values) for name, values in by_file.items()}
@@ -33,6 +33,12 @@ def test_verdicts_and_averages_equal_those_of_the_plain_loop(tmp_path, run, orac
     groups = [mean(percent[f] for f in SUGARCREPE if f.startswith(g)) for g in ("re", "sw", "add")]
     assert accuracy(report, "sugarcrepe", "macro_7") == pytest.approx(mean(percent.values()))
     assert accuracy(report, "sugarcrepe", "macro_groups") == pytest.approx(mean(groups))
+    micros = [
+        100 * mean(v for f, found in by_file.items() if f.startswith(g) for v in found)
+        for g in ("re", "sw", "add")
+    ]
+    assert len({round(mean(x), 2) for x in (groups, micros, percent.values())}) == 3
+    assert accuracy(report, "sugarcrepe", "macro_groups_of_micro") == pytest.approx(mean(micros))
     pooled = [verdict for values in by_file.values() for verdict in values]
     assert accuracy(report, "sugarcrepe", "micro") == pytest.approx(100 * mean(pooled))
     assert report.models[0].suites["sugarcrepe"].primary == "macro_7"
