@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import os
-import threading
-import urllib.error
-import urllib.request
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,40 +10,15 @@ from urllib.parse import urlsplit
 from huggingface_hub import constants, snapshot_download, try_to_load_from_cache
 from open_clip.pretrained import download_pretrained
 
+from ahnpl_cli.data.network import is_offline, is_reachable
 from ahnpl_cli.errors import ModelError
 
-PATIENCE = 5.0
 _WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 _SMALL = ["open_clip_config.json", "*token*", "vocab*", "merges.txt", "*.model"]
 WAYS = (
     "Connect once and run this again, name a file or folder with --pretrained PATH, or use the "
     "embedded model with --model scenes-tiny."
 )
-
-
-def is_offline() -> bool:
-    """Whether the user forbade the network, by HF_HUB_OFFLINE or TRANSFORMERS_OFFLINE."""
-    return bool(constants.HF_HUB_OFFLINE)
-
-
-def is_reachable(url: str, patience: float = PATIENCE) -> bool:
-    """Whether a host answers within `patience` seconds; name lookups know no timeout."""
-    answered = threading.Event()
-
-    def ask() -> None:
-        try:
-            request = urllib.request.Request(url, method="HEAD")
-            urllib.request.urlopen(request, timeout=patience).close()
-        except urllib.error.HTTPError:
-            pass  # Any answer is an answer.
-        except (OSError, ValueError):
-            return
-        answered.set()
-
-    asking = threading.Thread(target=ask, daemon=True)
-    asking.start()
-    asking.join(patience)
-    return answered.is_set()
 
 
 def require_network(what: str, url: str) -> None:

@@ -261,8 +261,8 @@ MODELS = [
     Wrong(
         "negatives ok.jsonl --filler roberta --filler-model nowhere",
         4,
-        "the weights of 'nowhere' cannot be had. Connect once, name a folder with --filler-model, "
-        "or use --filler corpus.",
+        "the weights of 'nowhere' are not here and the hub cannot be reached. Connect once, name a "
+        "folder with --filler-model, or use --filler corpus.",
     ),
     Wrong(
         "negatives ok.jsonl --filler corpus --spacy-model nope",

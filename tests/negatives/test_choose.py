@@ -1,17 +1,15 @@
-import time
-
 import pytest
 
 from ahnpl_cli.errors import ModelError
 from ahnpl_cli.negatives.fillers import choose
-from ahnpl_cli.negatives.fillers.choose import choose_filler, hub_answers
+from ahnpl_cli.negatives.fillers.choose import choose_filler
 
 NOWHERE = "no-such-owner/no-such-model-at-all"
 
 
 @pytest.fixture
 def offline(monkeypatch):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    monkeypatch.setattr(choose, "is_offline", lambda: True)
 
 
 def test_auto_takes_a_folder_with_weights(tmp_path):
@@ -33,19 +31,29 @@ def test_roberta_without_weights_is_an_error_with_the_ways_on(offline):
     with pytest.raises(ModelError) as error:
         choose_filler("roberta", NOWHERE)
     hint = "Connect once, name a folder with --filler-model, or use --filler corpus."
-    assert str(error.value) == f"the weights of '{NOWHERE}' cannot be had. {hint}"
+    assert str(error.value) == (
+        f"the weights of '{NOWHERE}' are not here and the hub cannot be reached. {hint}"
+    )
 
 
 def test_corpus_asks_nobody(monkeypatch):
-    monkeypatch.setattr(choose, "hub_answers", lambda model: pytest.fail("asked"))
+    monkeypatch.setattr(choose, "is_reachable", lambda url: pytest.fail("asked"))
     assert choose_filler("corpus", NOWHERE).kind == "corpus"
 
 
-def test_a_network_that_never_answers_is_given_up_in_time(monkeypatch):
-    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-    monkeypatch.setattr(choose, "_ask", lambda model: time.sleep(2) or True)
-    monkeypatch.setattr(choose, "PATIENCE", 0.1)
-    start = time.monotonic()
-    assert not hub_answers(NOWHERE)
-    assert time.monotonic() - start < 1.5
-    assert choose.PATIENCE < 5
+def test_a_hub_without_the_model_is_said_in_its_words(monkeypatch):
+    def fetch(model):
+        raise OSError("404: no such model\nmore about it")
+
+    monkeypatch.setattr(choose, "is_offline", lambda: False)
+    monkeypatch.setattr(choose, "is_reachable", lambda url: True)
+    monkeypatch.setattr(choose, "_fetch", fetch)
+    assert choose_filler("auto", NOWHERE).why == (
+        f"filler: corpus, since the weights of {NOWHERE} are not here and the hub gives none "
+        "(404: no such model)"
+    )
+
+
+def test_a_folder_without_weights_is_not_looked_for_on_the_hub(tmp_path, monkeypatch):
+    monkeypatch.setattr(choose, "is_reachable", lambda url: pytest.fail("asked"))
+    assert choose_filler("auto", str(tmp_path)).kind == "corpus"

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import logging
-import os
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from huggingface_hub import constants
+
+from ahnpl_cli.data.network import is_offline, is_reachable
 from ahnpl_cli.errors import ModelError
 
-log = logging.getLogger(__name__)
-PATIENCE = 4.0  # seconds for asking the hub
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
 
 
@@ -48,12 +46,13 @@ def choose_filler(wanted: str, model: str) -> FillerChoice:
     found = _on_disk(model)
     if found is not None:
         return FillerChoice("roberta", model, found or None, f"filler: {model}, found on this disk")
-    if hub_answers(model):
-        return FillerChoice("roberta", model, _fetch(model), f"filler: {model}, from the hub")
+    revision, without = _from_hub(model)
+    if revision is not None:
+        return FillerChoice("roberta", model, revision, f"filler: {model}, from the hub")
     if wanted == "roberta":
         hint = "Connect once, name a folder with --filler-model, or use --filler corpus."
-        raise ModelError(f"the weights of '{model}' cannot be had", hint=hint)
-    why = f"filler: corpus, since the weights of {model} are not here and the hub cannot be reached"
+        raise ModelError(f"the weights of '{model}' are not here and {without}", hint=hint)
+    why = f"filler: corpus, since the weights of {model} are not here and {without}"
     return FillerChoice("corpus", None, None, why)
 
 
@@ -70,30 +69,14 @@ def _on_disk(model: str) -> str | None:
     return None
 
 
-def hub_answers(model: str) -> bool:
-    """Whether the Hugging Face hub has a model and says so within `PATIENCE` seconds."""
-    if os.environ.get("HF_HUB_OFFLINE") or "/" in model and Path(model).exists():
-        return False
-    # A name that does not resolve can block longer than any socket timeout: ask in a thread.
-    pool = ThreadPoolExecutor(1, thread_name_prefix="hub")
-    asked = pool.submit(_ask, model)
+def _from_hub(model: str) -> tuple[str | None, str]:
+    """Return the revision of a model downloaded from the hub, or None and why there is none."""
+    if is_offline() or Path(model).exists() or not is_reachable(constants.ENDPOINT):
+        return None, "the hub cannot be reached"
     try:
-        return asked.result(PATIENCE)
-    except TimeoutError:
-        return False
-    finally:
-        pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _ask(model: str) -> bool:
-    from huggingface_hub import HfApi
-
-    try:
-        HfApi().model_info(model, timeout=PATIENCE)
-    except Exception as error:  # Whatever the network does, the answer is no.
-        log.debug("The hub did not answer: %s", error)
-        return False
-    return True
+        return _fetch(model), ""
+    except (OSError, ValueError) as error:  # all that the hub says, in its own words
+        return None, f"the hub gives none ({str(error).strip().splitlines()[0]})"
 
 
 def _fetch(model: str) -> str:
