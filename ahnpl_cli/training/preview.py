@@ -30,8 +30,8 @@ def preview(config: TrainConfig, *, track: Track = silent) -> TrainPlan:
     Raises:
         AhnplError: what would stop the run, except for images, which are listed.
     """
-    run = run_path(config)
-    setup = set_up(replace(config, on_error="skip"), run, track=track)
+    run, config = run_path(config), replace(config, on_error="skip")
+    setup = set_up(config, run, track=track)
     plan = setup.plan
     # Before the steps: they change the model, and what is on disk is of the start.
     hardness = recall(_placed(config), setup.backbone.info, seed=config.seed)
@@ -56,7 +56,7 @@ def preview(config: TrainConfig, *, track: Track = silent) -> TrainPlan:
 
 def _placed(config: TrainConfig) -> Iterator[Placed]:
     """Yield the records whose images are files."""
-    for record, picture in open_records(replace(config, on_error="skip")):
+    for record, picture in open_records(config):
         if isinstance(picture, ImageRef):
             yield record, picture.path
 
