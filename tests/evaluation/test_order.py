@@ -3,11 +3,14 @@
 import json
 from collections import Counter
 
+import numpy as np
 import pytest
 from layouts import accuracy, write_karpathy
+from spacy.tokens import Doc
+from spacy.vocab import Vocab
 
 from ahnpl_cli.errors import BenchmarkError
-from ahnpl_cli.evaluation.shuffles import KINDS, clean
+from ahnpl_cli.evaluation.shuffles import KINDS, clean, shuffle_nouns_and_adj
 
 
 def frozen_records(path) -> list[dict]:
@@ -103,3 +106,15 @@ def test_captions_are_cleaned_as_the_official_function_does():
     assert clean('A man*s "best"  friend: #1; (dog)!~ ') == "a man s best friend 1 dog"
     assert clean(" ".join(map(str, range(40)))) == " ".join(map(str, range(30)))
     assert clean("it's a dog's, life") == "it's a dog's, life"
+
+
+def test_nouns_change_places_with_nouns_and_adjectives_with_adjectives():
+    words = ["red", "dogs", "chase", "small", "old", "cats", "near", "two", "big", "trees"]
+    tags = ["JJ", "NNS", "VBP", "JJ", "JJ", "NNS", "IN", "CD", "JJ", "NNS"]
+    doc = Doc(Vocab(), words=words, tags=tags)
+    for seed in range(5):
+        made = shuffle_nouns_and_adj(doc, np.random.default_rng(seed)).split()
+        for tag in ("NNS", "JJ"):
+            at = [i for i, one in enumerate(tags) if one == tag]
+            assert sorted(made[i] for i in at) == sorted(words[i] for i in at)
+        assert [made[i] for i in (2, 6, 7)] == ["chase", "near", "two"]
