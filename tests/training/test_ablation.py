@@ -8,7 +8,9 @@ from types import ModuleType
 
 import pytest
 
-from ahnpl_cli.train_config import OBJECTIVES
+from ahnpl_cli.losses.recipes import PAPER
+from ahnpl_cli.train_config import OBJECTIVES, LossConfig, TrainConfig
+from ahnpl_cli.training.options import resolve_recipe
 
 SCRIPT = Path(__file__).parents[2] / "examples" / "ablation.py"
 
@@ -39,6 +41,11 @@ def test_rows_have_folders_of_their_own(ablation: ModuleType) -> None:
     assert len({ablation.slug(row) for row in ablation.ROWS}) == len(ablation.ROWS)
 
 
+def test_the_negatives_row_is_negclips_recipe() -> None:
+    weights = LossConfig(hard_negative=0.0, positive_margin=0.0, negative_margin=0.0)
+    assert resolve_recipe(TrainConfig(losses=weights)) == PAPER["negclip"]
+
+
 def test_every_row_is_an_objective_and_weights(ablation: ModuleType) -> None:
     for line in ablation.ROWS.values():
         words = line.split()
@@ -47,8 +54,12 @@ def test_every_row_is_an_objective_and_weights(ablation: ModuleType) -> None:
 
 
 @pytest.mark.slow
-def test_the_whole_of_it_runs(tmp_path: Path) -> None:
+def test_the_whole_of_it_runs_and_a_second_time_finds_it_done(tmp_path: Path) -> None:
     little = ["--seeds", "0", "--steps", "2", "--train", "60", "--test", "8"]
     command = [sys.executable, str(SCRIPT), str(tmp_path / "out"), *little]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "| AHNPL |" in done.stdout
+    kept = (tmp_path / "out" / "ahnpl-0" / "last" / "training_state.pt").stat().st_mtime_ns
+    again = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert again.stdout == done.stdout
+    assert (tmp_path / "out" / "ahnpl-0" / "last" / "training_state.pt").stat().st_mtime_ns == kept

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import math
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -59,6 +60,16 @@ def test_a_line_of_metrics_says_what_the_step_did(make_config: Make) -> None:
     assert step.epoch == 2
     assert step.memory_mb > 10
     assert step.images_per_second > 0
+
+
+def test_a_and_the_temperature_are_held_in_their_bounds(make_config: Make) -> None:
+    run = Run(make_config(steps=1, warmup=0, lr=1.0))
+    scale = run.setup.backbone.module.get_parameter("logit_scale")
+    with torch.no_grad():
+        scale.fill_(9.0)
+    (step,) = [report for report in run if report]
+    assert step.a == pytest.approx(0.2)  # at this rate it would be -0.1
+    assert scale.item() == pytest.approx(math.log(100))
 
 
 def test_plain_clip_reads_no_negatives(make_config: Make) -> None:
