@@ -37,6 +37,10 @@ class Lexis:
         )
         above = wordnet.neighbours if pos == "a" else wordnet.ancestors
         self._above = _invert((s, i) for i, x in enumerate(lemmas) for s in above(x, pos))
+        first = lemmas if pos == "a" else ()
+        self._near = _invert(
+            (s, i) for i, x in enumerate(first) for s in wordnet.neighbours(x, "a", 1)
+        )
         unseen = [not grammar.pictured(lemma) for lemma in lemmas] if pos == "n" else []
         self.unpictured = np.flatnonzero(unseen)
         self.persons = np.array([validity.is_person(lemma) for lemma in lemmas], dtype=bool)
@@ -55,7 +59,7 @@ class Lexis:
     def opposite(self, lemma: str) -> set[int]:
         """Numbers of the adjectives that are antonyms of one, or in the cluster of an antonym."""
         against = wordnet.against(lemma)
-        return {number for synset in against for number in self._above.get(synset, ())}
+        return {number for synset in against for number in self._near.get(synset, ())}
 
     def mark(self, codes: np.ndarray, words: Iterable[str], code: int) -> None:
         """Give a code to the words that have none."""

@@ -143,23 +143,26 @@ def related(first: str, second: str, pos: Pos) -> str | None:
 
 
 @functools.lru_cache(maxsize=1 << 14)
-def neighbours(adjective: str, pos: Pos = "a") -> frozenset[int]:
-    """Return the synsets of an adjective's common senses and those they are similar to."""
-    own = senses(adjective, pos)[:SENSES]
+def neighbours(adjective: str, pos: Pos = "a", common: int = SENSES) -> frozenset[int]:
+    """Return the synsets of an adjective's most common senses and those they are similar to."""
+    own = senses(adjective, pos)[:common]
     parents = _load()[pos].parents
     return frozenset((*own, *(target for synset in own for target in parents[synset])))
 
 
 @functools.lru_cache(maxsize=1 << 14)
 def against(adjective: str) -> frozenset[int]:
-    """Return the synsets opposed to an adjective or to what it is similar to."""
+    """Return the synsets opposed to an adjective or to what it is similar to.
+
+    Of the most common sense alone: by others small is young, so that old would be its contrary.
+    """
     opposites = _load()["a"].opposites
-    return frozenset(target for synset in neighbours(adjective) for target in opposites[synset])
+    return frozenset(t for synset in neighbours(adjective, "a", 1) for t in opposites[synset])
 
 
 def opposite(first: str, second: str) -> bool:
-    """Whether two adjectives, or the clusters they belong to, are antonyms."""
-    return not against(first).isdisjoint(neighbours(second))
+    """Whether two adjectives, or the clusters they belong to, are antonyms (see `against`)."""
+    return not against(first).isdisjoint(neighbours(second, "a", 1))
 
 
 @functools.lru_cache(maxsize=1 << 14)
