@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,23 @@ from ahnpl_cli.errors import DataError
 Array = NDArray[Any]
 # safetensors keeps metadata in an unordered map: one key alone gives the same bytes each time.
 METADATA_KEY = "ahnpl"
+
+
+@contextlib.contextmanager
+def system_errors(path: Path) -> Iterator[None]:
+    """Raise what safetensors says of a full disk as the system's own error, with the file's name.
+
+    Raises:
+        OSError: the system refused to write.
+    """
+    try:
+        yield
+    except SafetensorError as error:
+        refused = re.search(r"os error (\d+)", str(error))
+        if refused is None:
+            raise
+        number = int(refused[1])
+        raise OSError(number, os.strerror(number), str(path)) from error
 
 
 def share(path: Path) -> None:
@@ -42,7 +61,8 @@ def write_tensors(
     header = {METADATA_KEY: json.dumps(metadata or {}, sort_keys=True)}
     whole = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
     with atomic_path(path) as temporary:
-        save_file(whole, temporary, metadata=header)
+        with system_errors(path):
+            save_file(whole, temporary, metadata=header)
         share(temporary)
 
 

@@ -15,6 +15,7 @@ from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.backbones.cache import model_key
 from ahnpl_cli.backbones.load import load_backbone
 from ahnpl_cli.config import EmbedConfig, parse_shard, worker_count
+from ahnpl_cli.data.files import database_errors
 from ahnpl_cli.embedding import layout
 from ahnpl_cli.embedding.plan import TABLES, Plan, in_shard
 from ahnpl_cli.embedding.shards import Encoder, write_features, write_records
@@ -188,7 +189,8 @@ def embed(source: Path, config: EmbedConfig, *, track: Track = silent) -> EmbedR
     start = time.perf_counter()
     plan = Plan(folder / layout.PLAN)
     try:
-        _fill(plan, source, config, track)
+        with database_errors(plan.path):
+            _fill(plan, source, config, track)
         encoder = Encoder(
             backbone,
             image_root(source, config.image_root),

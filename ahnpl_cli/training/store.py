@@ -30,6 +30,15 @@ AFRESH = "Start over with --force."
 _steps = TypeAdapter(list[StepReport])
 
 
+def _write_state(path: Path, state: dict[str, Any]) -> None:
+    try:
+        torch.save(state, path)
+    except RuntimeError as error:  # Of a full disk it says no more than a position in the file.
+        hint = "Free some space and run the same command again: it goes on from the last one."
+        what = "the checkpoint cannot be written whole"
+        raise TrainingError(what, where=str(path.parent), hint=hint) from error
+
+
 class RunFolder:
     """Reads and writes `runs/NAME/`."""
 
@@ -128,7 +137,7 @@ class RunFolder:
         """Write `last`: model and training state together."""
         with atomic_folder(self.last) as folder:
             write_model(folder, backbone, extra=info)
-            torch.save(state, folder / STATE)
+            _write_state(folder / STATE, state)
 
     def keep(self, backbone: Backbone, step: int, *, most: int, info: dict[str, Any]) -> None:
         """Write a checkpoint without training state, and remove the oldest over `most`."""

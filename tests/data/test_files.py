@@ -2,11 +2,12 @@
 
 import errno
 import os
+import sqlite3
 from pathlib import Path
 
 import pytest
 
-from ahnpl_cli.data.files import atomic_path, write_whole
+from ahnpl_cli.data.files import atomic_path, database_errors, write_whole
 
 
 @pytest.mark.parametrize(("content", "bytes_"), [("a\nß", b"a\n\xc3\x9f"), (b"\x00\n", b"\x00\n")])
@@ -50,3 +51,17 @@ def test_a_file_where_a_folder_should_be_is_refused_by_its_own_name(tmp_path: Pa
     with pytest.raises(OSError, match="directory|exists") as caught:
         write_whole(tmp_path / "file" / "below" / "x", "")
     assert str(caught.value.filename).startswith(str(tmp_path / "file"))
+
+
+def test_a_database_on_a_full_disk_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "plan.sqlite"
+    database = sqlite3.connect(path)
+    # A database that may not grow answers as on a full disk.
+    database.execute("PRAGMA max_page_count = 2")
+    with pytest.raises(OSError, match="No space left") as caught, database_errors(path):
+        for name in "abcdef":
+            database.execute(f"CREATE TABLE {name}(content TEXT)")
+    assert caught.value.filename == str(path)
+    with pytest.raises(sqlite3.OperationalError, match="syntax"), database_errors(path):
+        database.execute("SELEKT")
+    database.close()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
 from ahnpl_cli.data import tensors
@@ -81,3 +82,23 @@ def test_a_file_that_is_missing_or_damaged_is_named(tmp_path: Path) -> None:
         read_tensors(path)
     assert str(caught.value).startswith(f"{path}: not a safetensors file (")
     assert str(caught.value).endswith("Delete it and run the command that wrote it again.")
+
+
+def test_a_full_disk_is_the_system_s_error_with_the_file_s_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(content: object, filename: Path, metadata: object) -> None:
+        # As safetensors 0.8 puts it.
+        text = "Error while serializing: I/O error: No space left on device (os error 28)"
+        raise SafetensorError(text)
+
+    monkeypatch.setattr(tensors, "save_file", full)
+    with pytest.raises(OSError, match="No space left on device") as caught:
+        write_tensors(tmp_path / "x", ARRAYS)
+    assert (caught.value.errno, caught.value.filename) == (28, str(tmp_path / "x"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_other_errors_of_safetensors_stay_what_they_are(tmp_path: Path) -> None:
+    with pytest.raises(SafetensorError, match="something else"), tensors.system_errors(tmp_path):
+        raise SafetensorError("something else")
