@@ -119,17 +119,18 @@ def test_no_resume_starts_over(make_config: Callable[..., TrainConfig]) -> None:
     assert fit(make_config(resume=False)).resumed_from == 0
 
 
-def test_another_start_model_is_refused(
-    make_config: Callable[..., TrainConfig], tmp_path: Path
+@pytest.mark.parametrize(("name", "what"), [("sha256", "model"), ("data_sha256", "data")])
+def test_another_start_is_refused(
+    name: str, what: str, make_config: Callable[..., TrainConfig]
 ) -> None:
-    config = make_config()
+    config = make_config(steps=1)
     fit(config)
     start = Path(config.output) / "start.json"
-    start.write_text(json.dumps({**json.loads(start.read_text()), "sha256": "other"}))
+    start.write_text(json.dumps({**json.loads(start.read_text()), name: "other"}))
     with pytest.raises(TrainingError) as caught:
         fit(config)
     assert str(caught.value) == (
-        f"{config.output}: this run began from another model. Start over with --force, or choose "
+        f"{config.output}: this run began from another {what}. Start over with --force, or choose "
         "another --output."
     )
 

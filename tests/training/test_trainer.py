@@ -70,6 +70,26 @@ def test_a_and_the_temperature_are_held_in_their_bounds(make_config: Make) -> No
     (step,) = [report for report in run if report]
     assert step.a == pytest.approx(0.2)  # at this rate it would be -0.1
     assert scale.item() == pytest.approx(math.log(100))
+    assert scale.grad is None  # or steps would add up
+
+
+def test_a_step_has_the_rate_of_the_schedule_and_the_margins_the_step_before_left(
+    make_config: Make,
+) -> None:
+    run = Run(make_config(objective="ce-clip", steps=4))
+    kinds, left = run.setup.data.kinds, dict.fromkeys(run.setup.data.kinds, 0.0)
+    for report in run:
+        assert report.margins == left
+        assert {group["lr"] for group in run.setup.optimizer.param_groups} == {report.lr}
+        left = telemetry.margins(run.setup.objective, kinds)
+        assert any(left.values())
+
+
+def test_a_released_run_forgets_its_margins_at_each_epoch(make_config: Make) -> None:
+    steps = fit(make_config(objective="ce-clip", fidelity="released")).metrics
+    fresh = {step.step for step in steps if not any(step.margins.values())}
+    assert {1, 4} <= fresh  # an epoch has three steps
+    assert 3 not in fresh
 
 
 def test_plain_clip_reads_no_negatives(make_config: Make) -> None:
@@ -131,6 +151,17 @@ def test_a_clipped_gradient_still_reports_its_norm(make_config: Make) -> None:
     assert all(step.grad_norm > 0.1 for step in report.metrics)
 
 
+def test_a_clipped_gradient_moves_the_weights_less(make_config: Make) -> None:
+    # AdamW takes out the scale of a gradient, but not of one far below its epsilon.
+    config = make_config(grad_clip=1e-9, eps=1e-3, steps=1, warmup=0, weight_decay=0.0)
+    run = Run(config)
+    before = {k: v.clone() for k, v in run.setup.backbone.module.state_dict().items()}
+    for _ in run:
+        pass
+    for name, weight in run.setup.backbone.module.state_dict().items():
+        torch.testing.assert_close(weight, before[name], atol=1e-7, rtol=0)
+
+
 def test_batch_norm_keeps_its_statistics(make_config: Make, tmp_path: Path) -> None:
     config = {
         "embed_dim": 16,
@@ -188,6 +219,18 @@ def test_a_loss_that_is_no_number_stops_the_run_and_names_the_last_good_checkpoi
     assert str(caught.value) == (
         f"training went wrong at step 5: the loss is {shown}. "
         f"The last good checkpoint is {config.output}/last."
+    )
+
+
+def test_a_gradient_that_is_no_number_stops_the_run(make_config: Make) -> None:
+    run = Run(make_config(save_every=99))
+    scale = run.setup.backbone.module.get_parameter("logit_scale")
+    scale.register_hook(lambda gradient: gradient * float("nan"))
+    with pytest.raises(TrainingError) as caught:
+        for _ in run:
+            pass
+    assert str(caught.value) == (
+        "training went wrong at step 1: the gradient's norm is nan. No checkpoint was written yet."
     )
 
 
@@ -387,5 +430,9 @@ def test_a_trainer_takes_up_where_its_state_was_left(make_config: Make) -> None:
         pass
     state = run.trainer.state()
     again = Trainer(run.setup, run.config)
-    again.load(state)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(5)
+        again.load(state)
+        assert torch.equal(torch.get_rng_state(), state["rng"])
     assert again.done == 6
+    assert again.state()["ceiling"] == state["ceiling"] > 0
