@@ -21,6 +21,7 @@ LOOSE = frozenset(
 )
 _CLAUSE_ENDS = (",", ".", ";", "but", "and")
 _LISTING = frozenset(("and", ","))
+_LISTED = ("DT", "JJ", "PRP$", "CD", "CC", "RB", "NN", "NNS", "NNP", "''", "``")
 _BESIDE = frozenset(
     (",", "&", "/", "-", "and", "or", "nor", "with", "near", "nearby", "by", "beside", "besides")
     + ("next", "close", "adjacent", "to", "along", "alongside", "together", "plus", "also", "while")
@@ -117,16 +118,4 @@ def symmetric(units: Sequence[Unit], first: int, second: int) -> bool:
 
 
 def _beside(unit: Unit) -> bool:
-    if unit.lower in _BESIDE or unit.tag in (
-        "DT",
-        "JJ",
-        "PRP$",
-        "CD",
-        "CC",
-        "RB",
-        "NNP",
-        "''",
-        "``",
-    ):
-        return True
-    return unit.tag in ("NN", "NNS") and is_noun(unit)
+    return unit.lower in _BESIDE or unit.tag in _LISTED
