@@ -98,7 +98,7 @@ def plan_table(plan: TrainPlan) -> Table:
     ]
     if plan.seconds_per_step is not None and plan.estimate is not None:
         rows.append(("seconds a step", round(plan.seconds_per_step, 3)))
-        rows.append(("minutes in all", round(plan.estimate / 60, 1)))
+        rows.append(("minutes in all", f"{plan.estimate / 60:.1f}"))
     note = "; ".join(plan.problems[:5])
     return Table(f"Would write {plan.run}", ("what", "value"), tuple(rows), note, digits=3)
 

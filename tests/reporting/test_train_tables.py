@@ -80,3 +80,4 @@ def test_a_plan_lists_what_is_missing() -> None:
     assert table.note == "a.png: gone"
     assert ("negatives: object", 2) in table.rows
     assert ("seconds a step", 0.5) in table.rows
+    assert ("minutes in all", "0.0") in table.rows
