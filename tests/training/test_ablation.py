@@ -37,6 +37,11 @@ def test_the_table_has_means_and_spreads_over_seeds(ablation: ModuleType) -> Non
     assert all("62.0 ± 2.0" in line for line in lines[3:])
 
 
+def test_a_small_world_has_averages_over_every_class(ablation: ModuleType) -> None:
+    assert ablation.averaged({"macro": 1.0, "macro_any_n": 2.0}, "macro") == 1.0
+    assert ablation.averaged({"macro_any_n": 2.0}, "macro") == 2.0
+
+
 def test_rows_have_folders_of_their_own(ablation: ModuleType) -> None:
     assert len({ablation.slug(row) for row in ablation.ROWS}) == len(ablation.ROWS)
 
