@@ -27,7 +27,7 @@ from pydantic import TypeAdapter
 from ahnpl_cli import __version__
 from ahnpl_cli.config import NegativesConfig, parse_shard, worker_count
 from ahnpl_cli.data.captions import KARPATHY_TRAIN, Layout, detect_format, spool
-from ahnpl_cli.data.files import write_whole
+from ahnpl_cli.data.files import database_errors, write_whole
 from ahnpl_cli.data.jsonl import STDIN, open_bytes, read_records
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.negatives import worker
@@ -146,7 +146,8 @@ class _Run:
         self._prepare()
         captions = Source(self.path, self.layout(), self.config.on_error, self.config.limit)
         index = Index(worker.index_path(self.folder))
-        found = survey(captions, index)
+        with database_errors(worker.index_path(self.folder)):
+            found = survey(captions, index)
         with Pool(self._spec(), self._workers(found)) as pool:
             if self.choice.kind == "corpus":
                 self._count(pool, captions, index, found)
@@ -159,7 +160,8 @@ class _Run:
         config = self.config
         index = Index(worker.index_path(self.folder))
         captions = Source(self.path, self.layout(), config.on_error, config.limit)
-        found = survey(captions, index)
+        with database_errors(worker.index_path(self.folder)):
+            found = survey(captions, index)
         index.close()
         start, end = _span(found.total, config.shard)
         few = min(TRIED, found.total)

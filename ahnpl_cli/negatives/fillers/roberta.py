@@ -36,7 +36,9 @@ class RobertaFiller:
 
     def __init__(self, model: str, device: str = "cpu", *, name: str | None = None) -> None:
         from transformers import AutoModelForMaskedLM, AutoTokenizer
+        from transformers.utils import logging
 
+        logging.disable_progress_bar()  # seconds of loading; the bar is that of the captions
         try:
             self.tokenizer: Any = AutoTokenizer.from_pretrained(model, local_files_only=True)
             network: Any = AutoModelForMaskedLM.from_pretrained(model, local_files_only=True)
