@@ -9,7 +9,7 @@ import torch
 
 from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.backbones.checkpoint import recover
-from ahnpl_cli.backbones.named import load_folder
+from ahnpl_cli.backbones.folders import load_folder
 from ahnpl_cli.catalog import resolve
 from ahnpl_cli.errors import ConfigError, ModelError
 from ahnpl_cli.runs import LAST, is_model, is_run

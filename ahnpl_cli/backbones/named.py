@@ -1,4 +1,4 @@
-"""open_clip models by name or folder, with an activation that is known and never guessed.
+"""open_clip models by name, with an activation that is known and never guessed.
 
 The same weights exist for QuickGELU and GELU, load into either, and score differently
 (open_clip issue 771, sugar-crepe issue 7): OpenAI's, and all that was fine-tuned from them, need
@@ -7,173 +7,40 @@ QuickGELU.
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import tempfile
-from collections.abc import Iterator
-from copy import deepcopy
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import open_clip
 from open_clip.pretrained import get_pretrained_cfg, list_pretrained_tags_by_model
-from open_clip.transform import PreprocessCfg, merge_preprocess_dict
+from open_clip.transform import merge_preprocess_dict
 
 from ahnpl_cli.backbones import hub
-from ahnpl_cli.backbones.checkpoint import read_checkpoint_info, read_model_config
+from ahnpl_cli.backbones.folders import (
+    architecture_of,
+    build,
+    image_transform,
+    load_folder,
+    quiet_root,
+    set_activation,
+)
 from ahnpl_cli.backbones.openclip import OpenClipBackbone
 from ahnpl_cli.backbones.weights import is_torchscript, put_weights, read_weights
 from ahnpl_cli.catalog import choose
 from ahnpl_cli.errors import ConfigError, ModelError
-from ahnpl_cli.runs import is_run
 
 logger = logging.getLogger(__name__)
 
 PAPERS_MODEL, PAPERS_TAG = "ViT-B-32-quickgelu", "openai"
 QUICK = "-quickgelu"
 HUB = "hf-hub:"
-_WEIGHT_FILES = ("*.safetensors", "*.bin", "*.pth")
-
-
-@contextlib.contextmanager
-def _quiet_root() -> Iterator[None]:
-    """Keep open_clip's notes from installing a handler on the root logger, and from printing."""
-    root, silent = logging.getLogger(), logging.NullHandler()
-    root.addHandler(silent)
-    try:
-        yield
-    finally:
-        root.removeHandler(silent)
 
 
 def _has_twin(name: str) -> bool:
     """Whether open_clip knows an architecture with either activation."""
     base = name.removesuffix(QUICK)
     return {base, base + QUICK} <= set(open_clip.list_models())
-
-
-def _set_activation(config: dict[str, Any], forced: bool | None, source: str) -> None:
-    known = bool(config["quick_gelu"])
-    if forced is not None and forced != known:
-        asked, says = ("quick_gelu", "gelu") if forced else ("gelu", "quick_gelu")
-        logger.warning("Activation %s as asked, although %s says %s.", asked, source, says)
-        config["quick_gelu"] = forced
-
-
-def _build(config: dict[str, Any], device: str) -> Any:
-    """Make an open_clip model of a configuration, its weights random."""
-    text = config["text_cfg"]
-    if text.get("hf_model_name"):
-        hub.require_repo(text["hf_model_name"])
-    settings = deepcopy(config)
-    custom = settings.pop("custom_text", False) or bool(text.get("hf_model_name"))
-    if settings["vision_cfg"].get("timm_model_name"):
-        settings["vision_cfg"]["timm_model_pretrained"] = False
-    if text.get("hf_model_name"):
-        settings["text_cfg"]["hf_model_pretrained"] = False
-    kind: Any = open_clip.CustomTextCLIP if custom else open_clip.CLIP
-    if "multimodal_cfg" in settings:
-        kind = open_clip.CoCa
-    try:
-        return kind(**settings).to(device).eval()
-    except (TypeError, KeyError, ValueError, OSError, AssertionError) as error:
-        raise ModelError(f"open_clip cannot build this architecture ({error})") from error
-
-
-def _preprocess(module: Any, overlay: dict[str, Any]) -> dict[str, Any]:
-    merged: dict[str, Any] = merge_preprocess_dict(asdict(PreprocessCfg()), overlay)
-    size = module.visual.image_size
-    merged["size"] = size[0] if isinstance(size, tuple) and size[0] == size[1] else size
-    return {key: list(v) if isinstance(v, tuple) else v for key, v in merged.items()}
-
-
-def _same_towers(left: dict[str, Any], right: dict[str, Any]) -> bool:
-    def bare(config: dict[str, Any]) -> dict[str, Any]:
-        return {key: value for key, value in config.items() if key != "quick_gelu"}
-
-    return bare(left) == bare(right)
-
-
-def architecture_of(config: dict[str, Any]) -> str:
-    """Return open_clip's name of a `model_cfg`, or `custom`."""
-    for name in open_clip.list_models():
-        known = open_clip.get_model_config(name)
-        same_activation = known.get("quick_gelu", False) == config.get("quick_gelu", False)
-        if same_activation and _same_towers(known, config):
-            return str(name)
-    return "custom"
-
-
-def _check_agreement(folder: Path, config: dict[str, Any], model: str | None) -> None:
-    """A folder's configuration holds; a name given beside it must not be of other towers."""
-    known = open_clip.get_model_config(model) if model in open_clip.list_models() else None
-    if known is None:
-        return
-    if not _same_towers(known, config):
-        hint = "Leave --model out: the folder says what it is."
-        raise ModelError(f"this folder does not hold {model}", where=str(folder), hint=hint)
-    if known.get("quick_gelu", False) != config["quick_gelu"]:
-        says = "quick_gelu" if config["quick_gelu"] else "gelu"
-        logger.info("%s says %s, which holds over the name %s.", folder, says, model)
-
-
-def folder_name(folder: Path) -> str:
-    """Return a folder's short name for tables: `ahnpl/last` within a run."""
-    folder = folder.resolve()
-    return f"{folder.parent.name}/{folder.name}" if is_run(folder.parent) else folder.name
-
-
-def _folder_weights(folder: Path) -> Path:
-    files = [file for pattern in _WEIGHT_FILES for file in sorted(folder.glob(pattern))]
-    if not files:
-        raise ModelError("a model without weights", where=str(folder), hint="Get it again.")
-    return next((file for file in files if file.name.startswith("open_clip")), files[0])
-
-
-def load_folder(
-    folder: Path,
-    model: str | None = None,
-    *,
-    device: str = "cpu",
-    force_quick_gelu: bool | None = None,
-    name: str | None = None,
-    source: str | None = None,
-) -> OpenClipBackbone:
-    """Return the model in an open_clip folder, whose own configuration says what it is.
-
-    Args:
-        folder: with `open_clip_config.json` and weights.
-        model: an architecture that the folder must hold, if one was named.
-        device: where to put it.
-        force_quick_gelu: the activation, over the folder's.
-        name: short name for tables; default: see `folder_name`.
-        source: where it came from; default: the folder.
-
-    Raises:
-        ModelError: it is no open_clip model, holds other towers than `model`, or is damaged.
-    """
-    content = read_model_config(folder)
-    config = content["model_cfg"]
-    _check_agreement(folder, config, model)
-    _set_activation(config, force_quick_gelu, str(folder))
-    with _quiet_root():
-        module = _build(config, device)
-        tokenizer = open_clip.get_tokenizer(f"local-dir:{folder}")
-    file = _folder_weights(folder)
-    put_weights(module, read_weights(file), file, "open_clip_config.json beside them")
-    said = read_checkpoint_info(folder).get("architecture")
-    return OpenClipBackbone(
-        module,
-        config={
-            "model_cfg": config,
-            "preprocess_cfg": _preprocess(module, content["preprocess_cfg"]),
-        },
-        tokenizer=tokenizer,
-        name=name or folder_name(folder),
-        architecture=said if isinstance(said, str) else architecture_of(config),
-        source=source or str(folder),
-    )
 
 
 def _file_activation(name: str, config: dict[str, Any], path: Path, forced: bool | None) -> bool:
@@ -228,7 +95,7 @@ def _resolve_weights(
     cfg = _tag_config(name, pretrained)
     known = cfg.get("quick_gelu", False) if _has_twin(name) else config.get("quick_gelu", False)
     config["quick_gelu"] = bool(known)
-    _set_activation(config, forced, f"{name} {pretrained}")
+    set_activation(config, forced, f"{name} {pretrained}")
     return hub.tag_weights(f"weights '{pretrained}' of {name}", cfg), cfg
 
 
@@ -258,13 +125,13 @@ def load_named(
     name, weights = _defaults(model, pretrained)
     config: dict[str, Any] = open_clip.get_model_config(name)
     file, preprocess = _resolve_weights(name, weights, config, force_quick_gelu)
-    with _quiet_root():
-        module = _build(config, device)
+    with quiet_root():
+        module = build(config, device)
         tokenizer = open_clip.get_tokenizer(name)
     put_weights(module, read_weights(file), file, name)
     return OpenClipBackbone(
         module,
-        config={"model_cfg": config, "preprocess_cfg": _preprocess(module, preprocess)},
+        config={"model_cfg": config, "preprocess_cfg": image_transform(module, preprocess)},
         tokenizer=tokenizer,
         name=f"{name}/{Path(weights).stem}",
         architecture=architecture_of(config),

@@ -27,7 +27,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
         yield temporary
         os.replace(temporary, path)
     except OSError as error:
-        error.filename = error.filename or str(path)
+        if error.filename in (None, str(temporary)):
+            error.filename = str(path)
         raise
     finally:
         with contextlib.suppress(OSError):

@@ -65,3 +65,15 @@ def test_a_database_on_a_full_disk_is_named(tmp_path: Path) -> None:
     with pytest.raises(sqlite3.OperationalError, match="syntax"), database_errors(path):
         database.execute("SELEKT")
     database.close()
+
+
+def test_a_place_that_may_not_be_written_is_named_and_not_the_temporary_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: Path, content: bytes) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(self))
+
+    monkeypatch.setattr(Path, "write_bytes", refuse)
+    with pytest.raises(PermissionError) as caught:
+        write_whole(tmp_path / "x", "")
+    assert caught.value.filename == str(tmp_path / "x")
