@@ -110,8 +110,9 @@ def _bar(suite: SuiteReport, name: str) -> Bar | None:
     for subset in suite.subsets:
         if subset.name == name and subset.accuracy is not None:
             return Bar(subset.accuracy, subset.low, subset.high)
-    if name in suite.averages:
-        return Bar(suite.averages[name], *suite.intervals.get(name, (None, None)))
+    others = {**suite.averages, **suite.values}
+    if name in others:
+        return Bar(others[name], *suite.intervals.get(name, (None, None)))
     return None
 
 
@@ -127,7 +128,7 @@ def _published(report: EvalReport, suite: str) -> dict[str, dict[str, float]]:
 def _groups(report: EvalReport, suite: str) -> list[BarGroup]:
     shown = report.models[0].suites[suite]
     counts = {subset.name: f"n = {subset.n:,}" for subset in shown.subsets}
-    if shown.primary in shown.averages:
+    if shown.primary in {**shown.averages, **shown.values}:
         counts.setdefault(shown.primary, "average")  # Winoground's `group` is a row as well.
     printed = _published(report, suite).values()
     found = [

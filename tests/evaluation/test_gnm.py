@@ -50,6 +50,33 @@ def test_scores_of_pairs_and_groups_equal_those_of_the_script(tmp_path, run, ora
     assert "1 group of one pair left out: it cannot be wrong" in report.suites["gnm"].notes
 
 
+def test_among_equal_scores_the_first_wins_for_the_script_and_none_for_us(tmp_path, run):
+    root = write_gnm(tmp_path / "d")
+    path = root / "gnm" / "test.jsonl"
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    same = [{k: "a dog" if k[:7] == "caption" else v for k, v in r.items()} for r in lines]
+    path.write_text("\n".join(map(json.dumps, same)))
+    strict, official = (
+        run("gnm", root, tie=tie, force=True).models[0].suites["gnm"].subsets
+        for tie in ("strict", "official")
+    )
+    right = [
+        {row.name: round(row.accuracy * row.n / 100) for row in rows} for rows in (strict, official)
+    ]
+    assert (right[0]["text_1"], right[1]["text_1"]) == (0, 4)  # the first pair of each group
+    ties = {row.name: row.ties for row in strict}
+    assert ties["text_1"] == 12 and ties["text_all"] == 4
+
+
+def test_every_pair_keeps_the_scores_of_its_own_image(tmp_path, run):
+    run("gnm", write_gnm(tmp_path / "d"))
+    lines = map(json.loads, (tmp_path / "out" / "results.items.jsonl").read_text().splitlines())
+    scores = {line["id"]: line["scores"] for line in lines}
+    for group, size in enumerate(SIZES[:-1]):
+        rows = [scores[f"{group}.{i}"] for i in range(size)]
+        assert scores[str(group)] == [score for row in rows for score in row]
+
+
 def test_images_are_read_out_of_the_zip_as_it_was_downloaded(tmp_path, run):
     root = write_gnm(tmp_path / "d")
     plain = run("gnm", root)

@@ -46,17 +46,17 @@ def test_three_suites_in_one_command_give_one_report_on_disk(tmp_path, run):
 
 
 def test_a_second_run_of_the_same_model_needs_no_forward_pass(tmp_path, run, monkeypatch):
-    root = write_sugarcrepe(tmp_path / "d")
-    first = run("sugarcrepe", root)
+    root = write_karpathy(write_valse(write_aro(write_sugarcrepe(tmp_path / "d"))))
+    first = run("aro vals sugarcrepe", root)
 
     def fail(*args, **kwargs):
         raise AssertionError("a forward pass")
 
     monkeypatch.setattr(OpenClipBackbone, "encode_image", fail)
     monkeypatch.setattr(OpenClipBackbone, "encode_text", fail)
-    assert run("sugarcrepe", root) == first
+    assert run("aro vals sugarcrepe", root) == first
     with pytest.raises(AssertionError, match="a forward pass"):
-        run("sugarcrepe", root, cache_features=False)
+        run("aro vals sugarcrepe", root, cache_features=False)
 
 
 def test_images_and_texts_shared_by_suites_are_encoded_once(tmp_path, run, monkeypatch):

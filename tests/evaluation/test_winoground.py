@@ -56,6 +56,7 @@ def test_tags_go_by_number_so_another_set_of_groups_gets_none_without_its_file(t
     suite = run("winoground", root, force=True).models[0].suites["winoground"]
     sizes = {row.name: row.n for row in suite.subsets}
     assert sizes["group / Unusual Text"] == 1
+    assert sizes["group / No Tag"] == 3  # of groups 1 to 5, the paper's list has 1, 2 and 5
 
 
 def test_tags_of_the_published_groups_are_known_without_a_file():
