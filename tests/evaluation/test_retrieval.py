@@ -2,11 +2,13 @@
 
 import json
 import tracemalloc
+from pathlib import Path
 
 import numpy as np
 import pytest
 from layouts import accuracy, dump, write_flickr, write_karpathy
 
+from ahnpl_cli.data.images import ImageRef
 from ahnpl_cli.evaluation import retrieval
 from ahnpl_cli.evaluation.karpathy import read
 
@@ -106,3 +108,39 @@ def test_ranking_never_holds_the_whole_matrix():
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert peak < 2000 * 4000 * 4 / 3  # at 5,000 x 25,010 blocks of 256 hold 26 MB of 500
+
+
+class Known:
+    """Features given by hand: images and texts by name."""
+
+    def __init__(self, **rows: list[float]) -> None:
+        self.rows = {name: np.array(row, dtype=np.float32) for name, row in rows.items()}
+
+    def images(self, refs):
+        return np.stack([self.rows[ref.path.stem] for ref in refs])
+
+    def texts(self, texts):
+        return np.stack([self.rows[text] for text in texts])
+
+
+def test_a_wrong_caption_is_in_the_way_as_often_as_it_is_annotated():
+    """Image a: its caption at .6, `both` at .8, annotated three times: rank 3, so not in R@1."""
+    features = Known(a=[1, 0], b=[0, 1], own=[0.6, -0.8], both=[0.8, 0.6])
+    suite = retrieval.RetrievalSuite(
+        name="retrieval",
+        data={
+            "COCO": [
+                (ImageRef(Path("a.jpg")), ("own",)),
+                (ImageRef(Path("b.jpg")), ("both", "both", "both")),
+            ]
+        },
+        counts=(),
+        notes=(),
+        files=(),
+        absent=frozenset(),
+    )
+    first, second, *captions = suite.score(features).verdicts
+    assert first.scores == (pytest.approx(0.6), 3.0)
+    assert first.correct == {"COCO I2T R@1": False, "COCO I2T R@5": True, "COCO I2T R@10": True}
+    assert second.scores == (pytest.approx(0.6), 0.0)
+    assert [v.correct["COCO T2I R@1"] for v in captions] == [True, False, False, False]

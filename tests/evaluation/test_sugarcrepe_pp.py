@@ -27,14 +27,19 @@ def test_itt_and_tot_equal_those_of_the_plain_loop(tmp_path, run, oracle):
     report = run("sugarcrepe++", root)
     itt, tot = {}, {}
     for subset in SUBSETS:
-        found = ([], [])
+        found, halves = ([], []), ([], [])
         for r in json.loads((root / "scpp" / "data" / f"{subset}.json").read_text()):
             image = oracle.image(root / "val2017" / r["filename"])
             texts = [r["caption"], r["caption2"], r["negative_caption"]]
             p1, p2, n = (oracle.score(image, text) for text in texts)
             found[0].append(p1 > n and p2 > n)
+            halves[0].append(p1 > n)
+            halves[1].append(p2 > n)
             f1, f2, fn = (oracle.text(text) for text in texts)
             found[1].append(bool(f1 @ f2 > f1 @ fn and f1 @ f2 > f2 @ fn))
+        for number, half in enumerate(halves, 1):
+            name = f"{subset} Image-P{number}-Neg"
+            assert accuracy(report, "sugarcrepe++", name) == pytest.approx(100 * mean(half))
         itt[subset], tot[subset] = (100 * mean(one) for one in found)
         assert accuracy(report, "sugarcrepe++", f"{subset} ITT") == pytest.approx(itt[subset])
         assert accuracy(report, "sugarcrepe++", f"{subset} TOT") == pytest.approx(tot[subset])

@@ -1,14 +1,18 @@
 """Zero-shot classification against a plain loop, in every layout."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
 from layouts import accuracy, draw, dump
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from ahnpl_cli.data.images import ImageRef
 from ahnpl_cli.errors import BenchmarkError, ConfigError
+from ahnpl_cli.evaluation.labelled import ClassData, Labelled
 from ahnpl_cli.evaluation.objects import VOC_CLASSES
+from ahnpl_cli.evaluation.zeroshot import classifier, single_verdicts
 
 CLASSES = ("big_cat", "dog", "horse")
 TEMPLATES = ("a photo of a {}.", "one {} on a table")
@@ -48,6 +52,30 @@ def test_accuracies_of_class_folders_equal_those_of_the_plain_loop(tmp_path, run
         100 * np.mean([np.mean(found) for found in by_class])
     )
     assert report.models[0].suites["zeroshot"].primary == "pets_mean_per_class"
+
+
+def test_a_class_weight_is_the_mean_of_its_prompts_at_unit_length():
+    """Prompts at (1, 0) and (0, 1): the weight is (1, 1) / sqrt(2)."""
+
+    class Known:
+        def texts(self, texts):
+            rows = {"a cat": [1.0, 0.0], "one cat": [0.0, 1.0]}
+            return np.array([rows[text] for text in texts], dtype=np.float32)
+
+    data = ClassData("pets", ("cat",), ("a {}", "one {}"), test=(), train=(), multi=False)
+    assert classifier(data, Known()) == pytest.approx(np.array([[0.5**0.5, 0.5**0.5]]))
+
+
+def test_the_fifth_is_among_the_top_five_and_the_sixth_is_not():
+    names = tuple("abcdefg")
+    data = ClassData("x", names, ("{}",), test=(), train=(), multi=False)
+    rows = [Labelled(str(k), ImageRef(Path("i.png")), (k,)) for k in (0, 4, 5)]
+    line = np.array([0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1], dtype=np.float32)
+    found = list(single_verdicts(data, rows, np.stack([line] * 3)))
+    assert [v.correct["x top-5"] for v in found] == [True, True, False]
+    assert [v.correct["x top-1"] for v in found] == [True, False, False]
+    assert found[0].scores == pytest.approx((0.7, 0.6))
+    assert found[1].scores == pytest.approx((0.3, 0.7))
 
 
 def test_folder_names_and_one_prompt_are_the_default_and_said(tmp_path, run):
