@@ -1,5 +1,8 @@
 """The linear probe against scikit-learn on the plain loop's features."""
 
+import hashlib
+from pathlib import Path
+
 import numpy as np
 import pytest
 from layouts import accuracy, draw
@@ -7,7 +10,10 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import average_precision_score
 from test_zeroshot import CLASSES, write_folders
 
+from ahnpl_cli.data.images import ImageRef
 from ahnpl_cli.errors import BenchmarkError
+from ahnpl_cli.evaluation.labelled import ClassData, Labelled
+from ahnpl_cli.evaluation.probe import GRID, choose_c
 
 
 def features(oracle, paths):
@@ -49,6 +55,33 @@ def test_a_multi_label_probe_is_one_regression_a_class(tmp_path, run, oracle):
         model = LogisticRegression(C=c, max_iter=1000).fit(x[:16], y[:16, k])
         values.append(average_precision_score(y[16:, k], model.decision_function(x[16:])))
     assert accuracy(report, "probe", "multi mAP") == pytest.approx(100 * np.mean(values))
+
+
+def test_c_is_the_smallest_of_the_best_on_a_fifth_of_the_training_images():
+    rng, names = np.random.default_rng(3), [f"{i}.png" for i in range(90)]
+    labels = rng.integers(0, 3, size=90)
+    centre = rng.normal(size=(3, 12))
+    x = (centre[labels] + 1.5 * rng.normal(size=(90, 12))).astype(np.float32)
+    known = dict(zip(names, x, strict=True))
+
+    class Known:
+        def images(self, refs):
+            return np.stack([known[ref.path.name] for ref in refs])
+
+    rows = [
+        Labelled(name, ImageRef(Path(name)), (int(label),))
+        for name, label in zip(names, labels, strict=True)
+    ]
+    held = np.array([hashlib.sha256(name.encode()).digest()[0] % 5 == 0 for name in names])
+    quality = [
+        LogisticRegression(C=c, max_iter=1000)
+        .fit(x[~held], labels[~held])
+        .score(x[held], labels[held])
+        for c in GRID
+    ]
+    assert len(set(quality)) > 1 and quality[-1] < max(quality) > min(quality)
+    data = ClassData("x", ("a", "b", "c"), ("{}",), test=(), train=rows, multi=False)
+    assert choose_c(data, rows, Known()) == GRID[quality.index(max(quality))]
 
 
 def test_without_training_images_there_is_nothing_to_probe(tmp_path, run):
