@@ -32,6 +32,10 @@ def _explain(error: OSError) -> str:
 class Commands(TyperGroup):
     """Prints our errors as one line on stderr, with their exit code; bugs keep their traceback."""
 
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the program's own help plainly: loading rich takes as long as all the rest."""
+        super(TyperGroup, self).format_help(ctx, formatter)
+
     def invoke(self, ctx: Any) -> Any:
         """Run the command; see the class."""
         try:

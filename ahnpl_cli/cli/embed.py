@@ -11,12 +11,13 @@ from ahnpl_cli.cli.console import Screen
 from ahnpl_cli.cli.options import options_from
 from ahnpl_cli.config import EmbedConfig
 
+SUMMARY = "Write features of images and texts to safetensors."
 EPILOG = "Example: ahnpl embed negatives.jsonl --image-root val2017 --perturb"
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
-    app.command("embed", epilog=EPILOG)(embed)
+    app.command("embed", short_help=SUMMARY, epilog=EPILOG)(embed)
 
 
 @options_from(EmbedConfig)

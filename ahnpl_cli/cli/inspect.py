@@ -17,12 +17,13 @@ from ahnpl_cli.runs import is_run
 if TYPE_CHECKING:
     from ahnpl_cli.inspection.report import ComparisonReport, FileReport
 
+SUMMARY = "Look at examples, runs and any file that ahnpl writes."
 EPILOG = 'Example: ahnpl inspect photo.jpg "a dog on a bed" "a bed on a dog"'
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
-    app.command("inspect", cls=PageCommand, epilog=EPILOG)(inspect)
+    app.command("inspect", short_help=SUMMARY, cls=PageCommand, epilog=EPILOG)(inspect)
 
 
 @options_from(InspectConfig)

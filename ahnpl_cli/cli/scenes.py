@@ -12,12 +12,13 @@ from ahnpl_cli.cli.options import options_from
 from ahnpl_cli.config import ScenesConfig
 from ahnpl_cli.errors import ConfigError
 
+SUMMARY = "Draw the embedded world: images, captions, benchmarks."
 EPILOG = "Example: ahnpl scenes world --train 4000 --test 500 --seed 1"
 
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
-    app.command("scenes", epilog=EPILOG)(scenes)
+    app.command("scenes", short_help=SUMMARY, epilog=EPILOG)(scenes)
 
 
 @options_from(ScenesConfig)

@@ -12,6 +12,7 @@ from ahnpl_cli.cli.options import options_from
 from ahnpl_cli.progress import silent
 from ahnpl_cli.train_config import TrainConfig
 
+SUMMARY = "Fine-tune CLIP with hard negatives: AHNPL or a rival."
 EPILOG = (
     "Example: ahnpl train --data negatives.jsonl --image-root coco --objective ahnpl\n\n"
     "Several GPUs: torchrun --nproc-per-node 8 -m ahnpl_cli train ..."
@@ -20,7 +21,7 @@ EPILOG = (
 
 def register(app: typer.Typer) -> None:
     """Add the command to the program."""
-    app.command("train", epilog=EPILOG)(train)
+    app.command("train", short_help=SUMMARY, epilog=EPILOG)(train)
 
 
 @options_from(TrainConfig)

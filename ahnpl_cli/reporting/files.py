@@ -65,17 +65,23 @@ def embeddings_tables(details: EmbeddingsDetails) -> list[Table]:
     rows = tuple(
         (
             *(t.name, t.shards, t.rows, t.dim, t.dtype, t.not_finite),
-            *(f"{t.norm_low:.4f} to {t.norm_high:.4f}", t.mean_similarity),
+            *(_ends(t.norm_low, t.norm_high), t.mean_similarity),
         )
         for t in details.tensors
     )
-    columns = ("tensor", "shards", "rows", "D", "dtype", "NaN rows", "lengths", "mean cosine")
-    note = "Mean cosine: between two different rows of the tensor."
+    columns = ("tensor", "files", "rows", "D", "dtype", "NaN", "length", "cosine")
+    note = "NaN: rows. Length: of the shortest and longest row. Cosine: mean of two different rows."
     found = [Table("Tensors", columns, rows, note, digits=3)]
     if details.neighbours:
         near = tuple((n.name, n.item, n.similarity) for n in details.neighbours)
         found.append(Table("Nearest", ("tensor", "item", "cosine"), near, digits=3))
     return found
+
+
+def _ends(low: float, high: float) -> str:
+    """Two ends of a range, or one number where they look alike."""
+    ends = dict.fromkeys((f"{low:.4f}", f"{high:.4f}"))
+    return " to ".join(ends)
 
 
 def negatives_tables(details: NegativesDetails) -> list[Table]:
@@ -105,12 +111,13 @@ def _kind_table(details: NegativesDetails) -> Table:
     return Table(
         title="By kind",
         columns=(
-            *("kind", "captions", "% of captions", "negatives"),
-            *("words longer", "blind: length %", "blind: words %", "filler score"),
+            *("kind", "captions", "%", "n"),
+            *("longer", "length %", "words %", "score"),
         ),
         rows=rows,
-        note="Blind: pairs that are told apart without the image, 50 % is chance; words by their "
-        "log-odds, learned on the other half of the images.",
+        note="%: of all captions. n: negatives. Longer: by how many words, mean. Length %, words %: "
+        "pairs that a blind model tells apart by the length alone, or by the words' log-odds "
+        "learned on the other half of the images; 50 is chance. Score: the filler's, mean.",
         digits=2,
     )
 

@@ -113,3 +113,14 @@ def test_python_dash_m_is_the_same_program(tmp_path: Path) -> None:
         check=True,
     )
     assert done.stdout == f"ahnpl {__version__}\n"
+
+
+def test_the_program_s_own_help_does_not_wait_for_rich() -> None:
+    code = (
+        "import sys; from ahnpl_cli.cli.app import app\n"
+        "try: app(['--help'])\n"
+        "except SystemExit: print('rich' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "Make hard negative captions" in done.stdout
+    assert done.stdout.endswith("\nFalse\n")

@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from PIL import Image
 from safetensors.numpy import load_file
 
 from ahnpl_cli.backbones.cache import FeatureCache
+from ahnpl_cli.backbones.checkpoint import save_checkpoint
 from ahnpl_cli.backbones.encode import encode_images, encode_texts
 from ahnpl_cli.backbones.openclip import OpenClipBackbone
 from ahnpl_cli.data.images import ImageRef, file_sha256, text_key
@@ -385,3 +387,23 @@ def test_numpy_and_safetensors_alone_can_read_it(world: Path, run: Run) -> None:
         [sys.executable, "-c", code], cwd=world, env=env, capture_output=True, text=True, check=True
     )
     assert done.stdout == "(32,)\n"
+
+
+def test_shards_of_another_model_are_not_taken_for_ours(
+    world: Path, run: Run, make_tiny: Callable[..., OpenClipBackbone]
+) -> None:
+    run(world / "negatives.jsonl")
+    (world / "out" / "index.json").unlink()  # Without it nothing says whose they are but they do.
+    save_checkpoint(world / "other", make_tiny(1), extra={})
+    assert run(world / "negatives.jsonl", checkpoint=str(world / "other")).kept == 0
+
+
+def test_the_readme_s_lines_read_it(world: Path, run: Run) -> None:
+    run(world / "negatives.jsonl", output=str(world / "embeddings"))
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    section = readme.split("\n## Features")[1].split("\n## ")[0]
+    code = "\n".join(re.findall(r"```python\n(.*?)```", section, re.S))
+    shown = "\nprint(index['images'][0][0], similarity.shape, negatives.tolist())"
+    command = [sys.executable, "-W", "ignore", "-c", code + shown]
+    done = subprocess.run(command, cwd=world, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("a.png (4,) [0, 1]\n", "")

@@ -4,8 +4,9 @@ import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
-from ahnpl_cli.embedding.plan import Plan
+from ahnpl_cli.embedding.plan import Plan, Row
 from ahnpl_cli.embedding.shards import blocks
+from ahnpl_cli.embedding.sources import read_source
 from ahnpl_cli.records import CaptionRecord, Edit, Negative
 
 
@@ -43,3 +44,18 @@ def test_items_are_numbered_in_order_of_first_sight(tmp_path: Path) -> None:
     assert [(row.image, row.text) for row in plan.rows()] == [(-1, 0), (-1, 1), (-1, 0), (-1, 2)]
     plan.close()
     assert not (tmp_path / "plan").exists()
+
+
+def test_a_block_is_bounded_by_its_records_and_by_its_negatives() -> None:
+    rows = [Row(str(i), 0, 0, [0] * count, [0] * count) for i, count in enumerate([3, 3, 1, 0, 9])]
+    found = [[row.id for row in block] for block in blocks(iter(rows), 4)]
+    # 3 + 3 is more than 4; 3 + 1 + 0 is not; 9 alone cannot be parted.
+    assert found == [["0"], ["1", "2", "3"], ["4"]]
+
+
+def test_images_come_in_the_order_of_their_folders_and_names(tmp_path: Path) -> None:
+    names = [f"{a}/{b}.png" for a in "qwertzuiop" for b in "yx"]
+    for name in names:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    assert [record.id for record in read_source(tmp_path)] == sorted(names)

@@ -152,3 +152,21 @@ def test_hardness_is_measured_with_and_without_images(
     assert (hardness.kind, hardness.n, hardness.with_image) == ("object", 2, 1)
     assert hardness.right in (0.0, 100.0)
     assert -1 <= hardness.text_similarity <= 1
+
+
+def test_negatives_by_hand_need_no_edits(tmp_path: Path) -> None:
+    record = {"id": "0", "image": "x", "caption": "a dog on a bed"}
+    record["negatives"] = [{"kind": "object", "caption": "a cat on a bed"}]  # type: ignore[assignment]
+    (tmp_path / "n.jsonl").write_text(json.dumps(record) + "\n")
+    report = inspect_negatives(tmp_path / "n.jsonl")
+    assert report.sound
+    texts = [finding.text for finding in report.findings]
+    assert "1 negative without edits: where the change is, is guessed" in texts
+    assert details_of(report).examples[0].others[0].edits == (Edit(2, 5, "dog", "cat"),)
+
+
+def test_damaged_notes_on_how_they_were_made_are_named(tmp_path: Path) -> None:
+    write_records(tmp_path / "n.jsonl", [CaptionRecord("0", "x", "a dog")])
+    (tmp_path / "n.meta.json").write_text("{oops")
+    with pytest.raises(DataError, match=r"n\.meta\.json: not JSON\. Delete it, or make"):
+        inspect_negatives(tmp_path / "n.jsonl")

@@ -1,9 +1,10 @@
 """Tables of a training run."""
 
+import dataclasses
 from dataclasses import replace
 
-from ahnpl_cli.records import StepReport, TrainPlan, TrainReport
-from ahnpl_cli.reporting.train import gap, plan_table, spread, tables
+from ahnpl_cli.records import Hardness, StepReport, TrainPlan, TrainReport
+from ahnpl_cli.reporting.train import gap, plan_table, plan_tables, spread, tables
 
 STEP = StepReport(
     step=10,
@@ -81,3 +82,11 @@ def test_a_plan_lists_what_is_missing() -> None:
     assert ("negatives: object", 2) in table.rows
     assert ("seconds a step", 0.5) in table.rows
     assert ("minutes in all", "0.0") in table.rows
+
+
+def test_a_dry_run_shows_how_hard_the_negatives_are_where_it_is_known() -> None:
+    plan = TrainPlan("runs/x", 2, 2, {"object": 2}, (), 10, 10, 5, 2, 0.5, 2.5)
+    assert len(plan_tables(plan)) == 1
+    known = dataclasses.replace(plan, hardness=(Hardness("object", 2, 0.7, 2, 50.0, 0.3),))
+    _, hardness = plan_tables(known)
+    assert hardness.rows == (("object", 2, 0.7, 2, 50.0, 0.3),)
