@@ -115,8 +115,8 @@ def _kind_table(details: NegativesDetails) -> Table:
             *("longer", "length %", "words %", "score"),
         ),
         rows=rows,
-        note="%: of all captions. n: negatives. Longer: by how many words, mean. Length %, words %: "
-        "pairs that a blind model tells apart by the length alone, or by the words' log-odds "
+        note="%: of all captions. n: negatives. Longer: by how many words, mean. Length %, words "
+        "%: pairs that a blind model tells apart by the length alone, or by the words' log-odds "
         "learned on the other half of the images; 50 is chance. Score: the filler's, mean.",
         digits=2,
     )
