@@ -101,20 +101,33 @@ def governor(units: Sequence[Unit], index: int) -> str:
 def symmetric(units: Sequence[Unit], first: int, second: int) -> bool:
     """Whether exchanging two nouns leaves what is said true.
 
-    It does in a mere listing ("a dog next to a cat"), unless the nouns are told apart by contrary
-    adjectives ("a red cup and a blue plate").
+    It does in a mere listing ("a dog next to a cat", "a cup on the left and a jar on the left"),
+    unless the nouns are told apart by contrary adjectives ("a red cup and a blue plate").
     """
+    if not _listed(units, first, second) and not _in_one_place(units, first, second):
+        return False
+    ours, theirs = modifiers(units, first), modifiers(units, second)
+    return not any(contrary(a, b) for a in ours for b in theirs)
+
+
+def _listed(units: Sequence[Unit], first: int, second: int) -> bool:
     between = units[first + 1 : second]
     near = any(unit.lower in _NEAR for unit in between)
     if any(not _beside(unit) and not (near and unit.lemma in _STATES) for unit in between):
         return False
     words = [unit.lower for unit in between]
-    if "with" in words and not _LISTING.intersection(words[words.index("with") :]):
-        alike = same_sort(units[first].lemma, units[second].lemma)
-        if not alike:
-            return False
-    ours, theirs = modifiers(units, first), modifiers(units, second)
-    return not any(contrary(a, b) for a in ours for b in theirs)
+    if "with" not in words or _LISTING.intersection(words[words.index("with") :]):
+        return True
+    return same_sort(units[first].lemma, units[second].lemma)
+
+
+def _in_one_place(units: Sequence[Unit], first: int, second: int) -> bool:
+    """Whether the same words follow both nouns, joined by "and"."""
+    words = [unit.lower for unit in units]
+    if "and" not in words[first + 1 : second]:
+        return False
+    place = words[first + 1 : words.index("and", first + 1)]
+    return bool(place) and words[second + 1 : second + 1 + len(place)] == place
 
 
 def _beside(unit: Unit) -> bool:

@@ -79,7 +79,7 @@ def test_scores_are_the_formula_of_the_module(parse, filler):
 
 def test_nouns_stay_within_their_sort(parse, filler):
     assert words(filler, blank_at(parse, "a man riding a horse", "horse")) == ["elephant"]
-    # "bus" has no fit beside "near" and "tree" would have: it is no vehicle.
+    # A tree would fit "near" better, and is no vehicle.
     assert words(filler, blank_at(parse, "a car near a road", "car")) == ["bus"]
 
 

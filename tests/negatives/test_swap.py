@@ -29,6 +29,7 @@ ADJECTIVES = AdjectiveSwap(weigher("random", 1.0))
         ("the small circle is above the star", "the small star is above the circle"),
         ("A dog biting a fire hydrant", "A fire hydrant biting a dog"),
         ("Dogs chasing cats", "Cats chasing dogs"),
+        ("a cup on the left and a jar on the right", "a jar on the left and a cup on the right"),
         ("A slice of pizza on a plate", "A plate on a slice of pizza"),
         ("a red circle and a blue square", "a red square and a blue circle"),
         ("A man watching water", "Water watching a man"),
@@ -63,6 +64,7 @@ def test_words_are_tokens_never_substrings(parse):
         "Rice is served with vegetables and fruit.",
         "A dessert with two spoons, and a beverage.",
         "a fan a light and a stove",
+        "a circle on the right and a ring on the right",
     ],
 )
 def test_an_exchange_that_says_the_same_is_rejected(parse, caption):

@@ -38,7 +38,8 @@ class RobertaFiller:
         from transformers import AutoModelForMaskedLM, AutoTokenizer
         from transformers.utils import logging
 
-        logging.disable_progress_bar()  # seconds of loading; the bar is that of the captions
+        # Loading takes seconds; the bar that users see is that of their captions.
+        logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         try:
             self.tokenizer: Any = AutoTokenizer.from_pretrained(model, local_files_only=True)
             network: Any = AutoModelForMaskedLM.from_pretrained(model, local_files_only=True)
