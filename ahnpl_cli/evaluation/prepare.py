@@ -103,7 +103,7 @@ def check_images(suites: Sequence[Suite], config: EvalConfig) -> None:
         raise BenchmarkError(f"{what} (all in {listed})", hint=hint)
     if not any(map(is_scorable, suites)):
         names = ", ".join(suite.name for suite in suites)
-        raise BenchmarkError(f"every image is missing of {names}", hint="Check --data.")
+        raise BenchmarkError(f"{names}: every image is missing", hint="Check --data.")
     for suite in lacking:
         logger.warning(f"{suite.name}: {_coverage(suite)} (listed in {listed})")
 

@@ -198,7 +198,7 @@ def test_every_image_missing_is_an_error_even_when_allowed(tmp_path, run):
         path.unlink()
     with pytest.raises(BenchmarkError) as error:
         run("sugarcrepe", root, allow_missing=True)
-    assert str(error.value) == "every image is missing of sugarcrepe. Check --data."
+    assert str(error.value) == "sugarcrepe: every image is missing. Check --data."
 
 
 def test_a_suite_without_any_image_is_shown_as_not_scored_and_the_others_go_on(
