@@ -93,17 +93,18 @@ class Draw:
     every machine, in every order of work.
     """
 
-    __slots__ = ("_buffer", "_count", "_key")
+    __slots__ = ("_buffer", "_count", "_parts")
 
     def __init__(self, *key: object) -> None:
-        self._key = "\x1f".join(str(part) for part in key).encode()
+        self._parts = key
         self._count = 0
         self._buffer: list[int] = []
 
     def uniform(self) -> float:
         """A number in [0, 1)."""
         if not self._buffer:
-            text = self._key + self._count.to_bytes(4, "little")
+            key = "\x1f".join(map(str, self._parts)).encode()
+            text = key + self._count.to_bytes(4, "little")
             digest = hashlib.blake2b(text, digest_size=64).digest()
             self._buffer = [int.from_bytes(digest[i : i + 8], "little") for i in range(0, 64, 8)]
             self._count += 1

@@ -33,6 +33,7 @@ def ratings() -> dict[str, float]:
     return found
 
 
+@functools.lru_cache(maxsize=1 << 16)
 def rating(lemma: str) -> float | None:
     """Return the rating of a lemma; a compound unrated as such has that of its last word."""
     known = ratings()

@@ -109,9 +109,10 @@ class Verdicts:
         self.no_word = np.array([not validity.is_word(x, pos) for x in lemmas], dtype=bool)
         self.pair = functools.lru_cache(maxsize=4096)(self._pair)
         self.named = functools.lru_cache(maxsize=1 << 15)(self._named)
+        self.placed = functools.lru_cache(maxsize=256)(self._placed)
         self.said = functools.lru_cache(maxsize=256)(self._said)
 
-    def placed(self, place: Place) -> np.ndarray:
+    def _placed(self, place: Place) -> np.ndarray:
         """`validity.place_reason(place, word)` of every word, as codes."""
         codes = np.zeros(len(self.compound), dtype=np.int8)
         if place.lifeless:
@@ -176,8 +177,9 @@ class Verdicts:
     def _said(self, image_words: Words) -> np.ndarray:
         """`validity.said(word, image_words)` of every word."""
         found = np.zeros(len(self.compound), dtype=bool)
-        for word in validity.telling(image_words, self.pos):
-            found[self.named(word)] = True
+        named = [self.named(word) for word in validity.telling(image_words, self.pos)]
+        if named:
+            found[np.concatenate(named)] = True
         return found
 
     def _named(self, word: str) -> np.ndarray:
