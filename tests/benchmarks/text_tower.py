@@ -24,7 +24,7 @@ from torch import Tensor
 
 from ahnpl_cli.backbones.encode import encode_texts
 from ahnpl_cli.backbones.openclip import OpenClipBackbone
-from ahnpl_cli.data.jsonl import read_records
+from ahnpl_cli.data.captions import read_captions
 
 BATCH, RATIO, TOLERANCE = 32, 6.0, 1e-5
 # Words and punctuation in COCO captions: mean 11.7, 95th percentile 16, 99th 21.
@@ -64,7 +64,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--device", default="cpu")
     asked = parser.parse_args()
-    found = [r.caption for r in read_records(asked.captions)] if asked.captions else []
+    found = [r.caption for r in read_captions(asked.captions)] if asked.captions else []
     texts = (found or made_texts(asked.texts))[: asked.texts]
     model = random_backbone(asked.device)
     ways = {
