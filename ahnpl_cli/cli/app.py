@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import _thread
 import errno
+import sys
 from typing import Annotated, Any
 
 import typer
@@ -91,6 +93,20 @@ def _register() -> None:
 _register()
 
 
+def _heed_interrupts() -> None:
+    """Interrupt again where an interrupt fell into a destructor, whose errors Python ignores."""
+    usual = sys.unraisablehook
+
+    def hook(found: sys.UnraisableHookArgs) -> None:
+        if issubclass(found.exc_type, KeyboardInterrupt):
+            _thread.interrupt_main()
+        else:
+            usual(found)
+
+    sys.unraisablehook = hook
+
+
 def main() -> None:
     """Entry point of the `ahnpl` script."""
+    _heed_interrupts()
     app()

@@ -83,6 +83,34 @@ def test_each_mistake_is_one_line_and_an_exit_code(
     assert (result.exit_code, result.stderr, result.stdout) == (code, line, "")
 
 
+FALLING = """
+import signal
+import sys
+from ahnpl_cli.cli import app
+
+class Falls:
+    def __del__(self):
+        raise KeyboardInterrupt
+
+@app.app.command()
+def fall():
+    Falls()
+    sum(1 for _ in range(1_000_000))
+    print("went on")
+
+# A shell's background job is born deaf to interrupts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.argv = ["ahnpl", "fall"]
+app.main()
+"""
+
+
+def test_an_interrupt_that_falls_into_a_destructor_is_heeded() -> None:
+    done = subprocess.run([sys.executable, "-c", FALLING], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == "Interrupted. The same command goes on from here.\n"
+
+
 def test_a_bug_keeps_its_traceback() -> None:
     result = CliRunner().invoke(program_raising(ZeroDivisionError("bug")), ["fail"])
     assert isinstance(result.exception, ZeroDivisionError)
