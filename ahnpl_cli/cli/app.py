@@ -5,6 +5,7 @@ from __future__ import annotations
 import _thread
 import errno
 import sys
+import threading
 from typing import Annotated, Any
 
 import typer
@@ -99,7 +100,8 @@ def _heed_interrupts() -> None:
 
     def hook(found: sys.UnraisableHookArgs) -> None:
         if issubclass(found.exc_type, KeyboardInterrupt):
-            _thread.interrupt_main()
+            # A moment later, for within this hook it would be ignored once more.
+            threading.Timer(0.01, _thread.interrupt_main).start()
         else:
             usual(found)
 

@@ -86,6 +86,7 @@ def test_each_mistake_is_one_line_and_an_exit_code(
 FALLING = """
 import signal
 import sys
+import time
 from ahnpl_cli.cli import app
 
 class Falls:
@@ -95,7 +96,7 @@ class Falls:
 @app.app.command()
 def fall():
     Falls()
-    sum(1 for _ in range(1_000_000))
+    time.sleep(20)
     print("went on")
 
 # A shell's background job is born deaf to interrupts.
