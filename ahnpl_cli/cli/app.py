@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import _thread
 import errno
+import os
+import signal
 import sys
 import threading
 from typing import Annotated, Any
@@ -101,7 +102,7 @@ def _heed_interrupts() -> None:
     def hook(found: sys.UnraisableHookArgs) -> None:
         if issubclass(found.exc_type, KeyboardInterrupt):
             # A moment later, for within this hook it would be ignored once more.
-            threading.Timer(0.01, _thread.interrupt_main).start()
+            threading.Timer(0.01, os.kill, (os.getpid(), signal.SIGINT)).start()
         else:
             usual(found)
 
