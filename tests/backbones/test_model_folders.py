@@ -88,6 +88,32 @@ def test_a_save_killed_between_its_renames_is_recovered(make_tiny: Make, tmp_pat
     assert load_backbone(checkpoint=folder, device="cpu").info.name == "last"
 
 
+class Killed(BaseException):
+    """Stands for kill -9 between two renames."""
+
+
+@pytest.mark.parametrize("again", [False, True], ids=["read", "saved again, and killed again"])
+def test_between_two_renames_the_old_checkpoint_is_never_gone(
+    make_tiny: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, again: bool
+) -> None:
+    folder, rename = tmp_path / "last", Path.rename
+    save_checkpoint(folder, make_tiny(0), extra={})
+
+    def killed(path: Path, target: Path) -> Path:
+        if path.name.endswith(".tmp"):
+            raise Killed
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", killed)
+    for _ in range(1 + again):
+        with pytest.raises(Killed):
+            save_checkpoint(folder, make_tiny(1), extra={})
+        assert not folder.exists()
+    monkeypatch.undo()
+    loaded = load_backbone(checkpoint=folder, device="cpu")
+    assert loaded.info.weights_sha256 == make_tiny(0).info.weights_sha256
+
+
 @pytest.mark.parametrize(
     ("config", "message"),
     [
