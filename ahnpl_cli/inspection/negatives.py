@@ -16,6 +16,7 @@ from ahnpl_cli.inspection.examples import SPARE, Draw, draw_examples
 from ahnpl_cli.inspection.hardness import SAMPLE, measure, placed
 from ahnpl_cli.inspection.report import Example, FileReport, Finding, file_report
 from ahnpl_cli.inspection.skew import WordCounts, fold_of, guess_rate, words
+from ahnpl_cli.negatives.generate import meta_path
 from ahnpl_cli.progress import Track, silent
 from ahnpl_cli.records import KINDS, CaptionRecord, Hardness, Negative, apply_edits
 
@@ -154,8 +155,7 @@ def read_meta(path: Path) -> dict[str, Any]:
     Raises:
         DataError: it is not JSON.
     """
-    name = path.name.removesuffix(".gz").removesuffix(".jsonl")
-    meta = path.with_name(f"{name}.meta.json")
+    meta = meta_path(path)
     if not meta.is_file():
         return {}
     try:
