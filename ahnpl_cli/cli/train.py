@@ -34,7 +34,7 @@ def train(*, config: TrainConfig, screen: Screen) -> None:
     from ahnpl_cli.reporting.train import plan_tables, tables
 
     if config.dry_run:
-        from ahnpl_cli.training.preview import preview
+        from ahnpl_cli.training.dry_run import preview
 
         plan = preview(config, track=screen.track)
         screen.show(plan, plan_tables(plan))

@@ -13,7 +13,7 @@ from ahnpl_cli.errors import BenchmarkError, ConfigError
 from ahnpl_cli.progress import silent
 from ahnpl_cli.records import StepReport
 from ahnpl_cli.train_config import RunConfig, TrainConfig
-from ahnpl_cli.training.store import RunFolder
+from ahnpl_cli.training.checkpoints import RunFolder
 
 
 def check_evaluation(options: RunConfig) -> None:

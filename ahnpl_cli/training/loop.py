@@ -18,11 +18,11 @@ from ahnpl_cli.progress import Track, silent
 from ahnpl_cli.records import StepReport, TrainReport
 from ahnpl_cli.runs import RUNS
 from ahnpl_cli.train_config import TrainConfig
+from ahnpl_cli.training.build import build
+from ahnpl_cli.training.checkpoints import RunFolder, last_good
+from ahnpl_cli.training.diagnostics import margins, scalars
 from ahnpl_cli.training.evaluating import best_step, evaluate_now
 from ahnpl_cli.training.options import flat, written_back
-from ahnpl_cli.training.setup import set_up
-from ahnpl_cli.training.store import RunFolder, last_good
-from ahnpl_cli.training.telemetry import margins, scalars
 from ahnpl_cli.training.trainer import Trainer
 
 logger = logging.getLogger(__name__)
@@ -54,7 +54,7 @@ class Run:
         pick_device(config.device)
         self.config, self.folder = config, RunFolder(run_path(config))
         there = self.folder.check(config)
-        self.setup = set_up(config, self.folder.path, track=track)
+        self.setup = build(config, self.folder.path, track=track)
         self._main = self.setup.accelerator.is_main_process
         self.trainer = Trainer(self.setup, config)
         self.metrics: list[StepReport] = []

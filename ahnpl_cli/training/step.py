@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from ahnpl_cli.losses.features import Features
 from ahnpl_cli.losses.objective import Losses, Objective
 from ahnpl_cli.training.batch import Batch, Part
-from ahnpl_cli.training.gather import gather_batch, world_size
+from ahnpl_cli.training.distributed import gather_batch, world_size
 
 Encoded = tuple[Tensor, Tensor, Tensor]
 
@@ -90,7 +90,7 @@ def forward_backward(
     """Add the gradient of the whole batch's loss to every parameter.
 
     Args:
-        towers: a `Towers`, or DDP around it.
+        towers: a `Encoders`, or DDP around it.
         objective: the losses.
         batch: this process's share.
         device: where the towers are.

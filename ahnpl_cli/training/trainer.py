@@ -18,14 +18,14 @@ from ahnpl_cli.data.loader import Loaded
 from ahnpl_cli.errors import DataError, TrainingError
 from ahnpl_cli.records import StepReport
 from ahnpl_cli.train_config import TrainConfig
-from ahnpl_cli.training import telemetry
-from ahnpl_cli.training.averaging import RunningMean
+from ahnpl_cli.training import diagnostics
 from ahnpl_cli.training.batch import OVERHEAD, make_batch
-from ahnpl_cli.training.gather import world_size
+from ahnpl_cli.training.build import TrainingParts
+from ahnpl_cli.training.checkpoints import RunningMean
+from ahnpl_cli.training.distributed import world_size
+from ahnpl_cli.training.encoders import Encoders
 from ahnpl_cli.training.schedule import learning_rate
-from ahnpl_cli.training.setup import Setup
 from ahnpl_cli.training.step import Outcome, forward_backward
-from ahnpl_cli.training.towers import Towers
 
 logger = logging.getLogger(__name__)
 FIRST = 10  # steps whose losses say what is normal
@@ -43,22 +43,22 @@ class Trainer:
         notes: what was said of dead terms.
     """
 
-    def __init__(self, setup: Setup, config: TrainConfig) -> None:
+    def __init__(self, setup: TrainingParts, config: TrainConfig) -> None:
         self.setup, self.config = setup, config
         self.done, self.skipped = 0, setup.skipped
         self.notes: list[str] = []
         model = setup.backbone.module
         decay = config.memory.ema
         self.ema = None if decay is None else RunningMean(model, decay)
-        self._dead = telemetry.DeadTerms()
+        self._dead = diagnostics.DeadTerms()
         self._told: set[str] = set()
         self._ceiling = 0.0
         self._mark = (0.0, 0)
         _train_mode(model)
 
     @property
-    def _towers(self) -> Towers:
-        towers: Towers = self.setup.accelerator.unwrap_model(self.setup.towers)
+    def _towers(self) -> Encoders:
+        towers: Encoders = self.setup.accelerator.unwrap_model(self.setup.towers)
         return towers
 
     def state(self) -> dict[str, Any]:
@@ -143,7 +143,7 @@ class Trainer:
 
         def look(outcome: Outcome) -> None:
             if logged:
-                shares.update(telemetry.gradient_shares(outcome))
+                shares.update(diagnostics.gradient_shares(outcome))
 
         outcome = forward_backward(
             setup.towers,
@@ -238,7 +238,7 @@ class Trainer:
         images = (step + 1 - since) * setup.plan.batch_size
         self._mark = (now, step + 1)
         for name in self._dead.update(shares):
-            note = f"{name} has given no gradient for {telemetry.DEAD_AFTER} logged steps."
+            note = f"{name} has given no gradient for {diagnostics.DEAD_AFTER} logged steps."
             self.notes.append(f"step {step + 1}: {note}")
             logger.warning("Step %d: %s", step + 1, note)
         with torch.no_grad():
@@ -248,19 +248,19 @@ class Trainer:
                 loss=loss,
                 terms={name: v.item() for name, v in outcome.losses.terms.items()},
                 shares=shares,
-                active=telemetry.active_hinges(features, setup.objective),
+                active=diagnostics.active_hinges(features, setup.objective),
                 a=setup.objective.a.item(),
-                margins=telemetry.margins(setup.objective, setup.data.kinds),
+                margins=diagnostics.margins(setup.objective, setup.data.kinds),
                 positive=features.positive.mean().item(),
-                negatives=telemetry.by_kind(
-                    telemetry.mean_by_kind(features.negative, features.valid), setup.data.kinds
+                negatives=diagnostics.by_kind(
+                    diagnostics.mean_by_kind(features.negative, features.valid), setup.data.kinds
                 ),
                 valid=float(features.valid.float().mean()) if setup.data.kinds else 0.0,
                 logit_scale=features.logit_scale.item(),
                 lr=rate,
                 grad_norm=norm,
                 images_per_second=images / (now - before),
-                memory_mb=telemetry.peak_memory_mb(setup.accelerator.device),
+                memory_mb=diagnostics.peak_memory_mb(setup.accelerator.device),
                 skipped=self.skipped,
             )
 

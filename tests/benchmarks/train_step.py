@@ -27,8 +27,8 @@ from ahnpl_cli.losses.features import Features
 from ahnpl_cli.losses.objective import Objective
 from ahnpl_cli.losses.recipes import recipe
 from ahnpl_cli.training.batch import OVERHEAD, make_batch
+from ahnpl_cli.training.encoders import Encoders, parameter_groups
 from ahnpl_cli.training.step import forward_backward
-from ahnpl_cli.training.towers import Towers, parameter_groups
 
 SLOTS = 4
 PLACEHOLDER = "###"
@@ -101,7 +101,7 @@ class Ours:
         self, data: TrainingSet, backbone: OpenClipBackbone, objective: Objective, loaded: Loaded
     ) -> None:
         self.data, self.objective, self.loaded = data, objective, loaded
-        self.towers, self.device = Towers(backbone), torch.device(backbone.device)
+        self.towers, self.device = Encoders(backbone), torch.device(backbone.device)
 
     def step(self) -> Tensor:
         batch = make_batch(

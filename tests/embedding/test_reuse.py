@@ -13,7 +13,7 @@ from ahnpl_cli.inspection.negatives import NegativesDetails
 from ahnpl_cli.inspection.report import ComparisonReport, FileReport
 from ahnpl_cli.records import EmbedReport
 from ahnpl_cli.train_config import OptimizerConfig, TrainConfig
-from ahnpl_cli.training.preview import preview
+from ahnpl_cli.training.dry_run import preview
 
 
 @pytest.fixture

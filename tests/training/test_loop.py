@@ -1,12 +1,438 @@
-"""Whole runs of a tiny real model."""
+"""What a run says, and when it stops."""
 
+import json
+import logging
+import math
+import re
 from collections.abc import Callable
+from pathlib import Path
 
-from ahnpl_cli.train_config import TrainConfig
-from ahnpl_cli.training.loop import fit
+import open_clip
+import pytest
+import torch
+
+from ahnpl_cli.backbones.checkpoint import save_checkpoint
+from ahnpl_cli.backbones.openclip import OpenClipBackbone
+from ahnpl_cli.errors import ConfigError, DataError, TrainingError
+from ahnpl_cli.losses.objective import Objective
+from ahnpl_cli.train_config import OBJECTIVES, TrainConfig
+from ahnpl_cli.training import diagnostics
+from ahnpl_cli.training.loop import Run, fit
+from ahnpl_cli.training.trainer import Trainer
+
+Make = Callable[..., TrainConfig]
 
 
-def test_it_trains(make_config: Callable[..., TrainConfig]) -> None:
-    report = fit(make_config())
-    print(report)
-    assert report.steps == 6
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_every_method_trains_and_its_loss_falls(objective: str, make_config: Make) -> None:
+    report = fit(make_config(objective=objective, steps=24, batch_size=24, lr=3e-3))
+    first, last = report.metrics[0], report.metrics[-1]
+    assert last.loss < first.loss
+    assert report.steps == len(report.metrics) == 24
+    assert sum(last.shares.values()) == pytest.approx(1, abs=1e-5)
+    assert (Path(report.checkpoint) / "open_clip_model.safetensors").is_file()
+
+
+@pytest.mark.parametrize("objective", ["clip", "negclip", "ce-clip", "ahnpl"])
+def test_every_released_form_trains(objective: str, make_config: Make) -> None:
+    report = fit(make_config(objective=objective, fidelity="released"))
+    assert all(step.loss > 0 for step in report.metrics)
+
+
+def test_a_line_of_metrics_says_what_the_step_did(make_config: Make) -> None:
+    config = make_config(log_every=4)
+    report = fit(config)
+    lines = (Path(config.output) / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in lines] == [4, 6]  # the last is always there
+    step = report.metrics[-1]
+    assert list(step.terms) == [
+        "contrastive",
+        "hard_negative_visual",
+        "hard_negative_textual",
+        "positive_margin",
+        "negative_margin",
+    ]
+    assert set(step.active) == {"positive_margin", "negative_margin"}
+    assert set(step.margins) == {"relation", "attribute", "object"}
+    assert all(0 <= margin <= 0.1 + 1e-6 for margin in step.margins.values())
+    assert 0.5 < step.valid < 1
+    assert step.a < 0.9
+    assert step.epoch == 2
+    assert step.memory_mb > 10
+    assert step.images_per_second > 0
+
+
+def test_a_and_the_temperature_are_held_in_their_bounds(make_config: Make) -> None:
+    run = Run(make_config(steps=1, warmup=0, lr=1.0))
+    scale = run.setup.backbone.module.get_parameter("logit_scale")
+    with torch.no_grad():
+        scale.fill_(9.0)
+    (step,) = [report for report in run if report]
+    assert step.a == pytest.approx(0.2)  # at this rate it would be -0.1
+    assert scale.item() == pytest.approx(math.log(100))
+    assert scale.grad is None  # or steps would add up
+
+
+def test_a_step_has_the_rate_of_the_schedule_and_the_margins_the_step_before_left(
+    make_config: Make,
+) -> None:
+    run = Run(make_config(objective="ce-clip", steps=4))
+    kinds, left = run.setup.data.kinds, dict.fromkeys(run.setup.data.kinds, 0.0)
+    for report in run:
+        assert report.margins == left
+        assert {group["lr"] for group in run.setup.optimizer.param_groups} == {report.lr}
+        left = diagnostics.margins(run.setup.objective, kinds)
+        assert any(left.values())
+
+
+def test_a_released_run_forgets_its_margins_at_each_epoch(make_config: Make) -> None:
+    steps = fit(make_config(objective="ce-clip", fidelity="released")).metrics
+    fresh = {step.step for step in steps if not any(step.margins.values())}
+    assert {1, 4} <= fresh  # an epoch has three steps
+    assert 3 not in fresh
+
+
+def test_plain_clip_reads_no_negatives(make_config: Make) -> None:
+    report = fit(make_config(objective="clip"))
+    assert report.negatives == {}
+    assert report.metrics[-1].negatives == {}
+
+
+def test_two_runs_of_one_seed_are_the_same_and_of_two_are_not(
+    make_config: Make, tmp_path: Path
+) -> None:
+    losses = []
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        report = fit(make_config(output=str(tmp_path / name), seed=seed))
+        losses.append([step.loss for step in report.metrics])
+    assert losses[0] == losses[1] != losses[2]
+
+
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # on a single core
+def test_workers_and_image_cache_change_nothing(make_config: Make, tmp_path: Path) -> None:
+    one = fit(make_config(output=str(tmp_path / "a"), workers=2, image_cache=0.0))
+    two = fit(make_config(output=str(tmp_path / "b")))
+    assert [s.loss for s in one.metrics] == [s.loss for s in two.metrics]
+
+
+def test_training_leaves_the_callers_generator_alone(make_config: Make) -> None:
+    before = torch.get_rng_state()
+    fit(make_config(steps=1))
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_bf16_is_close_to_fp32(make_config: Make, tmp_path: Path) -> None:
+    one = fit(make_config(output=str(tmp_path / "a"), precision="bf16", steps=1))
+    two = fit(make_config(output=str(tmp_path / "b"), steps=1))
+    assert one.metrics[0].loss != two.metrics[0].loss
+    assert one.metrics[0].loss == pytest.approx(two.metrics[0].loss, rel=0.02)
+
+
+def test_a_gradient_scaler_changes_nothing_but_the_range(make_config: Make, tmp_path: Path) -> None:
+    # fp16 needs a GPU, but its scaler works anywhere.
+    run = Run(make_config(output=str(tmp_path / "a"), grad_clip=1.0, accumulate=2))
+    run.setup.accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+    scaled = [step for step in run if step]
+    plain = fit(make_config(output=str(tmp_path / "b"), grad_clip=1.0, accumulate=2)).metrics
+    for one, other in zip(scaled, plain, strict=True):
+        assert one.loss == pytest.approx(other.loss, rel=1e-5)
+        assert one.grad_norm == pytest.approx(other.grad_norm, rel=1e-4)
+        assert one.a == pytest.approx(other.a, rel=1e-5)
+
+
+def test_grad_checkpointing_changes_nothing(make_config: Make, tmp_path: Path) -> None:
+    one = fit(make_config(output=str(tmp_path / "a"), grad_checkpointing=True))
+    two = fit(make_config(output=str(tmp_path / "b")))
+    assert [s.loss for s in one.metrics] == pytest.approx([s.loss for s in two.metrics], rel=1e-5)
+
+
+def test_a_clipped_gradient_still_reports_its_norm(make_config: Make) -> None:
+    report = fit(make_config(grad_clip=1e-3))
+    assert all(step.grad_norm > 0.1 for step in report.metrics)
+
+
+def test_a_clipped_gradient_moves_the_weights_less(make_config: Make) -> None:
+    # AdamW takes out the scale of a gradient, but not of one far below its epsilon.
+    config = make_config(grad_clip=1e-9, eps=1e-3, steps=1, warmup=0, weight_decay=0.0)
+    run = Run(config)
+    before = {k: v.clone() for k, v in run.setup.backbone.module.state_dict().items()}
+    for _ in run:
+        pass
+    for name, weight in run.setup.backbone.module.state_dict().items():
+        torch.testing.assert_close(weight, before[name], atol=1e-7, rtol=0)
+
+
+def test_batch_norm_keeps_its_statistics(make_config: Make, tmp_path: Path) -> None:
+    config = {
+        "embed_dim": 16,
+        "quick_gelu": True,
+        "vision_cfg": {"image_size": 32, "layers": [1, 1, 1, 1], "width": 8, "head_width": 16},
+        "text_cfg": {
+            "context_length": 77,
+            "vocab_size": 49408,
+            "width": 16,
+            "heads": 2,
+            "layers": 1,
+        },
+    }
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        module = open_clip.CLIP(**config)
+    backbone = OpenClipBackbone(
+        module,
+        config={
+            "model_cfg": config,
+            "preprocess_cfg": {"size": 32, "mean": [0.5] * 3, "std": [0.5] * 3},
+        },
+        tokenizer=open_clip.SimpleTokenizer(context_length=77),
+        name="resnet",
+        architecture="custom",
+        source="random",
+    )
+    save_checkpoint(tmp_path / "resnet", backbone, extra={})
+    made = make_config(checkpoint=str(tmp_path / "resnet"), accumulate=2)
+    run = Run(made)
+    before = run.setup.backbone.module.visual.bn1.running_mean.clone()
+    for _ in run:
+        pass
+    assert torch.equal(run.setup.backbone.module.visual.bn1.running_mean, before)
+
+
+@pytest.mark.parametrize(("value", "shown"), [(float("nan"), "nan"), (float("inf"), "inf")])
+def test_a_loss_that_is_no_number_stops_the_run_and_names_the_last_good_checkpoint(
+    value: float, shown: str, make_config: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = make_config(save_every=2)
+    forward = Objective.forward
+
+    def broken(self: Objective, features: object) -> object:
+        losses = forward(self, features)
+        if run.trainer.done == 4:
+            losses.total.data.fill_(value)
+        return losses
+
+    run = Run(config)
+    monkeypatch.setattr(Objective, "forward", broken)
+    with pytest.raises(TrainingError) as caught:
+        for _ in run:
+            pass
+    assert str(caught.value) == (
+        f"training went wrong at step 5: the loss is {shown}. "
+        f"The last good checkpoint is {config.output}/last."
+    )
+
+
+def test_a_gradient_that_is_no_number_stops_the_run(make_config: Make) -> None:
+    run = Run(make_config(save_every=99))
+    scale = run.setup.backbone.module.get_parameter("logit_scale")
+    scale.register_hook(lambda gradient: gradient * float("nan"))
+    with pytest.raises(TrainingError) as caught:
+        for _ in run:
+            pass
+    assert str(caught.value) == (
+        "training went wrong at step 1: the gradient's norm is nan. No checkpoint was written yet."
+    )
+
+
+def test_a_loss_that_explodes_stops_the_run(
+    make_config: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run(make_config(steps=14, save_every=99))
+    forward = Objective.forward
+
+    def broken(self: Objective, features: object) -> object:
+        losses = forward(self, features)
+        if run.trainer.done == 11:
+            losses.total.data.mul_(1000)
+        return losses
+
+    monkeypatch.setattr(Objective, "forward", broken)
+    with pytest.raises(TrainingError) as caught:
+        for _ in run:
+            pass
+    assert "training went wrong at step 12: the loss is" in str(caught.value)
+    assert str(caught.value).endswith(
+        "more than ten times that of the first steps. No checkpoint was written yet."
+    )
+
+
+def test_a_term_without_gradient_is_named_once(
+    make_config: Make, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(diagnostics, "gradient_shares", lambda _: {"negative_margin": 0.0})
+    report = fit(make_config(steps=12))
+    note = "negative_margin has given no gradient for 5 logged steps."
+    assert report.notes == (f"step 5: {note}",)
+    assert caplog.messages.count(f"Step 5: {note}") == 1
+
+
+def test_dead_terms_wake_up_again() -> None:
+    dead, said = diagnostics.DeadTerms(), []
+    for share in (0, 0, 0, 0, 0, 0, 0.1, 0, 0, 0, 0, 0):
+        said.append(dead.update({"a": share, "b": 0.5}))
+    assert [bool(names) for names in said] == [False] * 4 + [True] + [False] * 6 + [True]
+
+
+def break_image(make_config: Make, data: Path, tmp_path: Path, content: bytes) -> dict[str, str]:
+    """A copy of the data in which one image is damaged."""
+    (tmp_path / "images").mkdir()
+    for path in (data.parent / "images").iterdir():
+        (tmp_path / "images" / path.name).write_bytes(path.read_bytes())
+    (tmp_path / "images" / "3.png").write_bytes(content)
+    return {"image_root": str(tmp_path)}
+
+
+def test_a_broken_image_stops_before_training_and_names_the_record(
+    make_config: Make, data: Path, tmp_path: Path
+) -> None:
+    options = break_image(make_config, data, tmp_path, b"no image")
+    with pytest.raises(DataError) as caught:
+        fit(make_config(**options))
+    assert str(caught.value) == (
+        f"{tmp_path}/images/3.png (record 'r6'): cannot be decoded. Check --image-root, or leave "
+        "them out with --on-error skip."
+    )
+    assert not Path(make_config().output).exists()
+
+
+def test_a_broken_image_is_left_out_and_counted(
+    make_config: Make, data: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    options = break_image(make_config, data, tmp_path, b"no image")
+    report = fit(make_config(on_error="skip", **options))
+    assert (report.records, report.skipped) == (22, 2)
+    assert f"Left out 2 records, as of {tmp_path}/images/3.png (record 'r6')." in caplog.messages
+
+
+@pytest.mark.parametrize("on_error", ["stop", "skip"])
+def test_an_image_that_breaks_off_is_found_when_it_is_decoded(
+    on_error: str,
+    make_config: Make,
+    data: Path,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    whole = (data.parent / "images" / "3.png").read_bytes()
+    options = break_image(make_config, data, tmp_path, whole[: len(whole) - 40])
+    config = make_config(on_error=on_error, batch_size=24, steps=3, **options)
+    if on_error == "stop":
+        with pytest.raises(DataError) as caught:
+            fit(config)
+        assert re.fullmatch(
+            r"record 'r[67]': .*/images/3.png: cannot be decoded \(.*\)\. Mend it, or leave such "
+            r"records out with --on-error skip\.",
+            str(caught.value),
+        )
+    else:
+        assert fit(config).skipped == 6  # two records in each of three steps
+        said = [line for line in caplog.messages if line.startswith("Skipped")]
+        assert len(said) == 2
+        assert re.fullmatch(
+            r"Skipped record 'r[67]': .*/images/3.png: cannot be decoded \(.*\)\.", said[0]
+        )
+
+
+def test_negatives_are_asked_for_where_there_are_none(make_config: Make, tmp_path: Path) -> None:
+    path = tmp_path / "captions.jsonl"
+    path.write_text('{"id": "a", "image": "a.png", "caption": "a cat"}\n')
+    with pytest.raises(DataError) as caught:
+        fit(make_config(data=(str(path),)))
+    assert str(caught.value) == (
+        f"{path}: --objective ahnpl needs negatives, and there are none. Make them with: ahnpl "
+        "negatives captions.jsonl."
+    )
+
+
+def test_fp16_needs_a_gpu(make_config: Make) -> None:
+    with pytest.raises(ConfigError) as caught:
+        fit(make_config(precision="fp16"))
+    assert str(caught.value) == "--precision fp16 needs --device cuda, not cpu. Use bf16."
+
+
+def test_too_few_pairs_make_a_smaller_batch(
+    make_config: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO):
+        fit(make_config(limit=5, steps=2))
+    assert "Only 5 pairs: batches of 5 instead of 8." in caplog.messages
+
+
+def test_a_warmup_that_takes_the_whole_run_is_said(
+    make_config: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    fit(make_config(steps=2, warmup=2))
+    assert "2 steps, --warmup 2: the peak rate is never reached." in caplog.messages
+
+
+def test_frozen_towers_stay(make_config: Make, tiny_backbone: OpenClipBackbone) -> None:
+    for tower, prefix in (("image", "visual."), ("text", "transformer.")):
+        run = Run(make_config(freeze=tower, force=True, steps=2))
+        for _ in run:
+            pass
+        before = tiny_backbone.module.state_dict()
+        after = run.setup.backbone.module.state_dict()
+        same = {name for name in before if torch.equal(before[name], after[name])}
+        assert {name for name in before if name.startswith(prefix)} <= same
+        assert any(not name.startswith(prefix) and name not in same for name in before)
+
+
+def test_kept_checkpoints_are_the_newest(make_config: Make) -> None:
+    config = make_config(save_every=1, keep=2)
+    fit(config)
+    kept = sorted(path.name for path in Path(config.output).glob("step-*"))
+    assert kept == ["step-000005", "step-000006"]
+
+
+def test_the_trackers_get_every_number(make_config: Make) -> None:
+    pytest.importorskip("tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    config = make_config(tracker="tensorboard")
+    report = fit(config)
+    events = EventAccumulator(str(Path(config.output) / "ahnpl"))
+    events.Reload()
+    values = [event.value for event in events.Scalars("terms/contrastive")]
+    assert values == pytest.approx([step.terms["contrastive"] for step in report.metrics])
+
+
+def test_a_tracker_that_is_not_installed_says_how_to_get_it(
+    make_config: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import importlib.util
+
+    found = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *a: None if name == "wandb" else found(name, *a)
+    )
+    with pytest.raises(ConfigError) as caught:
+        fit(make_config(tracker="wandb"))
+    assert str(caught.value) == (
+        "--tracker wandb is not installed. Install it with: pip install 'ahnpl[wandb]'."
+    )
+
+
+def test_shards_train_as_files_do(make_config: Make, data: Path, tmp_path: Path) -> None:
+    import webdataset
+
+    with webdataset.TarWriter(str(tmp_path / "0.tar")) as sink:
+        for number, line in enumerate(data.read_text().splitlines()):
+            record = json.loads(line)
+            image = (data.parent / record["image"]).read_bytes()
+            sink.write({"__key__": f"{number:03d}", "png": image, "json": record})
+    one = fit(make_config(data=(str(tmp_path / "{0..0}.tar"),), mask_same_image=False))
+    two = fit(make_config(output=str(tmp_path / "files"), mask_same_image=False))
+    assert [s.loss for s in one.metrics] == [s.loss for s in two.metrics]
+
+
+def test_a_trainer_takes_up_where_its_state_was_left(make_config: Make) -> None:
+    run = Run(make_config())
+    for _ in run:
+        pass
+    state = run.trainer.state()
+    again = Trainer(run.setup, run.config)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(5)
+        again.load(state)
+        assert torch.equal(torch.get_rng_state(), state["rng"])
+    assert again.done == 6
+    assert again.state()["ceiling"] == state["ceiling"] > 0

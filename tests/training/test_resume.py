@@ -14,9 +14,9 @@ from safetensors.torch import load_file
 
 from ahnpl_cli.errors import ConfigError, DataError, TrainingError
 from ahnpl_cli.train_config import TrainConfig
+from ahnpl_cli.training.checkpoints import STATE
 from ahnpl_cli.training.loop import Run, fit
 from ahnpl_cli.training.options import to_toml
-from ahnpl_cli.training.store import STATE
 
 SLOW = """
 import sys, time

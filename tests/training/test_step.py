@@ -12,27 +12,27 @@ from ahnpl_cli.losses.features import Features
 from ahnpl_cli.losses.recipes import OBJECTIVES
 from ahnpl_cli.train_config import TrainConfig
 from ahnpl_cli.training.batch import Batch, make_batch
-from ahnpl_cli.training.setup import Setup, set_up
+from ahnpl_cli.training.build import TrainingParts, build
 from ahnpl_cli.training.step import forward_backward
 from ahnpl_cli.training.trainer import Trainer
 
 CPU = torch.device("cpu")
 
 
-def load(setup: Setup, rows: Tensor) -> Loaded:
+def load(setup: TrainingParts, rows: Tensor) -> Loaded:
     pictures = [setup.data.pictures[p] for p in setup.data.picture_of[rows.numpy()]]
     pixels = torch.stack([setup.backbone.preprocess(open_picture(p)) for p in pictures])
     return Loaded(pixels, torch.arange(len(rows)), {})
 
 
-def batch_of(setup: Setup, parts: int = 1, count: int = 10) -> Batch:
+def batch_of(setup: TrainingParts, parts: int = 1, count: int = 10) -> Batch:
     rows = torch.arange(count)
     return make_batch(
         setup.data, rows.numpy(), load(setup, rows), seed=0, epoch=0, parts=parts, overhead=4
     )
 
 
-def gradients(setup: Setup) -> dict[str, Tensor]:
+def gradients(setup: TrainingParts) -> dict[str, Tensor]:
     named = {**dict(setup.backbone.module.named_parameters()), "a": setup.objective.a}
     found = {name: p.grad.clone() for name, p in named.items() if p.grad is not None}
     for parameter in named.values():
@@ -40,22 +40,22 @@ def gradients(setup: Setup) -> dict[str, Tensor]:
     return found
 
 
-def outcome(setup: Setup, batch: Batch) -> tuple[float, dict[str, Tensor]]:
+def outcome(setup: TrainingParts, batch: Batch) -> tuple[float, dict[str, Tensor]]:
     made = forward_backward(setup.towers, setup.objective, batch, device=CPU)
     return made.losses.total.item(), gradients(setup)
 
 
 @pytest.fixture
-def setup(make_config: Callable[..., TrainConfig]) -> Setup:
+def setup(make_config: Callable[..., TrainConfig]) -> TrainingParts:
     config = make_config()
-    made = set_up(config, config.output)
+    made = build(config, config.output)
     Trainer(made, config)  # puts the model into training mode
     made.objective.margin.fill_(0.03)
     return made
 
 
 @pytest.mark.parametrize("parts", [2, 3, 7])
-def test_parts_add_up_to_the_whole(setup: Setup, parts: int) -> None:
+def test_parts_add_up_to_the_whole(setup: TrainingParts, parts: int) -> None:
     loss, want = outcome(setup, batch_of(setup))
     again, got = outcome(setup, batch_of(setup, parts))
     assert again == pytest.approx(loss, rel=1e-6)
@@ -69,7 +69,7 @@ def test_the_cut_at_the_features_is_plain_backpropagation(
     objective: str, make_config: Callable[..., TrainConfig]
 ) -> None:
     config = make_config(objective=objective)
-    setup = set_up(config, config.output)
+    setup = build(config, config.output)
     loss, got = outcome(setup, batch_of(setup))
 
     rows = torch.arange(10)
@@ -99,7 +99,7 @@ def test_the_cut_at_the_features_is_plain_backpropagation(
 
 
 def test_identical_texts_are_encoded_once_and_each_bucket_has_its_own_length(
-    setup: Setup,
+    setup: TrainingParts,
 ) -> None:
     batch = batch_of(setup)
     rows = [tuple(r[r != 0].tolist()) for bucket in batch.parts[0].buckets for r in bucket]
@@ -111,7 +111,7 @@ def test_identical_texts_are_encoded_once_and_each_bucket_has_its_own_length(
         assert bucket[:, -1].any()
 
 
-def test_only_valid_negatives_are_encoded(setup: Setup) -> None:
+def test_only_valid_negatives_are_encoded(setup: TrainingParts) -> None:
     batch = batch_of(setup)
     texts = sum(len(bucket) for bucket in batch.parts[0].buckets)
     valid = int(batch.index.valid.sum())
@@ -119,7 +119,7 @@ def test_only_valid_negatives_are_encoded(setup: Setup) -> None:
     assert (batch.index.negative[~batch.index.valid] == -1).all()
 
 
-def test_a_broken_image_leaves_its_pair_out(setup: Setup) -> None:
+def test_a_broken_image_leaves_its_pair_out(setup: TrainingParts) -> None:
     rows = torch.arange(4)
     loaded = load(setup, rows)
     kept = torch.tensor([0, 1, 3])
@@ -129,7 +129,7 @@ def test_a_broken_image_leaves_its_pair_out(setup: Setup) -> None:
     assert batch.index.image_ids.tolist() == setup.data.picture_of[[0, 1, 3]].tolist()
 
 
-def test_dropout_drops_the_same_when_a_part_is_encoded_again(setup: Setup) -> None:
+def test_dropout_drops_the_same_when_a_part_is_encoded_again(setup: TrainingParts) -> None:
     for block in setup.backbone.module.transformer.resblocks:
         block.attn.dropout = 0.5
     batch = batch_of(setup, parts=2)

@@ -13,8 +13,8 @@ from ahnpl_cli.inspection.hardness import Placed, recall
 from ahnpl_cli.progress import Track, silent
 from ahnpl_cli.records import TrainPlan
 from ahnpl_cli.train_config import TrainConfig
+from ahnpl_cli.training.build import build, open_records
 from ahnpl_cli.training.loop import run_path
-from ahnpl_cli.training.setup import open_records, set_up
 from ahnpl_cli.training.trainer import Trainer
 
 TRIED = 3
@@ -31,7 +31,7 @@ def preview(config: TrainConfig, *, track: Track = silent) -> TrainPlan:
         AhnplError: what would stop the run, except for images, which are listed.
     """
     run, config = run_path(config), replace(config, on_error="skip")
-    setup = set_up(config, run, track=track)
+    setup = build(config, run, track=track)
     plan = setup.plan
     # Before the steps: they change the model, and what is on disk is of the start.
     hardness = recall(_placed(config), setup.backbone.info, seed=config.seed)

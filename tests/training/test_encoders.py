@@ -7,7 +7,7 @@ import torch
 from torch import nn
 
 from ahnpl_cli.backbones.openclip import OpenClipBackbone
-from ahnpl_cli.training.towers import Towers, freeze, parameter_groups
+from ahnpl_cli.training.encoders import Encoders, freeze, parameter_groups
 
 
 def test_norms_biases_the_temperature_and_a_do_not_decay(tiny_backbone: OpenClipBackbone) -> None:
@@ -30,7 +30,7 @@ def test_a_frozen_tower_gets_no_gradient_and_the_temperature_does(
     tiny_backbone: OpenClipBackbone, tower: str, kept: str
 ) -> None:
     freeze(tiny_backbone.module, tower)
-    images, texts, scale = Towers(tiny_backbone)(
+    images, texts, scale = Encoders(tiny_backbone)(
         torch.zeros(2, 3, 32, 32), [tiny_backbone.tokenize(["a", "b"])]
     )
     assert {"image": images, "text": texts}[kept].requires_grad
@@ -50,7 +50,7 @@ def test_nothing_is_frozen_unasked(tiny_backbone: OpenClipBackbone) -> None:
 
 
 def test_the_temperature_stays_between_1_and_100(tiny_backbone: OpenClipBackbone) -> None:
-    towers = Towers(tiny_backbone)
+    towers = Encoders(tiny_backbone)
     for value, want in ((9.0, math.log(100)), (-1.0, 0.0), (3.0, 3.0)):
         with torch.no_grad():
             towers.model.get_parameter("logit_scale").fill_(value)

@@ -9,8 +9,8 @@ import torch
 from ahnpl_cli.losses.features import Features
 from ahnpl_cli.losses.objective import Objective
 from ahnpl_cli.losses.recipes import Recipe, Weights
+from ahnpl_cli.training.diagnostics import active_hinges, gradient_shares, margins, mean_by_kind
 from ahnpl_cli.training.step import Outcome
-from ahnpl_cli.training.telemetry import active_hinges, gradient_shares, margins, mean_by_kind
 
 # S(I, T) = 0.6 and 1; S(I, T_n) = 0.8, 0 and 0, 0.6. The last slot of the first pair is empty.
 FEATURES = Features(

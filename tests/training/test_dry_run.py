@@ -6,8 +6,8 @@ from pathlib import Path
 
 from ahnpl_cli.progress import silent
 from ahnpl_cli.train_config import TrainConfig
-from ahnpl_cli.training.preview import _try_steps as try_steps
-from ahnpl_cli.training.preview import preview
+from ahnpl_cli.training.dry_run import _try_steps as try_steps
+from ahnpl_cli.training.dry_run import preview
 
 
 def test_a_dry_run_says_what_there_is_and_writes_nothing(

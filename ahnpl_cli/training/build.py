@@ -29,14 +29,13 @@ from ahnpl_cli.losses.released import PLACEHOLDER
 from ahnpl_cli.progress import Track, silent
 from ahnpl_cli.records import CaptionRecord
 from ahnpl_cli.train_config import TrainConfig
-from ahnpl_cli.training.averaging import Publisher
+from ahnpl_cli.training.checkpoints import WeightExport, describe
+from ahnpl_cli.training.distributed import world_size
+from ahnpl_cli.training.encoders import Encoders, freeze, parameter_groups
 from ahnpl_cli.training.evaluating import check_evaluation
-from ahnpl_cli.training.gather import world_size
 from ahnpl_cli.training.lora import add_lora
 from ahnpl_cli.training.options import resolve_recipe
 from ahnpl_cli.training.schedule import Plan
-from ahnpl_cli.training.store import describe
-from ahnpl_cli.training.towers import Towers, freeze, parameter_groups
 
 logger = logging.getLogger(__name__)
 PRECISION = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
@@ -44,7 +43,7 @@ SHOWN = 5
 
 
 @dataclass
-class Setup:
+class TrainingParts:
     """What a run is made of.
 
     Attributes:
@@ -71,7 +70,7 @@ class Setup:
     loader: ImageLoader
     plan: Plan
     start: dict[str, Any]
-    publisher: Publisher
+    publisher: WeightExport
     skipped: int
     problems: tuple[str, ...]
 
@@ -212,14 +211,14 @@ def make_optimizer(config: TrainConfig, model: nn.Module, objective: Objective) 
     return torch.optim.AdamW(groups, lr=chosen.lr, betas=betas, eps=chosen.eps, fused=True)
 
 
-def make_publisher(config: TrainConfig, backbone: Backbone) -> Publisher:
+def make_publisher(config: TrainConfig, backbone: Backbone) -> WeightExport:
     """Return what makes the model that checkpoints show; before corrections are added."""
     chosen = config.memory
     differs = any(option is not None for option in (chosen.lora, chosen.ema, chosen.wise_ft))
-    return Publisher(backbone, differs=differs, wise_ft=chosen.wise_ft)
+    return WeightExport(backbone, differs=differs, wise_ft=chosen.wise_ft)
 
 
-def set_up(config: TrainConfig, run: Path, *, track: Track = silent) -> Setup:
+def build(config: TrainConfig, run: Path, *, track: Track = silent) -> TrainingParts:
     """Load, read and build everything; writes nothing.
 
     Raises:
@@ -259,8 +258,8 @@ def set_up(config: TrainConfig, run: Path, *, track: Track = silent) -> Setup:
         cache_gigabytes=config.memory.image_cache,
         pin_memory=accelerator.device.type == "cuda",
     )
-    towers = accelerator.prepare_model(Towers(backbone))
-    return Setup(
+    towers = accelerator.prepare_model(Encoders(backbone))
+    return TrainingParts(
         accelerator,
         backbone,
         towers,

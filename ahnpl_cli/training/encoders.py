@@ -14,7 +14,7 @@ from ahnpl_cli.backbones.base import Backbone
 MAX_LOGIT_SCALE = math.log(100)  # Radford et al. 2021
 
 
-class Towers(nn.Module):
+class Encoders(nn.Module):
     """Images and texts to features, with 1/tau."""
 
     def __init__(self, backbone: Backbone) -> None:
