@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from ahnpl_cli.config import DemoConfig
-from ahnpl_cli.data.files import write_whole
 from ahnpl_cli.errors import ConfigError
+from ahnpl_cli.files import write_atomic
 
 START = "scenes-tiny"
 OBJECTIVES = ("clip", "negclip", "ahnpl")
@@ -259,4 +259,4 @@ def _read_state(path: Path, config: DemoConfig) -> dict[str, Any]:
 
 def _write_state(path: Path, config: DemoConfig, state: dict[str, Any]) -> None:
     text = json.dumps({"options": _options(config), "stages": state}, indent=1)
-    write_whole(path, text)
+    write_atomic(path, text)

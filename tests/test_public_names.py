@@ -3,9 +3,9 @@
 import ahnpl_cli
 from ahnpl_cli import errors
 from ahnpl_cli.backbones.load import BACKBONES
+from ahnpl_cli.config import OBJECTIVES
 from ahnpl_cli.evaluation.registry import ALIASES, BENCHMARKS
 from ahnpl_cli.losses.recipes import PAPER, RELEASED, TERMS
-from ahnpl_cli.train_config import OBJECTIVES
 
 
 def test_the_package_exports_its_version_alone() -> None:

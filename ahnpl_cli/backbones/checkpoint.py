@@ -19,8 +19,9 @@ from safetensors.torch import save_file
 
 from ahnpl_cli import __version__
 from ahnpl_cli.backbones.base import Backbone
-from ahnpl_cli.data.tensors import share, system_errors
+from ahnpl_cli.data.tensors import share
 from ahnpl_cli.errors import ModelError
+from ahnpl_cli.files import disk_errors
 from ahnpl_cli.records import SCHEMA
 from ahnpl_cli.runs import MODEL_FILE
 
@@ -84,7 +85,7 @@ def write_model(folder: Path, backbone: Backbone, *, extra: dict[str, Any]) -> N
     _dump(folder / INFO_FILE, {**_describe(backbone), **extra})
     weights = {name: t.detach().cpu() for name, t in backbone.module.state_dict().items()}
     whole = {name: tensor.contiguous().clone() for name, tensor in weights.items()}
-    with system_errors(folder / WEIGHTS_FILE):
+    with disk_errors(folder / WEIGHTS_FILE):
         save_file(whole, folder / WEIGHTS_FILE, metadata={"format": "pt"})
     share(folder / WEIGHTS_FILE)
     tokenizer: Any = getattr(backbone, "tokenizer", None)

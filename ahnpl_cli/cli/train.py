@@ -9,8 +9,8 @@ import typer
 
 from ahnpl_cli.cli.console import Screen
 from ahnpl_cli.cli.options import options_from
+from ahnpl_cli.config import TrainConfig
 from ahnpl_cli.progress import silent
-from ahnpl_cli.train_config import TrainConfig
 
 SUMMARY = "Fine-tune CLIP with hard negatives: AHNPL or a rival."
 EPILOG = (

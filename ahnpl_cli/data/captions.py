@@ -13,9 +13,10 @@ from typing import Any, Literal
 
 from ahnpl_cli.config import OnError
 from ahnpl_cli.data.json_stream import elements
-from ahnpl_cli.data.jsonl import STDIN, bad_json, not_utf8, open_bytes, read_lines
+from ahnpl_cli.data.jsonl import LINE_HINT
 from ahnpl_cli.data.tabular import read_table
 from ahnpl_cli.errors import DataError
+from ahnpl_cli.files import STDIN, open_bytes, parse_json, read_lines
 from ahnpl_cli.records import CaptionRecord
 
 log = logging.getLogger(__name__)
@@ -171,11 +172,7 @@ def _jsonl(path: Path, layout: Layout) -> Items:
     for number, line in read_lines(path):
         where = f"{path}:{number}"
         try:
-            yield where, _record(json.loads(line.decode("utf-8-sig")), where)
-        except UnicodeDecodeError as error:
-            yield where, not_utf8(where, error)
-        except json.JSONDecodeError as error:
-            yield where, bad_json(where, error)
+            yield where, _record(parse_json(line, where, hint=LINE_HINT), where)
         except DataError as error:
             yield where, error
 

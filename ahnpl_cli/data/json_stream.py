@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any
 
-from ahnpl_cli.data.jsonl import not_utf8, open_bytes
 from ahnpl_cli.errors import DataError
+from ahnpl_cli.files import not_utf8, open_bytes
 
 CHUNK = 1 << 18
 _SPACE = " \t\r\n"
@@ -43,7 +43,7 @@ class _Text:
             self.buffer += self.decode(data, self.ended)
         except UnicodeDecodeError as error:
             self.at = len(self.buffer)
-            raise not_utf8(self._where(), error) from error
+            raise not_utf8(self._where(), error, DataError) from error
         return not self.ended
 
     def peek(self) -> str:

@@ -7,8 +7,8 @@ import csv
 from collections.abc import Iterator
 from pathlib import Path
 
-from ahnpl_cli.data.jsonl import not_utf8, open_bytes
 from ahnpl_cli.errors import DataError
+from ahnpl_cli.files import not_utf8, open_bytes
 
 FIELD_LIMIT = 1 << 24  # characters; Python's own limit is 131,072
 
@@ -26,7 +26,7 @@ def _check(row: dict[str, str], where: str) -> DataError | None:
         try:
             value.encode("utf-8", errors="surrogateescape").decode("utf-8")
         except UnicodeDecodeError as error:
-            return not_utf8(f"{where}: {name}", error)
+            return not_utf8(f"{where}: {name}", error, DataError)
     return None
 
 

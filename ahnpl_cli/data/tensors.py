@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
-import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -15,29 +13,12 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from ahnpl_cli.data.files import atomic_path
 from ahnpl_cli.errors import DataError
+from ahnpl_cli.files import atomic_path, disk_errors
 
 Array = NDArray[Any]
 # safetensors keeps metadata in an unordered map: one key alone gives the same bytes each time.
 METADATA_KEY = "ahnpl"
-
-
-@contextlib.contextmanager
-def system_errors(path: Path) -> Iterator[None]:
-    """Raise what safetensors says of a full disk as the system's own error, with the file's name.
-
-    Raises:
-        OSError: the system refused to write.
-    """
-    try:
-        yield
-    except SafetensorError as error:
-        refused = re.search(r"os error (\d+)", str(error))
-        if refused is None:
-            raise
-        number = int(refused[1])
-        raise OSError(number, os.strerror(number), str(path)) from error
 
 
 def share(path: Path) -> None:
@@ -61,7 +42,7 @@ def write_tensors(
     header = {METADATA_KEY: json.dumps(metadata or {}, sort_keys=True)}
     whole = {name: np.ascontiguousarray(array) for name, array in tensors.items()}
     with atomic_path(path) as temporary:
-        with system_errors(path):
+        with disk_errors(path):
             save_file(whole, temporary, metadata=header)
         share(temporary)
 

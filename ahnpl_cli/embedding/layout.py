@@ -9,9 +9,9 @@ from typing import IO, Any
 
 import numpy as np
 
-from ahnpl_cli.data.files import atomic_path, write_whole
 from ahnpl_cli.data.tensors import Array, open_tensors
 from ahnpl_cli.errors import DataError
+from ahnpl_cli.files import atomic_path, write_atomic
 
 INDEX, JOB, PLAN = "index.json", ".job.json", ".plan.sqlite"
 FEATURES = {
@@ -50,7 +50,7 @@ def sweep(folder: Path) -> None:
 
 def write_json(path: Path, content: Mapping[str, Any]) -> None:
     """Write a small JSON file, whole or not at all."""
-    write_whole(path, json.dumps(content, ensure_ascii=False) + "\n")
+    write_atomic(path, json.dumps(content, ensure_ascii=False) + "\n")
 
 
 def _write_list(file: IO[str], name: str, items: Iterable[Any]) -> None:

@@ -15,12 +15,12 @@ from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.backbones.cache import model_key
 from ahnpl_cli.backbones.load import load_backbone
 from ahnpl_cli.config import EmbedConfig, parse_shard, worker_count
-from ahnpl_cli.data.files import database_errors
 from ahnpl_cli.embedding import layout
 from ahnpl_cli.embedding.plan import TABLES, Plan, in_shard
 from ahnpl_cli.embedding.shards import Encoder, write_features, write_records
 from ahnpl_cli.embedding.sources import check_source, image_root, read_source
 from ahnpl_cli.errors import ConfigError
+from ahnpl_cli.files import disk_errors
 from ahnpl_cli.progress import Track, silent
 from ahnpl_cli.records import KINDS, SCHEMA, CaptionRecord, EmbedReport
 
@@ -189,7 +189,7 @@ def embed(source: Path, config: EmbedConfig, *, track: Track = silent) -> EmbedR
     start = time.perf_counter()
     plan = Plan(folder / layout.PLAN)
     try:
-        with database_errors(plan.path):
+        with disk_errors(plan.path):
             _fill(plan, source, config, track)
         encoder = Encoder(
             backbone,

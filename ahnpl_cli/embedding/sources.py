@@ -9,8 +9,9 @@ from pathlib import Path
 
 from ahnpl_cli.config import OnError
 from ahnpl_cli.data.images import SUFFIXES
-from ahnpl_cli.data.jsonl import STDIN, not_utf8, open_bytes, read_lines, read_records
+from ahnpl_cli.data.jsonl import read_records
 from ahnpl_cli.errors import DataError
+from ahnpl_cli.files import STDIN, not_utf8, open_bytes, read_lines
 from ahnpl_cli.records import CaptionRecord
 
 logger = logging.getLogger(__name__)
@@ -32,7 +33,7 @@ def _texts(path: Path, on_error: OnError) -> Iterator[CaptionRecord]:
         try:
             text = line.decode("utf-8")
         except UnicodeDecodeError as broken:
-            error = not_utf8(f"{path}:{number}", broken)
+            error = not_utf8(f"{path}:{number}", broken, DataError)
             if on_error == "stop":
                 raise error from broken
             logger.warning("Skipped %s", error)

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ahnpl_cli.data.files import write_whole
 from ahnpl_cli.errors import BenchmarkError
 from ahnpl_cli.evaluation import judging, metrics
 from ahnpl_cli.evaluation.averages import pool
@@ -20,6 +19,7 @@ from ahnpl_cli.evaluation.benchmark import Benchmark, Options, counted, field, l
 from ahnpl_cli.evaluation.items import Count, Item, ItemSuite, Verdict
 from ahnpl_cli.evaluation.locate import Pictures, Shelf
 from ahnpl_cli.evaluation.parquet import table_records
+from ahnpl_cli.files import write_atomic
 
 PUBLISHED_GROUPS, PUBLISHED_PAIRS = 278, 939
 MEASURES = ("text", "image", "group")
@@ -90,7 +90,7 @@ def unpack(archive: Path, folder: Path) -> None:
             target = folder / PurePosixPath(member.filename).name
             if member.is_dir() or target.exists():
                 continue
-            write_whole(target, packed.read(member))
+            write_atomic(target, packed.read(member))
 
 
 def judge(item: Item, scores: tuple[float, ...], ties_win: bool) -> Iterator[Verdict]:

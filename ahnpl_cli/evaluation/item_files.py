@@ -8,8 +8,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from ahnpl_cli.data.files import atomic_path
 from ahnpl_cli.errors import ConfigError, DataError
+from ahnpl_cli.files import atomic_path
 
 Row = dict[str, Any]
 ROWS = 50_000  # of one Parquet row group

@@ -17,7 +17,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ahnpl_cli.data.files import atomic_path
 from ahnpl_cli.data.images import file_sha256
 from ahnpl_cli.errors import BenchmarkError
 from ahnpl_cli.evaluation import judging, metrics
@@ -25,6 +24,7 @@ from ahnpl_cli.evaluation.benchmark import Options, field, limited, read_entries
 from ahnpl_cli.evaluation.items import Count, Item, Verdict
 from ahnpl_cli.evaluation.locate import Pictures, Shelf
 from ahnpl_cli.evaluation.shuffles import KINDS, clean, shuffles
+from ahnpl_cli.files import atomic_path
 from ahnpl_cli.negatives.tagging import load_spacy
 
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from ahnpl_cli.config import EvalConfig
-from ahnpl_cli.data.files import write_whole
 from ahnpl_cli.errors import ConfigError, DataError
 from ahnpl_cli.evaluation.item_files import read_rows, write_rows
 from ahnpl_cli.evaluation.items import Verdict
+from ahnpl_cli.files import write_atomic
 
 DEFAULT = "results.json"
 Scores = Mapping[str, Mapping[str, list[Verdict]]]
@@ -42,7 +42,7 @@ def items_path(output: Path, items: str = "jsonl") -> Path:
 
 def write_text(path: Path, lines: Iterable[str]) -> None:
     """Write a file all or nothing."""
-    write_whole(path, "".join(lines))
+    write_atomic(path, "".join(lines))
 
 
 def write_json(path: Path, report: Any) -> None:

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from ahnpl_cli.data.files import write_whole
 from ahnpl_cli.errors import BenchmarkError
+from ahnpl_cli.files import write_atomic
 
 ROWS = 64  # read at once: images are large
 
@@ -60,5 +60,5 @@ def _unpack(cell: Any, folder: Path, default: str) -> str:
         return cell
     name = Path(cell.get("path") or default).name
     if cell.get("bytes") is not None and not (folder / name).is_file():
-        write_whole(folder / name, cell["bytes"])
+        write_atomic(folder / name, cell["bytes"])
     return name

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
-from ahnpl_cli.data.jsonl import read_lines
 from ahnpl_cli.errors import DataError
+from ahnpl_cli.files import read_lines
 from ahnpl_cli.inspection.checkpoint import flat
 from ahnpl_cli.inspection.report import FileReport, Finding, file_report
 from ahnpl_cli.records import StepReport

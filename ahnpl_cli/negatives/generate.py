@@ -27,9 +27,9 @@ from pydantic import TypeAdapter
 from ahnpl_cli import __version__
 from ahnpl_cli.config import NegativesConfig, parse_shard, worker_count
 from ahnpl_cli.data.captions import KARPATHY_TRAIN, Layout, detect_format, spool
-from ahnpl_cli.data.files import database_errors, write_whole
-from ahnpl_cli.data.jsonl import STDIN, open_bytes, read_records
+from ahnpl_cli.data.jsonl import read_records
 from ahnpl_cli.errors import DataError
+from ahnpl_cli.files import STDIN, disk_errors, open_bytes, write_atomic
 from ahnpl_cli.negatives import worker
 from ahnpl_cli.negatives.base import Unit
 from ahnpl_cli.negatives.fillers.choose import FillerChoice, choose_filler
@@ -146,7 +146,7 @@ class _Run:
         self._prepare()
         captions = Source(self.path, self.layout(), self.config.on_error, self.config.limit)
         index = Index(worker.index_path(self.folder))
-        with database_errors(worker.index_path(self.folder)):
+        with disk_errors(worker.index_path(self.folder)):
             found = survey(captions, index)
         with Pool(self._spec(), self._workers(found)) as pool:
             if self.choice.kind == "corpus":
@@ -160,7 +160,7 @@ class _Run:
         config = self.config
         index = Index(worker.index_path(self.folder))
         captions = Source(self.path, self.layout(), config.on_error, config.limit)
-        with database_errors(worker.index_path(self.folder)):
+        with disk_errors(worker.index_path(self.folder)):
             found = survey(captions, index)
         index.close()
         start, end = _span(found.total, config.shard)
@@ -348,7 +348,7 @@ def _versions() -> dict[str, str]:
 
 def _write_report(path: Path, report: NegativesReport) -> None:
     made = TypeAdapter(NegativesReport).dump_json(report, indent=2)
-    write_whole(path, made + b"\n")
+    write_atomic(path, made + b"\n")
 
 
 def read_report(path: Path) -> NegativesReport | None:

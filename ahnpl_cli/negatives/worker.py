@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ahnpl_cli.data.files import write_whole
 from ahnpl_cli.data.jsonl import dump
+from ahnpl_cli.files import write_atomic
 from ahnpl_cli.negatives.base import Parsed, Unit
 from ahnpl_cli.negatives.fillers import Filler
 from ahnpl_cli.negatives.fillers.choose import FillerChoice
@@ -87,7 +87,7 @@ def write_counts(path: Path, counts: Counts) -> None:
     """Write the statistics for the workers, whole or not at all."""
     # JSON has no tuples for keys, so pairs become rows.
     pairs = [[*key, words] for key, words in counts.pairs.items()]
-    write_whole(path, json.dumps([counts.words, pairs, counts.uses, counts.captions]))
+    write_atomic(path, json.dumps([counts.words, pairs, counts.uses, counts.captions]))
 
 
 def read_counts(path: Path) -> Counts:

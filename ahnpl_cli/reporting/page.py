@@ -14,8 +14,8 @@ from markupsafe import Markup
 from PIL import Image
 
 from ahnpl_cli import __version__
-from ahnpl_cli.data.files import write_whole
 from ahnpl_cli.errors import DataError
+from ahnpl_cli.files import write_atomic
 from ahnpl_cli.reporting.tables import Cell, Table, is_numeric, spans
 
 SIDE = 320  # pixels of a picture's longer edge; more would make the page heavy
@@ -181,7 +181,7 @@ def write_page(path: Path, html: str) -> None:
         DataError: the place cannot be written.
     """
     try:
-        write_whole(path, html)
+        write_atomic(path, html)
     except OSError as error:
         hint = "Name another place with --html PAGE."
         raise DataError(

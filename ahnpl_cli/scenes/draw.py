@@ -10,7 +10,7 @@ from typing import Any
 
 from PIL import Image
 
-from ahnpl_cli.data.files import write_whole
+from ahnpl_cli.files import write_atomic
 from ahnpl_cli.records import CaptionRecord
 from ahnpl_cli.scenes import captions, layouts, render, world
 from ahnpl_cli.scenes.layouts import Sheet
@@ -129,7 +129,7 @@ def _save(path: Path, image: Image.Image) -> None:
         image.save(buffer, "JPEG", **JPEG)
     else:
         image.save(buffer, "PNG", compress_level=1)
-    write_whole(path, buffer.getvalue())
+    write_atomic(path, buffer.getvalue())
 
 
 _SHEETS = {sheet.suite: sheet for sheet in layouts.SHEETS}

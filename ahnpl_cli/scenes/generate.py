@@ -18,8 +18,8 @@ from typing import Any
 
 from ahnpl_cli import __version__
 from ahnpl_cli.config import worker_count
-from ahnpl_cli.data.files import write_whole
 from ahnpl_cli.errors import ConfigError
+from ahnpl_cli.files import write_atomic
 from ahnpl_cli.progress import Track, silent
 from ahnpl_cli.records import SCHEMA
 from ahnpl_cli.scenes import layouts
@@ -86,7 +86,7 @@ def generate(
     for stretch, lines in track(drawn, total=len(stretches), description="drawing scenes"):
         parts.setdefault(stretch.part, []).extend(lines)
     files = _write_files(out, parts)
-    write_whole(out / REPORT, _json({"schema": SCHEMA, **wanted, "files": files}))
+    write_atomic(out / REPORT, _json({"schema": SCHEMA, **wanted, "files": files}))
     return Written(str(out), files, made=True)
 
 
@@ -145,11 +145,11 @@ def _write_files(out: Path, parts: dict[str, Lines]) -> dict[str, int]:
     }
     counts = {}
     for file, (lines, encode) in contents.items():
-        write_whole(out / file, encode(lines))
+        write_atomic(out / file, encode(lines))
         counts[file] = len(lines)
     for sheet in SHEETS:
         lines = parts.get(sheet.suite, [])
-        write_whole(out / sheet.file, _official(sheet, lines))
+        write_atomic(out / sheet.file, _official(sheet, lines))
         counts[sheet.file] = len(lines)
     return counts
 

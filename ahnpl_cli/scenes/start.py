@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ahnpl_cli.data.files import write_whole
 from ahnpl_cli.errors import ModelError
+from ahnpl_cli.files import write_atomic
 
 NAME = "scenes-tiny"
 CONFIG = "open_clip_config.json"
@@ -61,8 +61,8 @@ def write_start_model(folder: Path) -> Path:
     config = _shipped(CONFIG)
     text = json.loads(config)["model_cfg"]["text_cfg"]
     arrays = unpack(load(packed), rows=text["vocab_size"])
-    write_whole(folder / CONFIG, config)
-    write_whole(folder / WEIGHTS, save(arrays, metadata={"format": "pt"}))
+    write_atomic(folder / CONFIG, config)
+    write_atomic(folder / WEIGHTS, save(arrays, metadata={"format": "pt"}))
     return folder
 
 

@@ -17,7 +17,7 @@ from torch import nn
 
 from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.backbones.load import load_backbone, pick_device
-from ahnpl_cli.config import worker_count
+from ahnpl_cli.config import TrainConfig, worker_count
 from ahnpl_cli.data.dataset import Picture, TrainingSet, resolve_files
 from ahnpl_cli.data.jsonl import read_records
 from ahnpl_cli.data.loader import ImageLoader
@@ -28,7 +28,6 @@ from ahnpl_cli.losses.recipes import Recipe
 from ahnpl_cli.losses.released import PLACEHOLDER
 from ahnpl_cli.progress import Track, silent
 from ahnpl_cli.records import CaptionRecord
-from ahnpl_cli.train_config import TrainConfig
 from ahnpl_cli.training.checkpoints import WeightExport, describe
 from ahnpl_cli.training.distributed import world_size
 from ahnpl_cli.training.encoders import Encoders, freeze, parameter_groups

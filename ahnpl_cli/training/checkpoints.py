@@ -20,12 +20,12 @@ from torch import Tensor, nn
 from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.backbones.checkpoint import atomic_folder, recover, save_checkpoint, write_model
 from ahnpl_cli.backbones.openclip import OpenClipBackbone
-from ahnpl_cli.data.files import write_whole
+from ahnpl_cli.config import TrainConfig
 from ahnpl_cli.data.images import file_sha256
 from ahnpl_cli.errors import ConfigError, DataError, TrainingError
+from ahnpl_cli.files import write_atomic
 from ahnpl_cli.records import StepReport
 from ahnpl_cli.runs import BEST, CONFIG, LAST, METRICS, START, is_model, is_run, step_folder
-from ahnpl_cli.train_config import TrainConfig
 from ahnpl_cli.training.lora import merged
 from ahnpl_cli.training.options import INCIDENTAL, fingerprint, to_toml, written_back
 
@@ -177,8 +177,8 @@ class RunFolder:
         for old in (self.last, self.path / BEST, self.evals, *self.path.glob("step-*")):
             shutil.rmtree(old, ignore_errors=True)
         (self.path / METRICS).unlink(missing_ok=True)
-        write_whole(self.path / CONFIG, to_toml(written_back(config)))
-        write_whole(self.path / START, json.dumps(start, indent=2, sort_keys=True) + "\n")
+        write_atomic(self.path / CONFIG, to_toml(written_back(config)))
+        write_atomic(self.path / START, json.dumps(start, indent=2, sort_keys=True) + "\n")
 
     def go_on(self, start: dict[str, Any]) -> dict[str, Any]:
         """Return the training state of `last`.
@@ -265,7 +265,7 @@ class RunFolder:
 
     def rewrite(self, metrics: Iterable[StepReport]) -> None:
         """Replace the metrics."""
-        write_whole(self.path / METRICS, "".join(json.dumps(asdict(r)) + "\n" for r in metrics))
+        write_atomic(self.path / METRICS, "".join(json.dumps(asdict(r)) + "\n" for r in metrics))
 
 
 def last_good(folder: RunFolder) -> str:

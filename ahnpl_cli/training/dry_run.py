@@ -8,11 +8,11 @@ from dataclasses import replace
 
 import torch
 
+from ahnpl_cli.config import TrainConfig
 from ahnpl_cli.data.images import ImageRef
 from ahnpl_cli.inspection.hardness import Placed, recall
 from ahnpl_cli.progress import Track, silent
 from ahnpl_cli.records import TrainPlan
-from ahnpl_cli.train_config import TrainConfig
 from ahnpl_cli.training.build import build, open_records
 from ahnpl_cli.training.loop import run_path
 from ahnpl_cli.training.trainer import Trainer

@@ -8,11 +8,10 @@ from pathlib import Path
 
 import torch
 
-from ahnpl_cli.config import EvalConfig
+from ahnpl_cli.config import EvalConfig, RunConfig, TrainConfig
 from ahnpl_cli.errors import BenchmarkError, ConfigError
 from ahnpl_cli.progress import silent
 from ahnpl_cli.records import StepReport
-from ahnpl_cli.train_config import RunConfig, TrainConfig
 from ahnpl_cli.training.checkpoints import RunFolder
 
 

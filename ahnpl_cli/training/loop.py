@@ -13,11 +13,11 @@ from safetensors.torch import load_file
 
 from ahnpl_cli.backbones.checkpoint import WEIGHTS_FILE
 from ahnpl_cli.backbones.load import pick_device
+from ahnpl_cli.config import TrainConfig
 from ahnpl_cli.errors import TrainingError
 from ahnpl_cli.progress import Track, silent
 from ahnpl_cli.records import StepReport, TrainReport
 from ahnpl_cli.runs import RUNS
-from ahnpl_cli.train_config import TrainConfig
 from ahnpl_cli.training.build import build
 from ahnpl_cli.training.checkpoints import RunFolder, last_good
 from ahnpl_cli.training.diagnostics import margins, scalars

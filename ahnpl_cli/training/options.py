@@ -7,9 +7,9 @@ import json
 from dataclasses import replace
 from typing import Any
 
+from ahnpl_cli.config import LossConfig, TrainConfig
 from ahnpl_cli.errors import ConfigError
 from ahnpl_cli.losses.recipes import TERMS, Recipe, recipe
-from ahnpl_cli.train_config import LossConfig, TrainConfig
 
 # What does not change the weights that a run ends with.
 INCIDENTAL = frozenset(

@@ -14,10 +14,10 @@ import torch.distributed as dist
 from numpy.typing import NDArray
 from torch import nn
 
+from ahnpl_cli.config import TrainConfig
 from ahnpl_cli.data.loader import Loaded
 from ahnpl_cli.errors import DataError, TrainingError
 from ahnpl_cli.records import StepReport
-from ahnpl_cli.train_config import TrainConfig
 from ahnpl_cli.training import diagnostics
 from ahnpl_cli.training.batch import OVERHEAD, make_batch
 from ahnpl_cli.training.build import TrainingParts

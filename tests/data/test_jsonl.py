@@ -3,8 +3,9 @@ import logging
 
 import pytest
 
-from ahnpl_cli.data.jsonl import dump, open_bytes, read_records, write_records
+from ahnpl_cli.data.jsonl import dump, read_records, write_records
 from ahnpl_cli.errors import DataError
+from ahnpl_cli.files import open_bytes
 from ahnpl_cli.records import CaptionRecord, Edit, Negative
 
 CAT = CaptionRecord(

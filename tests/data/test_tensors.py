@@ -100,5 +100,5 @@ def test_a_full_disk_is_the_system_s_error_with_the_file_s_name(
 
 
 def test_other_errors_of_safetensors_stay_what_they_are(tmp_path: Path) -> None:
-    with pytest.raises(SafetensorError, match="something else"), tensors.system_errors(tmp_path):
+    with pytest.raises(SafetensorError, match="something else"), tensors.disk_errors(tmp_path):
         raise SafetensorError("something else")

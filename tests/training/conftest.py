@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from ahnpl_cli.train_config import (
+from ahnpl_cli.config import (
     LossConfig,
     MemoryConfig,
     OptimizerConfig,

@@ -8,8 +8,8 @@ from types import ModuleType
 
 import pytest
 
+from ahnpl_cli.config import OBJECTIVES, LossConfig, TrainConfig
 from ahnpl_cli.losses.recipes import PAPER
-from ahnpl_cli.train_config import OBJECTIVES, LossConfig, TrainConfig
 from ahnpl_cli.training.options import resolve_recipe
 
 SCRIPT = Path(__file__).parents[2] / "examples" / "ablation.py"

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from ahnpl_cli.backbones.load import load_backbone
 from ahnpl_cli.backbones.openclip import OpenClipBackbone
-from ahnpl_cli.train_config import TrainConfig
+from ahnpl_cli.config import TrainConfig
 from ahnpl_cli.training.checkpoints import RunningMean, interpolate, snapshot
 from ahnpl_cli.training.loop import Run, fit
 from ahnpl_cli.training.lora import TARGETS, add_lora, merged

@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from ahnpl_cli.train_config import TrainConfig
+from ahnpl_cli.config import TrainConfig
 from ahnpl_cli.training.distributed import gather_rows, world_size
 from ahnpl_cli.training.loop import fit
 from ahnpl_cli.training.options import to_toml

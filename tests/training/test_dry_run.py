@@ -4,8 +4,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from ahnpl_cli.config import TrainConfig
 from ahnpl_cli.progress import silent
-from ahnpl_cli.train_config import TrainConfig
 from ahnpl_cli.training.dry_run import _try_steps as try_steps
 from ahnpl_cli.training.dry_run import preview
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from ahnpl_cli.config import RunConfig, TrainConfig
 from ahnpl_cli.errors import BenchmarkError, ConfigError
 from ahnpl_cli.records import StepReport
-from ahnpl_cli.train_config import RunConfig, TrainConfig
 from ahnpl_cli.training.evaluating import best_step
 from ahnpl_cli.training.loop import Run, fit
 

@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 
+from ahnpl_cli.config import OBJECTIVES as OFFERED
+from ahnpl_cli.config import LossConfig, MemoryConfig, OptimizerConfig, RunConfig, TrainConfig
 from ahnpl_cli.errors import ConfigError
 from ahnpl_cli.losses.recipes import OBJECTIVES, PAPER, recipe
-from ahnpl_cli.train_config import OBJECTIVES as OFFERED
-from ahnpl_cli.train_config import LossConfig, MemoryConfig, OptimizerConfig, RunConfig, TrainConfig
 from ahnpl_cli.training.options import fingerprint, resolve_recipe, to_toml, written_back
 
 

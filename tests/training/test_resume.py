@@ -12,8 +12,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from ahnpl_cli.config import TrainConfig
 from ahnpl_cli.errors import ConfigError, DataError, TrainingError
-from ahnpl_cli.train_config import TrainConfig
 from ahnpl_cli.training.checkpoints import STATE
 from ahnpl_cli.training.loop import Run, fit
 from ahnpl_cli.training.options import to_toml

@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import Tensor
 
+from ahnpl_cli.config import TrainConfig
 from ahnpl_cli.data.dataset import open_picture
 from ahnpl_cli.data.loader import Loaded
 from ahnpl_cli.losses.features import Features
 from ahnpl_cli.losses.recipes import OBJECTIVES
-from ahnpl_cli.train_config import TrainConfig
 from ahnpl_cli.training.batch import Batch, make_batch
 from ahnpl_cli.training.build import TrainingParts, build
 from ahnpl_cli.training.step import forward_backward

@@ -1,13 +1,29 @@
-"""The options of `ahnpl train`; see `config.py` for how they become flags."""
+"""The options of `ahnpl train`."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
 
-from ahnpl_cli import config as common
 from ahnpl_cli.catalog import choose
-from ahnpl_cli.config import Device, OnError, group, opt
+from ahnpl_cli.config.options import (
+    Device,
+    OnError,
+    device_option,
+    dry_run_option,
+    force_option,
+    group,
+    image_root_option,
+    limit_option,
+    model_option,
+    on_error_option,
+    opt,
+    output_option,
+    pretrained_option,
+    resume_option,
+    seed_option,
+    workers_option,
+)
 from ahnpl_cli.errors import ConfigError
 
 OBJECTIVES = ("clip", "negclip", "ce-clip", "slipform", "ahnpl")
@@ -134,15 +150,15 @@ class RunConfig:
 class TrainConfig:
     """Fine-tuning; the source of each default stands in its help."""
 
-    output: str | None = common._output("Folder of the run; default: runs/OBJECTIVE.")
+    output: str | None = output_option("Folder of the run; default: runs/OBJECTIVE.")
     data: tuple[str, ...] = opt(
         ("negatives.jsonl",),
         "negatives.jsonl, or webdataset shards such as 'shards/{000..099}.tar'; may repeat.",
         metavar="PATH",
     )
-    image_root: str | None = common._image_root()
-    model: str | None = common._model()
-    pretrained: str | None = common._pretrained()
+    image_root: str | None = image_root_option()
+    model: str | None = model_option()
+    pretrained: str | None = pretrained_option()
     checkpoint: str | None = opt(None, "Folder of a model to start from, such as runs/clip/last.")
     force_quick_gelu: bool | None = opt(None, "Decide the activation where it cannot be known.")
     objective: str = opt("ahnpl", "Recipe: ahnpl, ce-clip, negclip, clip or slipform.")
@@ -153,14 +169,14 @@ class TrainConfig:
     optimizer: OptimizerConfig = group(OptimizerConfig, "Optimisation")
     memory: MemoryConfig = group(MemoryConfig, "Memory and what is trained")
     run: RunConfig = group(RunConfig, "The run")
-    device: Device = common._device()
-    workers: int | None = common._workers("decode images")
-    seed: int = common._seed()
-    limit: int | None = common._limit("records")
-    on_error: OnError = common._on_error()
-    resume: bool = common._resume()
-    force: bool = common._force()
-    dry_run: bool = common._dry_run()
+    device: Device = device_option()
+    workers: int | None = workers_option("decode images")
+    seed: int = seed_option()
+    limit: int | None = limit_option("records")
+    on_error: OnError = on_error_option()
+    resume: bool = resume_option()
+    force: bool = force_option()
+    dry_run: bool = dry_run_option()
 
     def __post_init__(self) -> None:
         choose(self.objective, OBJECTIVES, "objective")

@@ -1,0 +1,61 @@
+"""The options of every command, one file per command; the flags are made from their fields."""
+
+from ahnpl_cli.config.demo import (
+    DemoConfig,
+)
+from ahnpl_cli.config.embed import (
+    EmbedConfig,
+)
+from ahnpl_cli.config.eval import (
+    EvalConfig,
+)
+from ahnpl_cli.config.inspect import (
+    InspectConfig,
+)
+from ahnpl_cli.config.negatives import (
+    NegativesConfig,
+)
+from ahnpl_cli.config.options import (
+    ConsoleConfig,
+    Device,
+    OnError,
+    TableFormat,
+    group,
+    opt,
+    parse_shard,
+    worker_count,
+)
+from ahnpl_cli.config.scenes import (
+    ScenesConfig,
+)
+from ahnpl_cli.config.train import (
+    OBJECTIVES,
+    LossConfig,
+    MemoryConfig,
+    OptimizerConfig,
+    RunConfig,
+    TrainConfig,
+)
+
+__all__ = [
+    "ConsoleConfig",
+    "DemoConfig",
+    "Device",
+    "EmbedConfig",
+    "EvalConfig",
+    "InspectConfig",
+    "LossConfig",
+    "MemoryConfig",
+    "NegativesConfig",
+    "OBJECTIVES",
+    "OnError",
+    "OptimizerConfig",
+    "RunConfig",
+    "ScenesConfig",
+    "TableFormat",
+    "TrainConfig",
+    "group",
+    "opt",
+    "parse_shard",
+    "worker_count",
+]

@@ -1,0 +1,81 @@
+"""The options of `ahnpl eval`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ahnpl_cli.config.options import (
+    Device,
+    TableFormat,
+    batch_size_option,
+    checkpoint_option,
+    device_option,
+    force_option,
+    format_option,
+    html_option,
+    limit_option,
+    opt,
+    output_option,
+    seed_option,
+    workers_option,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvalConfig:
+    """Benchmarks."""
+
+    data: str | None = opt(
+        None, "Folder with the benchmarks' files; default: data, then $AHNPL_DATA.", metavar="PATH"
+    )
+    output: str | None = output_option("Report to write; default: results.json.")
+    image_root: str | None = opt(None, "One more folder to look for images in.")
+    checkpoint: tuple[str, ...] = checkpoint_option()
+    model: tuple[str, ...] = opt(
+        (), "open_clip architecture, hf-hub:NAME, or scenes-tiny; may repeat.", metavar="NAME"
+    )
+    pretrained: tuple[str, ...] = opt(
+        (), "Weights of --model: an open_clip tag, a file or a folder; one for all, or one each."
+    )
+    list: bool = opt(
+        False, "List the suites: what each measures, where it comes from, what is here."
+    )
+    allow_missing: bool = opt(False, "Score what is there and print the coverage.")
+    tie: Literal["strict", "official"] = opt(
+        "strict", "A tie is wrong, or counts as each benchmark's own script has it."
+    )
+    published: bool = opt(False, "Print the papers' numbers beside ours.")
+    blind: bool = opt(False, "Also score by caption alone, to show what a suite gives away.")
+    represent: bool = opt(
+        False, "Also measure similarity within and across modalities (CE-CLIP, Fig. 8)."
+    )
+    classnames: str | None = opt(
+        None,
+        "zeroshot: class names, one a line in the order of the sorted folders.",
+        metavar="FILE",
+    )
+    templates: str | None = opt(
+        None, "zeroshot: prompts, one a line with {} for the class name.", metavar="FILE"
+    )
+    difficult: Literal["positive", "negative", "ignore"] = opt(
+        "positive", "zeroshot, probe: how VOC's difficult objects count (CLIP_benchmark)."
+    )
+    custom: str | None = opt(None, "custom: JSONL of captions with negatives.", metavar="FILE")
+    items: Literal["jsonl", "parquet"] = opt(
+        "jsonl", "Format of the file of every score; parquet needs pyarrow."
+    )
+    force_quick_gelu: bool | None = opt(None, "Decide the activation where it cannot be known.")
+    bootstrap: int = opt(1000, "Bootstrap replicates of intervals and differences.", min=100)
+    cache: str | None = opt(
+        None, "Folder for features and unpacked files; default: ~/.cache/ahnpl.", metavar="PATH"
+    )
+    cache_features: bool = opt(True, "Keep features on disk: a second run needs no forward pass.")
+    seed: int = seed_option()
+    device: Device = device_option()
+    batch_size: int = batch_size_option(256, "Images or texts")
+    workers: int | None = workers_option("decode images")
+    limit: int | None = limit_option("items per subset")
+    force: bool = force_option()
+    html: str | None = html_option()
+    format: TableFormat = format_option()

@@ -1,0 +1,41 @@
+"""The options of `ahnpl inspect`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ahnpl_cli.config.options import (
+    Device,
+    TableFormat,
+    checkpoint_option,
+    device_option,
+    format_option,
+    html_option,
+    image_root_option,
+    model_option,
+    opt,
+    pretrained_option,
+    seed_option,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class InspectConfig:
+    """Tables of examples and soundness of files."""
+
+    checkpoint: tuple[str, ...] = checkpoint_option()
+    model: str | None = model_option()
+    pretrained: str | None = pretrained_option()
+    image_root: str | None = image_root_option()
+    examples: int | None = opt(
+        None,
+        "How many examples to show; default: 2, as in the paper's Table 5, or 20 of a file.",
+        min=1,
+    )
+    neighbours: str | None = opt(
+        None, "With embeddings: show what lies nearest to this id or text.", metavar="ID"
+    )
+    seed: int = seed_option()
+    device: Device = device_option()
+    html: str | None = html_option()
+    format: TableFormat = format_option()

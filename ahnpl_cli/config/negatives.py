@@ -1,0 +1,73 @@
+"""The options of `ahnpl negatives`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from ahnpl_cli.catalog import choose
+from ahnpl_cli.config.options import (
+    Device,
+    OnError,
+    device_option,
+    dry_run_option,
+    force_option,
+    limit_option,
+    on_error_option,
+    opt,
+    output_option,
+    parse_shard,
+    resume_option,
+    seed_option,
+    shard_option,
+    workers_option,
+)
+from ahnpl_cli.records import DEFAULT_KINDS, KINDS
+
+
+@dataclass(frozen=True, kw_only=True)
+class NegativesConfig:
+    """Hard negative captions (AHNPL 3.1)."""
+
+    output: str | None = output_option("Where to write; default: negatives.jsonl.")
+    input_format: Literal["auto", "jsonl", "coco", "karpathy", "blip", "csv", "tsv"] = opt(
+        "auto", "Format of the captions; auto looks into the file."
+    )
+    id_column: str = opt("id", "CSV/TSV column of the record's id; rows are numbered without it.")
+    image_column: str = opt("image", "CSV/TSV column of the image path.")
+    caption_column: str = opt("caption", "CSV/TSV column of the caption.")
+    split: str | None = opt(None, "Karpathy split to read; default: train and restval.")
+    kinds: tuple[str, ...] = opt(
+        DEFAULT_KINDS, f"Kinds to make, of {', '.join(KINDS)}.", metavar="KIND,..."
+    )
+    per_kind: int = opt(1, "Candidates per kind and caption; training draws one a step.", min=1)
+    filler: str = opt("auto", "What refills a word: auto, roberta or corpus.")
+    filler_model: str = opt("roberta-base", "Masked language model of transformers, or a folder.")
+    top_k: int = opt(10, "Candidate words per masked word, most fitting first (ours).", min=1)
+    select: Literal["random", "concreteness"] = opt(
+        "random", "Which word is changed: any, or the concrete ones more often (Slipform)."
+    )
+    temperature: float = opt(
+        1.0, "With --select concreteness: below 1 sharper, above 1 flatter (ours).", min=0.01
+    )
+    spacy_model: str | None = opt(
+        None, "spaCy pipeline; default: en_core_web_sm as installed, or the one we depend on."
+    )
+    seed: int = seed_option()
+    device: Device = device_option()
+    batch_size: int = opt(
+        256, "Captions a process takes at once, in blocks of 256; never changes the output.", min=1
+    )
+    workers: int | None = workers_option("tag captions and make negatives")
+    shard: str | None = shard_option()
+    limit: int | None = limit_option("captions")
+    on_error: OnError = on_error_option()
+    resume: bool = resume_option()
+    force: bool = force_option()
+    dry_run: bool = dry_run_option()
+
+    def __post_init__(self) -> None:
+        for kind in self.kinds:
+            choose(kind, KINDS, "kind of negative")
+        choose(self.filler, ("auto", "roberta", "corpus"), "filler")
+        parse_shard(self.shard)

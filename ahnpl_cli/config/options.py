@@ -1,0 +1,177 @@
+"""What an option is, and the options that several commands share.
+
+Every option is written once, as a field of a dataclass: name, type, default, bounds and help. The
+flags are made from these fields.
+
+A field's help ends with the source of its default where papers and code differ. Checks across
+fields stand in `__post_init__` and name the flag. Components take flat parameters, never these
+objects; only workflows and the command line see them.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from ahnpl_cli.errors import ConfigError
+
+Device = Literal["auto", "cpu", "cuda", "mps"]
+OnError = Literal["stop", "skip"]
+TableFormat = Literal["rich", "markdown", "latex", "csv", "json"]
+
+
+def opt(
+    default: Any,
+    help: str,
+    *,
+    min: float | None = None,
+    max: float | None = None,
+    flags: tuple[str, ...] = (),
+    metavar: str | None = None,
+) -> Any:
+    """A dataclass field that is also a command-line option.
+
+    Args:
+        default: value when the flag is not given; None means "as the help says".
+        help: one sentence for `--help`.
+        min: smallest value allowed.
+        max: largest value allowed.
+        flags: further spellings, such as `-o`; the long flag comes from the field's name.
+        metavar: what stands for the value in `--help`.
+    """
+    metadata = {"help": help, "min": min, "max": max, "flags": flags, "metavar": metavar}
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+def group(config: type, title: str) -> Any:
+    """A nested configuration, shown as a panel of its own in `--help`."""
+    return dataclasses.field(default_factory=config, metadata={"panel": title})
+
+
+def seed_option() -> Any:
+    """`--seed`."""
+    return opt(0, "Seed of everything random; the same seed gives the same bytes.", min=0)
+
+
+def device_option() -> Any:
+    """`--device`."""
+    return opt("auto", "Where to compute; auto takes cuda, then mps, then cpu.")
+
+
+def batch_size_option(default: int, unit: str) -> Any:
+    """`--batch-size`."""
+    return opt(default, f"{unit} computed at once.", min=1)
+
+
+def workers_option(what: str) -> Any:
+    """`--workers`."""
+    return opt(None, f"Processes that {what}; default: one per core, at most 8.", min=0)
+
+
+def limit_option(unit: str) -> Any:
+    """`--limit`."""
+    return opt(None, f"Stop after this many {unit}.", min=1)
+
+
+def image_root_option() -> Any:
+    """`--image-root`."""
+    return opt(None, "Folder that image paths are relative to; default: the data file's folder.")
+
+
+def on_error_option() -> Any:
+    """`--on-error`."""
+    return opt("stop", "At a broken record or image: stop, or skip it, count it and list it.")
+
+
+def resume_option() -> Any:
+    """`--resume`."""
+    return opt(True, "Continue an interrupted run of the same command.")
+
+
+def force_option() -> Any:
+    """`--force`."""
+    return opt(False, "Overwrite output that was made with other options.")
+
+
+def shard_option() -> Any:
+    """`--shard`."""
+    return opt(None, "Do only part I of N, such as 0/4; part 0 is the first.", metavar="I/N")
+
+
+def dry_run_option() -> Any:
+    """`--dry-run`."""
+    return opt(False, "Say what would be done, and write nothing.")
+
+
+def output_option(help: str) -> Any:
+    """`--output`."""
+    return opt(None, help, flags=("-o",), metavar="PATH")
+
+
+def model_option() -> Any:
+    """`--model`."""
+    return opt(
+        None,
+        "open_clip architecture, hf-hub:NAME, or scenes-tiny; default: ViT-B-32-quickgelu, the "
+        "papers' model, or what a checkpoint folder says.",
+    )
+
+
+def pretrained_option() -> Any:
+    """`--pretrained`."""
+    return opt(
+        None,
+        "Weights: an open_clip tag, a file or a folder; default: openai for the papers' model.",
+    )
+
+
+def checkpoint_option() -> Any:
+    """`--checkpoint`."""
+    return opt((), "Folder of a model, such as runs/ahnpl/last; may repeat.", metavar="PATH")
+
+
+def html_option() -> Any:
+    """`--html`."""
+    return opt(
+        None,
+        "Also write one self-contained page; without PAGE, beside what is shown.",
+        metavar="[PAGE]",
+    )
+
+
+def format_option() -> Any:
+    """`--format`."""
+    return opt("rich", "How tables are printed on stdout.", flags=("-f",))
+
+
+def worker_count(asked: int | None) -> int:
+    """Return what `--workers` means: as asked, or one per core this process may use, at most 8."""
+    if asked is not None:
+        return asked
+    usable = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
+    return min(len(usable) if usable else os.cpu_count() or 1, 8)
+
+
+def parse_shard(text: str | None) -> tuple[int, int]:
+    """Return (index, count) of `I/N`; None is the whole, (0, 1).
+
+    Raises:
+        ConfigError: not of that form, or I not below N.
+    """
+    if text is None:
+        return 0, 1
+    index, slash, count = text.partition("/")
+    if slash and index.isdigit() and count.isdigit() and int(index) < int(count):
+        return int(index), int(count)
+    raise ConfigError(f"--shard {text} is not I/N with I below N", hint="Write 0/4 for the first.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConsoleConfig:
+    """Output options shared by all commands."""
+
+    json: bool = opt(False, "Print one JSON object on stdout instead of tables.")
+    quiet: bool = opt(False, "No progress and no notes on stderr.", flags=("-q",))
+    verbose: bool = opt(False, "Notes for debugging on stderr.", flags=("-v",))

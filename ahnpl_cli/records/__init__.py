@@ -1,0 +1,36 @@
+"""Every line and report that stages hand on, as frozen dataclasses, one file per stage.
+
+What is read is checked against these types. A field is added at the end with a default, so that
+older files stay readable.
+"""
+
+from ahnpl_cli.records.captions import (
+    DEFAULT_KINDS,
+    KINDS,
+    CaptionRecord,
+    Edit,
+    Kind,
+    Negative,
+    apply_edits,
+)
+from ahnpl_cli.records.embedding import EmbedReport
+from ahnpl_cli.records.negatives import NegativesReport
+from ahnpl_cli.records.schema import SCHEMA
+from ahnpl_cli.records.training import Hardness, StepReport, TrainPlan, TrainReport
+
+__all__ = [
+    "CaptionRecord",
+    "DEFAULT_KINDS",
+    "Edit",
+    "EmbedReport",
+    "Hardness",
+    "KINDS",
+    "Kind",
+    "Negative",
+    "NegativesReport",
+    "SCHEMA",
+    "StepReport",
+    "TrainPlan",
+    "TrainReport",
+    "apply_edits",
+]

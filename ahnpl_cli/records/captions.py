@@ -1,0 +1,77 @@
+"""Captions and hard negatives: the lines of `captions.jsonl` and `negatives.jsonl`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal, get_args
+
+Kind = Literal["relation", "attribute", "action", "object", "attribute_swap", "quantity", "spatial"]
+# Slot order: append only, since thresholds M and saved features depend on it.
+KINDS: tuple[Kind, ...] = get_args(Kind)
+DEFAULT_KINDS: tuple[Kind, ...] = KINDS[:4]
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One change to a caption: `caption[start:end] == old` becomes `new`.
+
+    Attributes:
+        start: first character of the span in the original caption.
+        end: one past its last character.
+        old: the text there.
+        new: the text put in its place.
+    """
+
+    start: int
+    end: int
+    old: str
+    new: str
+
+
+@dataclass(frozen=True, slots=True)
+class Negative:
+    """A hard negative caption (AHNPL 3.1).
+
+    Attributes:
+        kind: how it was made, and with `KINDS` its slot.
+        caption: the negative text; applying `edits` to the original gives exactly this.
+        edits: spans of the original caption, in order, not overlapping; empty if not known, as in
+            a file written by hand.
+        filler: what chose the new words, such as `roberta-base@<revision>`, `corpus` or `swap`;
+            empty if not known.
+        score: how well the filler thinks the new word fits, higher is better; None for swaps.
+        concreteness: rating of the replaced word, 1 to 5 (Brysbaert et al. 2014); None if unrated.
+    """
+
+    kind: Kind
+    caption: str
+    edits: tuple[Edit, ...] = ()
+    filler: str = ""
+    score: float | None = None
+    concreteness: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CaptionRecord:
+    """One line of `captions.jsonl` or, with negatives, of `negatives.jsonl`.
+
+    Attributes:
+        id: unique in its file.
+        image: path relative to the image root; captions with the same image belong together.
+        caption: the true text.
+        negatives: hard negatives of the caption, in slot order.
+        meta: whatever the user brought along.
+    """
+
+    id: str
+    image: str
+    caption: str
+    negatives: tuple[Negative, ...] = ()
+    meta: dict[str, Any] = field(default_factory=dict)
+
+
+def apply_edits(caption: str, edits: tuple[Edit, ...]) -> str:
+    """Return `caption` with `edits` made, last first so that the spans stay true."""
+    for edit in sorted(edits, key=lambda e: e.start, reverse=True):
+        caption = caption[: edit.start] + edit.new + caption[edit.end :]
+    return caption

@@ -1,0 +1,3 @@
+"""The version of our formats, written into every JSON report."""
+
+SCHEMA = 1
