@@ -234,7 +234,7 @@ def summarise(out: Path, done: Sequence[Done]) -> DemoReport:
 
 
 def _summary(suites: dict[str, Any]) -> ModelSummary:
-    primary = {name: round(suite["primary_value"], 2) for name, suite in suites.items()}
+    primary = {name: round(suite["headline_value"], 2) for name, suite in suites.items()}
     retrieval = primary.pop("retrieval")
     return ModelSummary(round(sum(primary.values()) / len(primary), 2), primary, retrieval)
 

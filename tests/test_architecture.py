@@ -22,9 +22,9 @@ LAYERS = {
         "similarity",
         "perturbation",
         "losses",
-        "evaluation.averages",
-        "evaluation.metrics",
-        "evaluation.statistics",
+        "evaluation.scoring.averages",
+        "evaluation.scoring.metrics",
+        "evaluation.scoring.statistics",
     ),
     "adapter": ("data", "negatives", "backbones", "scenes"),
     "workflow": (

@@ -4,7 +4,7 @@ import ahnpl_cli
 from ahnpl_cli import errors
 from ahnpl_cli.backbones.load import BACKBONES
 from ahnpl_cli.config import OBJECTIVES
-from ahnpl_cli.evaluation.registry import ALIASES, BENCHMARKS
+from ahnpl_cli.evaluation.benchmarks import ALIASES, BENCHMARKS
 from ahnpl_cli.losses.recipes import PAPER, RELEASED, TERMS
 
 

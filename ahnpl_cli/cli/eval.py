@@ -49,7 +49,7 @@ def eval(
 
 
 def _list(config: EvalConfig, screen: Screen) -> None:
-    from ahnpl_cli.evaluation.listing import list_suites
+    from ahnpl_cli.evaluation.availability import list_suites
     from ahnpl_cli.reporting.eval_list import listing_tables
 
     listings = list_suites(config, track=screen.track)
@@ -57,8 +57,8 @@ def _list(config: EvalConfig, screen: Screen) -> None:
 
 
 def _compare(paths: list[str], config: EvalConfig, screen: Screen) -> None:
+    from ahnpl_cli.evaluation.compare_files import compare_saved
     from ahnpl_cli.evaluation.output import check_new, write_json
-    from ahnpl_cli.evaluation.saved import compare_saved
     from ahnpl_cli.reporting.eval import comparison_tables
 
     if len(paths) != 2:

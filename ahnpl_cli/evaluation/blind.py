@@ -13,9 +13,9 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from ahnpl_cli.evaluation.assemble import suite_report
-from ahnpl_cli.evaluation.items import Item, ItemSuite, Outcome, Suite
 from ahnpl_cli.evaluation.report import SuiteReport
+from ahnpl_cli.evaluation.scoring.items import Item, ItemSuite, Outcome, Suite
+from ahnpl_cli.evaluation.suite_report import suite_report
 
 FOLDS = 5
 Score = Callable[[Item, str], float]

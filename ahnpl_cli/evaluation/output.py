@@ -11,8 +11,8 @@ from typing import Any
 
 from ahnpl_cli.config import EvalConfig
 from ahnpl_cli.errors import ConfigError, DataError
-from ahnpl_cli.evaluation.item_files import read_rows, write_rows
-from ahnpl_cli.evaluation.items import Verdict
+from ahnpl_cli.evaluation.score_files import read_rows, write_rows
+from ahnpl_cli.evaluation.scoring.items import Verdict
 from ahnpl_cli.files import write_atomic
 
 DEFAULT = "results.json"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from ahnpl_cli.evaluation.cases import Case
+from ahnpl_cli.evaluation.example_items import ExampleItem
 from ahnpl_cli.records import SCHEMA
 
 
@@ -35,7 +35,7 @@ class SubsetReport:
 
 
 @dataclass(frozen=True, slots=True)
-class Extent:
+class Support:
     """What an average or a value is of.
 
     Attributes:
@@ -57,7 +57,7 @@ class SuiteReport:
         averages: in percent, by name; `_partial` ends the name of one with rows that have no image.
         intervals: [low, high] of each average and value, in its unit: bootstrap over images.
         primary: the average that stands for the suite.
-        primary_value: its value.
+        headline_value: its value.
         values: numbers that are not shares of verdicts, such as mAP in percent or a mean rank.
         coverage: scored verdicts in percent of all.
         extents: of each average and value, but for what is chosen, such as a probe's C.
@@ -68,14 +68,14 @@ class SuiteReport:
     averages: dict[str, float]
     intervals: dict[str, list[float]]
     primary: str
-    primary_value: float
+    headline_value: float
     values: dict[str, float]
     coverage: float
-    extents: dict[str, Extent] = field(default_factory=dict)
+    extents: dict[str, Support] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
-class Estimate:
+class MeanEstimate:
     """A mean with its 95 % interval: bootstrap over images.
 
     Attributes:
@@ -122,7 +122,7 @@ class ModelReport:
     name: str
     info: dict[str, Any]
     suites: dict[str, SuiteReport]
-    representation: dict[str, dict[str, Estimate]] = field(default_factory=dict)
+    representation: dict[str, dict[str, MeanEstimate]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,4 +220,4 @@ class EvalReport:
     published: list[Published] = field(default_factory=list)
     schema: int = SCHEMA
     kind: str = "ahnpl eval"
-    cases: list[Case] = field(default_factory=list)
+    cases: list[ExampleItem] = field(default_factory=list)

@@ -15,13 +15,17 @@ from ahnpl_cli.backbones.cache import FeatureCache
 from ahnpl_cli.backbones.source import ModelSource
 from ahnpl_cli.config import EvalConfig, worker_count
 from ahnpl_cli.errors import ConfigError
-from ahnpl_cli.evaluation.assemble import suite_report
+from ahnpl_cli.evaluation.benchmarks import benchmarks
 from ahnpl_cli.evaluation.blind import blind_reports, is_choice
-from ahnpl_cli.evaluation.cases import select_cases
-from ahnpl_cli.evaluation.features import FeatureTable, encode
-from ahnpl_cli.evaluation.figures import Figures
-from ahnpl_cli.evaluation.item_files import check_format
-from ahnpl_cli.evaluation.items import ItemSuite, Outcome, Suite
+from ahnpl_cli.evaluation.comparison import compare
+from ahnpl_cli.evaluation.example_items import select_examples
+from ahnpl_cli.evaluation.load_suites import (
+    cache_folder,
+    check_images,
+    is_scorable,
+    load_suites,
+    suite_info,
+)
 from ahnpl_cli.evaluation.models import model_sources
 from ahnpl_cli.evaluation.output import (
     check_overwrite,
@@ -30,18 +34,20 @@ from ahnpl_cli.evaluation.output import (
     write_items,
     write_json,
 )
-from ahnpl_cli.evaluation.pairs import compare
-from ahnpl_cli.evaluation.prepare import (
-    cache_folder,
-    check_images,
-    is_scorable,
-    load_suites,
-    suite_info,
-)
 from ahnpl_cli.evaluation.published import published
-from ahnpl_cli.evaluation.registry import benchmarks
-from ahnpl_cli.evaluation.report import Comparison, Estimate, EvalReport, ModelReport, SuiteReport
-from ahnpl_cli.evaluation.represent import representation
+from ahnpl_cli.evaluation.report import (
+    Comparison,
+    EvalReport,
+    MeanEstimate,
+    ModelReport,
+    SuiteReport,
+)
+from ahnpl_cli.evaluation.representation import representation
+from ahnpl_cli.evaluation.score_files import check_format
+from ahnpl_cli.evaluation.scoring.derived_metrics import DerivedMetrics
+from ahnpl_cli.evaluation.scoring.features import FeatureTable, encode
+from ahnpl_cli.evaluation.scoring.items import ItemSuite, Outcome, Suite
+from ahnpl_cli.evaluation.suite_report import suite_report
 from ahnpl_cli.progress import Track, silent
 
 PACKAGES = ("torch", "open_clip_torch", "numpy", "scipy", "pillow")
@@ -65,7 +71,7 @@ class _Loaded:
     suites: list[Suite]
     scored: list[Suite]
     totals: dict[str, Mapping[str, int]]
-    figures: dict[str, Figures]
+    figures: dict[str, DerivedMetrics]
 
 
 def features_of(
@@ -122,7 +128,7 @@ def _suite_reports(
 
 def _representations(
     suites: Sequence[Suite], features: FeatureTable, config: EvalConfig
-) -> dict[str, dict[str, Estimate]]:
+) -> dict[str, dict[str, MeanEstimate]]:
     if not config.represent:
         return {}
     drawn = {"samples": config.bootstrap, "seed": config.seed}
@@ -219,7 +225,7 @@ def evaluate(suites: Sequence[str], config: EvalConfig, *, track: Track = silent
         items=items_path(output_path(config), config.items).name,
         blind=blind_controls(loaded, config) if config.blind else {},
         published=list(published(names)) if config.published else [],
-        cases=select_cases(loaded.scored, outcomes),
+        cases=select_examples(loaded.scored, outcomes),
     )
     _write(report, outcomes, config)
     return report

@@ -27,8 +27,8 @@ def _fill_nan(tree: dict[str, Any]) -> None:
     ):  # The check of types says what is wrong.
         for model in tree["models"]:
             for suite in model["suites"].values():
-                if suite["primary_value"] is None:
-                    suite["primary_value"] = math.nan
+                if suite["headline_value"] is None:
+                    suite["headline_value"] = math.nan
 
 
 def load_results(path: Path) -> EvalReport:
@@ -68,7 +68,7 @@ def measures(report: EvalReport, sha256: str | None) -> bool:
 def evaluations_of(sha256: str, checkpoint: Path) -> Facts:
     """Return what a checkpoint was measured at: the primary averages in reports near it."""
     return {
-        f"evaluated: {name} {suite.primary} ({path.name})": suite.primary_value
+        f"evaluated: {name} {suite.primary} ({path.name})": suite.headline_value
         for path, report in reports_near(checkpoint)
         for model in report.models
         if model.info.get("weights_sha256") == sha256

@@ -59,7 +59,7 @@ def _primary(
     """A suite's own average of each model, in bold."""
     for model, report in reports.items():
         low, high = report["intervals"].get(report["primary"], (None, None))
-        value = {"accuracy": report["primary_value"], "low": low, "high": high}
+        value = {"accuracy": report["headline_value"], "low": low, "high": high}
         yield _cell(value, differences.get((model, report["primary"])), mark="bold")
 
 

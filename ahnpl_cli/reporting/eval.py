@@ -151,7 +151,7 @@ def _known(value: float) -> float | None:
 def primary_table(models: Sequence[ModelReport]) -> Table:
     """Return one row per suite: its primary average for each model."""
     rows: tuple[Row, ...] = tuple(
-        (name, suite.primary, *(_known(model.suites[name].primary_value) for model in models))
+        (name, suite.primary, *(_known(model.suites[name].headline_value) for model in models))
         for name, suite in models[0].suites.items()
     )
     names = (model.name for model in models)

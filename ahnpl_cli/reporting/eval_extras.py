@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from ahnpl_cli.evaluation.published import RE_EVALUATION
 from ahnpl_cli.evaluation.report import (
-    Estimate,
     EvalReport,
+    MeanEstimate,
     ModelReport,
     Published,
     SuiteReport,
@@ -106,7 +106,7 @@ def representation_table(models: Sequence[ModelReport]) -> Table | None:
     return Table("Representation", columns, tuple(rows), note, digits=3) if rows else None
 
 
-def _estimates(found: Mapping[str, Estimate]) -> Iterator[Cell]:
+def _estimates(found: Mapping[str, MeanEstimate]) -> Iterator[Cell]:
     for name in ("intra_modal", "cross_modal_gap"):
         yield found[name].value
         yield f"{found[name].low:.3f} to {found[name].high:.3f}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ahnpl_cli.evaluation.listing import Listing
+from ahnpl_cli.evaluation.availability import Listing
 from ahnpl_cli.reporting.tables import Span, Table
 
 
@@ -44,7 +44,7 @@ def listing_tables(listings: Sequence[Listing]) -> list[Table]:
             for one in listings
             for row in (
                 (one.name, "from", one.source),
-                ("", "licence", one.licence),
+                ("", "license", one.license),
                 ("", "looked for", one.files),
             )
         ),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from ahnpl_cli.evaluation.cases import Case
+from ahnpl_cli.evaluation.example_items import ExampleItem
 from ahnpl_cli.evaluation.report import EvalReport, ModelReport, SuiteReport
 from ahnpl_cli.inspection.examples import word_edits
 from ahnpl_cli.reporting.charts import Bar, BarGroup, bar_chart
@@ -37,17 +37,17 @@ FATES = {
 
 def mean_of_suites(model: ModelReport) -> float:
     """Mean of the primary averages, in percent, of the suites that were scored."""
-    values = (suite.primary_value for suite in model.suites.values())
+    values = (suite.headline_value for suite in model.suites.values())
     known = [value for value in values if not math.isnan(value)]
     return sum(known) / len(known)
 
 
 def _with_interval(suite: SuiteReport) -> Cell:
-    if math.isnan(suite.primary_value):
+    if math.isnan(suite.headline_value):
         return None
     low, high = suite.intervals.get(suite.primary, (None, None))
     ends = "" if low is None or high is None else f" {low:.1f}\u00a0to\u00a0{high:.1f}"
-    return (Span(f"{suite.primary_value:.1f}", "bold"), Span(ends, "dim"))
+    return (Span(f"{suite.headline_value:.1f}", "bold"), Span(ends, "dim"))
 
 
 def _gain(report: EvalReport, suite: str, model: str) -> Cell:
@@ -162,7 +162,7 @@ def bars_section(report: EvalReport) -> Section:
     return Section("By subset", (grid(blocks, wide=True),) if blocks else (), text)
 
 
-def _candidate(case: Case, index: int) -> Markup:
+def _candidate(case: ExampleItem, index: int) -> Markup:
     caption = case.captions[index]
     if index >= case.positives:
         return inline(changed(case.captions[0], word_edits(case.captions[0], caption)))
@@ -176,7 +176,7 @@ def _apart(scores: Sequence[float]) -> list[str]:
     return [f"{score:.6f}" for score in scores] if hidden else short
 
 
-def _score_line(case: Case) -> Markup:
+def _score_line(case: ExampleItem) -> Markup:
     lines = []
     for model, scores in case.scores.items():
         if len(scores) != len(case.captions):
@@ -192,7 +192,7 @@ def _score_line(case: Case) -> Markup:
     return Markup("").join(lines)
 
 
-def _card(case: Case) -> Card:
+def _card(case: ExampleItem) -> Card:
     texts = [
         Markup("<p>{}{}</p>").format(
             Markup('<span class="dim">true </span>') if i < case.positives else "",
@@ -204,7 +204,7 @@ def _card(case: Case) -> Card:
     return Card(picture(Path(case.image), case.crop), name, (*texts, _score_line(case)))
 
 
-def cases_section(cases: list[Case]) -> Section:
+def cases_section(cases: list[ExampleItem]) -> Section:
     """Return pictures of items that the first and the last model differ on, or both miss."""
     blocks: list[Markup] = []
     for fate, title in FATES.items():

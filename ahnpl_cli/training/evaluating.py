@@ -24,8 +24,8 @@ def check_evaluation(options: RunConfig) -> None:
     """
     if not options.eval_every:
         return
-    from ahnpl_cli.evaluation.prepare import load_suites
-    from ahnpl_cli.evaluation.registry import benchmarks
+    from ahnpl_cli.evaluation.benchmarks import benchmarks
+    from ahnpl_cli.evaluation.load_suites import load_suites
 
     wanted = benchmarks(options.eval_suites)
     if options.eval_data and not Path(options.eval_data).is_dir():
@@ -77,7 +77,7 @@ def evaluate_now(config: TrainConfig, folder: RunFolder, step: int) -> dict[str,
         suites = evaluate(config.run.eval_suites, asked).models[-1].suites
     found = {}
     for name, suite in suites.items():
-        found[name] = suite.primary_value
+        found[name] = suite.headline_value
         found |= {f"{name}.{average}": value for average, value in suite.averages.items()}
     # A suite without a verdict has no value, and JSON no way to say so.
     return {name: value for name, value in found.items() if not math.isnan(value)}

@@ -22,11 +22,11 @@ from random_model import random_backbone
 
 from ahnpl_cli.backbones.openclip import OpenClipBackbone
 from ahnpl_cli.data.images import open_image
-from ahnpl_cli.evaluation.benchmark import Options
-from ahnpl_cli.evaluation.features import encode
-from ahnpl_cli.evaluation.items import Item, ItemSuite
-from ahnpl_cli.evaluation.locate import Shelf
-from ahnpl_cli.evaluation.sugarcrepe import find, load
+from ahnpl_cli.evaluation.benchmarks.base import Options
+from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
+from ahnpl_cli.evaluation.benchmarks.sugarcrepe import find, load
+from ahnpl_cli.evaluation.scoring.features import encode
+from ahnpl_cli.evaluation.scoring.items import Item, ItemSuite
 
 RATIO, CONTEXT = 3.0, 77
 T = TypeVar("T")
@@ -64,7 +64,7 @@ def main() -> int:
     parser.add_argument("--limit", type=int, help="items a file")
     parser.add_argument("--device", default="cpu")
     asked = parser.parse_args()
-    shelf, options = Shelf([asked.data]), Options(limit=asked.limit)
+    shelf, options = DataFolders([asked.data]), Options(limit=asked.limit)
     suite = load(shelf, find(shelf, options), options)
     items, model = suite.scored, random_backbone(asked.device)
     images, texts = (

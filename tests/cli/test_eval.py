@@ -98,7 +98,7 @@ def test_csv_is_one_row_a_number(ahnpl, model):
     written = json.loads(Path("results.json").read_text())
     percent = {row["name"]: row["percent"] for row in rows}
     suite = written["models"][0]["suites"]["sugarcrepe"]
-    assert float(percent["macro_7"]) == suite["primary_value"]
+    assert float(percent["macro_7"]) == suite["headline_value"]
 
 
 def test_json_is_the_report(ahnpl, model):
@@ -152,7 +152,7 @@ def test_the_list_says_what_is_here_what_is_missing_and_where_to_get_it(ahnpl):
     ]
     sugarcrepe = listed[0]
     assert len(sugarcrepe["found"]) == 7
-    assert all(one["licence"] and one["source"] and one["measures"] for one in listed)
+    assert all(one["license"] and one["source"] and one["measures"] for one in listed)
 
 
 def test_a_suite_that_is_not_here_says_where_to_get_it(ahnpl, model):

@@ -184,6 +184,19 @@ def write_winoground(root: Path, n: int = 6) -> Path:
     return root
 
 
+CLASSES = ("big_cat", "dog", "horse")
+
+
+def write_folders(root: Path, train: int = 0, test: int = 4) -> Path:
+    """Write class folders `pets/train|test/CLASS`, half as many dogs as of the others."""
+    home = root / "pets"
+    for split, n in (("train", train), ("test", test)):
+        for name in CLASSES:
+            for i in range(n if name != "dog" else n // 2):
+                draw(home / split / name / f"{split}_{name}_{i}.png", (name, split, i))
+    return root
+
+
 def accuracy(report: EvalReport, suite: str, name: str, model: int = 0) -> float | None:
     """Return the percent of a row or average of a report."""
     found = report.models[model].suites[suite]

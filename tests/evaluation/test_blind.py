@@ -9,7 +9,7 @@ from layouts import write_sugarcrepe, write_winoground
 
 from ahnpl_cli.data.images import ImageRef
 from ahnpl_cli.evaluation.blind import fold, unigram, words
-from ahnpl_cli.evaluation.items import Item
+from ahnpl_cli.evaluation.scoring.items import Item
 
 
 def item(i: int, *texts: str) -> Item:

@@ -19,10 +19,10 @@ from layouts import (
 from ahnpl_cli.backbones.checkpoint import save_checkpoint
 from ahnpl_cli.backbones.openclip import OpenClipBackbone
 from ahnpl_cli.errors import BenchmarkError, ConfigError, DataError, ModelError
+from ahnpl_cli.evaluation.compare_files import compare_saved
 from ahnpl_cli.evaluation.models import model_sources
 from ahnpl_cli.evaluation.output import plain, read_items, read_report
-from ahnpl_cli.evaluation.report import Extent
-from ahnpl_cli.evaluation.saved import compare_saved
+from ahnpl_cli.evaluation.report import Support
 
 
 @pytest.fixture
@@ -214,7 +214,7 @@ def test_a_suite_without_any_image_is_shown_as_not_scored_and_the_others_go_on(
         ("Flickr30k-Order", 0, 15, 0.0)
     ]
     assert suites["aro"].coverage == suites["retrieval"].coverage == 0
-    assert suites["aro"].averages == {} and math.isnan(suites["aro"].primary_value)
+    assert suites["aro"].averages == {} and math.isnan(suites["aro"].headline_value)
     assert suites["sugarcrepe"].subsets[0].n == 3
     assert "not scored, none of its 3 images is here" in report.suites["aro"].notes
     listed = tmp_path / "out" / "results.missing.txt"
@@ -244,8 +244,8 @@ def test_every_average_has_its_own_n_and_coverage(tmp_path, run):
     for path in sorted((root / "val2014").iterdir())[1:]:
         path.unlink()
     suite = run("aro", root, allow_missing=True).models[0].suites["aro"]
-    assert suite.extents["macro_vg"] == Extent(n=8 + 25, coverage=100.0)
-    assert suite.extents["coco_order_p1"] == Extent(n=6, coverage=pytest.approx(100 * 6 / 21))
+    assert suite.extents["macro_vg"] == Support(n=8 + 25, coverage=100.0)
+    assert suite.extents["coco_order_p1"] == Support(n=6, coverage=pytest.approx(100 * 6 / 21))
     assert suite.coverage < 100
 
 

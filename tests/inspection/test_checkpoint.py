@@ -78,7 +78,7 @@ def test_what_it_was_evaluated_at_is_found_beside_it(folder: Path) -> None:
         "averages": {"macro_7": 71.5},
         "intervals": {},
         "primary": "macro_7",
-        "primary_value": 71.5,
+        "headline_value": 71.5,
         "values": {},
         "coverage": 100.0,
     }

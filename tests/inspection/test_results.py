@@ -31,7 +31,7 @@ def tree(n: int = 4, accuracy: float | None = 75.0) -> dict[str, Any]:
         "averages": {"macro": accuracy or 0.0},
         "intervals": {"macro": [40.0, 90.0]},
         "primary": "macro",
-        "primary_value": accuracy,
+        "headline_value": accuracy,
         "values": {},
         "coverage": 25.0 * n,
     }
@@ -117,7 +117,7 @@ def test_partial_coverage_is_noted(tmp_path: Path) -> None:
 
 def test_a_suite_without_a_verdict_can_be_read(tmp_path: Path) -> None:
     report = load_results(write(tmp_path, tree(n=0, accuracy=None)))
-    value = report.models[0].suites["sugarcrepe"].primary_value
+    value = report.models[0].suites["sugarcrepe"].headline_value
     assert value != value
 
 

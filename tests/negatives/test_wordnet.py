@@ -52,5 +52,5 @@ def test_adjectives_have_opposites():
 def test_the_licence_comes_along():
     from importlib import resources
 
-    licence = resources.files(wordnet) / "LICENSE"
-    assert "WordNet 3.0 Copyright 2006 by Princeton University" in licence.read_text()
+    license = resources.files(wordnet) / "LICENSE"
+    assert "WordNet 3.0 Copyright 2006 by Princeton University" in license.read_text()

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from ahnpl_cli.evaluation.cases import Case
+from ahnpl_cli.evaluation.example_items import ExampleItem
 from ahnpl_cli.evaluation.report import (
     Comparison,
     Difference,
@@ -93,7 +93,7 @@ def _results(folder: Path) -> EvalReport:
     ]
     row = Difference("macro", True, 60.0, 80.0, 20.0, 15.0, 25.0, None, True)
     scores = {"start": (0.1, 0.2), EVIL: (0.3, 0.1)}
-    case = Case(
+    case = ExampleItem(
         *("sugarcrepe", EVIL, ("swap_obj",), "gained", str(_photo(folder)), None),
         *((CAPTION, CAPTION.replace("dog", "cat")), 1, scores),
     )

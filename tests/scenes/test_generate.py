@@ -11,9 +11,9 @@ from PIL import Image
 from ahnpl_cli import __version__
 from ahnpl_cli.data.images import ImageRef, open_image
 from ahnpl_cli.errors import ConfigError
-from ahnpl_cli.evaluation.benchmark import Options
-from ahnpl_cli.evaluation.locate import Shelf
-from ahnpl_cli.evaluation.registry import benchmarks
+from ahnpl_cli.evaluation.benchmarks import benchmarks
+from ahnpl_cli.evaluation.benchmarks.base import Options
+from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
 from ahnpl_cli.records import KINDS
 from ahnpl_cli.scenes import render
 from ahnpl_cli.scenes.draw import IMAGE_NEGATIVES
@@ -206,7 +206,7 @@ def test_image_negatives_are_the_scene_redrawn_with_the_edit_of_the_caption(worl
 @pytest.mark.parametrize("name", ["sugarcrepe", "aro", "valse", "winoground", "retrieval"])
 def test_the_loaders_of_the_real_benchmarks_read_the_world(world: Path, name: str) -> None:
     (benchmark,) = benchmarks([name])
-    shelf = Shelf([world])
+    shelf = DataFolders([world])
     options = Options(cache=world)
     suite = benchmark.load(shelf, benchmark.find(shelf, options), options)
     assert list(suite.missing) == []

@@ -1,0 +1,1 @@
+"""From similarities to numbers: items, judges, metrics, averages, statistics."""

@@ -1,0 +1,164 @@
+"""How sure a number is: Wilson intervals, McNemar's test, a bootstrap clustered by image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ahnpl_cli.evaluation.scoring.averages import Average, evaluate, rows_of
+
+Z95 = 1.959963984540054  # the 97.5 % point of the normal distribution
+BLOCK = 64  # replicates computed at once; bounds memory, changes no number
+
+
+class Interval(NamedTuple):
+    """Ends of a 95 % interval, as fractions."""
+
+    low: float
+    high: float
+
+
+def wilson(correct: int, n: int) -> Interval:
+    """Return Wilson's 95 % interval of a proportion (Wilson 1927); NaN without a verdict."""
+    if n == 0:
+        return Interval(float("nan"), float("nan"))
+    share, z2 = correct / n, Z95**2
+    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = Z95 / (1 + z2 / n) * np.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
+    return Interval(max(0.0, float(middle - half)), min(1.0, float(middle + half)))
+
+
+def mcnemar(a: Sequence[bool], b: Sequence[bool]) -> float:
+    """Return the exact two-sided p of McNemar's test on paired verdicts; 1 if none differs.
+
+    Args:
+        a: verdicts of one model.
+        b: verdicts of the other, on the same items in the same order.
+    """
+    from scipy.stats import binomtest
+
+    only_a = sum(x and not y for x, y in zip(a, b, strict=True))
+    only_b = sum(y and not x for x, y in zip(a, b, strict=True))
+    if only_a + only_b == 0:
+        return 1.0
+    return float(binomtest(only_a, only_a + only_b, 0.5).pvalue)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Verdicts summed per row and image, ready to be resampled.
+
+    Attributes:
+        rows: names of the rows.
+        correct: per model, (rows, images) right verdicts.
+        counts: (rows, images) verdicts.
+    """
+
+    rows: tuple[str, ...]
+    correct: tuple[NDArray[np.float64], ...]
+    counts: NDArray[np.float64]
+
+
+Verdicts = Iterable[tuple[str, Mapping[str, bool]]]
+
+
+def tally(*models: Verdicts) -> Tally:
+    """Sum verdicts per row and image.
+
+    Args:
+        *models: for each model, (image, {row: right}) of the same items in the same order.
+    """
+    lists = [list(model) for model in models]
+    rows = {row: i for i, row in enumerate(dict.fromkeys(r for _, v in lists[0] for r in v))}
+    images = {image: i for i, image in enumerate(dict.fromkeys(image for image, _ in lists[0]))}
+    shape = (len(rows), len(images))
+    counts, correct = np.zeros(shape), tuple(np.zeros(shape) for _ in lists)
+    for image, verdicts in lists[0]:
+        for row in verdicts:
+            counts[rows[row], images[image]] += 1
+    for sums, verdicts_of in zip(correct, lists, strict=True):
+        for image, verdicts in verdicts_of:
+            for row, right in verdicts.items():
+                sums[rows[row], images[image]] += right
+    return Tally(tuple(rows), correct, counts)
+
+
+def bootstrap(
+    table: Tally, averages: Mapping[str, Average], *, samples: int, seed: int
+) -> dict[str, NDArray[np.float64]]:
+    """Return every average of every model under resampled images.
+
+    Images, not items, are drawn with replacement, for items of one image are not independent.
+
+    Args:
+        table: what `tally` made.
+        averages: what to compute, by name.
+        samples: replicates R.
+        seed: of the draws.
+
+    Returns:
+        Per name, (models, R) fractions.
+    """
+    if not averages:
+        return {}
+    used = dict.fromkeys(row for average in averages.values() for row in rows_of(average))
+    at = [table.rows.index(row) for row in used]
+    sums = [correct[at].T for correct in table.correct]
+    counts, images = table.counts[at].T, table.counts.shape[1]
+    generator = np.random.default_rng(seed)
+    made: dict[str, list[NDArray[np.float64]]] = {name: [] for name in averages}
+    for start in range(0, samples, BLOCK):
+        many = min(BLOCK, samples - start)
+        weights = generator.multinomial(images, np.full(images, 1 / images), size=many)
+        n = dict(zip(used, (weights @ counts).T, strict=True))
+        hits = [dict(zip(used, (weights @ s).T, strict=True)) for s in sums]
+        for name, average in averages.items():
+            made[name].append(np.stack([evaluate(average, one, n) for one in hits]))
+    return {name: np.concatenate(blocks, axis=1) for name, blocks in made.items()}
+
+
+def percentile_interval(replicates: NDArray[np.float64]) -> Interval:
+    """Return the 2.5 and 97.5 percentiles; NaN where no replicate has a value."""
+    there = replicates[~np.isnan(replicates)]
+    if not len(there):
+        return Interval(float("nan"), float("nan"))
+    low, high = np.percentile(there, [2.5, 97.5])
+    return Interval(float(low), float(high))
+
+
+def cluster_weights(
+    clusters: Sequence[str], *, samples: int, seed: int
+) -> Iterator[NDArray[np.float64]]:
+    """Yield how often each item is drawn, blocks of (replicates, items), R replicates in all.
+
+    Args:
+        clusters: what each item belongs to; whole clusters are drawn with replacement.
+        samples: replicates R.
+        seed: of the draws.
+    """
+    names = {name: i for i, name in enumerate(dict.fromkeys(clusters))}
+    at = [names[cluster] for cluster in clusters]
+    generator = np.random.default_rng(seed)
+    for start in range(0, samples, BLOCK):
+        many = min(BLOCK, samples - start)
+        drawn = generator.multinomial(len(names), np.full(len(names), 1 / len(names)), size=many)
+        yield drawn[:, at].astype(np.float64)
+
+
+def cluster_means(
+    values: Sequence[float], clusters: Sequence[str], *, samples: int, seed: int
+) -> NDArray[np.float64]:
+    """Return the mean of `values` under resampled clusters, once per replicate (R,).
+
+    Args:
+        values: one per item.
+        clusters: what each item belongs to.
+        samples: replicates R.
+        seed: of the draws.
+    """
+    drawn = cluster_weights(clusters, samples=samples, seed=seed)
+    return np.concatenate([(weights @ values) / weights.sum(axis=1) for weights in drawn])
