@@ -5,7 +5,8 @@
     |-- DataError         3   a file of captions, images, embeddings or scores
     |-- ModelError        4   weights, an architecture or a tokenizer that cannot be had
     |-- BenchmarkError    5   benchmark files absent or not laid out as published
-    `-- TrainingError     6   a run that cannot go on (NaN, exploding loss, foreign resume state)
+    |-- TrainingError     6   a run that cannot go on (NaN, exploding loss, foreign resume state)
+    `-- BusyError         7   another process is writing the same output
 
 A message says what is wrong, where, and what to do next. Anything else that reaches the user is a
 bug of ours and keeps its traceback.
@@ -62,3 +63,9 @@ class TrainingError(AhnplError):
     """A training run cannot go on; the last good checkpoint is named."""
 
     exit_code = 6
+
+
+class BusyError(AhnplError):
+    """Another process is writing the output."""
+
+    exit_code = 7

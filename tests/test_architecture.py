@@ -26,7 +26,7 @@ LAYERS = {
         "evaluation.scoring.metrics",
         "evaluation.scoring.statistics",
     ),
-    "adapter": ("data", "negatives", "backbones", "scenes"),
+    "adapter": ("data", "engines", "negatives", "backbones", "scenes"),
     "workflow": (
         "embedding",
         "training",

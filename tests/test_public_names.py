@@ -55,4 +55,5 @@ def test_errors_and_their_exit_codes() -> None:
         "ModelError": 4,
         "BenchmarkError": 5,
         "TrainingError": 6,
+        "BusyError": 7,
     }

@@ -28,6 +28,7 @@ from ahnpl_cli import __version__
 from ahnpl_cli.config import NegativesConfig, parse_shard, worker_count
 from ahnpl_cli.data.captions import KARPATHY_TRAIN, Layout, detect_format, spool
 from ahnpl_cli.data.jsonl import read_records
+from ahnpl_cli.engines.local import ProcessMap
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.files import STDIN, disk_errors, open_bytes, write_atomic
 from ahnpl_cli.negatives import worker
@@ -35,7 +36,6 @@ from ahnpl_cli.negatives.base import Unit
 from ahnpl_cli.negatives.fillers.choose import FillerChoice, choose_filler
 from ahnpl_cli.negatives.fillers.corpus import count
 from ahnpl_cli.negatives.journal import JOURNAL, PART, Journal
-from ahnpl_cli.negatives.pool import Pool
 from ahnpl_cli.negatives.survey import Index, Source, Survey, survey
 from ahnpl_cli.negatives.tagging import find_model
 from ahnpl_cli.negatives.worker import BLOCK, Block, Spec
@@ -148,7 +148,7 @@ class _Run:
         index = Index(worker.index_path(self.folder))
         with disk_errors(worker.index_path(self.folder)):
             found = survey(captions, index)
-        with Pool(self._spec(), self._workers(found)) as pool:
+        with ProcessMap(self._workers(found), worker.start, (self._spec(),)) as pool:
             if self.choice.kind == "corpus":
                 self._count(pool, captions, index, found)
             index.close()
@@ -227,7 +227,7 @@ class _Run:
         few = found.total <= FEW or self._device() != "cpu"
         return 1 if few else worker_count(None)
 
-    def _count(self, pool: Pool, captions: Source, index: Index, found: Survey) -> None:
+    def _count(self, pool: ProcessMap, captions: Source, index: Index, found: Survey) -> None:
         """Tag the sampled captions, keep the tags, and count words beside their neighbours."""
         sample = set(found.sample)
         records = enumerate(captions.records())
@@ -258,7 +258,7 @@ class _Run:
         if blocks:
             yield blocks
 
-    def _make(self, pool: Pool, captions: Source, found: Survey) -> NegativesReport:
+    def _make(self, pool: ProcessMap, captions: Source, found: Survey) -> NegativesReport:
         start, end = _span(found.total, self.config.shard)
         with Journal(self.folder, packed=self.output.suffix == ".gz") as journal:
             resumed = journal.done

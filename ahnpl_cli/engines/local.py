@@ -1,0 +1,110 @@
+"""Maps a function over items in processes of this machine: results in order, a bounded queue.
+
+`ahnpl negatives` and `ahnpl scenes` cut their work into tasks and give them to a `ProcessMap`.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import Connection, wait
+from types import TracebackType
+from typing import Any, TypeVar
+
+from ahnpl_cli.errors import AhnplError
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+AHEAD = 3  # tasks per process that wait or are worked on
+DIED_HINT = "If memory ran out, use fewer --workers; the same command continues from here."
+
+
+def _start_worker(parent: Connection, prepare: Callable[..., None], args: tuple[Any, ...]) -> None:
+    """Make a new process ready for tasks, and end it when the other end of `parent` closes."""
+    # Ctrl-C reaches the whole process group; only the parent decides what it means.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def end_with_parent() -> None:
+        # Nothing is ever sent: the pipe is ready when the parent closed it or died, of anything.
+        wait([parent])
+        os._exit(1)
+
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    prepare(*args)
+
+
+class ProcessMap:
+    """Processes that prepare once each and then share tasks; with one or none, this process works.
+
+    Args:
+        workers: how many processes.
+        prepare: called once in each process, before its first task.
+        args: what `prepare` is called with; has to be picklable.
+        hint: what to do if a process dies, such as for lack of memory.
+    """
+
+    def __init__(
+        self,
+        workers: int,
+        prepare: Callable[..., None],
+        args: tuple[Any, ...] = (),
+        *,
+        hint: str = DIED_HINT,
+    ) -> None:
+        self._most_in_flight = workers * AHEAD
+        self._hint = hint
+        self._executor: ProcessPoolExecutor | None = None
+        self._lifeline: Connection | None = None
+        if workers > 1:
+            # Spawned, not forked: a fork of a process with threads (torch, progress) may hang.
+            context = multiprocessing.get_context("spawn")
+            reader, self._lifeline = context.Pipe(duplex=False)
+            self._executor = ProcessPoolExecutor(
+                workers, context, _start_worker, (reader, prepare, args)
+            )
+        else:
+            prepare(*args)
+
+    def __enter__(self) -> ProcessMap:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._executor is None or self._lifeline is None:
+            return
+        if error is not None:
+            # Ends the workers at once, in the middle of a task.
+            self._lifeline.close()
+        self._executor.shutdown(wait=error is None, cancel_futures=True)
+        self._lifeline.close()
+
+    def map(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[Result]:
+        """Yield `function(task)` in the order of the tasks, a few of them worked on ahead.
+
+        Raises:
+            AhnplError: a process died.
+        """
+        if self._executor is None:
+            yield from map(function, tasks)
+            return
+        in_flight: deque[Future[Result]] = deque()
+        try:
+            for task in tasks:
+                in_flight.append(self._executor.submit(function, task))
+                # Without a bound, a fast reader would hold all of a large file in memory.
+                if len(in_flight) >= self._most_in_flight:
+                    yield in_flight.popleft().result()
+            while in_flight:
+                yield in_flight.popleft().result()
+        except BrokenProcessPool as broken:
+            raise AhnplError("a worker process died", hint=self._hint) from broken
