@@ -1,6 +1,15 @@
-"""`python -m ahnpl_cli`, which `torchrun` needs."""
+"""The `ahnpl` script and `python -m ahnpl_cli`, which `torchrun` needs."""
 
-from ahnpl_cli.cli.app import main
+from ahnpl_cli.cli import interrupts
+
+
+def main() -> None:
+    """Run the program; the command line itself is imported once Ctrl-C is heeded."""
+    interrupts.before_work()
+    from ahnpl_cli.cli.app import app
+
+    app(prog_name="ahnpl")
+
 
 if __name__ == "__main__":
     main()

@@ -207,7 +207,7 @@ def label(model: str) -> str:
     return "start" if model == START else model
 
 
-def summarise(out: Path, done: Sequence[Done]) -> DemoReport:
+def summarize(out: Path, done: Sequence[Done]) -> DemoReport:
     """Read `results.json` back and say what matters of it."""
     results = json.loads((out / "results.json").read_text(encoding="utf-8"))
     models = {label(model["name"]): _summary(model["suites"]) for model in results["models"]}

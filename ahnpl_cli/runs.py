@@ -11,6 +11,7 @@ runs/ahnpl/best/             the best by `--best-metric`, when asked for
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,11 @@ def newest_run(root: Path = RUNS) -> Path | None:
 def step_folder(run: Path, step: int) -> Path:
     """Return where the checkpoint of a step is kept; names sort by step."""
     return run / f"step-{step:06d}"
+
+
+def checkpoint_label(model: str) -> str:
+    """Return `step 450` for `r/step-000450`; other names stay."""
+    return re.sub(r"^(?:.*/)?step-0*(\d+)$", r"step \1", model)
 
 
 def run_checkpoints(run: Path) -> list[Path]:

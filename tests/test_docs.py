@@ -10,13 +10,12 @@ from pathlib import Path
 import pytest
 import typer
 
-from ahnpl_cli.cli.app import app
+from ahnpl_cli.cli.app import COMMANDS, app
 from ahnpl_cli.records import KINDS
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 PROGRAM = typer.main.get_command(app)
-COMMANDS = [command.name or "" for command in app.registered_commands]
 # A code block may be marked on the line before it: `<!-- run -->` is run by a test here,
 # `<!-- ci: NAME -->` by .ci/run, `<!-- needs: WHAT -->` says what a reader has to bring.
 BLOCK = re.compile(r"(?:<!-- (?P<mark>[^\n]*?) -->\n)?```(?P<language>\w+)\n(?P<code>.*?)```", re.S)
@@ -45,7 +44,8 @@ def check_arguments(words: list[str]) -> None:
     if not words or words[0].startswith("-"):
         return
     name, *rest = words
-    command = PROGRAM.commands[name]  # type: ignore[attr-defined]
+    command = PROGRAM.get_command(None, name)  # type: ignore[attr-defined]
+    assert command is not None, f"no command {name}"
     if "--help" not in rest:
         command.make_context(name, rest)
 

@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 import errno
-import os
-import signal
+import importlib
 import sys
-import threading
 from typing import Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from ahnpl_cli import __version__
+from ahnpl_cli.cli import interrupts
 from ahnpl_cli.errors import AhnplError
 
-INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+# Typer hides its copy of Click; a bad parameter is the one usage error that it shows.
+UsageError: Any = typer.BadParameter.__mro__[1]
+
+# One line a command, in the order of the work: `ahnpl_cli.cli.NAME` holds the function NAME,
+# which is imported when it is called for. Help would otherwise wait for all of them.
+COMMANDS = {
+    "demo": "Run every stage on built-in scenes, end to end.",
+    "negatives": "Make hard negative captions: one small change each.",
+    "embed": "Write features of images and texts to safetensors.",
+    "train": "Fine-tune CLIP with hard negatives: AHNPL or a rival.",
+    "eval": "Evaluate models on compositional benchmarks.",
+    "inspect": "Look at examples, runs and any file that ahnpl writes.",
+    "scenes": "Draw the synthetic scenes: images, captions, benchmarks.",
+}
 
 
 def _explain(error: OSError) -> str:
-    """What the operating system refused, and what to do."""
+    """Return what the operating system refused, and what to do."""
     where = f"{error.filename}: " if error.filename else ""
     hints = {
         errno.ENOSPC: "Free some space and run the same command again: it resumes.",
@@ -33,12 +45,30 @@ def _explain(error: OSError) -> str:
     return f"{where}{(error.strerror or str(error)).lower()}. {hint}"
 
 
-class Commands(TyperGroup):
-    """Prints our errors as one line on stderr, with their exit code; bugs keep their traceback."""
+def _usage(error: Any) -> str:
+    """Return a usage error in one line, with the way to the command's help."""
+    message = " ".join(error.format_message().split())
+    if error.ctx is None:
+        return message
+    return f"{message} Try '{error.ctx.command_path} --help' for help."
 
-    def format_help(self, ctx: Any, formatter: Any) -> None:
-        """Write the program's own help plainly: loading rich takes as long as all the rest."""
-        super(TyperGroup, self).format_help(ctx, formatter)
+
+class ErrorLines(TyperGroup):
+    """Prints errors as one line on stderr, with their exit code; bugs keep their traceback."""
+
+    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+        """Run the program; usage errors, which Typer frames in a box, become one line."""
+        try:
+            code = super().main(*args, standalone_mode=False, **extra)
+        except UsageError as error:
+            typer.echo(f"Error: {_usage(error)}", err=True)
+            code = error.exit_code
+        except typer.Abort:
+            typer.echo("Aborted.", err=True)
+            code = 1
+        if standalone_mode:
+            sys.exit(code)
+        return code
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command; see the class."""
@@ -53,14 +83,53 @@ class Commands(TyperGroup):
             typer.echo(f"Error: {_explain(error)}", err=True)
             raise typer.Exit(3) from error
         except KeyboardInterrupt as error:
-            typer.echo("Interrupted. The same command goes on from here.", err=True)
-            raise typer.Exit(INTERRUPTED) from error
+            typer.echo(interrupts.LINE, err=True, nl=False)
+            raise typer.Exit(interrupts.EXIT_CODE) from error
+
+
+class Program(ErrorLines):
+    """The commands of `COMMANDS`, each imported when it is called for."""
+
+    def __init__(self, **attrs: Any) -> None:
+        super().__init__(**attrs)
+        # Typer's suggestions for a misspelt command look here; `get_command` fills it in.
+        self.commands = {**dict.fromkeys(COMMANDS), **self.commands}  # type: ignore[dict-item]
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names of all commands, in the order of the work."""
+        return list(self.commands)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Return a command, or None for an unknown name."""
+        if cmd_name in COMMANDS and self.commands[cmd_name] is None:
+            self.commands[cmd_name] = load_command(cmd_name)
+        return super().get_command(ctx, cmd_name)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the list of commands into the help without importing any of them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Write the program's own help plainly: loading rich takes as long as all the rest."""
+        super(TyperGroup, self).format_help(ctx, formatter)
+
+
+def load_command(name: str) -> Any:
+    """Import a command's file and make Typer's command of its function."""
+    function = getattr(importlib.import_module(f"ahnpl_cli.cli.{name}"), name)
+    # Typer makes a single command, not a group, of a program with one function.
+    single = typer.Typer(
+        add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich"
+    )
+    single.command(name)(function)
+    return typer.main.get_command(single)
 
 
 app = typer.Typer(
     name="ahnpl",
-    cls=Commands,
-    no_args_is_help=True,
+    cls=Program,
+    invoke_without_command=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     help="Hard negatives, fine-tuning and benchmarks for CLIP models that stop reading captions "
@@ -69,47 +138,19 @@ app = typer.Typer(
 )
 
 
-def _version(wanted: bool) -> None:
-    if wanted:
+def _version(requested: bool) -> None:
+    if requested:
         typer.echo(f"ahnpl {__version__}")
         raise typer.Exit
 
 
 @app.callback()
 def _root(
+    ctx: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
-    pass
-
-
-def _register() -> None:
-    """Add the commands in the order of the work; each file imports only what its help needs."""
-    from ahnpl_cli.cli import demo, embed, eval, inspect, negatives, scenes, train
-
-    for module in (demo, negatives, embed, train, eval, inspect, scenes):
-        module.register(app)
-
-
-_register()
-
-
-def _heed_interrupts() -> None:
-    """Interrupt again where an interrupt fell into a destructor, whose errors Python ignores."""
-    usual = sys.unraisablehook
-
-    def hook(found: sys.UnraisableHookArgs) -> None:
-        if issubclass(found.exc_type, KeyboardInterrupt):
-            # A moment later, for within this hook it would be ignored once more.
-            threading.Timer(0.01, os.kill, (os.getpid(), signal.SIGINT)).start()
-        else:
-            usual(found)
-
-    sys.unraisablehook = hook
-
-
-def main() -> None:
-    """Entry point of the `ahnpl` script."""
-    _heed_interrupts()
-    app()
+    if ctx.invoked_subcommand is None:
+        typer.echo(ctx.get_help(), err=True)
+        raise typer.Exit(2)

@@ -9,8 +9,9 @@ import logging
 import math
 import sys
 from collections.abc import Iterable, Iterator, Sequence, Sized
+from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ahnpl_cli.config import ConsoleConfig, TableFormat
 from ahnpl_cli.progress import silent
@@ -22,6 +23,18 @@ if TYPE_CHECKING:
     from ahnpl_cli.reporting.tables import Table
 
 T = TypeVar("T")
+
+
+class PageOptions(Protocol):
+    """The part of a configuration that asks for a page."""
+
+    @property
+    def html(self) -> bool:
+        """Whether a page is written beside what is shown."""
+
+    @property
+    def html_path(self) -> str | None:
+        """Where to write it instead."""
 
 
 def plain(value: Any) -> Any:
@@ -48,6 +61,13 @@ class _NoteHandler(logging.Handler):
         style = "yellow" if record.levelno >= logging.WARNING else "dim"
         text = record.getMessage()
         self.console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+def page_path(config: PageOptions, default: Path) -> Path | None:
+    """Return where the HTML page goes: where `--html-path` says, else `default` with `--html`."""
+    if config.html_path is not None:
+        return Path(config.html_path)
+    return default if config.html else None
 
 
 class Screen:
@@ -102,6 +122,13 @@ class Screen:
         if not self.quiet:
             # Never broken into lines, so that a command shown can be copied.
             self.err.print(text, markup=False, highlight=False, soft_wrap=True)
+
+    def write_page(self, path: Path, html: str) -> None:
+        """Write a page and say where."""
+        from ahnpl_cli.reporting.page import write_page
+
+        write_page(path, html)
+        self.note(f"Wrote {path}.")
 
     def show(self, data: Any, tables: Sequence[Table]) -> None:
         """Print the outcome on stdout: `data` as one JSON object, or the tables as asked."""

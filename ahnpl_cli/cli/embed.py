@@ -11,14 +11,6 @@ from ahnpl_cli.cli.console import Screen
 from ahnpl_cli.cli.options import options_from
 from ahnpl_cli.config import EmbedConfig
 
-SUMMARY = "Write features of images and texts to safetensors."
-EPILOG = "Example: ahnpl embed negatives.jsonl --image-root val2017 --perturb"
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command to the program."""
-    app.command("embed", short_help=SUMMARY, epilog=EPILOG)(embed)
-
 
 @options_from(EmbedConfig)
 def embed(
@@ -36,7 +28,9 @@ def embed(
     """Write features of images, captions and negatives to safetensors.
 
     Each distinct image and text is computed once, and float32 features are found again by eval,
-    train --dry-run and inspect. Interrupted, the same command goes on from there.
+    train --dry-run and inspect. If interrupted, run the same command again to resume.
+
+    Example: ahnpl embed negatives.jsonl --image-root val2017 --perturb
     """
     from ahnpl_cli.embedding.run import embed as run
     from ahnpl_cli.reporting.embed import tables

@@ -11,14 +11,7 @@ from ahnpl_cli.cli.console import Screen
 from ahnpl_cli.cli.options import options_from
 from ahnpl_cli.config import NegativesConfig
 
-SUMMARY = "Make hard negative captions: one small change each."
-EPILOG = "Example: ahnpl negatives captions_train2017.json --kinds relation,object,spatial"
 DEFAULT = "negatives.jsonl"
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command to the program."""
-    app.command("negatives", short_help=SUMMARY, epilog=EPILOG)(negatives)
 
 
 @options_from(NegativesConfig)
@@ -34,7 +27,10 @@ def negatives(
     config: NegativesConfig,
     screen: Screen,
 ) -> None:
-    """Make hard negative captions: one small change each, fluent, and false of the image."""
+    """Make hard negative captions: one small change each, fluent, and false of the image.
+
+    Example: ahnpl negatives captions_train2017.json --kinds relation,object,spatial
+    """
     from ahnpl_cli.negatives.generate import generate
     from ahnpl_cli.reporting.negatives import tables
 

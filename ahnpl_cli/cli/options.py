@@ -14,6 +14,7 @@ from typing import Annotated, Any, NamedTuple
 import typer
 
 from ahnpl_cli.catalog import choose
+from ahnpl_cli.cli import interrupts
 from ahnpl_cli.cli.console import Screen
 from ahnpl_cli.config import ConsoleConfig
 from ahnpl_cli.errors import ConfigError
@@ -155,7 +156,8 @@ def options_from(config: type) -> Callable[[Callable[..., None]], Callable[..., 
     """Give a command one option per field of `config`.
 
     The command takes the arguments it declares and, as keywords, `config` (an instance) and
-    `screen` (see `console.Screen`); both are replaced by options in its help.
+    `screen` (see `console.Screen`); both are replaced by options in its help. A command that names
+    `ctx` is given Typer's context.
     """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
@@ -176,8 +178,11 @@ def options_from(config: type) -> Callable[[Callable[..., None]], Callable[..., 
         @functools.wraps(command)
         def wrapped(ctx: typer.Context, **values: Any) -> None:
             arguments = {name: values.pop(name) for name in declared}
+            if "ctx" in parameters:
+                arguments["ctx"] = ctx
             values = _merge(ctx, values, fields)
             screen = Screen(_build(ConsoleConfig, values), values.get("format", "rich"))
+            interrupts.during_work()
             with screen:
                 command(**arguments, config=_build(config, values), screen=screen)
 
@@ -186,7 +191,7 @@ def options_from(config: type) -> Callable[[Callable[..., None]], Callable[..., 
         declared = {
             name: parameter.replace(annotation=hints[name])
             for name, parameter in parameters.items()
-            if name not in ("config", "screen")
+            if name not in ("ctx", "config", "screen")
         }
         made = [context, *declared.values(), *map(_parameter, fields), file]
         wrapped.__signature__ = inspect.Signature(made)  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""`ahnpl scenes`: Draw the embedded world."""
+"""`ahnpl scenes`: draw the synthetic scenes."""
 
 from __future__ import annotations
 
@@ -12,14 +12,6 @@ from ahnpl_cli.cli.options import options_from
 from ahnpl_cli.config import ScenesConfig
 from ahnpl_cli.errors import ConfigError
 
-SUMMARY = "Draw the embedded world: images, captions, benchmarks."
-EPILOG = "Example: ahnpl scenes world --train 4000 --test 500 --seed 1"
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command to the program."""
-    app.command("scenes", short_help=SUMMARY, epilog=EPILOG)(scenes)
-
 
 @options_from(ScenesConfig)
 def scenes(
@@ -30,10 +22,12 @@ def scenes(
     config: ScenesConfig,
     screen: Screen,
 ) -> None:
-    """Draw the embedded world: training scenes with captions, and held-out test suites.
+    """Draw synthetic scenes: training images with captions, and held-out test suites.
 
     Writes images, captions.jsonl, exact image negatives, and the suites in the layouts of
     SugarCrepe, ARO, VALSE, Winoground and Karpathy's COCO split, which `ahnpl eval` reads.
+
+    Example: ahnpl scenes world --train 4000 --test 500 --seed 1
     """
     from ahnpl_cli.reporting.scenes import tables
     from ahnpl_cli.scenes.generate import generate

@@ -5,23 +5,10 @@ from __future__ import annotations
 import logging
 import os
 
-import typer
-
 from ahnpl_cli.cli.console import Screen
 from ahnpl_cli.cli.options import options_from
 from ahnpl_cli.config import TrainConfig
 from ahnpl_cli.progress import silent
-
-SUMMARY = "Fine-tune CLIP with hard negatives: AHNPL or a rival."
-EPILOG = (
-    "Example: ahnpl train --data negatives.jsonl --image-root coco --objective ahnpl\n\n"
-    "Several GPUs: torchrun --nproc-per-node 8 -m ahnpl_cli train ..."
-)
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command to the program."""
-    app.command("train", short_help=SUMMARY, epilog=EPILOG)(train)
 
 
 @options_from(TrainConfig)
@@ -29,7 +16,11 @@ def train(*, config: TrainConfig, screen: Screen) -> None:
     """Fine-tune a CLIP model with hard negatives: AHNPL, or a rival method.
 
     Reads what `ahnpl negatives` wrote, and writes a run folder with checkpoints that open_clip
-    loads. Interrupted, the same command goes on where it stopped.
+    loads. If interrupted, run the same command again to resume.
+
+    Example: ahnpl train --data negatives.jsonl --image-root coco --objective ahnpl
+
+    Several GPUs: torchrun --nproc-per-node 8 -m ahnpl_cli train ...
     """
     from ahnpl_cli.reporting.train import plan_tables, tables
 

@@ -9,11 +9,13 @@ from ahnpl_cli.config.options import (
     Device,
     TableFormat,
     batch_size_option,
+    check_page,
     checkpoint_option,
     device_option,
     force_option,
     format_option,
     html_option,
+    html_path_option,
     limit_option,
     opt,
     output_option,
@@ -77,5 +79,9 @@ class EvalConfig:
     workers: int | None = workers_option("decode images")
     limit: int | None = limit_option("items per subset")
     force: bool = force_option()
-    html: str | None = html_option()
+    html: bool = html_option()
+    html_path: str | None = html_path_option()
     format: TableFormat = format_option()
+
+    def __post_init__(self) -> None:
+        check_page(self.html_path)

@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from ahnpl_cli.config.options import (
     Device,
     TableFormat,
+    check_page,
     checkpoint_option,
     device_option,
     format_option,
     html_option,
+    html_path_option,
     image_root_option,
     model_option,
     opt,
@@ -21,7 +23,7 @@ from ahnpl_cli.config.options import (
 
 @dataclass(frozen=True, kw_only=True)
 class InspectConfig:
-    """Tables of examples and soundness of files."""
+    """Tables of examples and validity of files."""
 
     checkpoint: tuple[str, ...] = checkpoint_option()
     model: str | None = model_option()
@@ -32,10 +34,14 @@ class InspectConfig:
         "How many examples to show; default: 2, as in the paper's Table 5, or 20 of a file.",
         min=1,
     )
-    neighbours: str | None = opt(
+    neighbors: str | None = opt(
         None, "With embeddings: show what lies nearest to this id or text.", metavar="ID"
     )
     seed: int = seed_option()
     device: Device = device_option()
-    html: str | None = html_option()
+    html: bool = html_option()
+    html_path: str | None = html_path_option()
     format: TableFormat = format_option()
+
+    def __post_init__(self) -> None:
+        check_page(self.html_path)

@@ -134,11 +134,23 @@ def checkpoint_option() -> Any:
 
 def html_option() -> Any:
     """`--html`."""
-    return opt(
-        None,
-        "Also write one self-contained page; without PAGE, beside what is shown.",
-        metavar="[PAGE]",
-    )
+    return opt(False, "Also write one self-contained page, beside what is shown.")
+
+
+def html_path_option() -> Any:
+    """`--html-path`."""
+    return opt(None, "Also write that page, but here.", metavar="PAGE.html")
+
+
+def check_page(path: str | None) -> None:
+    """Check that `--html-path` names a page, so that no other file is replaced by mistake.
+
+    Raises:
+        ConfigError: it does not.
+    """
+    if path is not None and not path.lower().endswith((".html", ".htm")):
+        hint = "Write a name that ends in .html."
+        raise ConfigError(f"--html-path {path} is not the name of a page", hint=hint)
 
 
 def format_option() -> Any:

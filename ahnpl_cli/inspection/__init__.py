@@ -1,1 +1,1 @@
-"""Look at examples under models, and at any file we write: what it is and whether it is sound."""
+"""Look at examples under models, and at any file we write: what it is and whether it is valid."""

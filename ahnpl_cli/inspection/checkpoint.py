@@ -1,4 +1,4 @@
-"""Is a checkpoint sound: does it load, are its weights finite and those that it says they are."""
+"""Is a checkpoint valid: does it load, are its weights finite and those that it says they are."""
 
 from __future__ import annotations
 
@@ -11,9 +11,13 @@ import torch
 from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.backbones.checkpoint import read_checkpoint_info
 from ahnpl_cli.backbones.load import load_backbone
+from ahnpl_cli.config import InspectConfig
 from ahnpl_cli.errors import ModelError
+from ahnpl_cli.inspection.pages import file_page
 from ahnpl_cli.inspection.report import FileReport, Finding, file_report
 from ahnpl_cli.inspection.results import evaluations_of
+from ahnpl_cli.progress import Track
+from ahnpl_cli.reporting.tables import Table
 
 Facts = dict[str, str | int | float | None]
 
@@ -77,7 +81,7 @@ def _architecture(backbone: Backbone) -> Facts:
 
 
 def inspect_checkpoint(path: Path) -> FileReport:
-    """Say what a checkpoint is and whether it is sound.
+    """Say what a checkpoint is and whether it is valid.
 
     Args:
         path: an open_clip folder, ours or another's.
@@ -95,3 +99,16 @@ def inspect_checkpoint(path: Path) -> FileReport:
     told = {k: v for k, v in flat(said).items() if k not in known}
     facts = {**known, **told, **evaluations_of(backbone.info.weights_sha256, path)}
     return file_report(str(path), "checkpoint", facts, _findings(backbone, said))
+
+
+def inspect(path: Path, config: InspectConfig, track: Track) -> FileReport:
+    """Say what a checkpoint is; see `inspect_checkpoint`."""
+    return inspect_checkpoint(path)
+
+
+page = file_page
+
+
+def tables(details: None) -> list[Table]:
+    """Return no tables: the facts say everything."""
+    return []

@@ -1,4 +1,4 @@
-"""Is a folder of embeddings sound: counts, norms, NaN, who belongs together, nearest neighbours."""
+"""Is a folder of embeddings valid: counts, norms, NaN, who belongs together, nearest neighbors."""
 
 from __future__ import annotations
 
@@ -9,10 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from ahnpl_cli.config import InspectConfig
 from ahnpl_cli.data.tensors import Array, open_tensors
 from ahnpl_cli.embedding.layout import FEATURES, LISTED, Table, read_index, shard_paths
-from ahnpl_cli.inspection.neighbours import Neighbour, neighbours
+from ahnpl_cli.inspection.neighbors import Neighbor, neighbors
+from ahnpl_cli.inspection.pages import file_page
 from ahnpl_cli.inspection.report import FileReport, Finding, file_report
+from ahnpl_cli.progress import Track
+from ahnpl_cli.reporting.tables import Table as ShownTable
 
 NORM_TOLERANCE = {"float32": 1e-4, "float16": 2e-3}
 COLLAPSED = 0.95  # mean cosine between distinct inputs; above it everything looks alike
@@ -55,16 +59,16 @@ class EmbeddingsDetails:
         tensors: one summary each.
         positive: mean S(I,T) of records; None without images.
         negative: mean S(I,T_neg) of records; None without.
-        neighbours: of what was asked for, by tensor, nearest first.
+        neighbors: of what was asked for, by tensor, nearest first.
     """
 
     tensors: tuple[TensorSummary, ...]
     positive: float | None
     negative: float | None
-    neighbours: tuple[Neighbour, ...]
+    neighbors: tuple[Neighbor, ...]
 
 
-def summarise(folder: Path, stem: str, listed: int | None) -> TensorSummary:
+def summarize(folder: Path, stem: str, listed: int | None) -> TensorSummary:
     """Return the numbers of one tensor; shards are read one at a time."""
     table = Table(folder, stem)
     low, high, bad, dim, dtype = np.inf, 0.0, 0, 0, ""
@@ -156,28 +160,28 @@ def _findings(
     return found
 
 
-def inspect_embeddings(folder: Path, *, wanted: str | None = None) -> FileReport:
-    """Say what a folder of embeddings holds and whether it is sound.
+def inspect_embeddings(folder: Path, *, query: str | None = None) -> FileReport:
+    """Say what a folder of embeddings holds and whether it is valid.
 
     Args:
         folder: that `ahnpl embed` wrote.
-        wanted: record id, image path or text whose nearest neighbours are listed.
+        query: record id, image path or text whose nearest neighbors are listed.
 
     Raises:
         DataError: its index or a shard cannot be read.
-        ConfigError: `wanted` is not in it.
+        ConfigError: `query` is not in it.
     """
     index = read_index(folder)
     listed = {stem: len(index.get(name, [])) for stem, name in LISTED.items()}
     present = [stem for stem in FEATURES if shard_paths(folder, stem) or listed.get(stem)]
-    tensors = [summarise(folder, stem, listed.get(stem)) for stem in present]
+    tensors = [summarize(folder, stem, listed.get(stem)) for stem in present]
     tables = {stem: Table(folder, stem) for stem in LISTED}
     pairs = _pairs(folder, tables)
     details = EmbeddingsDetails(
         tensors=tuple(tensors),
         positive=float(np.mean(pairs.positives)) if pairs.positives else None,
         negative=float(np.mean(pairs.negatives)) if pairs.negatives else None,
-        neighbours=tuple(neighbours(folder, index, wanted) if wanted else ()),
+        neighbors=tuple(neighbors(folder, index, query) if query else ()),
     )
     return file_report(
         str(folder),
@@ -202,3 +206,35 @@ def _facts(
         "mean S(I,T)": details.positive,
         "mean S(I,T_neg)": details.negative,
     }
+
+
+def inspect(path: Path, config: InspectConfig, track: Track) -> FileReport:
+    """Say what a folder of embeddings holds; see `inspect_embeddings`."""
+    return inspect_embeddings(path, query=config.neighbors)
+
+
+page = file_page
+
+
+def tables(details: EmbeddingsDetails) -> list[ShownTable]:
+    """Return the tables of the tensors, and of the neighbors asked for."""
+    rows = tuple(
+        (
+            *(t.name, t.shards, t.rows, t.dim, t.dtype, t.not_finite),
+            *(_ends(t.norm_low, t.norm_high), t.mean_similarity),
+        )
+        for t in details.tensors
+    )
+    columns = ("tensor", "files", "rows", "D", "dtype", "NaN", "length", "cosine")
+    note = "NaN: rows. Length: of the shortest and longest row. Cosine: mean of two different rows."
+    found = [ShownTable("Tensors", columns, rows, note, digits=3)]
+    if details.neighbors:
+        near = tuple((n.name, n.item, n.similarity) for n in details.neighbors)
+        found.append(ShownTable("Nearest", ("tensor", "item", "cosine"), near, digits=3))
+    return found
+
+
+def _ends(low: float, high: float) -> str:
+    """Two ends of a range, or one number where they look alike."""
+    ends = dict.fromkeys((f"{low:.4f}", f"{high:.4f}"))
+    return " to ".join(ends)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import heapq
 import logging
-import re
 import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 from importlib.resources import files
@@ -15,41 +13,19 @@ from typing import Any
 
 from ahnpl_cli.data.jsonl import read_records
 from ahnpl_cli.errors import DataError
-from ahnpl_cli.inspection.report import Example, Other
-from ahnpl_cli.records import CaptionRecord, Edit, Negative
+from ahnpl_cli.inspection.report import Example, CompetingCaption
+from ahnpl_cli.records import CaptionRecord, Negative
+from ahnpl_cli.reporting.edits import word_edits
 from ahnpl_cli.runs import CONFIG
 
 log = logging.getLogger(__name__)
 SPARE = 8  # drawn for one shown, since captions of the same image are told apart afterwards
-_WORD = re.compile(r"\s*\S+|\s+$")
-
-
-def word_edits(caption: str, other: str) -> tuple[Edit, ...]:
-    """Return the changed runs of words that turn `caption` into `other` exactly."""
-    old, new = _WORD.findall(caption), _WORD.findall(other)
-    starts = [0]
-    for word in old:
-        starts.append(starts[-1] + len(word))
-    matcher = difflib.SequenceMatcher(a=old, b=new, autojunk=False)
-    return tuple(
-        _trimmed(starts[i], "".join(old[i:j]), "".join(new[k:m]))
-        for tag, i, j, k, m in matcher.get_opcodes()
-        if tag != "equal"
-    )
-
-
-def _trimmed(start: int, old: str, new: str) -> Edit:
-    """An edit without the blank that both sides begin with."""
-    blank = len(old) - len(old.lstrip())
-    if old[:blank] != new[:blank]:
-        blank = 0
-    return Edit(start=start + blank, end=start + len(old), old=old[blank:], new=new[blank:])
 
 
 def given_example(image: Path, captions: Sequence[str]) -> Example:
     """Return the user's own example: the first caption is the true one."""
     caption, *others = captions
-    competing = tuple(Other(text, "given", word_edits(caption, text)) for text in others)
+    competing = tuple(CompetingCaption(text, "given", word_edits(caption, text)) for text in others)
     return Example(id=image.name, image=str(image), caption=caption, others=competing)
 
 
@@ -127,7 +103,7 @@ def draw_examples(
 def _example(record: CaptionRecord, root: Path, turn: int) -> Example:
     negative = _chosen_negative(record.negatives, turn)
     edits = negative.edits or word_edits(record.caption, negative.caption)
-    other = Other(negative.caption, negative.kind, edits)
+    other = CompetingCaption(negative.caption, negative.kind, edits)
     return Example(record.id, str(root / record.image), record.caption, (other,))
 
 

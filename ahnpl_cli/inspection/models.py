@@ -6,7 +6,9 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.backbones.source import ModelSource, start_source
+from ahnpl_cli.config import InspectConfig
 from ahnpl_cli.runs import is_run, run_checkpoints
 
 log = logging.getLogger(__name__)
@@ -54,3 +56,17 @@ def choose_models(
         return models_of_run(run)
     log.info("Models: the bundled %s, since there is no run under runs/.", BUNDLED)
     return [ModelSource(BUNDLED, {"model": BUNDLED})]
+
+
+def models_of_config(config: InspectConfig, run: Path | None) -> list[ModelSource]:
+    """Return the models that the options name, or those of a run; see `choose_models`."""
+    return choose_models(
+        checkpoints=config.checkpoint, model=config.model, pretrained=config.pretrained, run=run
+    )
+
+
+def named_model(config: InspectConfig) -> Backbone | None:
+    """Load the last model named by the user, if any; of a run, its newest checkpoint."""
+    if not (config.checkpoint or config.model or config.pretrained):
+        return None
+    return models_of_config(config, None)[-1].load(config.device)

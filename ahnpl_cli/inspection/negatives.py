@@ -1,4 +1,4 @@
-"""Is a file of negatives sound: coverage, duplicates, what a blind model exploits, hardness."""
+"""Is a file of negatives valid: coverage, duplicates, what a blind model exploits, hardness."""
 
 from __future__ import annotations
 
@@ -10,15 +10,21 @@ from pathlib import Path
 from typing import Any
 
 from ahnpl_cli.backbones.base import Backbone
+from ahnpl_cli.config import InspectConfig
 from ahnpl_cli.data.jsonl import read_records
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.inspection.examples import SPARE, Draw, draw_examples
 from ahnpl_cli.inspection.hardness import SAMPLE, measure, placed
+from ahnpl_cli.inspection.models import named_model
+from ahnpl_cli.inspection.pages import file_page
 from ahnpl_cli.inspection.report import Example, FileReport, Finding, file_report
-from ahnpl_cli.inspection.skew import WordCounts, fold_of, guess_rate, words
+from ahnpl_cli.inspection.text_only_bias import WordCounts, fold_of, guess_rate, words
 from ahnpl_cli.negatives.generate import meta_path
 from ahnpl_cli.progress import Track, silent
 from ahnpl_cli.records import KINDS, CaptionRecord, Hardness, Negative, apply_edits
+from ahnpl_cli.reporting.edits import changed
+from ahnpl_cli.reporting.negatives import hardness_table
+from ahnpl_cli.reporting.tables import Cell, Table
 
 BLIND_LIMIT = 60.0  # percent; SugarCrepe's own blind models stay below it
 EXAMPLES = 20
@@ -222,7 +228,7 @@ def inspect_negatives(
     seed: int = 0,
     track: Track = silent,
 ) -> FileReport:
-    """Say whether a file of captions with negatives is sound.
+    """Say whether a file of captions with negatives is valid.
 
     Args:
         path: `negatives.jsonl`, read twice and never held in memory: words are counted before
@@ -270,3 +276,64 @@ def _facts(tally: _Tally) -> dict[str, str | int | float | None]:
         "negatives per caption": tally.negatives / max(tally.records, 1),
         "captions repeated for the same image": repeated,
     }
+
+
+def inspect(path: Path, config: InspectConfig, track: Track) -> FileReport:
+    """Say whether a file of negatives is valid; see `inspect_negatives`."""
+    return inspect_negatives(
+        path,
+        image_root=Path(config.image_root) if config.image_root else None,
+        backbone=named_model(config),
+        count=config.examples or EXAMPLES,
+        seed=config.seed,
+        track=track,
+    )
+
+
+page = file_page
+
+
+def tables(details: NegativesDetails) -> list[Table]:
+    """Return coverage, rejections, skew and examples of negatives."""
+    found = [_kind_table(details)]
+    if details.rejections:
+        columns = ("kind", "reason", "candidates")
+        found.append(Table("Rejected candidates", columns, details.rejections))
+    if details.skewed_words:
+        note = "Counted where the word stands on one side of the pair only."
+        columns = ("word", "in captions", "in negatives")
+        found.append(Table("Most one-sided words", columns, details.skewed_words, note))
+    if details.hardness:
+        found.append(hardness_table(details.hardness, "Hardness under the model"))
+    found.append(_example_table(details.examples))
+    return found
+
+
+def _kind_table(details: NegativesDetails) -> Table:
+    rows = tuple(
+        (
+            *(k.kind, k.captions, k.coverage, k.negatives),
+            *(k.words_longer, k.blind_length, k.blind_words, k.score),
+        )
+        for k in details.kinds
+    )
+    return Table(
+        title="By kind",
+        columns=(
+            *("kind", "captions", "%", "n"),
+            *("longer", "length %", "words %", "score"),
+        ),
+        rows=rows,
+        note="%: of all captions. n: negatives. Longer: by how many words, mean. Length %, words "
+        "%: pairs that a blind model tells apart by the length alone, or by the words' log-odds "
+        "learned on the other half of the images; 50 is chance. Score: the filler's, mean.",
+        digits=2,
+    )
+
+
+def _example_table(examples: tuple[Example, ...]) -> Table:
+    rows: list[tuple[Cell, ...]] = []
+    for example in examples:
+        for other in example.others:
+            rows.append((example.id, other.kind, changed(example.caption, other.edits)))
+    return Table("Examples", ("id", "kind", "caption with the change"), tuple(rows))

@@ -17,7 +17,7 @@ class Finding:
     """One sentence about a file.
 
     Attributes:
-        level: `problem` makes the file unsound; `note` is worth knowing; `fine` was checked.
+        level: `problem` makes the file invalid; `note` is worth knowing; `fine` was checked.
         text: the sentence, without a full stop.
     """
 
@@ -26,7 +26,7 @@ class Finding:
 
 
 @dataclass(frozen=True, slots=True)
-class Other:
+class CompetingCaption:
     """A caption that competes with the true one.
 
     Attributes:
@@ -54,7 +54,7 @@ class Example:
     id: str
     image: str
     caption: str
-    others: tuple[Other, ...]
+    others: tuple[CompetingCaption, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,14 +104,14 @@ class ComparisonReport:
 
 @dataclass(frozen=True, slots=True)
 class FileReport:
-    """What a file is and whether it is sound.
+    """What a file is and whether it is valid.
 
     Attributes:
         path: what was looked at.
         what: what it is, such as `negatives`.
         facts: names and values worth a line each.
         findings: what was checked.
-        sound: whether no finding is a problem.
+        valid: whether no finding is a problem.
         details: the numbers behind; `reporting.files` makes tables of each type.
     """
 
@@ -119,7 +119,7 @@ class FileReport:
     what: str
     facts: dict[str, str | int | float | None]
     findings: tuple[Finding, ...]
-    sound: bool
+    valid: bool
     details: Any = None
 
 
@@ -130,6 +130,6 @@ def file_report(
     findings: list[Finding],
     details: Any = None,
 ) -> FileReport:
-    """Return a report whose soundness follows from its findings."""
-    sound = all(finding.level != "problem" for finding in findings)
-    return FileReport(path, what, facts, tuple(findings), sound, details)
+    """Return a report whose validity follows from its findings."""
+    valid = all(finding.level != "problem" for finding in findings)
+    return FileReport(path, what, facts, tuple(findings), valid, details)

@@ -1,4 +1,4 @@
-"""Is a report of `ahnpl eval` sound: complete, consistent, and with its scores beside it."""
+"""Is a report of `ahnpl eval` valid: complete, consistent, and with its scores beside it."""
 
 from __future__ import annotations
 
@@ -10,11 +10,18 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
+from ahnpl_cli.backbones.checkpoint import read_checkpoint_info
+from ahnpl_cli.config import InspectConfig
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.evaluation.output import items_path, read_items, read_report
 from ahnpl_cli.evaluation.report import EvalReport
 from ahnpl_cli.inspection.report import FileReport, Finding, file_report
+from ahnpl_cli.progress import Track
 from ahnpl_cli.records import SCHEMA
+from ahnpl_cli.reporting.eval import eval_tables
+from ahnpl_cli.reporting.page_eval import eval_page
+from ahnpl_cli.reporting.tables import Table
+from ahnpl_cli.runs import LAST, is_model
 
 Facts = dict[str, str | int | float | None]
 _adapter = TypeAdapter(EvalReport)
@@ -110,7 +117,7 @@ def _recount_findings(report: EvalReport, path: Path) -> Iterator[Finding]:
 
 
 def inspect_results(path: Path) -> FileReport:
-    """Say what a report of `ahnpl eval` holds and whether it is sound.
+    """Say what a report of `ahnpl eval` holds and whether it is valid.
 
     Raises:
         DataError: it cannot be read as one.
@@ -132,3 +139,29 @@ def inspect_results(path: Path) -> FileReport:
         **{f"{name} version": value for name, value in report.versions.items()},
     }
     return file_report(str(path), "results", facts, findings, report)
+
+
+def inspect(path: Path, config: InspectConfig, track: Track) -> FileReport:
+    """Say what a report of `ahnpl eval` holds; see `inspect_results`."""
+    return inspect_results(path)
+
+
+def tables(details: EvalReport) -> list[Table]:
+    """Return the tables that `ahnpl eval` printed."""
+    return eval_tables(details)
+
+
+def page(report: FileReport, config: InspectConfig, track: Track) -> str:
+    """Return the page that `ahnpl eval --html` wrote."""
+    return eval_page(report.details)
+
+
+def results_of_run(run: Path) -> EvalReport | None:
+    """Return the newest evaluation near a run that measured its last model, if any."""
+    last = run / LAST
+    sha256 = read_checkpoint_info(last).get("weights_sha256") if is_model(last) else None
+    reports = {
+        path: report for path, report in reports_near(last) if measures(report, sha256)
+    }
+    newest = max(reports, key=lambda path: path.stat().st_mtime, default=None)
+    return reports[newest] if newest else None

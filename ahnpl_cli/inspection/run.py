@@ -1,35 +1,27 @@
-"""Is a training run sound: its metrics, its checkpoints, terms that gave no gradient."""
+"""Is a training run valid: its metrics, its checkpoints, terms that gave no gradient."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from ahnpl_cli.config import InspectConfig
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.files import read_lines
 from ahnpl_cli.inspection.checkpoint import flat
+from ahnpl_cli.inspection.curves import RunDetails, curve_table, epoch_rows, epoch_table, gap
+from ahnpl_cli.inspection.inspect import run_examples
+from ahnpl_cli.inspection.page_run import run_page
 from ahnpl_cli.inspection.report import FileReport, Finding, file_report
+from ahnpl_cli.inspection.results import results_of_run
+from ahnpl_cli.progress import Track
 from ahnpl_cli.records import StepReport
+from ahnpl_cli.reporting.tables import Table
 from ahnpl_cli.runs import LAST, METRICS, is_model, run_checkpoints, start_of
 
 DEAD_SHARE = 1e-4  # of the gradient norms; below it a term does nothing
-EPOCH_ROWS = 12
-
-
-@dataclass(frozen=True, slots=True)
-class RunDetails:
-    """What a run left behind.
-
-    Attributes:
-        steps: every line of `metrics.jsonl`.
-        checkpoints: names of the kept ones, oldest first.
-    """
-
-    steps: tuple[StepReport, ...]
-    checkpoints: tuple[str, ...]
 
 
 def read_metrics(path: Path) -> tuple[StepReport, ...]:
@@ -50,15 +42,6 @@ def read_metrics(path: Path) -> tuple[StepReport, ...]:
             what = error.errors()[0]["msg"].lower()
             raise DataError(f"not a step's report ({what})", where=f"{path}:{number}") from error
     return tuple(steps)
-
-
-def epoch_rows(steps: tuple[StepReport, ...]) -> list[StepReport]:
-    """Return the last step of every epoch, or a dozen spread over a run of few epochs."""
-    last = {step.epoch: step for step in steps}
-    if len(last) > 1:
-        return list(last.values())
-    count = min(EPOCH_ROWS, len(steps))
-    return [steps[round((i + 1) * len(steps) / count) - 1] for i in range(count)]
 
 
 def dead_terms(steps: tuple[StepReport, ...]) -> list[str]:
@@ -100,15 +83,14 @@ def _facts(run: Path, steps: tuple[StepReport, ...]) -> dict[str, str | int | fl
     facts = {f"start {name}": value for name, value in flat(start_of(run)).items()}
     if steps:
         end = steps[-1]
-        gap = end.positive - sum(end.negatives.values()) / max(len(end.negatives), 1)
         facts |= {"steps": end.step, "epochs": end.epoch, "loss at the end": end.loss}
-        facts |= {"a at the end": end.a, "S(I,T) - S(I,T_neg) at the end": gap}
+        facts |= {"a at the end": end.a, "S(I,T) - S(I,T_neg) at the end": gap(end)}
         facts |= {"images per second": end.images_per_second}
     return facts
 
 
 def inspect_run(run: Path) -> FileReport:
-    """Say what a training run did and whether what it left is sound.
+    """Say what a training run did and whether what it left is valid.
 
     Raises:
         DataError: its metrics cannot be read.
@@ -118,3 +100,21 @@ def inspect_run(run: Path) -> FileReport:
     findings = [*_metric_findings(steps), _checkpoint_finding(run, checkpoints)]
     details = RunDetails(steps, tuple(folder.name for folder in checkpoints))
     return file_report(str(run), "run", _facts(run, steps), findings, details)
+
+
+def inspect(path: Path, config: InspectConfig, track: Track) -> FileReport:
+    """Say what a run did; see `inspect_run`."""
+    return inspect_run(path)
+
+
+def tables(details: RunDetails) -> list[Table]:
+    """Return the curves and epochs of a run."""
+    if not details.steps:
+        return []
+    return [curve_table(details.steps), epoch_table(epoch_rows(details.steps))]
+
+
+def page(report: FileReport, config: InspectConfig, track: Track) -> str:
+    """Return the page of a run, with examples of its data and its newest evaluation."""
+    run = Path(report.path)
+    return run_page(report, run_examples(run, config, track), results_of_run(run))

@@ -10,10 +10,9 @@ from markupsafe import Markup
 
 from ahnpl_cli.evaluation.example_items import ExampleItem
 from ahnpl_cli.evaluation.report import EvalReport, ModelReport, SuiteReport
-from ahnpl_cli.inspection.examples import word_edits
 from ahnpl_cli.reporting.charts import Bar, BarGroup, bar_chart
+from ahnpl_cli.reporting.edits import changed, word_edits
 from ahnpl_cli.reporting.eval import eval_tables
-from ahnpl_cli.reporting.inspect import changed, label
 from ahnpl_cli.reporting.page import (
     Card,
     Section,
@@ -23,9 +22,11 @@ from ahnpl_cli.reporting.page import (
     headline,
     inline,
     picture,
+    render_page,
     table,
 )
 from ahnpl_cli.reporting.tables import Cell, Mark, Span, Table
+from ahnpl_cli.runs import checkpoint_label
 
 PUBLISHED = ("CLIP", "AHNPL")  # of the papers' rows: the start and the method
 FATES = {
@@ -96,7 +97,7 @@ def headline_section(report: EvalReport) -> Section:
     numbers = [
         (
             f"{mean_of_suites(model):.1f} %",
-            label(model.name),
+            checkpoint_label(model.name),
             "" if i == 0 else f"{mean_of_suites(model) - first:+.1f} points",
         )
         for i, model in enumerate(report.models)
@@ -145,7 +146,7 @@ def _groups(report: EvalReport, suite: str) -> list[BarGroup]:
 
 def bars_section(report: EvalReport) -> Section:
     """Return accuracies by subset, models side by side, published values as marks."""
-    models = [label(model.name) for model in report.models]
+    models = [checkpoint_label(model.name) for model in report.models]
     blocks = []
     for suite in report.suites:
         groups = _groups(report, suite)
@@ -234,3 +235,10 @@ def settings_section(report: EvalReport) -> Section:
 def eval_sections(report: EvalReport) -> list[Section]:
     """Return the sections of benchmark results."""
     return [headline_section(report), bars_section(report), cases_section(report.cases)]
+
+
+def eval_page(report: EvalReport) -> str:
+    """Return the page of benchmark results."""
+    models = ", ".join(model.name for model in report.models)
+    sections = [*eval_sections(report), settings_section(report)]
+    return render_page("Evaluation", f"{models} on {', '.join(report.suites)}", sections)

@@ -1,6 +1,7 @@
 """The program itself: version, unknown names, errors as lines with exit codes."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,13 +11,11 @@ import typer
 from typer.testing import CliRunner
 
 from ahnpl_cli import __version__, errors
-from ahnpl_cli.cli.app import Commands, app
-
-COMMANDS = ["demo", "negatives", "embed", "train", "eval", "inspect", "scenes"]
+from ahnpl_cli.cli.app import COMMANDS, ErrorLines, app
 
 
 def program_raising(error: BaseException) -> typer.Typer:
-    program = typer.Typer(cls=Commands, pretty_exceptions_enable=False)
+    program = typer.Typer(cls=ErrorLines, pretty_exceptions_enable=False)
 
     @program.callback()
     def root() -> None:
@@ -42,8 +41,9 @@ def test_every_command_has_help_with_an_example(command: str) -> None:
 
 
 def test_commands_come_in_the_order_of_the_work() -> None:
-    listed = [command.name for command in app.registered_commands]
-    assert listed == COMMANDS
+    shown = CliRunner().invoke(app, ["--help"]).stdout.split("Commands:")[1]
+    listed = [line.split()[0] for line in shown.splitlines() if re.match(r"  \w", line)]
+    assert listed == list(COMMANDS)
 
 
 def test_an_unknown_command_gets_a_suggestion() -> None:
@@ -87,6 +87,7 @@ FALLING = """
 import signal
 import sys
 import time
+from ahnpl_cli.__main__ import main
 from ahnpl_cli.cli import app
 
 class Falls:
@@ -102,7 +103,7 @@ def fall():
 # A shell's background job is born deaf to interrupts.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.argv = ["ahnpl", "fall"]
-app.main()
+main()
 """
 
 

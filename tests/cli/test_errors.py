@@ -134,15 +134,14 @@ OPTIONS = [
         "eval compare a.json", 2, "compare takes two files. Write: ahnpl eval compare A.json B.json"
     ),
     Wrong(
-        "inspect --html full.jsonl",
+        "inspect --html-path full.jsonl",
         2,
-        "--html full.jsonl is not the name of a page. Write --html PAGE.html, or --html last on "
-        "the line.",
+        "--html-path full.jsonl is not the name of a page. Write a name that ends in .html.",
     ),
     Wrong(
-        "inspect --neighbours x full.jsonl",
+        "inspect --neighbors x full.jsonl",
         2,
-        "full.jsonl: --neighbours goes with embeddings. Name a folder that `ahnpl embed` wrote.",
+        "full.jsonl: --neighbors goes with embeddings. Name a folder that `ahnpl embed` wrote.",
     ),
 ]
 
@@ -318,7 +317,7 @@ INSPECT = [
     Wrong("inspect empty.jsonl", 3, "empty.jsonl: an empty file. Make it again, or name another."),
     Wrong("inspect x.txt", 3, f"x.txt: not a file that we know. {INSPECTABLE}"),
     Wrong("inspect list.json", 3, f"list.json: not a file that we know. {INSPECTABLE}"),
-    Wrong("inspect folder", 3, f"folder: a folder of nothing that we write. {INSPECTABLE}"),
+    Wrong("inspect folder", 3, f"folder: not an ahnpl output folder. {INSPECTABLE}"),
     Wrong(
         "inspect a.png one-caption",
         2,

@@ -116,7 +116,7 @@ def test_a_sound_file_is_named_and_ends_with_0(target: str, what: str) -> None:
     code, out, _ = ahnpl(target, "-q")
     assert code == 0
     assert what in out
-    assert f"{target} is sound" in out
+    assert f"{target} is valid" in out
 
 
 def test_a_file_that_is_not_sound_ends_with_3() -> None:
@@ -125,7 +125,7 @@ def test_a_file_that_is_not_sound_ends_with_3() -> None:
     assert code == 3
     assert "✗ │ 1 record: duplicate id" in out
     assert err == (
-        "Error: n.jsonl: not sound, 1 problem(s) found. The lines marked ✗ say what; make the file "
+        "Error: n.jsonl: not valid, 1 problem(s) found. The lines marked ✗ say what; make the file "
         "again or repair it.\n"
     )
 
@@ -140,7 +140,7 @@ def test_hardness_is_shown_when_a_model_is_named() -> None:
     ("arguments", "page"),
     [
         (("--html",), "inspect.html"),
-        (("photo.png", "a dog", "a cat", "--html", "mine.html"), "mine.html"),
+        (("photo.png", "a dog", "a cat", "--html-path", "mine.html"), "mine.html"),
         (("n.jsonl", "--html"), "n.html"),
         (("start", "--html"), "start.html"),
     ],
@@ -154,7 +154,7 @@ def test_a_page_is_written_where_it_is_said(arguments: tuple[str, ...], page: st
 
 def test_the_page_of_a_run_lies_in_it() -> None:
     code, _, err = ahnpl("runs/mine", "--html")
-    # The run has no metrics, so it is not sound; its page is written all the same.
+    # The run has no metrics, so it is not valid; its page is written all the same.
     assert code == 3
     assert "Wrote runs/mine/page.html." in err
     assert "Distances" in Path("runs/mine/page.html").read_text()

@@ -8,7 +8,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from ahnpl_cli.cli.app import Commands
+from ahnpl_cli.cli.app import ErrorLines
 from ahnpl_cli.cli.console import Screen
 from ahnpl_cli.cli.options import options_from
 from ahnpl_cli.config import group, opt, parse_shard
@@ -33,7 +33,7 @@ class Sample:
 
 
 seen: list[tuple[str, Sample, Screen]] = []
-program = typer.Typer(cls=Commands, pretty_exceptions_enable=False)
+program = typer.Typer(cls=ErrorLines, pretty_exceptions_enable=False)
 
 
 @program.callback()

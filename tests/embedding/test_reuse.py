@@ -8,7 +8,7 @@ import pytest
 from ahnpl_cli.backbones.openclip import OpenClipBackbone
 from ahnpl_cli.config import EvalConfig, InspectConfig, OptimizerConfig, TrainConfig
 from ahnpl_cli.evaluation.run import evaluate
-from ahnpl_cli.inspection.look import inspect
+from ahnpl_cli.inspection.inspect import inspect
 from ahnpl_cli.inspection.negatives import NegativesDetails
 from ahnpl_cli.inspection.report import ComparisonReport, FileReport
 from ahnpl_cli.records import EmbedReport

@@ -1,4 +1,4 @@
-"""Is a checkpoint sound? Weights changed, broken or not ours."""
+"""Is a checkpoint valid? Weights changed, broken or not ours."""
 
 import json
 from collections.abc import Callable
@@ -34,7 +34,7 @@ def change(folder: Path, value: float) -> None:
 
 def test_our_own_checkpoint_is_sound_and_says_where_it_comes_from(folder: Path) -> None:
     report = inspect_checkpoint(folder)
-    assert report.sound
+    assert report.valid
     facts = report.facts
     assert facts["activation"] == "quick_gelu"
     assert facts["recipe.objective"] == "ahnpl"
@@ -59,14 +59,14 @@ def test_weights_cut_short_are_a_problem_and_not_a_crash(folder: Path) -> None:
     data = (folder / WEIGHTS).read_bytes()
     (folder / WEIGHTS).write_bytes(data[: len(data) // 2])
     report = inspect_checkpoint(folder)
-    assert not report.sound
+    assert not report.valid
     assert report.findings[0].text.startswith("does not load: ")
 
 
 def test_a_foreign_open_clip_folder_is_sound_with_a_note(folder: Path) -> None:
     (folder / "ahnpl.json").unlink()
     report = inspect_checkpoint(folder)
-    assert report.sound
+    assert report.valid
     assert report.findings[-1].level == "note"
 
 

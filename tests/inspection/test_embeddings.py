@@ -1,4 +1,4 @@
-"""Are embeddings sound? Made by `ahnpl embed` with a tiny model, then damaged."""
+"""Are embeddings valid? Made by `ahnpl embed` with a tiny model, then damaged."""
 
 import json
 import shutil
@@ -14,7 +14,7 @@ from ahnpl_cli.data.jsonl import write_records
 from ahnpl_cli.embedding.run import embed
 from ahnpl_cli.errors import ConfigError
 from ahnpl_cli.inspection.embeddings import EmbeddingsDetails, inspect_embeddings
-from ahnpl_cli.inspection.examples import word_edits
+from ahnpl_cli.reporting.edits import word_edits
 from ahnpl_cli.inspection.report import FileReport
 from ahnpl_cli.records import CaptionRecord, Negative
 
@@ -70,7 +70,7 @@ def details_of(report: FileReport) -> EmbeddingsDetails:
 
 def test_fresh_embeddings_are_sound(made: Path) -> None:
     report = inspect_embeddings(made)
-    assert report.sound
+    assert report.valid
     assert report.facts["records"] == 3
     shapes = {t.name: (t.shards, t.rows, t.listed) for t in details_of(report).tensors}
     assert shapes == {
@@ -123,9 +123,9 @@ def test_a_missing_shard_is_named(folder: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize("wanted", ["red", "red.png"])
-def test_neighbours_leave_out_what_was_asked_for(made: Path, wanted: str) -> None:
-    near = details_of(inspect_embeddings(made, wanted=wanted)).neighbours
+@pytest.mark.parametrize("query", ["red", "red.png"])
+def test_neighbors_leave_out_what_was_asked_for(made: Path, query: str) -> None:
+    near = details_of(inspect_embeddings(made, query=query)).neighbors
     images = [n.item for n in near if n.name == "image_features"]
     assert sorted(images) == ["blue.png", "green.png"]
     assert len([n for n in near if n.name == "text_features"]) == 3
@@ -136,8 +136,8 @@ def test_neighbours_leave_out_what_was_asked_for(made: Path, wanted: str) -> Non
 
 def test_an_unknown_name_is_an_error(made: Path) -> None:
     with pytest.raises(ConfigError) as caught:
-        inspect_embeddings(made, wanted="pink")
+        inspect_embeddings(made, query="pink")
     assert str(caught.value) == (
-        f"--neighbours 'pink' is not in {made}. Name a record's id, an image's path, or a text, "
+        f"--neighbors 'pink' is not in {made}. Name a record's id, an image's path, or a text, "
         "as index.json has it."
     )

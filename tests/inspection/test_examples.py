@@ -1,6 +1,5 @@
 """Which examples are shown, and how a user's captions are compared."""
 
-import random
 from pathlib import Path
 
 import pytest
@@ -11,35 +10,8 @@ from ahnpl_cli.inspection.examples import (
     draw_examples,
     draw_key,
     given_example,
-    word_edits,
 )
-from ahnpl_cli.records import CaptionRecord, Edit, Negative, apply_edits
-
-
-@pytest.mark.parametrize(
-    ("caption", "other", "edits"),
-    [
-        ("a red dog", "a red cat", (Edit(6, 9, "dog", "cat"),)),
-        (
-            "a dog on a bed",
-            "a bed on a dog",
-            (Edit(2, 5, "dog", "bed"), Edit(11, 14, "bed", "dog")),
-        ),
-        ("a dog", "a dog", ()),
-        ("a dog", "a big dog", (Edit(1, 1, "", " big"),)),
-        ("", "a dog", (Edit(0, 0, "", "a dog"),)),
-    ],
-)
-def test_word_edits_are_runs_of_words(caption: str, other: str, edits: tuple[Edit, ...]) -> None:
-    assert word_edits(caption, other) == edits
-
-
-def test_word_edits_always_give_the_other_caption() -> None:
-    rng = random.Random(3)
-    words = ["a", "dog", "bed", " ", "  on", "\tthe", "é", "dog."]
-    for _ in range(300):
-        caption, other = (" ".join(rng.choices(words, k=rng.randrange(7))) for _ in range(2))
-        assert apply_edits(caption, word_edits(caption, other)) == other
+from ahnpl_cli.records import CaptionRecord, Negative, apply_edits
 
 
 def test_the_first_caption_of_a_user_is_the_true_one() -> None:

@@ -82,6 +82,6 @@ def test_a_folder_of_runs_names_them(tmp_path: Path) -> None:
         identify(tmp_path / "runs")
     folder = tmp_path / "runs"
     assert str(caught.value) == (
-        f"{folder}: a folder of nothing that we write. It holds a, b: name one of these, such as "
+        f"{folder}: not an ahnpl output folder. It holds a, b: name one of these, such as "
         f"{folder / 'a'}."
     )

@@ -1,4 +1,4 @@
-"""Is a file of negatives sound? Each fault made by hand, and found."""
+"""Is a file of negatives valid? Each fault made by hand, and found."""
 
 import json
 from collections.abc import Callable
@@ -10,11 +10,11 @@ from PIL import Image
 from ahnpl_cli.backbones.openclip import OpenClipBackbone
 from ahnpl_cli.data.jsonl import write_records
 from ahnpl_cli.errors import DataError
-from ahnpl_cli.inspection.examples import word_edits
+from ahnpl_cli.reporting.edits import word_edits
 from ahnpl_cli.inspection.negatives import NegativesDetails, inspect_negatives
 from ahnpl_cli.inspection.report import FileReport
 from ahnpl_cli.records import CaptionRecord, Edit, Kind, Negative
-from ahnpl_cli.reporting.files import tables
+from ahnpl_cli.inspection.file_tables import tables
 
 WRONG = Negative("object", "a cat", (Edit(2, 5, "dog", "cow"),), "hand")
 
@@ -46,7 +46,7 @@ def details_of(report: FileReport) -> NegativesDetails:
 
 def test_a_sound_file_is_called_sound(tmp_path: Path) -> None:
     report = inspected(tmp_path, record("a", "a dog", "a cat"), record("b", "a cat", "a dog"))
-    assert (report.what, report.sound, problems(report)) == ("negatives", True, [])
+    assert (report.what, report.valid, problems(report)) == ("negatives", True, [])
     assert report.facts["captions"] == report.facts["negatives"] == 2
 
 
@@ -71,7 +71,7 @@ def test_a_sound_file_is_called_sound(tmp_path: Path) -> None:
 )
 def test_each_fault_is_found(tmp_path: Path, records: list[CaptionRecord], problem: str) -> None:
     report = inspected(tmp_path, *records)
-    assert not report.sound
+    assert not report.valid
     assert problem in problems(report)
 
 
@@ -159,7 +159,7 @@ def test_negatives_by_hand_need_no_edits(tmp_path: Path) -> None:
     record["negatives"] = [{"kind": "object", "caption": "a cat on a bed"}]  # type: ignore[assignment]
     (tmp_path / "n.jsonl").write_text(json.dumps(record) + "\n")
     report = inspect_negatives(tmp_path / "n.jsonl")
-    assert report.sound
+    assert report.valid
     texts = [finding.text for finding in report.findings]
     assert "1 negative without edits: where the change is, is guessed" in texts
     assert details_of(report).examples[0].others[0].edits == (Edit(2, 5, "dog", "cat"),)

@@ -1,4 +1,4 @@
-"""Is a report of `ahnpl eval` sound? Changed, cut, or without its scores."""
+"""Is a report of `ahnpl eval` valid? Changed, cut, or without its scores."""
 
 import json
 from pathlib import Path
@@ -82,7 +82,7 @@ def texts(report: FileReport, level: str) -> list[str]:
 
 def test_accuracies_that_follow_from_the_scores_are_sound(tmp_path: Path) -> None:
     report = inspect_results(write(tmp_path, tree(), [True, True, True, False]))
-    assert report.sound
+    assert report.valid
     assert texts(report, "fine") == ["every accuracy follows from the saved scores"]
     assert texts(report, "note") == ["sugarcrepe: swap_obj: not the published 245 items: 4"]
 
@@ -95,7 +95,7 @@ def test_accuracies_that_do_not_follow_are_a_problem(tmp_path: Path, votes: list
 
 def test_missing_scores_are_noted(tmp_path: Path) -> None:
     report = inspect_results(write(tmp_path, tree()))
-    assert report.sound
+    assert report.valid
     assert (
         "the scores of single items are not beside it: no paired tests, no hits and misses"
         in texts(report, "note")

@@ -1,4 +1,4 @@
-"""Is a training run sound? Metrics read, gaps and dead terms found."""
+"""Is a training run valid? Metrics read, gaps and dead terms found."""
 
 import dataclasses
 import json
@@ -11,7 +11,8 @@ import pytest
 from ahnpl_cli.backbones.checkpoint import save_checkpoint
 from ahnpl_cli.backbones.openclip import OpenClipBackbone
 from ahnpl_cli.errors import DataError
-from ahnpl_cli.inspection.run import dead_terms, epoch_rows, inspect_run, read_metrics
+from ahnpl_cli.inspection.curves import epoch_rows
+from ahnpl_cli.inspection.run import dead_terms, inspect_run, read_metrics
 from ahnpl_cli.records import StepReport
 
 
@@ -56,7 +57,7 @@ def findings(run: Path) -> list[tuple[str, str]]:
 def test_a_sound_run_says_what_it_did(run: Path) -> None:
     write(run / "metrics.jsonl", [step(10), step(20)])
     report = inspect_run(run)
-    assert report.sound
+    assert report.valid
     assert report.facts["steps"] == 20
     assert report.facts["start model"] == "scenes-tiny"
     # 0.7 - (0.4 + 0.6) / 2

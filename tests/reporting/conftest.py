@@ -16,20 +16,24 @@ from ahnpl_cli.evaluation.report import (
     SuiteInfo,
     SuiteReport,
 )
-from ahnpl_cli.inspection.examples import word_edits
+from ahnpl_cli.config import InspectConfig
+from ahnpl_cli.inspection.curves import RunDetails
+from ahnpl_cli.inspection.page_run import run_page
+from ahnpl_cli.inspection.pages import examples_page, file_page
 from ahnpl_cli.inspection.report import (
     ComparisonReport,
     Example,
     ExampleReport,
     FileReport,
     Finding,
-    Other,
+    CompetingCaption,
     View,
     file_report,
 )
-from ahnpl_cli.inspection.run import RunDetails
+from ahnpl_cli.progress import silent
 from ahnpl_cli.records import StepReport
-from ahnpl_cli.reporting.pages import eval_page, examples_page, file_page, run_page
+from ahnpl_cli.reporting.edits import word_edits
+from ahnpl_cli.reporting.page_eval import eval_page
 
 EVIL = "<script>document.title='broken'</script>"
 CAPTION = f"a dog {EVIL} on a bed"
@@ -44,7 +48,7 @@ def _photo(folder: Path) -> Path:
 def _examples(folder: Path) -> ComparisonReport:
     other = CAPTION.replace("dog", "cat")
     example = Example(
-        EVIL, str(_photo(folder)), CAPTION, (Other(other, "object", word_edits(CAPTION, other)),)
+        EVIL, str(_photo(folder)), CAPTION, (CompetingCaption(other, "object", word_edits(CAPTION, other)),)
     )
     matrix = tuple(tuple(abs(i - j) / 3 for j in range(4)) for i in range(4))
     views = (View("start", (0.2, 0.3), (matrix,)), View(EVIL, (0.4, 0.1), (matrix,)))
@@ -129,5 +133,5 @@ def made_pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "bare run": run_page(run, None, None),
         "examples": examples_page(examples),
         "results": eval_page(results),
-        "file": file_page(run),
+        "file": file_page(run, InspectConfig(), silent),
     }

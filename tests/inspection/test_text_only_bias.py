@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from ahnpl_cli.inspection.skew import WordCounts, fold_of, guess_rate
+from ahnpl_cli.inspection.text_only_bias import WordCounts, fold_of, guess_rate
 
 
 def in_fold(fold: int, start: int = 0) -> str:

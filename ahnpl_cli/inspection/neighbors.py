@@ -12,11 +12,11 @@ from ahnpl_cli.data.tensors import open_tensors
 from ahnpl_cli.embedding.layout import FEATURES, LISTED, Table, shard_paths
 from ahnpl_cli.errors import ConfigError, DataError
 
-NEIGHBOURS = 5
+NEIGHBORS = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Neighbour:
+class Neighbor:
     """Something close to what was asked for: its tensor, what it is, and its cosine."""
 
     name: str
@@ -24,7 +24,7 @@ class Neighbour:
     similarity: float
 
 
-def _row_of(index: dict[str, Any], folder: Path, wanted: str) -> tuple[str, int]:
+def _row_of(index: dict[str, Any], folder: Path, query: str) -> tuple[str, int]:
     """Return tensor and row of a path, a text or a record's id.
 
     Raises:
@@ -32,12 +32,12 @@ def _row_of(index: dict[str, Any], folder: Path, wanted: str) -> tuple[str, int]
     """
     for stem, listing in LISTED.items():
         for row, (content, _) in enumerate(index.get(listing, [])):
-            if content == wanted:
+            if content == query:
                 return stem, row
-    if wanted in index.get("records", []):
-        return _row_of_record(folder, index["records"].index(wanted))
+    if query in index.get("records", []):
+        return _row_of_record(folder, index["records"].index(query))
     hint = "Name a record's id, an image's path, or a text, as index.json has it."
-    raise ConfigError(f"--neighbours {wanted!r} is not in {folder}", hint=hint)
+    raise ConfigError(f"--neighbors {query!r} is not in {folder}", hint=hint)
 
 
 def _row_of_record(folder: Path, number: int) -> tuple[str, int]:
@@ -51,15 +51,15 @@ def _row_of_record(folder: Path, number: int) -> tuple[str, int]:
     raise DataError("fewer records than index.json names", where=str(folder))
 
 
-def neighbours(folder: Path, index: dict[str, Any], wanted: str) -> list[Neighbour]:
+def neighbors(folder: Path, index: dict[str, Any], query: str) -> list[Neighbor]:
     """Return what lies nearest to a record's id, an image's path or a text, in every tensor.
 
     Raises:
         ConfigError: nothing has that name.
     """
-    stem, row = _row_of(index, folder, wanted)
+    stem, row = _row_of(index, folder, query)
     query = Table(folder, stem).take(np.array([row]))[0]
-    found: list[Neighbour] = []
+    found: list[Neighbor] = []
     for other, listing in LISTED.items():
         cosines = [shard.astype(np.float32) @ query for shard in Table(folder, other).shards()]
         if not cosines:
@@ -67,7 +67,7 @@ def neighbours(folder: Path, index: dict[str, Any], wanted: str) -> list[Neighbo
         every = np.concatenate(cosines)
         if other == stem:
             every[row] = -np.inf
-        best = np.argsort(-every, kind="stable")[: min(NEIGHBOURS, len(every) - (other == stem))]
+        best = np.argsort(-every, kind="stable")[: min(NEIGHBORS, len(every) - (other == stem))]
         names = index[listing]
-        found += [Neighbour(FEATURES[other], names[i][0], float(every[i])) for i in best]
+        found += [Neighbor(FEATURES[other], names[i][0], float(every[i])) for i in best]
     return found

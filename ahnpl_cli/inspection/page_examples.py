@@ -6,8 +6,9 @@ from pathlib import Path
 
 from markupsafe import Markup
 
+from ahnpl_cli.inspection.example_tables import similarity_table
 from ahnpl_cli.inspection.report import EMBEDDINGS, ComparisonReport, ExampleReport
-from ahnpl_cli.reporting.inspect import changed, label, similarity_table
+from ahnpl_cli.reporting.edits import changed
 from ahnpl_cli.reporting.page import (
     Card,
     Section,
@@ -18,6 +19,7 @@ from ahnpl_cli.reporting.page import (
     picture,
     table,
 )
+from ahnpl_cli.runs import checkpoint_label
 
 HOW = (
     "Cosine distances 1 - cos between the image e_I, its caption e_T, the negative caption e_Tneg "
@@ -44,7 +46,7 @@ def _matrices(item: ExampleReport) -> list[Markup]:
     for index, other in enumerate(example.others):
         text = inline(changed(example.caption, other.edits))
         blocks.append(Markup("<h3>{}: {}</h3>").format(Path(example.image).name, text))
-        matrices = (heat_map(label(v.model), EMBEDDINGS, v.distances[index]) for v in item.views)
+        matrices = (heat_map(checkpoint_label(v.model), EMBEDDINGS, v.distances[index]) for v in item.views)
         blocks.append(heat_maps(list(matrices)))
     return blocks
 

@@ -2,38 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from ahnpl_cli.inspection.report import EMBEDDINGS, ComparisonReport, ExampleReport, View
-from ahnpl_cli.records import Edit
+from ahnpl_cli.reporting.edits import changed
 from ahnpl_cli.reporting.tables import Cell, Mark, Span, Table
+from ahnpl_cli.runs import checkpoint_label
 
 MODELS_BESIDE = 2  # 4x4 matrices that fit beside each other on a terminal of 80 columns
-
-
-def label(model: str) -> str:
-    """Return `step 450` for `r/step-000450`; other names stay."""
-    return re.sub(r"^(?:.*/)?step-0*(\d+)$", r"step \1", model)
-
-
-def changed(caption: str, edits: Sequence[Edit]) -> tuple[Span, ...]:
-    """Return a negative caption with the old words struck and the new ones marked."""
-    spans: list[Span] = []
-    at = 0
-    for edit in sorted(edits, key=lambda edit: edit.start):
-        spans.append(Span(caption[at : edit.start]))
-        spans += [*_marked(edit.old, "old"), *_marked(edit.new, "new")]
-        at = edit.end
-    spans.append(Span(caption[at:]))
-    return tuple(span for span in spans if span.text)
-
-
-def _marked(words: str, mark: Mark) -> tuple[Span, Span]:
-    """Changed words; a blank before them is not struck."""
-    bare = words.lstrip()
-    return Span(words[: len(words) - len(bare)]), Span(bare, mark)
 
 
 def example_table(report: ComparisonReport) -> Table:
@@ -62,7 +39,7 @@ def _distance_row(views: Sequence[View], index: int, row: int) -> tuple[Cell, ..
 
 def _distance_table(number: int, item: ExampleReport, index: int, views: Sequence[View]) -> Table:
     other = item.example.others[index]
-    heads = [f"{label(view.model)}\n{name}" for view in views for name in EMBEDDINGS]
+    heads = [f"{checkpoint_label(view.model)}\n{name}" for view in views for name in EMBEDDINGS]
     return Table(
         title=f"Example {number}, {other.kind}: cosine distances (Table 5)",
         columns=("", *heads),
@@ -112,7 +89,7 @@ def similarity_table(report: ComparisonReport) -> Table:
     rows.append(("", "", "true caption wins", *(f"{count} of {n}" for count in right)))
     return Table(
         title="Similarities S(I,T) and S(I,T_neg) (Table 4)",
-        columns=("#", "", "text", *map(label, report.models)),
+        columns=("#", "", "text", *map(checkpoint_label, report.models)),
         rows=tuple(rows),
         note="✓ the true caption wins, ✗ a negative wins; neither mark: a tie.",
     )

@@ -11,6 +11,7 @@ from ahnpl_cli.reporting.tables import Cell, Table
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 WIDTH = 40
+EPOCH_ROWS = 12
 
 Points = tuple[tuple[float, float], ...]
 
@@ -28,6 +29,28 @@ class Curves:
     title: str
     lines: dict[str, Points]
     prefix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RunDetails:
+    """What a run left behind.
+
+    Attributes:
+        steps: every line of `metrics.jsonl`.
+        checkpoints: names of the kept ones, oldest first.
+    """
+
+    steps: tuple[StepReport, ...]
+    checkpoints: tuple[str, ...]
+
+
+def epoch_rows(steps: tuple[StepReport, ...]) -> list[StepReport]:
+    """Return the last step of every epoch, or a dozen spread over a run of few epochs."""
+    last = {step.epoch: step for step in steps}
+    if len(last) > 1:
+        return list(last.values())
+    count = min(EPOCH_ROWS, len(steps))
+    return [steps[round((i + 1) * len(steps) / count) - 1] for i in range(count)]
 
 
 def gap(step: StepReport) -> float:

@@ -1,0 +1,52 @@
+"""How a negative caption differs from its caption: found word by word, and marked for a reader."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Sequence
+
+from ahnpl_cli.records import Edit
+from ahnpl_cli.reporting.tables import Mark, Span
+
+_WORD = re.compile(r"\s*\S+|\s+$")
+
+
+def word_edits(caption: str, other: str) -> tuple[Edit, ...]:
+    """Return the changed runs of words that turn `caption` into `other` exactly."""
+    old, new = _WORD.findall(caption), _WORD.findall(other)
+    starts = [0]
+    for word in old:
+        starts.append(starts[-1] + len(word))
+    matcher = difflib.SequenceMatcher(a=old, b=new, autojunk=False)
+    return tuple(
+        _trimmed(starts[i], "".join(old[i:j]), "".join(new[k:m]))
+        for tag, i, j, k, m in matcher.get_opcodes()
+        if tag != "equal"
+    )
+
+
+def _trimmed(start: int, old: str, new: str) -> Edit:
+    """Return an edit without the blank that both sides begin with."""
+    blank = len(old) - len(old.lstrip())
+    if old[:blank] != new[:blank]:
+        blank = 0
+    return Edit(start=start + blank, end=start + len(old), old=old[blank:], new=new[blank:])
+
+
+def changed(caption: str, edits: Sequence[Edit]) -> tuple[Span, ...]:
+    """Return a negative caption with the old words struck and the new ones marked."""
+    spans: list[Span] = []
+    at = 0
+    for edit in sorted(edits, key=lambda edit: edit.start):
+        spans.append(Span(caption[at : edit.start]))
+        spans += [*_marked(edit.old, "old"), *_marked(edit.new, "new")]
+        at = edit.end
+    spans.append(Span(caption[at:]))
+    return tuple(span for span in spans if span.text)
+
+
+def _marked(words: str, mark: Mark) -> tuple[Span, Span]:
+    """Return changed words; a blank before them is not struck."""
+    bare = words.lstrip()
+    return Span(words[: len(words) - len(bare)]), Span(bare, mark)
