@@ -56,10 +56,10 @@ def _usage(error: Any) -> str:
 class ErrorLines(TyperGroup):
     """Prints errors as one line on stderr, with their exit code; bugs keep their traceback."""
 
-    def main(self, *args: Any, standalone_mode: bool = True, **extra: Any) -> Any:
+    def main(self, args: Any = None, *rest: Any, standalone_mode: bool = True, **extra: Any) -> Any:
         """Run the program; usage errors, which Typer frames in a box, become one line."""
         try:
-            code = super().main(*args, standalone_mode=False, **extra)
+            code = super().main(args, *rest, **{**extra, "standalone_mode": False})
         except UsageError as error:
             typer.echo(f"Error: {_usage(error)}", err=True)
             code = error.exit_code

@@ -14,7 +14,6 @@ from ahnpl_cli.errors import DataError
 from ahnpl_cli.runs import is_run
 
 
-
 @options_from(InspectConfig)
 def inspect(
     target: Annotated[

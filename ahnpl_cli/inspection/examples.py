@@ -13,7 +13,7 @@ from typing import Any
 
 from ahnpl_cli.data.jsonl import read_records
 from ahnpl_cli.errors import DataError
-from ahnpl_cli.inspection.report import Example, CompetingCaption
+from ahnpl_cli.inspection.report import CompetingCaption, Example
 from ahnpl_cli.records import CaptionRecord, Negative
 from ahnpl_cli.reporting.edits import word_edits
 from ahnpl_cli.runs import CONFIG

@@ -59,7 +59,7 @@ class Output:
 
     def inspector(self) -> Inspector:
         """Import the inspector."""
-        inspector: Inspector = importlib.import_module(self.module)  # type: ignore[assignment]
+        inspector: Inspector = importlib.import_module(self.module)
         return inspector
 
 

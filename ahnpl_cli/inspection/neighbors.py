@@ -17,7 +17,7 @@ NEIGHBORS = 5
 
 @dataclass(frozen=True, slots=True)
 class Neighbor:
-    """Something close to what was asked for: its tensor, what it is, and its cosine."""
+    """A near neighbor of the query: its tensor, what it is, and its cosine."""
 
     name: str
     item: str
@@ -58,10 +58,10 @@ def neighbors(folder: Path, index: dict[str, Any], query: str) -> list[Neighbor]
         ConfigError: nothing has that name.
     """
     stem, row = _row_of(index, folder, query)
-    query = Table(folder, stem).take(np.array([row]))[0]
+    vector = Table(folder, stem).take(np.array([row]))[0]
     found: list[Neighbor] = []
     for other, listing in LISTED.items():
-        cosines = [shard.astype(np.float32) @ query for shard in Table(folder, other).shards()]
+        cosines = [shard.astype(np.float32) @ vector for shard in Table(folder, other).shards()]
         if not cosines:
             continue
         every = np.concatenate(cosines)

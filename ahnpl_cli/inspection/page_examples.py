@@ -46,7 +46,9 @@ def _matrices(item: ExampleReport) -> list[Markup]:
     for index, other in enumerate(example.others):
         text = inline(changed(example.caption, other.edits))
         blocks.append(Markup("<h3>{}: {}</h3>").format(Path(example.image).name, text))
-        matrices = (heat_map(checkpoint_label(v.model), EMBEDDINGS, v.distances[index]) for v in item.views)
+        matrices = (
+            heat_map(checkpoint_label(v.model), EMBEDDINGS, v.distances[index]) for v in item.views
+        )
         blocks.append(heat_maps(list(matrices)))
     return blocks
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from ahnpl_cli.config import InspectConfig
-from ahnpl_cli.evaluation.report import EvalReport
 from ahnpl_cli.inspection.file_tables import detail_tables, fact_table, finding_table
 from ahnpl_cli.inspection.page_examples import example_sections
 from ahnpl_cli.inspection.report import ComparisonReport, FileReport

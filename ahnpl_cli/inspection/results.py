@@ -160,8 +160,6 @@ def results_of_run(run: Path) -> EvalReport | None:
     """Return the newest evaluation near a run that measured its last model, if any."""
     last = run / LAST
     sha256 = read_checkpoint_info(last).get("weights_sha256") if is_model(last) else None
-    reports = {
-        path: report for path, report in reports_near(last) if measures(report, sha256)
-    }
+    reports = {path: report for path, report in reports_near(last) if measures(report, sha256)}
     newest = max(reports, key=lambda path: path.stat().st_mtime, default=None)
     return reports[newest] if newest else None

@@ -41,7 +41,7 @@ def test_every_command_has_help_with_an_example(command: str) -> None:
 
 
 def test_commands_come_in_the_order_of_the_work() -> None:
-    shown = CliRunner().invoke(app, ["--help"]).stdout.split("Commands:")[1]
+    shown = CliRunner().invoke(app, ["--help"]).stdout.split("Commands:")[1].split("\n\n")[0]
     listed = [line.split()[0] for line in shown.splitlines() if re.match(r"  \w", line)]
     assert listed == list(COMMANDS)
 
@@ -88,7 +88,7 @@ import signal
 import sys
 import time
 from ahnpl_cli.__main__ import main
-from ahnpl_cli.cli import app
+from ahnpl_cli.cli import app, interrupts
 
 class Falls:
     def __del__(self):
@@ -96,6 +96,7 @@ class Falls:
 
 @app.app.command()
 def fall():
+    interrupts.during_work()
     Falls()
     time.sleep(20)
     print("went on")
@@ -109,6 +110,32 @@ main()
 
 def test_an_interrupt_that_falls_into_a_destructor_is_heeded() -> None:
     done = subprocess.run([sys.executable, "-c", FALLING], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (130, "")
+    assert done.stderr == "Interrupted. The same command goes on from here.\n"
+
+
+IMPORTING = """
+import builtins
+import os
+import signal
+from ahnpl_cli.__main__ import main
+
+# Interrupt while the command line is being imported, as an impatient user does.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+plain_import = builtins.__import__
+
+def interrupted_import(name, *rest):
+    if name == "typer":
+        os.kill(os.getpid(), signal.SIGINT)
+    return plain_import(name, *rest)
+
+builtins.__import__ = interrupted_import
+main()
+"""
+
+
+def test_an_interrupt_during_the_first_imports_is_one_line() -> None:
+    done = subprocess.run([sys.executable, "-c", IMPORTING], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (130, "")
     assert done.stderr == "Interrupted. The same command goes on from here.\n"
 

@@ -3,8 +3,8 @@
 import dataclasses
 import math
 
-from ahnpl_cli.records import StepReport
 from ahnpl_cli.inspection.curves import curve_table, curves, epoch_table, gap, spark
+from ahnpl_cli.records import StepReport
 from ahnpl_cli.reporting.tables import text
 
 STEP = StepReport(

@@ -14,9 +14,9 @@ from ahnpl_cli.data.jsonl import write_records
 from ahnpl_cli.embedding.run import embed
 from ahnpl_cli.errors import ConfigError
 from ahnpl_cli.inspection.embeddings import EmbeddingsDetails, inspect_embeddings
-from ahnpl_cli.reporting.edits import word_edits
 from ahnpl_cli.inspection.report import FileReport
 from ahnpl_cli.records import CaptionRecord, Negative
+from ahnpl_cli.reporting.edits import word_edits
 
 
 @pytest.fixture(scope="module")

@@ -71,7 +71,7 @@ def test_what_is_nothing_is_said_with_what_to_do(
 
 def test_damaged_json_says_so(tmp_path: Path) -> None:
     path = write(tmp_path / "r.json", '{"models": [')
-    with pytest.raises(DataError, match=r"r.json: not JSON \(.*\). The file is damaged"):
+    with pytest.raises(DataError, match=r"r.json: not JSON, .*. The file is damaged"):
         identify(path)
 
 

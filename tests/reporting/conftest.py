@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from ahnpl_cli.config import InspectConfig
 from ahnpl_cli.evaluation.example_items import ExampleItem
 from ahnpl_cli.evaluation.report import (
     Comparison,
@@ -16,17 +17,16 @@ from ahnpl_cli.evaluation.report import (
     SuiteInfo,
     SuiteReport,
 )
-from ahnpl_cli.config import InspectConfig
 from ahnpl_cli.inspection.curves import RunDetails
 from ahnpl_cli.inspection.page_run import run_page
 from ahnpl_cli.inspection.pages import examples_page, file_page
 from ahnpl_cli.inspection.report import (
     ComparisonReport,
+    CompetingCaption,
     Example,
     ExampleReport,
     FileReport,
     Finding,
-    CompetingCaption,
     View,
     file_report,
 )
@@ -48,7 +48,10 @@ def _photo(folder: Path) -> Path:
 def _examples(folder: Path) -> ComparisonReport:
     other = CAPTION.replace("dog", "cat")
     example = Example(
-        EVIL, str(_photo(folder)), CAPTION, (CompetingCaption(other, "object", word_edits(CAPTION, other)),)
+        EVIL,
+        str(_photo(folder)),
+        CAPTION,
+        (CompetingCaption(other, "object", word_edits(CAPTION, other)),),
     )
     matrix = tuple(tuple(abs(i - j) / 3 for j in range(4)) for i in range(4))
     views = (View("start", (0.2, 0.3), (matrix,)), View(EVIL, (0.4, 0.1), (matrix,)))
