@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from ahnpl_cli.similarity import normalise
+from ahnpl_cli.similarity import normalize
 
 
 def semantic_shift(text_features: Tensor, negative_features: Tensor) -> Tensor:
     """Delta_e = e_Tneg - e_Torig (Eq. 1).
 
     Args:
-        text_features: e_T (N, D), L2-normalised.
-        negative_features: e_Tn (N, K, D), L2-normalised.
+        text_features: e_T (N, D), L2-normalized.
+        negative_features: e_Tn (N, K, D), L2-normalized.
 
     Returns:
         One shift per negative: (N, K, D).
@@ -26,25 +26,28 @@ def image_negatives(
     negative_features: Tensor,
     *,
     shift_gradient: bool = True,
-    renormalise: bool = True,
+    renormalize: bool = True,
 ) -> Tensor:
     """e_Ineg = e_Iorig + Delta_e (Eq. 2), again of unit length.
 
-    The paper does not say whether features are normalised before Eq. 2. On raw CLIP features an
-    image is about seven times as long as a text and the shift does nothing, so ours are.
+    The paper does not say whether features are normalized before Eq. 2; ours are, as in the released
+    code. (Raw image features can be several times as long as text features, and a shift between
+    texts would then move an image by next to nothing.)
 
     Args:
-        image_features: e_I (N, D), L2-normalised.
-        text_features: e_T (N, D), L2-normalised.
-        negative_features: e_Tn (N, K, D), L2-normalised.
+        image_features: e_I (N, D), L2-normalized.
+        text_features: e_T (N, D), L2-normalized.
+        negative_features: e_Tn (N, K, D), L2-normalized.
         shift_gradient: whether a loss on the result also moves the text tower (ours; the released
             code stops the gradient here).
-        renormalise: whether the result has unit length, as Eq. 5's cosine asks (the released code
+        renormalize: whether the result has unit length, as Eq. 5's cosine asks (the released code
             leaves it as it is).
 
     Returns:
         Image negatives I_n (N, K, D).
     """
     shift = semantic_shift(text_features, negative_features)
-    moved = image_features.unsqueeze(1) + (shift if shift_gradient else shift.detach())
-    return normalise(moved) if renormalise else moved
+    if not shift_gradient:
+        shift = shift.detach()
+    moved = image_features.unsqueeze(1) + shift
+    return normalize(moved) if renormalize else moved

@@ -1,6 +1,6 @@
 """S(T,I) (AHNPL Eq. 3): cosine of features, per pair and for all pairs.
 
-Features are L2-normalised once, where they are made, so that the dot product is the cosine.
+Features are L2-normalized once, where they are made, so that the dot product is the cosine.
 `similarity` lies in [-1, 1]; `logits` are `logit_scale` times that, and the two are never mixed.
 """
 
@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 
-def normalise(features: Tensor) -> Tensor:
+def normalize(features: Tensor) -> Tensor:
     """Return features (..., D) with unit length; a zero vector stays zero."""
     return functional.normalize(features, dim=-1)
 
@@ -19,8 +19,8 @@ def similarity(a: Tensor, b: Tensor) -> Tensor:
     """Return S of matching rows (Eq. 3).
 
     Args:
-        a: L2-normalised features (..., D).
-        b: L2-normalised features, broadcast against `a`.
+        a: L2-normalized features (..., D).
+        b: L2-normalized features, broadcast against `a`.
 
     Returns:
         Cosines (...) in [-1, 1].

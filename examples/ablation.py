@@ -20,9 +20,9 @@ from pathlib import Path
 ROWS: dict[str, str] = {
     "CLIP fine-tuned": "--objective clip",
     # These weights are NegCLIP's recipe.
-    "+ negatives": "--objective ahnpl --hard-negative 0 --positive-margin 0 --negative-margin 0",
-    "+ negatives, MHNL": "--objective ahnpl --positive-margin 0 --negative-margin 0",
-    "+ negatives, DMCL": "--objective ahnpl --hard-negative 0",
+    "+ negatives": "--objective ahnpl --weight-hard-negative 0 --weight-positive-margin 0 --weight-negative-margin 0",
+    "+ negatives, MHNL": "--objective ahnpl --weight-positive-margin 0 --weight-negative-margin 0",
+    "+ negatives, DMCL": "--objective ahnpl --weight-hard-negative 0",
     "AHNPL": "--objective ahnpl",
     "CE-CLIP": "--objective ce-clip",
     "Slipform": "--objective slipform",

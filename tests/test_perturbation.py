@@ -3,16 +3,16 @@
 import torch
 
 from ahnpl_cli.perturbation import image_negatives, semantic_shift
-from ahnpl_cli.similarity import normalise
+from ahnpl_cli.similarity import normalize
 
-IMAGE = normalise(torch.randn(3, 4, generator=torch.Generator().manual_seed(1)))
-TEXT = normalise(torch.randn(3, 4, generator=torch.Generator().manual_seed(2)))
-NEGATIVE = normalise(torch.randn(3, 2, 4, generator=torch.Generator().manual_seed(3)))
+IMAGE = normalize(torch.randn(3, 4, generator=torch.Generator().manual_seed(1)))
+TEXT = normalize(torch.randn(3, 4, generator=torch.Generator().manual_seed(2)))
+NEGATIVE = normalize(torch.randn(3, 2, 4, generator=torch.Generator().manual_seed(3)))
 
 
 def test_the_shift_and_the_image_negative_are_the_printed_equations() -> None:
     shift = semantic_shift(TEXT, NEGATIVE)
-    moved = image_negatives(IMAGE, TEXT, NEGATIVE, renormalise=False)
+    moved = image_negatives(IMAGE, TEXT, NEGATIVE, renormalize=False)
     for i in range(3):
         for k in range(2):
             want = [float(n - t) for n, t in zip(NEGATIVE[i, k], TEXT[i], strict=True)]

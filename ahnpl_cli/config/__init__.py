@@ -35,6 +35,7 @@ from ahnpl_cli.config.train import (
     OptimizerConfig,
     RunConfig,
     TrainConfig,
+    WeightConfig,
 )
 
 __all__ = [
@@ -54,6 +55,7 @@ __all__ = [
     "ScenesConfig",
     "TableFormat",
     "TrainConfig",
+    "WeightConfig",
     "group",
     "opt",
     "parse_shard",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, make_dataclass
+from typing import TYPE_CHECKING, Any, Literal
 
 from ahnpl_cli.catalog import choose
 from ahnpl_cli.config.options import (
@@ -25,52 +26,70 @@ from ahnpl_cli.config.options import (
     workers_option,
 )
 from ahnpl_cli.errors import ConfigError
+from ahnpl_cli.losses.recipes import OBJECTIVES, PAPER, RELEASED, Recipe
+from ahnpl_cli.losses.registry import JOINT_WEIGHTS, TERMS, Term
 
-OBJECTIVES = ("clip", "negclip", "ce-clip", "slipform", "ahnpl")
+
+def _weights_in(recipes: Mapping[str, Recipe], name: str) -> str:
+    rows = [f"{row} {recipe.weights[name]:g}" for row, recipe in recipes.items() if name in recipe.weights]
+    return ", ".join(rows)
+
+
+def _weight_help(term: Term) -> str:
+    """Return what a weight is for, and what each recipe gives it."""
+    sources = [_weights_in(PAPER, term.name)]
+    released = _weights_in(RELEASED, term.name)
+    if released:
+        sources.append(f"released: {released}")
+    used = "; ".join(source for source in sources if source) or "no recipe"
+    return f"Weight of {term.label}, {term.equation} ({used})."
+
+
+def _weight_fields() -> Iterator[tuple[str, Any, Any]]:
+    """One option per term, behind the joint weight of the terms that have one."""
+    for term in TERMS.values():
+        for joint, members in JOINT_WEIGHTS.items():
+            if term.name == members[0]:
+                labels = " and ".join(TERMS[member].label for member in members)
+                joint_help = f"Weight of {labels} alike; their own weights win over it."
+                yield f"weight_{joint}", float | None, opt(None, joint_help, min=0)
+        yield f"weight_{term.name}", float | None, opt(None, _weight_help(term), min=0)
+
+
+if TYPE_CHECKING:
+
+    class WeightConfig:
+        """See below: type checkers cannot follow `make_dataclass`."""
+
+        def __init__(self, **weights: float | None) -> None: ...
+
+else:
+    WeightConfig = make_dataclass(
+        "WeightConfig", _weight_fields(), frozen=True, kw_only=True, module=__name__
+    )
+    WeightConfig.__doc__ = """Weights of the loss terms; None takes those of --objective."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LossConfig:
-    """Weights and switches; None takes those of the recipe named by --objective."""
+    """Switches of the losses; None takes those of --objective."""
 
-    contrastive: float | None = opt(
+    softmax_negatives: Literal["none", "own", "batch"] | None = opt(
         None,
-        "Weight of Eq. 4, a sum of two directions (ours: 0.5, their mean; ce-clip: 1, its paper).",
-        min=0,
-    )
-    hard_negative: float | None = opt(
-        None, "Weight of Eq. 7: of Eqs. 5 and 6 alike (ahnpl: 1, its paper; released: 0.2).", min=0
-    )
-    hard_negative_visual: float | None = opt(None, "Weight of Eq. 5 alone, over Eq. 7's.", min=0)
-    hard_negative_textual: float | None = opt(None, "Weight of Eq. 6 alone, over Eq. 7's.", min=0)
-    positive_margin: float | None = opt(
-        None, "Weight of Eq. 8 (ahnpl: 1, its paper; released: 0, for it never ran).", min=0
-    )
-    negative_margin: float | None = opt(
-        None, "Weight of Eq. 9 (ahnpl: 1, its paper; released: 0.2).", min=0
-    )
-    intra_modal: float | None = opt(
-        None, "Weight of CE-CLIP Eq. 3 (ce-clip: 0.2, its paper; released: 0.3).", min=0
-    )
-    cross_modal_rank: float | None = opt(
-        None, "Weight of CE-CLIP Eqs. 4-7 (ce-clip: 0.4, its paper; released: 0.2).", min=0
-    )
-    cement: float | None = opt(
-        None, "Weight of the concreteness margin (slipform: 1, ours; none printed).", min=0
-    )
-    hard_negatives: Literal["recipe", "none", "own", "batch"] = opt(
-        "recipe",
-        "Negatives in Eq. 4's image-to-text softmax: the pair's own (CE-CLIP Eq. 2), or all the "
-        "batch's (NegCLIP, AHNPL's Table 3).",
+        "Hard negatives in Eq. 4's image-to-text softmax: none, the pair's own (CE-CLIP Eq. 2), or "
+        "those of the whole batch (NegCLIP, AHNPL's Table 3).",
     )
     mask_same_image: bool | None = opt(
-        None, "Captions of one image are no negatives of each other (ours: on; released: off)."
+        None, "Do not treat captions of the same image as negatives of each other (ours: on; released: off)."
     )
     shift_gradient: bool | None = opt(
         None, "Eq. 5's gradient flows through Eq. 1's shift (ours: on; released: off)."
     )
     a_init: float | None = opt(
         None, "Start of Eq. 8's a (ours, measured: 0.9; the paper draws from N(0,1)).", min=0
+    )
+    margin_floor: float | None = opt(
+        None, "Lower bound of Eq. 10's M, in cosine (ours: 0; the paper has none: -2).", min=-2
     )
     margin_cap: float | None = opt(
         None,
@@ -130,7 +149,7 @@ class RunConfig:
 
     log_every: int = opt(10, "Steps between lines of metrics.jsonl.", min=1)
     save_every: int | None = opt(
-        None, "Steps between checkpoints; default: an epoch, and 100 at least.", min=1
+        None, "Steps between checkpoints; default: an epoch, but at least 100.", min=1
     )
     keep: int = opt(2, "Newest checkpoints kept beside last and best.", min=0)
     eval_every: int | None = opt(None, "Steps between evaluations; default: none.", min=1)
@@ -142,7 +161,7 @@ class RunConfig:
         None,
         "Average that chooses best, such as sugarcrepe; default: the first suite's.",
     )
-    tracker: Literal["none", "tensorboard", "wandb"] = opt("none", "Also log there.")
+    tracker: Literal["none", "tensorboard", "wandb"] = opt("none", "Also log to this tracker.")
     check_images: bool = opt(True, "Open every image's header before training starts.")
 
 
@@ -161,7 +180,7 @@ class TrainConfig:
     pretrained: str | None = pretrained_option()
     checkpoint: str | None = opt(None, "Folder of a model to start from, such as runs/clip/last.")
     force_quick_gelu: bool | None = opt(None, "Decide the activation where it cannot be known.")
-    objective: str = opt("ahnpl", "Recipe: ahnpl, ce-clip, negclip, clip or slipform.")
+    objective: str = opt("ahnpl", f"Recipe: {', '.join(OBJECTIVES)}.")
     fidelity: Literal["paper", "released"] = opt(
         "paper", "The printed equations, or what the released code computes."
     )

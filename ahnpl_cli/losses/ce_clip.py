@@ -8,6 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ahnpl_cli.losses.features import Features, TermState
 from ahnpl_cli.losses.hard_negative import masked_logsumexp
 from ahnpl_cli.losses.margin import negative_margin_loss
 
@@ -46,3 +47,25 @@ def cross_modal_rank_loss(
         One value per pair: (N,).
     """
     return negative_margin_loss(positive_logits, negative_logits, threshold, valid)
+
+
+def intra_modal_term(features: Features, state: TermState) -> Tensor:
+    """CE-CLIP Eq. 3."""
+    scale = features.logit_scale
+    return intra_modal_loss(
+        scale * features.positive, scale * features.text_negative, features.valid
+    )
+
+
+def cross_modal_rank_term(features: Features, state: TermState) -> Tensor:
+    """CE-CLIP Eqs. 4 and 6."""
+    scale = features.logit_scale
+    return cross_modal_rank_loss(
+        scale * features.positive, scale * features.negative, state.threshold, features.valid
+    )
+
+
+def cross_modal_rank_hinge(features: Features, state: TermState) -> Tensor:
+    """(S(I,T_k) - S(I,T)) / tau + Th_k of every valid slot (P,)."""
+    gap = features.negative - features.positive.unsqueeze(1)
+    return (features.logit_scale * gap + state.threshold)[features.valid]

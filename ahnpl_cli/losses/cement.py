@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ahnpl_cli.losses.features import Features, TermState
 from ahnpl_cli.losses.hard_negative import masked_logsumexp
 
 UNRATED = 3.0
@@ -47,3 +48,11 @@ def cement_loss(
     """
     raised = logit_scale * (negative - positive.unsqueeze(1) + margin)
     return torch.where(valid.any(1), functional.softplus(masked_logsumexp(raised, valid)), 0.0)
+
+
+def cement_term(features: Features, state: TermState) -> Tensor:
+    """The loss above with the recipe's cap."""
+    margin = concreteness_margin(features.concreteness, state.recipe.cement_cap)
+    return cement_loss(
+        features.positive, features.negative, margin, features.logit_scale, features.valid
+    )

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ahnpl_cli.losses.features import Features, TermState
+from ahnpl_cli.losses.recipes import SoftmaxNegatives
 from ahnpl_cli.similarity import pairwise_similarity
 
 
@@ -40,7 +42,31 @@ def contrastive_loss(
     logits = logit_scale * pairwise_similarity(image_features, text_features)
     if excluded is not None:
         logits = logits.masked_fill(excluded, -torch.inf)
-    own, to_text = logits.diagonal(), logits
+    own = logits.diagonal()
+    to_text = logits
     if hard_negative_logits is not None:
         to_text = torch.cat([logits, hard_negative_logits], dim=1)
     return (to_text.logsumexp(1) - own) + (logits.logsumexp(0) - own)
+
+
+def contrastive_term(features: Features, state: TermState) -> Tensor:
+    """Eq. 4 with the hard negatives that the recipe puts into its image-to-text softmax."""
+    recipe = state.recipe
+    return contrastive_loss(
+        features.image_features,
+        features.text_features,
+        features.logit_scale,
+        hard_negative_logits=_softmax_negatives(features, recipe.softmax_negatives),
+        excluded=features.same_image if recipe.mask_same_image else None,
+    )
+
+
+def _softmax_negatives(features: Features, which: SoftmaxNegatives) -> Tensor | None:
+    """Return logits of the hard negatives that join each image's softmax (N, P)."""
+    if which == "batch":
+        cosines = pairwise_similarity(features.image_features, features.packed_negatives)
+        return features.logit_scale * cosines
+    if which == "own":
+        logits = features.logit_scale * features.negative
+        return logits.masked_fill(~features.valid, -torch.inf)
+    return None

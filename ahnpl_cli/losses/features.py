@@ -1,52 +1,87 @@
-"""What every loss is computed from: the features of one batch."""
+"""What every loss is computed from: the features of one batch and the state of the objective."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
 
+import torch
 from torch import Tensor
 
 from ahnpl_cli.similarity import similarity
 
+if TYPE_CHECKING:
+    from ahnpl_cli.losses.recipes import Recipe
+
 
 @dataclass(frozen=True)
 class Features:
-    """Features of N image-caption pairs with K slots of negatives each, all L2-normalised.
+    """Features of N image-caption pairs with K slots of negatives each, all L2-normalized.
 
     Attributes:
         image_features: e_I (N, D).
         text_features: e_T (N, D).
-        negative_features: e_Tn (N, K, D); whatever stands in an invalid slot is not used, except
-            by the released forms.
-        valid: which slots hold a negative (N, K), bool.
         logit_scale: 1/tau, a scalar.
-        image_ids: number of each pair's image (N,); equal numbers, same image.
-        concreteness: rating 1 to 5 of the word that each negative changed (N, K); NaN if unrated.
+        negative_features: e_Tn (N, K, D); whatever stands in an invalid slot is not used, except
+            by the released forms. K is 0 by default.
+        valid: which slots hold a negative (N, K), bool; all of them by default.
+        image_ids: number of each pair's image (N,); equal numbers, same image. All images differ
+            by default.
+        concreteness: rating 1 to 5 of the word that each negative changed (N, K); NaN, as by
+            default, if unrated.
     """
 
     image_features: Tensor
     text_features: Tensor
-    negative_features: Tensor
-    valid: Tensor
     logit_scale: Tensor
-    image_ids: Tensor
-    concreteness: Tensor
+    negative_features: Tensor = None  # type: ignore[assignment]  # Filled in below.
+    valid: Tensor = None  # type: ignore[assignment]
+    image_ids: Tensor = None  # type: ignore[assignment]
+    concreteness: Tensor = None  # type: ignore[assignment]
+    _cosines: dict[str, Tensor] = field(default_factory=dict, init=False, repr=False, compare=False)
 
-    @cached_property
+    def __post_init__(self) -> None:
+        texts = self.text_features
+        pairs, width = texts.shape
+        if self.negative_features is None:
+            self._default("negative_features", texts.new_zeros(pairs, 0, width))
+        slots = self.negative_features.shape[:2]
+        if self.valid is None:
+            self._default("valid", torch.ones(slots, dtype=torch.bool, device=texts.device))
+        if self.image_ids is None:
+            self._default("image_ids", torch.arange(pairs, device=texts.device))
+        if self.concreteness is None:
+            self._default("concreteness", texts.new_full(slots, torch.nan))
+
+    def _default(self, name: str, value: Tensor) -> None:
+        object.__setattr__(self, name, value)
+
+    @property
     def positive(self) -> Tensor:
         """S(I, T) of each pair: (N,)."""
-        return similarity(self.image_features, self.text_features)
+        return self._cosine("positive", self.image_features, self.text_features)
 
-    @cached_property
+    @property
     def negative(self) -> Tensor:
         """S(I, T_n) of each slot: (N, K)."""
-        return similarity(self.image_features.unsqueeze(1), self.negative_features)
+        return self._cosine("negative", self.image_features.unsqueeze(1), self.negative_features)
 
-    @cached_property
+    @property
     def text_negative(self) -> Tensor:
         """S(T, T_n) of each slot: (N, K)."""
-        return similarity(self.text_features.unsqueeze(1), self.negative_features)
+        texts = self.text_features.unsqueeze(1)
+        return self._cosine("text_negative", texts, self.negative_features)
+
+    def _cosine(self, name: str, anchors: Tensor, others: Tensor) -> Tensor:
+        """Return a similarity that several terms share, computed once."""
+        cosines = self._cosines.get(name)
+        tracked = anchors.requires_grad or others.requires_grad
+        if cosines is None or (tracked and not cosines.requires_grad):
+            # Recorded even where gradients are off: a later loss on these features needs them.
+            with torch.inference_mode(False), torch.enable_grad():
+                cosines = similarity(anchors, others)
+            self._cosines[name] = cosines
+        return cosines
 
     @property
     def packed_negatives(self) -> Tensor:
@@ -58,3 +93,19 @@ class Features:
         """Where two different pairs show one image: (N, N), bool, False on the diagonal."""
         same = self.image_ids.unsqueeze(0) == self.image_ids.unsqueeze(1)
         return same.fill_diagonal_(False)
+
+
+class TermState(Protocol):
+    """What a term may read of the objective.
+
+    Attributes:
+        recipe: the switches.
+        a: Eq. 8's learnable scalar.
+        margin: M^t of Eq. 10 (K,), in cosine, or in logits in the released form.
+        threshold: Th^t of CE-CLIP's Eq. 7 (K,), in logits.
+    """
+
+    recipe: Recipe
+    a: Tensor
+    margin: Tensor
+    threshold: Tensor

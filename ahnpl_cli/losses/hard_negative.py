@@ -5,12 +5,17 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ahnpl_cli.losses.features import Features, TermState
+from ahnpl_cli.perturbation import image_negatives
+from ahnpl_cli.similarity import similarity
+
 
 def masked_logsumexp(values: Tensor, valid: Tensor) -> Tensor:
     """Return log sum exp over the valid entries of each row of (N, K); 0 for a row without any."""
-    # A row of -inf alone has a NaN gradient, which goes no further than the fill.
-    filled = values.masked_fill(~valid, -torch.inf)
-    return torch.where(valid.any(1), filled.logsumexp(1), 0.0)
+    occupied = valid.any(1)
+    # An empty row keeps its values until the end: a row of -inf alone has a NaN gradient.
+    filled = values.masked_fill(~valid & occupied.unsqueeze(1), -torch.inf)
+    return torch.where(occupied, filled.logsumexp(1), 0.0)
 
 
 def visual_negative_loss(image_negative: Tensor, valid: Tensor) -> Tensor:
@@ -37,3 +42,20 @@ def textual_negative_loss(text_negative: Tensor, valid: Tensor) -> Tensor:
         One value per pair: (N,).
     """
     return masked_logsumexp(text_negative, valid)
+
+
+def visual_negative_term(features: Features, state: TermState) -> Tensor:
+    """Eq. 5 on the image negatives of Eqs. 1-2."""
+    moved = image_negatives(
+        features.image_features,
+        features.text_features,
+        features.negative_features,
+        shift_gradient=state.recipe.shift_gradient,
+    )
+    cosines = similarity(features.image_features.unsqueeze(1), moved)
+    return visual_negative_loss(cosines, features.valid)
+
+
+def textual_negative_term(features: Features, state: TermState) -> Tensor:
+    """Eq. 6."""
+    return textual_negative_loss(features.text_negative, features.valid)

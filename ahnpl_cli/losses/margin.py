@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ahnpl_cli.losses.features import Features, TermState
+
 
 def positive_margin_loss(positive: Tensor, a: Tensor) -> Tensor:
     """L_mar^+ (Eq. 8): max(0, a - S(I,T)).
@@ -67,3 +69,32 @@ def adaptive_margin(
     if floor is not None or cap is not None:
         mean = mean.clamp(min=floor, max=cap)
     return torch.where(count > 0, mean, previous)
+
+
+def positive_margin_term(features: Features, state: TermState) -> Tensor:
+    """Eq. 8."""
+    return positive_margin_loss(features.positive, state.a)
+
+
+def negative_margin_term(features: Features, state: TermState) -> Tensor:
+    """Eq. 9."""
+    return negative_margin_loss(
+        features.positive, features.negative, state.margin, features.valid
+    )
+
+
+def positive_margin_hinge(features: Features, state: TermState) -> Tensor:
+    """a - S(I,T) of every pair (N,)."""
+    return state.a - _hinge_scale(features, state) * features.positive
+
+
+def negative_margin_hinge(features: Features, state: TermState) -> Tensor:
+    """S(I,T_n) - S(I,T) + M_n of every valid slot (P,)."""
+    gap = features.negative - features.positive.unsqueeze(1)
+    return (_hinge_scale(features, state) * gap + state.margin)[features.valid]
+
+
+def _hinge_scale(features: Features, state: TermState) -> Tensor:
+    """The released margins are in logits, the papers' in cosine."""
+    released = state.recipe.fidelity == "released"
+    return features.logit_scale if released else torch.ones_like(features.logit_scale)

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ahnpl_cli.losses import terms
 from ahnpl_cli.losses.features import Features
 from ahnpl_cli.losses.margin import adaptive_margin
-from ahnpl_cli.losses.recipes import TERMS, Recipe
+from ahnpl_cli.losses.recipes import Recipe
+from ahnpl_cli.losses.registry import TERMS
 from ahnpl_cli.losses.released import released_margin
 
 A_FLOOR = 0.2  # AHNPL 3.3
@@ -35,8 +35,25 @@ class Losses:
 class Objective(nn.Module):
     """AHNPL's Eq. 12 and its rivals: terms weighted by a recipe.
 
-    `a` belongs into the optimiser, without weight decay; it and M are part of `state_dict`. Under
+    `a` belongs into the optimizer, without weight decay; it and M are part of `state_dict`. Under
     several processes each computes the loss of the whole batch, so that M is the same everywhere.
+
+    In a training loop of your own:
+
+        objective = Objective(recipe("ahnpl"), kinds=4)
+        optimizer = AdamW([*model.parameters(), *objective.parameters()])
+        for images, texts, negatives in batches:  # of N, N and N * 4
+            features = Features(
+                image_features=normalize(model.encode_image(images), dim=-1),  # (N, D)
+                text_features=normalize(model.encode_text(texts), dim=-1),  # (N, D)
+                negative_features=normalize(model.encode_text(negatives), dim=-1).unflatten(0, (-1, 4)),
+                logit_scale=model.logit_scale.exp(),
+            )
+            objective(features).total.backward()
+            optimizer.step()
+            optimizer.zero_grad()
+            objective.project()  # Eq. 8's floor
+            objective.update(features)  # Eq. 10's margins for the next step
 
     Attributes:
         recipe: weights and switches.
@@ -49,11 +66,11 @@ class Objective(nn.Module):
     margin: Tensor
     threshold: Tensor
 
-    def __init__(self, recipe: Recipe, kinds: int) -> None:
+    def __init__(self, recipe: Recipe, kinds: int = 0) -> None:
         """Start at t = 0.
 
         Args:
-            recipe: weights and switches.
+            recipe: weights and switches, such as `recipe("ahnpl")`.
             kinds: K, how many slots of negatives there are.
         """
         super().__init__()
@@ -62,43 +79,46 @@ class Objective(nn.Module):
         self.register_buffer("margin", torch.zeros(kinds))
         self.register_buffer("threshold", torch.zeros(kinds))
 
-    @property
-    def weights(self) -> dict[str, float]:
-        """The weight of every term, by name."""
-        return {name: getattr(self.recipe.weights, name) for name in TERMS}
-
     def forward(self, features: Features) -> Losses:
-        """Return every term with a weight above 0, and their weighted sum."""
-        table = terms.PAPER if self.recipe.fidelity == "paper" else terms.RELEASED
-        weights = {name: weight for name, weight in self.weights.items() if weight}
-        means = {name: table[name](features, self).mean() for name in weights}
-        weighted = {name: weights[name] * value for name, value in means.items()}
+        """Return every term with a weight above 0, and their weighted sum.
+
+        Raises:
+            ValueError: the features have another number of slots than the objective.
+        """
+        slots = features.valid.shape[1]
+        if slots not in (0, len(self.margin)):
+            raise ValueError(f"{slots} slots of negatives, but an objective of {len(self.margin)}")
+        means: dict[str, Tensor] = {}
+        weighted: dict[str, Tensor] = {}
+        for name, weight in self.recipe.active.items():
+            term = TERMS[name].function(self.recipe.fidelity)
+            means[name] = term(features, self).mean()
+            weighted[name] = weight * means[name]
+        # Without any term the loss still has a gradient, which is 0.
         zero = features.positive.sum() * 0.0
         return Losses(means, weighted, sum(weighted.values(), start=zero))
 
     @torch.no_grad()
     def update(self, features: Features) -> None:
         """Set the margins of the next step from this step's similarities (Eq. 10)."""
-        logits = features.logit_scale * features.positive, features.logit_scale * features.negative
-        cosines = features.positive, features.negative
-        if self.recipe.fidelity == "released":
-            margin = released_margin(*logits, features.valid, self.margin, self.recipe.margin_cap)
-            threshold = released_margin(
-                *logits, features.valid, self.threshold, self.recipe.rank_cap
-            )
+        recipe, valid = self.recipe, features.valid
+        if valid.shape[1] == 0:
+            return
+        cosines = (features.positive, features.negative)
+        logits = (features.logit_scale * features.positive, features.logit_scale * features.negative)
+        if recipe.fidelity == "released":
+            margin = released_margin(*logits, valid, self.margin, recipe.margin_cap)
+            threshold = released_margin(*logits, valid, self.threshold, recipe.rank_cap)
         else:
-            margin = adaptive_margin(
-                *cosines, features.valid, self.margin, floor=0.0, cap=self.recipe.margin_cap
-            )
-            threshold = adaptive_margin(
-                *logits, features.valid, self.threshold, cap=self.recipe.rank_cap
-            )
+            bounds = {"floor": recipe.margin_floor, "cap": recipe.margin_cap}
+            margin = adaptive_margin(*cosines, valid, self.margin, **bounds)
+            threshold = adaptive_margin(*logits, valid, self.threshold, cap=recipe.rank_cap)
         self.margin.copy_(margin)
         self.threshold.copy_(threshold)
 
     @torch.no_grad()
     def project(self) -> None:
-        """Keep `a` at 0.2 or more; call after each optimiser step."""
+        """Keep `a` at 0.2 or more; call after each optimizer step."""
         self.a.clamp_(min=A_FLOOR)
 
     @torch.no_grad()

@@ -1,37 +1,20 @@
 """The five methods, and what their authors released, as rows of weights and switches.
 
-No branches: an objective is the weighted mean of `terms` under these switches. Sources are given
-row by row; "measured" means tried on the embedded scenes.
+No branches: an objective is the weighted sum of the terms of `registry.TERMS` under these switches.
+Sources are given row by row; "measured" means tried on the embedded scenes.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from ahnpl_cli.catalog import choose
 from ahnpl_cli.errors import ConfigError
+from ahnpl_cli.losses.registry import TERMS, Fidelity
 
-Fidelity = Literal["paper", "released"]
-HardNegatives = Literal["none", "own", "batch"]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Weights:
-    """One weight per term; 0 leaves the term out, and its text and image features uncomputed."""
-
-    contrastive: float = 0.0
-    hard_negative_visual: float = 0.0
-    hard_negative_textual: float = 0.0
-    positive_margin: float = 0.0
-    negative_margin: float = 0.0
-    intra_modal: float = 0.0
-    cross_modal_rank: float = 0.0
-    cement: float = 0.0
-
-
-TERMS = tuple(field.name for field in fields(Weights))
+SoftmaxNegatives = Literal["none", "own", "batch"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,67 +22,73 @@ class Recipe:
     """Weights and switches of one method.
 
     Attributes:
-        weights: see `Weights`.
+        weights: of the terms by name; a term that is not named, or has weight 0, is left out and
+            costs nothing.
         fidelity: the printed equations, or what the released code computes.
-        hard_negatives: which join Eq. 4's image-to-text denominator: none, the pair's own, or those
-            of the whole batch.
+        softmax_negatives: which hard negatives join Eq. 4's image-to-text denominator: none, the
+            pair's own, or those of the whole batch.
         mask_same_image: whether captions of one image are no negatives of each other (ours).
         shift_gradient: whether Eq. 5's gradient flows through Eq. 1's shift.
         a_init: start of `a` (Eq. 8).
+        margin_floor: lower bound of M (Eq. 10), in cosine (ours: 0; the paper has none, which any
+            number below -2 gives). The released form's is 0.
         margin_cap: upper bound of M (Eq. 10), in cosine; in logits in the released form.
         rank_cap: u of CE-CLIP's Eq. 7, in logits.
         cement_cap: Cement's margin at concreteness 5, in cosine.
         reset_margins: whether M starts from 0 in each epoch.
     """
 
-    weights: Weights
+    weights: Mapping[str, float]
     fidelity: Fidelity = "paper"
-    hard_negatives: HardNegatives = "batch"
+    softmax_negatives: SoftmaxNegatives = "batch"
     mask_same_image: bool = True
     shift_gradient: bool = True
     a_init: float = 0.9
+    margin_floor: float = 0.0
     margin_cap: float = 0.1
     rank_cap: float = 10.0
     cement_cap: float = 0.2
     reset_margins: bool = False
 
+    def __post_init__(self) -> None:
+        for name in self.weights:
+            choose(name, TERMS, "loss term")
+
+    @property
+    def active(self) -> dict[str, float]:
+        """The weights above 0, in the order of the table of terms."""
+        return {name: self.weights[name] for name in TERMS if self.weights.get(name)}
+
     @property
     def uses_negatives(self) -> bool:
         """Whether any term looks at hard negatives."""
-        others = (getattr(self.weights, term) for term in TERMS if term not in _POSITIVE_ONLY)
-        return any(others) or (self.hard_negatives != "none" and self.weights.contrastive > 0)
+        if any(TERMS[name].uses_negatives for name in self.active):
+            return True
+        return "contrastive" in self.active and self.softmax_negatives != "none"
 
-
-_POSITIVE_ONLY = ("contrastive", "positive_margin")
 
 # Eq. 4 is printed as a sum of two directions; 0.5 makes it their mean, as in CLIP's own code and as
 # measured. The other weights are the papers'.
 PAPER: Mapping[str, Recipe] = {
     # Radford et al. 2021.
-    "clip": Recipe(weights=Weights(contrastive=0.5), hard_negatives="none"),
+    "clip": Recipe(weights={"contrastive": 0.5}, softmax_negatives="none"),
     # Yuksekgonul et al. 2023: hard negatives of the whole batch in the image-to-text softmax.
-    "negclip": Recipe(weights=Weights(contrastive=0.5)),
+    "negclip": Recipe(weights={"contrastive": 0.5}),
     # Zhang et al. 2024, Eqs. 2 and 8 with alpha = 0.2 and beta = 0.4, u = 10 (its Fig. 5c).
     "ce-clip": Recipe(
-        weights=Weights(contrastive=1.0, intra_modal=0.2, cross_modal_rank=0.4),
-        hard_negatives="own",
+        weights={"contrastive": 1.0, "intra_modal": 0.2, "cross_modal_rank": 0.4},
+        softmax_negatives="own",
     ),
     # Ours in form; see cement.py.
-    "slipform": Recipe(weights=Weights(contrastive=0.5, cement=1.0), hard_negatives="none"),
+    "slipform": Recipe(weights={"contrastive": 0.5, "cement": 1.0}, softmax_negatives="none"),
     # Eq. 12. Table 3's full method includes its "negatives" column, so Eq. 4 has hard negatives.
     "ahnpl": Recipe(
-        weights=Weights(
-            contrastive=0.5,
-            hard_negative_visual=1.0,
-            hard_negative_textual=1.0,
-            positive_margin=1.0,
-            negative_margin=1.0,
-        ),
+        weights={"contrastive": 0.5, "hard_negative_visual": 1.0, "hard_negative_textual": 1.0, "positive_margin": 1.0, "negative_margin": 1.0,},
     ),
 }
 
 _RELEASED = Recipe(
-    weights=Weights(contrastive=1.0),
+    weights={"contrastive": 1.0},
     fidelity="released",
     mask_same_image=False,
     shift_gradient=False,
@@ -107,21 +96,16 @@ _RELEASED = Recipe(
     reset_margins=True,
 )
 RELEASED: Mapping[str, Recipe] = {
-    "clip": replace(_RELEASED, hard_negatives="none"),
+    "clip": replace(_RELEASED, softmax_negatives="none"),
     "negclip": _RELEASED,
     # Its training script: 0.3 and 0.2, against the paper's 0.2 and 0.4.
     "ce-clip": replace(
-        _RELEASED, weights=Weights(contrastive=1.0, intra_modal=0.3, cross_modal_rank=0.2)
+        _RELEASED, weights={"contrastive": 1.0, "intra_modal": 0.3, "cross_modal_rank": 0.2}
     ),
     # Its run.sh: 0.2 and 0.2; Eq. 8 was asked for there and never ran.
     "ahnpl": replace(
         _RELEASED,
-        weights=Weights(
-            contrastive=1.0,
-            hard_negative_visual=0.2,
-            hard_negative_textual=0.2,
-            negative_margin=0.2,
-        ),
+        weights={"contrastive": 1.0, "hard_negative_visual": 0.2, "hard_negative_textual": 0.2, "negative_margin": 0.2,},
     ),
 }
 OBJECTIVES = tuple(PAPER)

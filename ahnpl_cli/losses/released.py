@@ -2,7 +2,8 @@
 
 Transcribed from a description of nynu-BDAI/AHNPL `open_clip/loss.py` and CE-CLIP's
 `src/open_clip/loss.py`, so that what a difference costs can be measured. All work on logits, and
-their placeholder text '###' stands in every invalid slot. Shapes: N pairs, K slots, D features.
+their placeholder text '###' stands in every invalid slot. Without any slot (K = 0, which their code
+cannot do) a term is 0. Shapes: N pairs, K slots, D features.
 """
 
 from __future__ import annotations
@@ -12,7 +13,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from ahnpl_cli.losses.contrastive import contrastive_loss
-from ahnpl_cli.losses.margin import negative_margin_loss
+from ahnpl_cli.losses.features import Features, TermState
+from ahnpl_cli.losses.margin import negative_margin_loss, positive_margin_loss
+from ahnpl_cli.perturbation import image_negatives
 from ahnpl_cli.similarity import pairwise_similarity
 
 PLACEHOLDER = "###"
@@ -57,6 +60,8 @@ def released_hard_negative_loss(anchors: Tensor, negatives: Tensor, logit_scale:
     Returns:
         One value per pair: (N,).
     """
+    if negatives.shape[1] == 0:
+        return anchors.new_zeros(len(anchors))
     logits = logit_scale * pairwise_similarity(anchors, negatives.flatten(0, 1))
     target = torch.arange(len(anchors), device=anchors.device)
     return functional.cross_entropy(logits, target, reduction="none")
@@ -75,6 +80,8 @@ def released_intra_modal_loss(
     Returns:
         One value per pair: (N,).
     """
+    if negative_features.shape[1] == 0:
+        return text_features.new_zeros(len(text_features))
     logits = logit_scale * pairwise_similarity(text_features, negative_features.flatten(0, 1))
     target = torch.zeros(len(text_features), dtype=torch.long, device=logits.device)
     return functional.cross_entropy(logits, target, reduction="none")
@@ -94,11 +101,17 @@ def released_margin_loss(
     Returns:
         One value per pair: (N,).
     """
-    return negative_margin_loss(positive_logits, negative_logits, margin, valid) / valid.shape[1]
+    slots = max(1, valid.shape[1])
+    return negative_margin_loss(positive_logits, negative_logits, margin, valid) / slots
 
 
 def released_margin(
-    positive_logits: Tensor, negative_logits: Tensor, valid: Tensor, previous: Tensor, cap: float
+    positive_logits: Tensor,
+    negative_logits: Tensor,
+    valid: Tensor,
+    previous: Tensor,
+    cap: float,
+    floor: float = 0.0,
 ) -> Tensor:
     """AHNPL Eq. 10 and CE-CLIP Eq. 7 as released: mean of all positives less mean of valid ones.
 
@@ -110,12 +123,72 @@ def released_margin(
         negative_logits: S(I, T_n) / tau (N, K).
         valid: which slots hold a negative (N, K).
         previous: thresholds of this step (K,).
-        cap: upper bound in logits; the lower is 0.
+        cap: upper bound in logits.
+        floor: lower bound in logits.
 
     Returns:
         The thresholds of the next step (K,), detached.
     """
     count = valid.sum(0)
     mean = torch.where(valid, negative_logits.detach(), 0.0).sum(0) / count.clamp(min=1)
-    margin = (positive_logits.detach().mean() - mean).clamp(0, cap)
+    margin = (positive_logits.detach().mean() - mean).clamp(floor, cap)
     return torch.where(count > 0, margin, previous)
+
+
+def contrastive_term(features: Features, state: TermState) -> Tensor:
+    """Eq. 4 as released."""
+    joined = None if state.recipe.softmax_negatives == "none" else features.negative_features
+    return released_contrastive_loss(
+        features.image_features,
+        features.text_features,
+        features.logit_scale,
+        hard_negatives=joined,
+    )
+
+
+def visual_negative_term(features: Features, state: TermState) -> Tensor:
+    """Eq. 5 as released, on image negatives that are not normalized again."""
+    moved = image_negatives(
+        features.image_features,
+        features.text_features,
+        features.negative_features,
+        shift_gradient=state.recipe.shift_gradient,
+        renormalize=False,
+    )
+    return released_hard_negative_loss(features.image_features, moved, features.logit_scale)
+
+
+def textual_negative_term(features: Features, state: TermState) -> Tensor:
+    """Eq. 6 as released."""
+    return released_hard_negative_loss(
+        features.text_features, features.negative_features, features.logit_scale
+    )
+
+
+def positive_margin_term(features: Features, state: TermState) -> Tensor:
+    """Eq. 8 as it would be had the released code wired it."""
+    return positive_margin_loss(features.logit_scale * features.positive, state.a)
+
+
+def negative_margin_term(features: Features, state: TermState) -> Tensor:
+    """Eq. 9 as released."""
+    return _margin_term(features, state.margin)
+
+
+def intra_modal_term(features: Features, state: TermState) -> Tensor:
+    """CE-CLIP Eq. 3 as released."""
+    return released_intra_modal_loss(
+        features.text_features, features.negative_features, features.logit_scale
+    )
+
+
+def cross_modal_rank_term(features: Features, state: TermState) -> Tensor:
+    """CE-CLIP Eq. 6 as released."""
+    return _margin_term(features, state.threshold)
+
+
+def _margin_term(features: Features, margin: Tensor) -> Tensor:
+    scale = features.logit_scale
+    return released_margin_loss(
+        scale * features.positive, scale * features.negative, margin, features.valid
+    )

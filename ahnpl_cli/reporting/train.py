@@ -4,21 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ahnpl_cli.losses.registry import label
 from ahnpl_cli.records import StepReport, TrainPlan, TrainReport
 from ahnpl_cli.reporting.negatives import hardness_table
 from ahnpl_cli.reporting.tables import Cell, Table
 
 SHOWN = 6
-SHORT = {
-    "contrastive": "L_cont",
-    "hard_negative_visual": "L_neg visual",
-    "hard_negative_textual": "L_neg textual",
-    "positive_margin": "L_mar+",
-    "negative_margin": "L_mar-",
-    "intra_modal": "L_imc",
-    "cross_modal_rank": "L_cmr",
-    "cement": "cement",
-}
 
 
 def spread(steps: Sequence[StepReport], most: int = SHOWN) -> list[StepReport]:
@@ -40,7 +31,8 @@ def course_table(report: TrainReport) -> Table:
     steps = spread(report.metrics)
     rows: list[tuple[Cell, ...]] = [("epoch", *(s.epoch for s in steps))]
     rows.append(("loss", *(s.loss for s in steps)))
-    rows += [(SHORT[t], *(s.terms[t] for s in steps)) for t in SHORT if t in steps[0].terms]
+    for term in steps[0].terms:
+        rows.append((label(term), *(s.terms.get(term) for s in steps)))
     rows.append(("S(I,T)", *(s.positive for s in steps)))
     if any(s.negatives for s in steps):
         rows.append(("S(I,T) - S(I,Tn)", *(gap(s) for s in steps)))
@@ -67,11 +59,11 @@ def shares_table(report: TrainReport) -> Table | None:
     if not steps:
         return None
     rows = []
-    for term in (t for t in SHORT if t in steps[-1].shares):
+    for term in steps[-1].shares:
         share = sum(step.shares.get(term, 0.0) for step in steps) / len(steps)
         active = [step.active[term] for step in steps if term in step.active]
         hinges = 100 * sum(active) / len(active) if active else None
-        rows.append((SHORT[term], 100 * share, hinges))
+        rows.append((label(term), 100 * share, hinges))
     columns = ("term", "gradient %", "active hinges %")
     return Table("What moved the features", columns, tuple(rows), "Means over the logged steps.")
 

@@ -1,4 +1,4 @@
-"""Everything a run needs before its first step: model, data, objective, optimiser."""
+"""Everything a run needs before its first step: model, data, objective, optimizer."""
 
 from __future__ import annotations
 

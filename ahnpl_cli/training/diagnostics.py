@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ahnpl_cli.losses.features import Features
 from ahnpl_cli.losses.objective import Objective
+from ahnpl_cli.losses.registry import TERMS, resolve
 from ahnpl_cli.records import StepReport
 from ahnpl_cli.training.step import Outcome
 
@@ -40,19 +41,15 @@ def gradient_shares(outcome: Outcome) -> dict[str, float]:
 
 def active_hinges(features: Features, objective: Objective) -> dict[str, float]:
     """Return the part of each hinge term's hinges that are above 0."""
-    weights, valid = objective.recipe.weights, features.valid
-    released = objective.recipe.fidelity == "released"
-    scale = features.logit_scale if released else torch.ones_like(features.logit_scale)
-    gap = features.negative - features.positive.unsqueeze(1)
-    found = {}
-    if weights.positive_margin:
-        found["positive_margin"] = (objective.a > scale * features.positive).float().mean()
-    if weights.negative_margin and valid.any():
-        found["negative_margin"] = (scale * gap + objective.margin > 0)[valid].float().mean()
-    if weights.cross_modal_rank and valid.any():
-        logits = features.logit_scale * gap
-        found["cross_modal_rank"] = (logits + objective.threshold > 0)[valid].float().mean()
-    return {name: value.item() for name, value in found.items()}
+    shares = {}
+    for name in objective.recipe.active:
+        reference = TERMS[name].hinge
+        if reference is None:
+            continue
+        hinges = resolve(reference)(features, objective)
+        if hinges.numel():
+            shares[name] = (hinges > 0).float().mean().item()
+    return shares
 
 
 def by_kind(values: Tensor, kinds: Sequence[str]) -> dict[str, float]:
@@ -66,11 +63,15 @@ def mean_by_kind(values: Tensor, valid: Tensor) -> Tensor:
 
 
 def margins(objective: Objective, kinds: Sequence[str]) -> dict[str, float]:
-    """Return M by kind, or CE-CLIP's thresholds where only they are used."""
-    weights = objective.recipe.weights
-    ranked = weights.cross_modal_rank and not weights.negative_margin
-    used = weights.cross_modal_rank or weights.negative_margin
-    return by_kind(objective.threshold if ranked else objective.margin, kinds) if used else {}
+    """Return the margins by kind of the first active term that has some.
+
+    These are M; CE-CLIP's thresholds where only they are used.
+    """
+    for name in objective.recipe.active:
+        attribute = TERMS[name].margins
+        if attribute is not None:
+            return by_kind(getattr(objective, attribute), kinds)
+    return {}
 
 
 def peak_memory_mb(device: torch.device) -> float:

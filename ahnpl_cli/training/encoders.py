@@ -38,7 +38,7 @@ class Encoders(nn.Module):
 
     @torch.no_grad()
     def clamp_logit_scale(self) -> None:
-        """Keep 1/tau between 1 and 100; call after each optimiser step."""
+        """Keep 1/tau between 1 and 100; call after each optimizer step."""
         self.model.get_parameter("logit_scale").clamp_(0, MAX_LOGIT_SCALE)
 
 

@@ -193,7 +193,7 @@ def fit(config: TrainConfig, *, track: Track = silent) -> TrainReport:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
         run = Run(config, track=track)
-        terms = [name for name, weight in run.setup.objective.weights.items() if weight]
+        terms = run.setup.objective.recipe.active
         logger.info(
             "%s (%s): %d pairs, %d steps of %d, %s.",
             config.objective,

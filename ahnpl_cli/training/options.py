@@ -7,9 +7,10 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from ahnpl_cli.config import LossConfig, TrainConfig
+from ahnpl_cli.config import LossConfig, TrainConfig, WeightConfig
 from ahnpl_cli.errors import ConfigError
-from ahnpl_cli.losses.recipes import TERMS, Recipe, recipe
+from ahnpl_cli.losses.recipes import Recipe, recipe
+from ahnpl_cli.losses.registry import JOINT_WEIGHTS, TERMS
 
 # What does not change the weights that a run ends with.
 INCIDENTAL = frozenset(
@@ -25,28 +26,54 @@ def resolve_recipe(config: TrainConfig) -> Recipe:
     """Return the recipe of `--objective` with the weights and switches given by hand.
 
     Raises:
-        ConfigError: the objective has no form of that fidelity, or every weight is 0.
+        ConfigError: the objective has no form of that fidelity, every weight is 0, or a switch has
+            no effect.
     """
     row = recipe(config.objective, config.fidelity)
-    given = {k: v for k, v in vars(config.losses).items() if v not in (None, "recipe")}
-    both = given.pop("hard_negative", None)
-    if both is not None:
-        given = {"hard_negative_visual": both, "hard_negative_textual": both} | given
-    weights = {name: given.pop(name) for name in TERMS if name in given}
-    made = replace(row, weights=replace(row.weights, **weights), **given)
-    if not any(getattr(made.weights, name) for name in TERMS):
-        raise ConfigError("every weight is 0, so there is nothing to learn", hint="Give one.")
-    return made
+    switches = {name: value for name, value in vars(config.losses).items() if value is not None}
+    _check_effect(config)
+    resolved = replace(row, weights={**row.weights, **_given_weights(config)}, **switches)
+    if not resolved.active:
+        raise ConfigError(
+            "all loss weights are 0", hint="Set at least one, such as --weight-contrastive 0.5."
+        )
+    return replace(resolved, weights=resolved.active)
+
+
+def _given_weights(config: TrainConfig) -> dict[str, float]:
+    """Return the weights given by hand, by term; a term's own weight wins over a joint one."""
+    given = {name.removeprefix("weight_"): weight for name, weight in vars(config.weights).items()}
+    weights: dict[str, float] = {}
+    for joint, members in JOINT_WEIGHTS.items():
+        if given[joint] is not None:
+            weights.update(dict.fromkeys(members, given[joint]))
+    for name in TERMS:
+        if given[name] is not None:
+            weights[name] = given[name]
+    return weights
+
+
+def _check_effect(config: TrainConfig) -> None:
+    """Refuse switches that the released forms do not have."""
+    losses = config.losses
+    if config.fidelity == "released":
+        refused = {
+            "--softmax-negatives own": losses.softmax_negatives == "own",
+            "--mask-same-image": losses.mask_same_image is True,
+            "--margin-floor": losses.margin_floor not in (None, 0.0),
+        }
+        for flag, given in refused.items():
+            if given:
+                what = f"{flag} has no effect with --fidelity released"
+                raise ConfigError(what, hint="Leave one of them out.")
 
 
 def written_back(config: TrainConfig) -> TrainConfig:
     """Return the options with every loss weight and switch spelled out."""
     row = resolve_recipe(config)
-    weights = {name: getattr(row.weights, name) for name in TERMS}
-    switches = {
-        f.name: getattr(row, f.name) for f in dataclasses.fields(LossConfig) if hasattr(row, f.name)
-    }
-    return replace(config, losses=LossConfig(**{**switches, **weights}))
+    weights = {f"weight_{name}": row.weights.get(name, 0.0) for name in TERMS}
+    switches = {field.name: getattr(row, field.name) for field in dataclasses.fields(LossConfig)}
+    return replace(config, weights=WeightConfig(**weights), losses=LossConfig(**switches))
 
 
 def flat(config: Any) -> dict[str, Any]:

@@ -25,7 +25,7 @@ Encoded = tuple[Tensor, Tensor, Tensor]
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a step computed, before the optimiser.
+    """What a step computed, before the optimizer.
 
     Attributes:
         losses: of the whole batch.

@@ -36,7 +36,7 @@ class Trainer:
     """Takes steps.
 
     Attributes:
-        setup: model, data, objective, optimiser.
+        setup: model, data, objective, optimizer.
         done: steps taken since the beginning of the run.
         skipped: images that could not be decoded, and records left out before.
         ema: running mean of the weights, if asked for.
@@ -154,7 +154,7 @@ class Trainer:
             before_backward=look,
         )
         loss = float(outcome.losses.total.detach())
-        norm = self._optimise(step, loss, rate)
+        norm = self._optimize(step, loss, rate)
         report = self._report(step, outcome, loss, rate, norm, shares) if logged else None
         setup.objective.update(outcome.features)
         self.done = step + 1
@@ -185,7 +185,7 @@ class Trainer:
         if len(loaded.kept) == 0:
             raise TrainingError("no image of a whole batch can be decoded", hint="Check the data.")
 
-    def _optimise(self, step: int, loss: float, rate: float) -> float:
+    def _optimize(self, step: int, loss: float, rate: float) -> float:
         """Move the weights; return the gradient's norm."""
         self._judge(step, loss)
         optimizer, scaler = self.setup.optimizer, self.setup.accelerator.scaler

@@ -56,7 +56,7 @@ def test_the_textual_loss_pulls_row_i_to_column_i_of_all_negatives(features: Fea
     check(RELEASED["hard_negative_textual"](f, state(f)), want)
 
 
-def test_the_visual_loss_does_so_on_image_negatives_not_normalised_again(
+def test_the_visual_loss_does_so_on_image_negatives_not_normalized_again(
     features: Features,
 ) -> None:
     f, scale, (n, k) = features, features.logit_scale.item(), features.valid.shape

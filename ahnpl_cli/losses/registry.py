@@ -1,0 +1,138 @@
+"""The loss terms: one table from which weights, flags, tables and telemetry follow.
+
+To add a loss, write its equation in a file of its own and add one line to `TERMS`. Functions are
+named as "module:function" and imported at first use, so that `--help` needs no torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from typing import Any, Literal
+
+Fidelity = Literal["paper", "released"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Term:
+    """One loss term.
+
+    Attributes:
+        name: in recipes and `metrics.jsonl`; its flag is `--weight-NAME`.
+        label: the symbol in tables.
+        equation: the source, for help texts.
+        paper: the printed equation: "module:function" of (`Features`, `TermState`) to one value
+            per pair (N,).
+        released: what the authors' code computes; the printed equation if nothing was released.
+        hinge: "module:function" of the same arguments to the arguments of the term's hinges (P,),
+            of which those above 0 are active; None if the term has no hinge.
+        margins: attribute of the objective that holds this term's margins by kind, if any.
+        uses_negatives: whether the term needs hard negatives.
+    """
+
+    name: str
+    label: str
+    equation: str
+    paper: str
+    released: str | None = None
+    hinge: str | None = None
+    margins: Literal["margin", "threshold"] | None = None
+    uses_negatives: bool = True
+
+    def function(self, fidelity: Fidelity) -> Callable[[Any, Any], Any]:
+        """Return the function that computes the term."""
+        if fidelity == "released" and self.released is not None:
+            return resolve(self.released)
+        return resolve(self.paper)
+
+
+_LOSSES = "ahnpl_cli.losses"
+
+# The order is that of the terms in tables, metrics and sums.
+TERMS: dict[str, Term] = {
+    term.name: term
+    for term in (
+        Term(
+            name="contrastive",
+            label="L_cont",
+            equation="Eq. 4, a sum of two directions; 0.5 makes it their mean",
+            paper=f"{_LOSSES}.contrastive:contrastive_term",
+            released=f"{_LOSSES}.released:contrastive_term",
+            uses_negatives=False,
+        ),
+        Term(
+            name="hard_negative_visual",
+            label="L_neg visual",
+            equation="Eq. 5",
+            paper=f"{_LOSSES}.hard_negative:visual_negative_term",
+            released=f"{_LOSSES}.released:visual_negative_term",
+        ),
+        Term(
+            name="hard_negative_textual",
+            label="L_neg textual",
+            equation="Eq. 6",
+            paper=f"{_LOSSES}.hard_negative:textual_negative_term",
+            released=f"{_LOSSES}.released:textual_negative_term",
+        ),
+        Term(
+            name="positive_margin",
+            label="L_mar+",
+            equation="Eq. 8; the released code never ran it",
+            paper=f"{_LOSSES}.margin:positive_margin_term",
+            released=f"{_LOSSES}.released:positive_margin_term",
+            hinge=f"{_LOSSES}.margin:positive_margin_hinge",
+            uses_negatives=False,
+        ),
+        Term(
+            name="negative_margin",
+            label="L_mar-",
+            equation="Eq. 9",
+            paper=f"{_LOSSES}.margin:negative_margin_term",
+            released=f"{_LOSSES}.released:negative_margin_term",
+            hinge=f"{_LOSSES}.margin:negative_margin_hinge",
+            margins="margin",
+        ),
+        Term(
+            name="intra_modal",
+            label="L_imc",
+            equation="CE-CLIP Eq. 3",
+            paper=f"{_LOSSES}.ce_clip:intra_modal_term",
+            released=f"{_LOSSES}.released:intra_modal_term",
+        ),
+        Term(
+            name="cross_modal_rank",
+            label="L_cmr",
+            equation="CE-CLIP Eqs. 4-7",
+            paper=f"{_LOSSES}.ce_clip:cross_modal_rank_term",
+            released=f"{_LOSSES}.released:cross_modal_rank_term",
+            hinge=f"{_LOSSES}.ce_clip:cross_modal_rank_hinge",
+            margins="threshold",
+        ),
+        Term(
+            name="cement",
+            label="cement",
+            equation="margin by concreteness, our form of Slipform's",
+            paper=f"{_LOSSES}.cement:cement_term",
+        ),
+    )
+}
+
+# One weight for several terms: Eq. 7 adds Eqs. 5 and 6.
+JOINT_WEIGHTS: Mapping[str, tuple[str, ...]] = {
+    "hard_negative": ("hard_negative_visual", "hard_negative_textual"),
+}
+
+
+@cache
+def resolve(reference: str) -> Callable[[Any, Any], Any]:
+    """Import a function that is named as "module:function"."""
+    module, _, name = reference.partition(":")
+    function: Callable[[Any, Any], Any] = getattr(import_module(module), name)
+    return function
+
+
+def label(name: str) -> str:
+    """Return a term's symbol for tables; a name that is not in the table stands for itself."""
+    return TERMS[name].label if name in TERMS else name
