@@ -30,9 +30,9 @@ def image_negatives(
 ) -> Tensor:
     """e_Ineg = e_Iorig + Delta_e (Eq. 2), again of unit length.
 
-    The paper does not say whether features are normalized before Eq. 2; ours are, as in the released
-    code. (Raw image features can be several times as long as text features, and a shift between
-    texts would then move an image by next to nothing.)
+    The paper does not say whether features are normalized before Eq. 2; ours are, as in the
+    released code. (Raw image features can be several times as long as those of texts, and a shift
+    between texts would then move an image by next to nothing.)
 
     Args:
         image_features: e_I (N, D), L2-normalized.

@@ -17,12 +17,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+NO_HARD_NEGATIVE = "--weight-hard-negative 0"
+NO_MARGINS = "--weight-positive-margin 0 --weight-negative-margin 0"
 ROWS: dict[str, str] = {
     "CLIP fine-tuned": "--objective clip",
     # These weights are NegCLIP's recipe.
-    "+ negatives": "--objective ahnpl --weight-hard-negative 0 --weight-positive-margin 0 --weight-negative-margin 0",
-    "+ negatives, MHNL": "--objective ahnpl --weight-positive-margin 0 --weight-negative-margin 0",
-    "+ negatives, DMCL": "--objective ahnpl --weight-hard-negative 0",
+    "+ negatives": f"--objective ahnpl {NO_HARD_NEGATIVE} {NO_MARGINS}",
+    "+ negatives, MHNL": f"--objective ahnpl {NO_MARGINS}",
+    "+ negatives, DMCL": f"--objective ahnpl {NO_HARD_NEGATIVE}",
     "AHNPL": "--objective ahnpl",
     "CE-CLIP": "--objective ce-clip",
     "Slipform": "--objective slipform",

@@ -29,7 +29,6 @@ from ahnpl_cli.config.scenes import (
     ScenesConfig,
 )
 from ahnpl_cli.config.train import (
-    OBJECTIVES,
     LossConfig,
     MemoryConfig,
     OptimizerConfig,
@@ -48,7 +47,6 @@ __all__ = [
     "LossConfig",
     "MemoryConfig",
     "NegativesConfig",
-    "OBJECTIVES",
     "OnError",
     "OptimizerConfig",
     "RunConfig",

@@ -31,8 +31,11 @@ from ahnpl_cli.losses.registry import JOINT_WEIGHTS, TERMS, Term
 
 
 def _weights_in(recipes: Mapping[str, Recipe], name: str) -> str:
-    rows = [f"{row} {recipe.weights[name]:g}" for row, recipe in recipes.items() if name in recipe.weights]
-    return ", ".join(rows)
+    given = []
+    for objective, recipe in recipes.items():
+        if name in recipe.weights:
+            given.append(f"{objective} {recipe.weights[name]:g}")
+    return ", ".join(given)
 
 
 def _weight_help(term: Term) -> str:
@@ -64,9 +67,8 @@ if TYPE_CHECKING:
         def __init__(self, **weights: float | None) -> None: ...
 
 else:
-    WeightConfig = make_dataclass(
-        "WeightConfig", _weight_fields(), frozen=True, kw_only=True, module=__name__
-    )
+    WeightConfig = make_dataclass("WeightConfig", _weight_fields(), frozen=True, kw_only=True)
+    WeightConfig.__module__ = __name__
     WeightConfig.__doc__ = """Weights of the loss terms; None takes those of --objective."""
 
 
@@ -80,7 +82,9 @@ class LossConfig:
         "those of the whole batch (NegCLIP, AHNPL's Table 3).",
     )
     mask_same_image: bool | None = opt(
-        None, "Do not treat captions of the same image as negatives of each other (ours: on; released: off)."
+        None,
+        "Do not treat captions of the same image as negatives of each other (ours: on; released: "
+        "off).",
     )
     shift_gradient: bool | None = opt(
         None, "Eq. 5's gradient flows through Eq. 1's shift (ours: on; released: off)."
@@ -184,6 +188,7 @@ class TrainConfig:
     fidelity: Literal["paper", "released"] = opt(
         "paper", "The printed equations, or what the released code computes."
     )
+    weights: WeightConfig = group(WeightConfig, "Loss weights")
     losses: LossConfig = group(LossConfig, "Losses")
     optimizer: OptimizerConfig = group(OptimizerConfig, "Optimisation")
     memory: MemoryConfig = group(MemoryConfig, "Memory and what is trained")

@@ -13,6 +13,8 @@ from ahnpl_cli.similarity import similarity
 if TYPE_CHECKING:
     from ahnpl_cli.losses.recipes import Recipe
 
+_ABSENT = torch.empty(0)  # Stands for what was not given.
+
 
 @dataclass(frozen=True)
 class Features:
@@ -34,23 +36,23 @@ class Features:
     image_features: Tensor
     text_features: Tensor
     logit_scale: Tensor
-    negative_features: Tensor = None  # type: ignore[assignment]  # Filled in below.
-    valid: Tensor = None  # type: ignore[assignment]
-    image_ids: Tensor = None  # type: ignore[assignment]
-    concreteness: Tensor = None  # type: ignore[assignment]
+    negative_features: Tensor = _ABSENT
+    valid: Tensor = _ABSENT
+    image_ids: Tensor = _ABSENT
+    concreteness: Tensor = _ABSENT
     _cosines: dict[str, Tensor] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         texts = self.text_features
         pairs, width = texts.shape
-        if self.negative_features is None:
+        if self.negative_features is _ABSENT:
             self._default("negative_features", texts.new_zeros(pairs, 0, width))
         slots = self.negative_features.shape[:2]
-        if self.valid is None:
+        if self.valid is _ABSENT:
             self._default("valid", torch.ones(slots, dtype=torch.bool, device=texts.device))
-        if self.image_ids is None:
+        if self.image_ids is _ABSENT:
             self._default("image_ids", torch.arange(pairs, device=texts.device))
-        if self.concreteness is None:
+        if self.concreteness is _ABSENT:
             self._default("concreteness", texts.new_full(slots, torch.nan))
 
     def _default(self, name: str, value: Tensor) -> None:

@@ -78,13 +78,11 @@ def positive_margin_term(features: Features, state: TermState) -> Tensor:
 
 def negative_margin_term(features: Features, state: TermState) -> Tensor:
     """Eq. 9."""
-    return negative_margin_loss(
-        features.positive, features.negative, state.margin, features.valid
-    )
+    return negative_margin_loss(features.positive, features.negative, state.margin, features.valid)
 
 
 def positive_margin_hinge(features: Features, state: TermState) -> Tensor:
-    """a - S(I,T) of every pair (N,)."""
+    """A - S(I,T) of every pair (N,)."""
     return state.a - _hinge_scale(features, state) * features.positive
 
 

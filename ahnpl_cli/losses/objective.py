@@ -42,11 +42,12 @@ class Objective(nn.Module):
 
         objective = Objective(recipe("ahnpl"), kinds=4)
         optimizer = AdamW([*model.parameters(), *objective.parameters()])
-        for images, texts, negatives in batches:  # of N, N and N * 4
+        for images, texts, negatives in batches:  # N, N and N * 4
+            negative_features = normalize(model.encode_text(negatives), dim=-1)
             features = Features(
                 image_features=normalize(model.encode_image(images), dim=-1),  # (N, D)
                 text_features=normalize(model.encode_text(texts), dim=-1),  # (N, D)
-                negative_features=normalize(model.encode_text(negatives), dim=-1).unflatten(0, (-1, 4)),
+                negative_features=negative_features.view(-1, 4, 512),  # (N, K, D)
                 logit_scale=model.logit_scale.exp(),
             )
             objective(features).total.backward()
@@ -105,13 +106,13 @@ class Objective(nn.Module):
         if valid.shape[1] == 0:
             return
         cosines = (features.positive, features.negative)
-        logits = (features.logit_scale * features.positive, features.logit_scale * features.negative)
+        logits = (features.logit_scale * cosines[0], features.logit_scale * cosines[1])
         if recipe.fidelity == "released":
-            margin = released_margin(*logits, valid, self.margin, recipe.margin_cap)
-            threshold = released_margin(*logits, valid, self.threshold, recipe.rank_cap)
+            margin = released_margin(*logits, valid, self.margin, cap=recipe.margin_cap)
+            threshold = released_margin(*logits, valid, self.threshold, cap=recipe.rank_cap)
         else:
-            bounds = {"floor": recipe.margin_floor, "cap": recipe.margin_cap}
-            margin = adaptive_margin(*cosines, valid, self.margin, **bounds)
+            floor, cap = recipe.margin_floor, recipe.margin_cap
+            margin = adaptive_margin(*cosines, valid, self.margin, floor=floor, cap=cap)
             threshold = adaptive_margin(*logits, valid, self.threshold, cap=recipe.rank_cap)
         self.margin.copy_(margin)
         self.threshold.copy_(threshold)

@@ -83,7 +83,13 @@ PAPER: Mapping[str, Recipe] = {
     "slipform": Recipe(weights={"contrastive": 0.5, "cement": 1.0}, softmax_negatives="none"),
     # Eq. 12. Table 3's full method includes its "negatives" column, so Eq. 4 has hard negatives.
     "ahnpl": Recipe(
-        weights={"contrastive": 0.5, "hard_negative_visual": 1.0, "hard_negative_textual": 1.0, "positive_margin": 1.0, "negative_margin": 1.0,},
+        weights={
+            "contrastive": 0.5,
+            "hard_negative_visual": 1.0,
+            "hard_negative_textual": 1.0,
+            "positive_margin": 1.0,
+            "negative_margin": 1.0,
+        },
     ),
 }
 
@@ -105,7 +111,12 @@ RELEASED: Mapping[str, Recipe] = {
     # Its run.sh: 0.2 and 0.2; Eq. 8 was asked for there and never ran.
     "ahnpl": replace(
         _RELEASED,
-        weights={"contrastive": 1.0, "hard_negative_visual": 0.2, "hard_negative_textual": 0.2, "negative_margin": 0.2,},
+        weights={
+            "contrastive": 1.0,
+            "hard_negative_visual": 0.2,
+            "hard_negative_textual": 0.2,
+            "negative_margin": 0.2,
+        },
     ),
 }
 OBJECTIVES = tuple(PAPER)

@@ -110,8 +110,8 @@ def released_margin(
     negative_logits: Tensor,
     valid: Tensor,
     previous: Tensor,
+    *,
     cap: float,
-    floor: float = 0.0,
 ) -> Tensor:
     """AHNPL Eq. 10 and CE-CLIP Eq. 7 as released: mean of all positives less mean of valid ones.
 
@@ -123,15 +123,14 @@ def released_margin(
         negative_logits: S(I, T_n) / tau (N, K).
         valid: which slots hold a negative (N, K).
         previous: thresholds of this step (K,).
-        cap: upper bound in logits.
-        floor: lower bound in logits.
+        cap: upper bound in logits; the lower is 0.
 
     Returns:
         The thresholds of the next step (K,), detached.
     """
     count = valid.sum(0)
     mean = torch.where(valid, negative_logits.detach(), 0.0).sum(0) / count.clamp(min=1)
-    margin = (positive_logits.detach().mean() - mean).clamp(floor, cap)
+    margin = (positive_logits.detach().mean() - mean).clamp(0, cap)
     return torch.where(count > 0, margin, previous)
 
 

@@ -124,6 +124,7 @@ class TrainPlan:
         estimate: seconds of all steps.
         hardness: of the negatives for the start, from features that `ahnpl embed` or `ahnpl eval`
             left; empty where there are none.
+        weights: of the loss terms, by name.
     """
 
     run: str
@@ -138,3 +139,4 @@ class TrainPlan:
     seconds_per_step: float | None
     estimate: float | None
     hardness: tuple[Hardness, ...] = ()
+    weights: dict[str, float] = field(default_factory=dict)

@@ -83,6 +83,7 @@ def plan_table(plan: TrainPlan) -> Table:
         ("distinct images", plan.images),
         *((f"negatives: {kind}", count) for kind, count in plan.negatives.items()),
         ("missing or broken images", len(plan.problems)),
+        *((f"weight of {label(name)}", weight) for name, weight in plan.weights.items()),
         ("parameters", plan.parameters),
         ("trained", plan.trainable),
         ("pairs a step", plan.batch_size),

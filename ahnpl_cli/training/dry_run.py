@@ -51,6 +51,7 @@ def preview(config: TrainConfig, *, track: Track = silent) -> TrainPlan:
         seconds_per_step=seconds,
         estimate=seconds * plan.total,
         hardness=hardness,
+        weights=setup.objective.recipe.active,
     )
 
 

@@ -9,7 +9,7 @@ from ahnpl_cli.losses.contrastive import contrastive_loss
 from ahnpl_cli.losses.features import Features
 from ahnpl_cli.losses.objective import Objective
 from ahnpl_cli.losses.recipes import PAPER
-from ahnpl_cli.losses.terms import PAPER as TERMS
+from ahnpl_cli.losses.registry import TERMS
 
 
 def dot(a: torch.Tensor, b: torch.Tensor) -> float:
@@ -54,7 +54,7 @@ def test_a_pairs_own_hard_negatives_can_join_alone(features: Features) -> None:
     """CE-CLIP Eq. 2."""
     f, scale = features, features.logit_scale
     recipe = replace(PAPER["ce-clip"], mask_same_image=False)
-    got = TERMS["contrastive"](f, Objective(recipe, f.valid.shape[1]))
+    got = TERMS["contrastive"].function("paper")(f, Objective(recipe, f.valid.shape[1]))
     extra = [
         [scale.item() * dot(f.image_features[i], n) for n in f.negative_features[i][f.valid[i]]]
         for i in range(len(got))

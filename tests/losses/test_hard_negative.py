@@ -6,10 +6,13 @@ from dataclasses import replace
 import torch
 
 from ahnpl_cli.losses.features import Features
-from ahnpl_cli.losses.hard_negative import textual_negative_loss, visual_negative_loss
+from ahnpl_cli.losses.hard_negative import (
+    textual_negative_loss,
+    visual_negative_loss,
+    visual_negative_term,
+)
 from ahnpl_cli.losses.objective import Objective
 from ahnpl_cli.losses.recipes import PAPER as RECIPES
-from ahnpl_cli.losses.terms import PAPER
 
 
 def cosine(a: list[float], b: list[float]) -> float:
@@ -31,7 +34,7 @@ def looped(f: Features, visual: bool) -> list[float]:
 
 
 def visual(f: Features) -> torch.Tensor:
-    return PAPER["hard_negative_visual"](f, Objective(RECIPES["ahnpl"], f.valid.shape[1]))
+    return visual_negative_term(f, Objective(RECIPES["ahnpl"], f.valid.shape[1]))
 
 
 def test_the_visual_loss_is_the_printed_equation(features: Features) -> None:
@@ -86,7 +89,7 @@ def test_the_visual_loss_reaches_the_text_tower_only_through_the_shift(features:
 def test_the_shift_can_be_cut_off(features: Features) -> None:
     f = features
     recipe = replace(RECIPES["ahnpl"], shift_gradient=False)
-    PAPER["hard_negative_visual"](f, Objective(recipe, f.valid.shape[1])).sum().backward()
+    visual_negative_term(f, Objective(recipe, f.valid.shape[1])).sum().backward()
     assert f.image_features.grad.abs().sum() > 0
     assert f.text_features.grad is None
     assert f.negative_features.grad is None

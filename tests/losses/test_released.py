@@ -1,14 +1,15 @@
 """The released forms against plain loops over their description; AHNPL's, then CE-CLIP's."""
 
 import math
+from collections.abc import Callable
 
 import torch
 
 from ahnpl_cli.losses.features import Features
 from ahnpl_cli.losses.objective import Objective
 from ahnpl_cli.losses.recipes import RELEASED as RECIPES
+from ahnpl_cli.losses.registry import TERMS
 from ahnpl_cli.losses.released import released_margin
-from ahnpl_cli.losses.terms import RELEASED
 
 
 def state(f: Features, objective: str = "ahnpl") -> Objective:
@@ -17,6 +18,10 @@ def state(f: Features, objective: str = "ahnpl") -> Objective:
         made.margin.copy_(torch.linspace(0, 3, f.valid.shape[1]))
         made.threshold.copy_(torch.linspace(1, 2, f.valid.shape[1]))
     return made
+
+
+def released(name: str) -> Callable[[Features, Objective], torch.Tensor]:
+    return TERMS[name].function("released")
 
 
 def dot(a: torch.Tensor, b: torch.Tensor) -> float:
@@ -44,7 +49,7 @@ def test_contrast_is_halved_and_takes_every_slot_valid_or_not(features: Features
         to_text = [scale * dot(f.image_features[i], t) for t in texts]
         to_image = [scale * dot(f.text_features[i], v) for v in f.image_features]
         want.append((cross_entropy(to_text, i) + cross_entropy(to_image, i)) / 2)
-    check(RELEASED["contrastive"](f, state(f)), want)
+    check(released("contrastive")(f, state(f)), want)
 
 
 def test_the_textual_loss_pulls_row_i_to_column_i_of_all_negatives(features: Features) -> None:
@@ -53,7 +58,7 @@ def test_the_textual_loss_pulls_row_i_to_column_i_of_all_negatives(features: Fea
         cross_entropy([scale * dot(f.text_features[i], n) for n in slots(f)], i)
         for i in range(len(f.positive))
     ]
-    check(RELEASED["hard_negative_textual"](f, state(f)), want)
+    check(released("hard_negative_textual")(f, state(f)), want)
 
 
 def test_the_visual_loss_does_so_on_image_negatives_not_normalized_again(
@@ -68,7 +73,7 @@ def test_the_visual_loss_does_so_on_image_negatives_not_normalized_again(
     want = [
         cross_entropy([scale * dot(f.image_features[i], m) for m in moved], i) for i in range(n)
     ]
-    loss = RELEASED["hard_negative_visual"](f, state(f))
+    loss = released("hard_negative_visual")(f, state(f))
     check(loss, want)
     loss.sum().backward()
     assert f.image_features.grad is not None
@@ -80,10 +85,10 @@ def test_the_positive_margin_compares_a_with_logits_and_is_off_in_the_recipe(
 ) -> None:
     f, scale = features, features.logit_scale.item()
     check(
-        RELEASED["positive_margin"](f, state(f)),
+        released("positive_margin")(f, state(f)),
         [max(0.0, 0.9 - scale * s) for s in f.positive.tolist()],
     )
-    assert RECIPES["ahnpl"].weights.positive_margin == 0
+    assert RECIPES["ahnpl"].weights.get("positive_margin", 0) == 0
 
 
 def test_the_negative_margins_are_means_over_all_slots(features: Features) -> None:
@@ -100,7 +105,7 @@ def test_the_negative_margins_are_means_over_all_slots(features: Features) -> No
             for i in range(n)
         ]
     for name, want in made.items():
-        got = RELEASED[name](f, state(f))
+        got = released(name)(f, state(f))
         torch.testing.assert_close(got, torch.tensor(want, dtype=got.dtype), atol=1e-6, rtol=1e-6)
 
 
@@ -115,7 +120,7 @@ def test_margins_are_all_positives_less_valid_negatives_between_0_and_the_cap(
         mean = sum(positives) / len(positives) - sum(kept) / len(kept) if kept else 0.5
         want.append(min(max(mean, 0.0), 2.0) if kept else 0.5)
     got = released_margin(
-        f.logit_scale * f.positive, f.logit_scale * f.negative, f.valid, previous, 2.0
+        f.logit_scale * f.positive, f.logit_scale * f.negative, f.valid, previous, cap=2.0
     )
     check(got, want)
     assert not got.requires_grad
@@ -127,7 +132,7 @@ def test_a_kind_without_valid_negatives_keeps_its_margin_instead_of_nan() -> Non
         torch.tensor([[1.0, 1.0]]),
         torch.tensor([[True, False]]),
         torch.tensor([0.0, 0.7]),
-        10.0,
+        cap=10.0,
     )
     torch.testing.assert_close(got, torch.tensor([2.0, 0.7]))
 
@@ -137,4 +142,4 @@ def test_intra_modal_contrast_pulls_every_row_to_the_first_negative_of_the_first
 ) -> None:
     f, scale = features, features.logit_scale.item()
     want = [cross_entropy([scale * dot(t, n) for n in slots(f)], 0) for t in f.text_features]
-    check(RELEASED["intra_modal"](f, state(f, "ce-clip")), want)
+    check(released("intra_modal")(f, state(f, "ce-clip")), want)

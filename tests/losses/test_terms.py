@@ -10,8 +10,8 @@ from torch import Tensor
 
 from ahnpl_cli.losses.features import Features
 from ahnpl_cli.losses.objective import Objective
-from ahnpl_cli.losses.recipes import TERMS, Recipe, recipe
-from ahnpl_cli.losses.terms import PAPER, RELEASED
+from ahnpl_cli.losses.recipes import Recipe, recipe
+from ahnpl_cli.losses.registry import TERMS
 
 MARGIN = (0.05, 0.3, 0.02, 0.2)
 THRESHOLD = (1.5, 0.2, 2.0, 0.7)
@@ -101,10 +101,13 @@ LOOPS: dict[str, Callable[[Features, int], float]] = {
 @pytest.mark.parametrize("name", TERMS)
 def test_a_term_is_its_equation_of_the_features(name: str, features: Features) -> None:
     chosen = replace(recipe("ahnpl"), cement_cap=0.3)
-    got = PAPER[name](features, state(features, chosen))
+    got = TERMS[name].function("paper")(features, state(features, chosen))
     want = [LOOPS[name](features, i) for i in range(len(got))]
     torch.testing.assert_close(got, torch.tensor(want, dtype=got.dtype), atol=1e-6, rtol=1e-6)
 
 
-def test_both_tables_hold_every_term() -> None:
-    assert tuple(PAPER) == tuple(RELEASED) == tuple(LOOPS) == TERMS
+def test_every_term_has_a_loop_and_both_forms() -> None:
+    assert list(TERMS) == list(LOOPS)
+    for term in TERMS.values():
+        assert callable(term.function("paper"))
+        assert callable(term.function("released"))

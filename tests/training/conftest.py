@@ -15,6 +15,7 @@ from ahnpl_cli.config import (
     OptimizerConfig,
     RunConfig,
     TrainConfig,
+    WeightConfig,
 )
 
 COLOURS = {"red": (220, 30, 30), "green": (30, 200, 30), "blue": (30, 30, 220), "white": (250,) * 3}
@@ -27,7 +28,7 @@ def negative(kind: str, caption: str, concreteness: float | None = None) -> dict
 
 
 def record(number: int) -> dict[str, Any]:
-    """Two colours side by side; every third has no swap, and one in five no negative at all."""
+    """Two colors side by side; every third has no swap, and one in five no negative at all."""
     left, right = NAMES[number % 4], NAMES[(number // 4 + 1 + number) % 4]
     caption = f"a {left} square left of a {right} one"
     if number % 2:
@@ -66,6 +67,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def make_config(data: Path, tiny_model_folder: Path, tmp_path: Path) -> Callable[..., TrainConfig]:
     """Gives options for a run of a few steps; flat names reach into the groups."""
     groups = {
+        "weights": WeightConfig(),
         "losses": LossConfig(),
         "optimizer": OptimizerConfig(batch_size=8, steps=6, lr=1e-3, warmup=2),
         "memory": MemoryConfig(),

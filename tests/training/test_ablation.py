@@ -8,8 +8,8 @@ from types import ModuleType
 
 import pytest
 
-from ahnpl_cli.config import OBJECTIVES, LossConfig, TrainConfig
-from ahnpl_cli.losses.recipes import PAPER
+from ahnpl_cli.config import TrainConfig, WeightConfig
+from ahnpl_cli.losses.recipes import OBJECTIVES, PAPER
 from ahnpl_cli.training.options import resolve_recipe
 
 SCRIPT = Path(__file__).parents[2] / "examples" / "ablation.py"
@@ -47,8 +47,10 @@ def test_rows_have_folders_of_their_own(ablation: ModuleType) -> None:
 
 
 def test_the_negatives_row_is_negclips_recipe() -> None:
-    weights = LossConfig(hard_negative=0.0, positive_margin=0.0, negative_margin=0.0)
-    assert resolve_recipe(TrainConfig(losses=weights)) == PAPER["negclip"]
+    weights = WeightConfig(
+        weight_hard_negative=0.0, weight_positive_margin=0.0, weight_negative_margin=0.0
+    )
+    assert resolve_recipe(TrainConfig(weights=weights)) == PAPER["negclip"]
 
 
 def test_every_row_is_an_objective_and_weights(ablation: ModuleType) -> None:

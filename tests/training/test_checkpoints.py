@@ -159,5 +159,5 @@ def test_the_hash_in_a_checkpoint_is_that_of_its_weights(
         info["weights_sha256"] == load_backbone(checkpoint=last, device="cpu").info.weights_sha256
     )
     assert info["parent"]["sha256"] != info["weights_sha256"]
-    assert info["recipe"]["hard_negative_visual"] == 1.0
+    assert info["recipe"]["weight_hard_negative_visual"] == 1.0
     assert set(info["margins"]) == {"relation", "attribute", "object"}

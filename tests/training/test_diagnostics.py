@@ -8,7 +8,7 @@ import torch
 
 from ahnpl_cli.losses.features import Features
 from ahnpl_cli.losses.objective import Objective
-from ahnpl_cli.losses.recipes import Recipe, Weights
+from ahnpl_cli.losses.recipes import Recipe
 from ahnpl_cli.training.diagnostics import active_hinges, gradient_shares, margins, mean_by_kind
 from ahnpl_cli.training.step import Outcome
 
@@ -25,7 +25,7 @@ FEATURES = Features(
 
 
 def objective(**weights: float) -> Objective:
-    made = Objective(Recipe(weights=Weights(**weights), a_init=0.7), 2)
+    made = Objective(Recipe(weights=weights, a_init=0.7), 2)
     made.margin.copy_(torch.tensor([0.1, 0.5]))
     made.threshold.copy_(torch.tensor([-3.0, 3.0]))
     return made

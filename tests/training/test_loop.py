@@ -13,9 +13,10 @@ import torch
 
 from ahnpl_cli.backbones.checkpoint import save_checkpoint
 from ahnpl_cli.backbones.openclip import OpenClipBackbone
-from ahnpl_cli.config import OBJECTIVES, TrainConfig
+from ahnpl_cli.config import TrainConfig
 from ahnpl_cli.errors import ConfigError, DataError, TrainingError
 from ahnpl_cli.losses.objective import Objective
+from ahnpl_cli.losses.recipes import OBJECTIVES
 from ahnpl_cli.training import diagnostics
 from ahnpl_cli.training.loop import Run, fit
 from ahnpl_cli.training.trainer import Trainer
