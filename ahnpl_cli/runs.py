@@ -3,7 +3,7 @@
 runs/ahnpl/config.toml       every option as it was resolved
 runs/ahnpl/metrics.jsonl     one line per logged step
 runs/ahnpl/start.json        the model it started from: `model`, `pretrained`, `sha256`
-runs/ahnpl/step-000450/      a kept checkpoint: an open_clip folder
+runs/ahnpl/step-000450/      a kept checkpoint: a model's folder, with `ahnpl.json`
 runs/ahnpl/last/             the newest checkpoint
 runs/ahnpl/best/             the best by `--best-metric`, when asked for
 """
@@ -19,7 +19,7 @@ from ahnpl_cli.errors import DataError
 
 RUNS = Path("runs")
 METRICS, START, CONFIG, LAST, BEST = "metrics.jsonl", "start.json", "config.toml", "last", "best"
-MODEL_FILE = "open_clip_config.json"
+INFO_FILE = "ahnpl.json"  # what a checkpoint of ours holds beside its library's files
 
 
 def is_run(folder: Path) -> bool:
@@ -27,17 +27,27 @@ def is_run(folder: Path) -> bool:
     return (folder / START).is_file()
 
 
-def is_model(folder: Path) -> bool:
-    """Whether a folder is an open_clip model."""
-    return (folder / MODEL_FILE).is_file()
+def is_checkpoint(folder: Path) -> bool:
+    """Whether a folder is a checkpoint that `ahnpl train` wrote."""
+    return (folder / INFO_FILE).is_file()
+
+
+def label(folder: Path) -> str:
+    """Return what tables call a model's folder: `ahnpl` for runs/ahnpl/last, else `ahnpl/best`."""
+    folder = folder.resolve()
+    run = folder.parent
+    # The newest checkpoint is what a run is about, so it bears the run's name.
+    if folder.name == LAST:
+        return run.name
+    return f"{run.name}/{folder.name}" if is_run(run) else folder.name
 
 
 def newest_run(root: Path = RUNS) -> Path | None:
     """Return the run under `root` that wrote a checkpoint last, or None."""
     if not root.is_dir():
         return None
-    found = [run for run in root.iterdir() if is_run(run) and is_model(run / LAST)]
-    return max(found, key=lambda run: (run / LAST / MODEL_FILE).stat().st_mtime, default=None)
+    found = [run for run in root.iterdir() if is_run(run) and is_checkpoint(run / LAST)]
+    return max(found, key=lambda run: (run / LAST / INFO_FILE).stat().st_mtime, default=None)
 
 
 def step_folder(run: Path, step: int) -> Path:
@@ -52,8 +62,8 @@ def checkpoint_label(model: str) -> str:
 
 def run_checkpoints(run: Path) -> list[Path]:
     """Return the kept checkpoints of a run, oldest first, `last` at the end."""
-    kept = sorted(folder for folder in run.glob("step-*") if is_model(folder))
-    return [*kept, run / LAST] if is_model(run / LAST) else kept
+    kept = sorted(folder for folder in run.glob("step-*") if is_checkpoint(folder))
+    return [*kept, run / LAST] if is_checkpoint(run / LAST) else kept
 
 
 def start_of(run: Path) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import torch
 
 from ahnpl_cli.backbones.checkpoint import save_checkpoint
 from ahnpl_cli.backbones.load import load_backbone
-from ahnpl_cli.backbones.openclip import OpenClipBackbone
+from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
 
 TINY_MODEL = {
     "embed_dim": 32,

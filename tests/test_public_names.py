@@ -2,7 +2,7 @@
 
 import ahnpl_cli
 from ahnpl_cli import errors
-from ahnpl_cli.backbones.load import BACKBONES
+from ahnpl_cli.backbones import EMBEDDED, LIBRARIES
 from ahnpl_cli.evaluation.benchmarks import ALIASES, BENCHMARKS
 from ahnpl_cli.losses.recipes import OBJECTIVES, PAPER, RELEASED
 from ahnpl_cli.losses.registry import TERMS
@@ -39,7 +39,7 @@ def test_suites() -> None:
 
 
 def test_backbones() -> None:
-    assert list(BACKBONES) == ["open_clip", "scenes-tiny"]
+    assert [*LIBRARIES, *EMBEDDED] == ["open_clip", "scenes-tiny"]
 
 
 def test_errors_and_their_exit_codes() -> None:

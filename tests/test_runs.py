@@ -14,8 +14,8 @@ def make_run(root: Path, name: str, time: int, steps: tuple[int, ...] = ()) -> P
     run = root / name
     for folder in [*(runs.step_folder(run, step) for step in steps), run / runs.LAST]:
         folder.mkdir(parents=True)
-        (folder / runs.MODEL_FILE).write_text("{}")
-        os.utime(folder / runs.MODEL_FILE, (time, time))
+        (folder / runs.INFO_FILE).write_text("{}")
+        os.utime(folder / runs.INFO_FILE, (time, time))
     (run / runs.START).write_text(json.dumps({"model": name}))
     return run
 

@@ -1,1 +1,49 @@
-"""Models: the protocol, the open_clip adapter, checkpoints, and encoding at speed."""
+"""Dual encoders behind one protocol, whatever library they come from.
+
+`base` is the protocol, `load` finds the library that knows a name or a folder, and each library has
+a folder of its own (`openclip/`). `encode` turns many texts or images into features,
+`feature_cache` keeps them on disk, and `source` names models for tables. Here is the registry: one
+line and one folder add a library.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Library:
+    """How models of one library are recognized and loaded.
+
+    Attributes:
+        marker: file that every folder with such a model holds.
+        by_name: "module:function" that takes (model, pretrained, device=, force_quick_gelu=).
+        by_folder: "module:function" that takes (folder, model, device=, force_quick_gelu=).
+    """
+
+    marker: str
+    by_name: str
+    by_folder: str
+
+
+# A model's name may start with its library, `open_clip:ViT-B-32`; without, it is open_clip's. A
+# folder belongs to the first library whose marker it holds.
+LIBRARIES = {
+    "open_clip": Library(
+        marker="open_clip_config.json",
+        by_name="ahnpl_cli.backbones.openclip.named:load_named",
+        by_folder="ahnpl_cli.backbones.openclip.folders:load_folder",
+    ),
+}
+DEFAULT_LIBRARY = "open_clip"
+# Models that the package brings, each with a loader like `Library.by_name`.
+EMBEDDED = {"scenes-tiny": "ahnpl_cli.scenes.start:load_start_model"}
+
+
+def library_of(folder: Path) -> Library | None:
+    """Return the library whose model a folder holds, or None."""
+    for library in LIBRARIES.values():
+        if (folder / library.marker).is_file():
+            return library
+    return None

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, Protocol
+from pathlib import Path
+from typing import Literal, Protocol, Self
 
 from PIL import Image
 from torch import Tensor, nn
 
-Activation = Literal["quick_gelu", "gelu"]
+Tower = Literal["image", "text", "shared"]
+LossFamily = Literal["softmax", "sigmoid"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +20,7 @@ class ModelInfo:
 
     Attributes:
         name: short name for tables: the folder's or the architecture's.
-        architecture: open_clip's name, or `custom` for a folder with its own configuration.
+        architecture: the library's name, or `custom` for a folder with its own configuration.
         source: where the weights came from: tag, file or folder.
         activation: of both towers; never guessed (OpenAI's weights need quick_gelu).
         weights_sha256: hash over names and bytes of the weights; keys caches.
@@ -31,7 +33,7 @@ class ModelInfo:
     name: str
     architecture: str
     source: str
-    activation: Activation
+    activation: str
     weights_sha256: str
     preprocess: str
     image_size: int
@@ -42,11 +44,10 @@ class ModelInfo:
 class Backbone(Protocol):
     """A contrastive image-text model.
 
-    Features are L2-normalised, float32. The module's parameters are what training optimises.
+    Features are L2-normalized, float32. The module's parameters are what training optimizes.
     """
 
     module: nn.Module
-    config: dict[str, Any]  # What `open_clip_config.json` holds: model_cfg and preprocess_cfg.
 
     @property
     def info(self) -> ModelInfo:
@@ -54,8 +55,23 @@ class Backbone(Protocol):
         ...
 
     @property
+    def library(self) -> tuple[str, str]:
+        """Name and version of the library behind the model, for checkpoints."""
+        ...
+
+    @property
     def device(self) -> str:
         """Where the module is."""
+        ...
+
+    @property
+    def loss_family(self) -> LossFamily:
+        """How the model was pretrained: softmax over a batch, or a sigmoid per pair."""
+        ...
+
+    @property
+    def pad_id(self) -> int:
+        """Token id that fills a text up to the longest of its batch."""
         ...
 
     def preprocess(self, image: Image.Image) -> Tensor:
@@ -77,4 +93,37 @@ class Backbone(Protocol):
     @property
     def logit_scale(self) -> Tensor:
         """1/tau as a scalar with gradient."""
+        ...
+
+    @property
+    def logit_bias(self) -> Tensor | None:
+        """What a sigmoid model adds to its logits, a scalar with gradient; None without."""
+        ...
+
+    def clamp_logit_scale(self, low: float, high: float) -> None:
+        """Keep 1/tau between `low` and `high`; called after each optimizer step."""
+        ...
+
+    def tower_of(self, parameter: str) -> Tower:
+        """Return the tower of a parameter of `module`; `shared` is temperature and bias."""
+        ...
+
+    def low_rank_targets(self) -> list[str]:
+        """Return the names of the matrices that LoRA corrects: attention and MLP, both towers."""
+        ...
+
+    def set_gradient_checkpointing(self, enabled: bool) -> None:
+        """Recompute activations in the backward pass, to save memory."""
+        ...
+
+    def clone(self) -> Self:
+        """Return the same model with weights of its own."""
+        ...
+
+    def save(self, folder: Path) -> None:
+        """Write everything that loads the model again into an existing folder."""
+        ...
+
+    def restore(self, folder: Path) -> None:
+        """Take the weights that `save` wrote into a folder."""
         ...

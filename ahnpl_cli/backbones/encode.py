@@ -15,23 +15,23 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from ahnpl_cli.backbones.base import Backbone
-from ahnpl_cli.backbones.text_tower import trim
 from ahnpl_cli.config import OnError
 from ahnpl_cli.data.images import ImageRef, image_key, open_image, text_key
+from ahnpl_cli.data.tokens import trim
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.progress import Track, silent
 
 logger = logging.getLogger(__name__)
 
 # Token ids held at once, in batches: long enough to sort well, small beside the features.
-CHUNK = 64
+_CHUNK = 64
 # Images that a worker hands over at once: few, so that all workers have something to do.
-DECODED = 16
+_DECODED = 16
 T = TypeVar("T", bound=Hashable)
 
 
 class Cache(Protocol):
-    """Features by content; see `cache.FeatureCache`."""
+    """Features by content; see `feature_cache.FeatureCache`."""
 
     def get(self, keys: Sequence[str]) -> dict[str, Tensor]:
         """Return what is known: features (D,) by key."""
@@ -46,9 +46,9 @@ class Cache(Protocol):
         ...
 
 
-def _by_length(tokens: Tensor, batch_size: int) -> list[Tensor]:
+def _by_length(tokens: Tensor, pad_id: int, batch_size: int) -> list[Tensor]:
     """Return row numbers in batches of about equal length, longest first to fail early."""
-    order = (tokens != 0).sum(dim=1).argsort(descending=True, stable=True)
+    order = (tokens != pad_id).sum(dim=1).argsort(descending=True, stable=True)
     return list(torch.split(order, batch_size))
 
 
@@ -56,11 +56,12 @@ def _by_length(tokens: Tensor, batch_size: int) -> list[Tensor]:
 def _encode_chunk(backbone: Backbone, texts: Sequence[str], batch_size: int) -> Tensor:
     tokens = backbone.tokenize(texts)
     features: Tensor | None = None
-    for rows in _by_length(tokens, batch_size):
-        found = backbone.encode_text(trim(tokens[rows])).float().cpu()
+    for rows in _by_length(tokens, backbone.pad_id, batch_size):
+        batch = trim(tokens[rows], backbone.pad_id)
+        encoded = backbone.encode_text(batch).float().cpu()
         if features is None:
-            features = found.new_empty(len(texts), found.shape[1])
-        features[rows] = found
+            features = encoded.new_empty(len(texts), encoded.shape[1])
+        features[rows] = encoded
     assert features is not None
     return features
 
@@ -121,7 +122,7 @@ def encode_texts(
     distinct, inverse = _distinct(texts)
     keys = [text_key(text) for text in distinct] if cache is not None else None
     rows = _Rows(keys, len(distinct), backbone.info.embed_dim, cache)
-    chunks = _chunks(rows.missing, CHUNK * batch_size)
+    chunks = _chunks(rows.missing, _CHUNK * batch_size)
     for chunk in track(chunks, total=len(chunks), description="Encoding texts", unit="chunks"):
         features = _encode_chunk(backbone, [distinct[row] for row in chunk], batch_size)
         rows.fill(list(chunk), features)
@@ -218,7 +219,7 @@ def encode_images(
     distinct, inverse = _distinct(refs)
     keys = _image_keys(distinct, on_error) if cache is not None else None
     rows = _Rows(keys, len(distinct), backbone.info.embed_dim, cache)
-    at_once = min(DECODED, batch_size)
+    at_once = min(_DECODED, batch_size)
     loader = DataLoader(
         _Images(distinct, rows.missing, backbone.preprocess),
         batch_size=at_once,

@@ -1,20 +1,37 @@
-"""A model as a command names it: what tables call it, and how to load it when its turn comes."""
+"""Models as a command line names them: which are meant, what tables call them, how they load."""
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ahnpl_cli.backbones.base import Backbone
-from ahnpl_cli.runs import start_of
+from ahnpl_cli.backbones.load import load_backbone
+from ahnpl_cli.errors import ConfigError
+from ahnpl_cli.runs import (
+    BEST,
+    LAST,
+    RUNS,
+    is_checkpoint,
+    is_run,
+    label,
+    newest_run,
+    run_checkpoints,
+    start_of,
+)
 
-START = ("model", "pretrained", "checkpoint", "force_quick_gelu")
+logger = logging.getLogger(__name__)
+
+BUNDLED = "scenes-tiny"
+_START = ("model", "pretrained", "checkpoint", "force_quick_gelu")
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSource:
-    """A model that can be loaded.
+    """A model that can be loaded when its turn comes.
 
     Attributes:
         label: what tables call it.
@@ -31,10 +48,22 @@ class ModelSource:
             device: where to.
             force_quick_gelu: what the user decides now; None leaves what `arguments` say.
         """
-        from ahnpl_cli.backbones.load import load_backbone
+        arguments = dict(self.arguments)
+        if force_quick_gelu is not None:
+            arguments["force_quick_gelu"] = force_quick_gelu
+        return load_backbone(**arguments, device=device)
 
-        forced = {} if force_quick_gelu is None else {"force_quick_gelu": force_quick_gelu}
-        return load_backbone(**{**self.arguments, **forced}, device=device)
+
+def checkpoint_source(path: str | Path) -> ModelSource:
+    """Return the model in a folder."""
+    return ModelSource(label(Path(path)), {"checkpoint": path})
+
+
+def named_source(model: str | None, pretrained: str | None) -> ModelSource:
+    """Return the model of an architecture, its weights, or both."""
+    arguments = {"model": model, "pretrained": pretrained}
+    given = {name: value for name, value in arguments.items() if value}
+    return ModelSource(" ".join(Path(value).name for value in given.values()), given)
 
 
 def start_source(run: Path) -> ModelSource:
@@ -44,4 +73,107 @@ def start_source(run: Path) -> ModelSource:
         DataError: the folder is no run.
     """
     start = start_of(run)
-    return ModelSource("start", {key: start[key] for key in START if start.get(key) is not None})
+    return ModelSource("start", {key: start[key] for key in _START if start.get(key) is not None})
+
+
+def run_sources(run: Path) -> list[ModelSource]:
+    """Return the start of a run and its kept checkpoints, oldest first.
+
+    Raises:
+        DataError: the folder is no run.
+    """
+    # Within one run the folder's own name is enough, and short enough for a column.
+    kept = [ModelSource(path.name, {"checkpoint": path}) for path in run_checkpoints(run)]
+    return [start_source(run), *kept]
+
+
+def models_to_evaluate(
+    models: Sequence[str], pretrained: Sequence[str], checkpoints: Sequence[str]
+) -> list[ModelSource]:
+    """Return the models of a command line, those named first; the newest run without any.
+
+    Raises:
+        ConfigError: options do not go together, or nothing is named and there is no run.
+    """
+    sources = _pairs(models, pretrained)
+    sources += [checkpoint_source(path) for path in checkpoints]
+    return _distinct(sources or _newest())
+
+
+def models_to_compare(
+    *,
+    checkpoints: Sequence[str],
+    model: str | None,
+    pretrained: str | None,
+    run: Path | None,
+) -> list[ModelSource]:
+    """Return the models that `ahnpl inspect` shows beside each other.
+
+    Args:
+        checkpoints: folders named by the user; a run's folder stands for its start and everything
+            that it kept.
+        model: architecture named by the user.
+        pretrained: weights named by the user.
+        run: taken when no model is named; without it the bundled start is.
+    """
+    sources = [named_source(model, pretrained)] if model or pretrained else []
+    for path in map(Path, checkpoints):
+        sources += run_sources(path) if is_run(path) else [checkpoint_source(path)]
+    if sources:
+        return sources
+    if run is not None:
+        logger.info("Models: %s, from its start to its end.", run)
+        return run_sources(run)
+    logger.info("Models: the bundled %s, since there is no run under runs/.", BUNDLED)
+    return [ModelSource(BUNDLED, {"model": BUNDLED})]
+
+
+def _pairs(models: Sequence[str], pretrained: Sequence[str]) -> list[ModelSource]:
+    """Pair `--model` with `--pretrained`: one for all, one each, or none.
+
+    Raises:
+        ConfigError: their numbers do not go together.
+    """
+    if not models:
+        return [named_source(None, weights) for weights in pretrained]
+    if len(pretrained) not in (0, 1, len(models)):
+        raise ConfigError(
+            f"{len(models)} --model and {len(pretrained)} --pretrained",
+            hint="Give one --pretrained for all, or one for each in the same order.",
+        )
+    if not pretrained:
+        return [named_source(model, None) for model in models]
+    weights = list(pretrained) * len(models) if len(pretrained) == 1 else pretrained
+    return [named_source(*pair) for pair in zip(models, weights, strict=True)]
+
+
+def _newest() -> list[ModelSource]:
+    """Return the start, best and last of the newest run.
+
+    Raises:
+        ConfigError: there is no run.
+    """
+    run = newest_run()
+    if run is None:
+        raise ConfigError(
+            f"no model named, and no run under {RUNS}/",
+            hint="Give --checkpoint FOLDER or --model NAME, or train one: ahnpl train.",
+        )
+    sources = [start_source(run)]
+    for name in (BEST, LAST):
+        if is_checkpoint(run / name):
+            sources.append(checkpoint_source(str(run / name)))
+    logger.info("Models: the newest run, %s, beside the model it started from.", run)
+    return sources
+
+
+def _distinct(sources: Iterable[ModelSource]) -> list[ModelSource]:
+    """Number labels that would be the same."""
+    by_label: dict[str, ModelSource] = {}
+    for source in sources:
+        name, number = source.label, 2
+        while name in by_label:
+            name = f"{source.label} ({number})"
+            number += 1
+        by_label[name] = ModelSource(name, source.arguments)
+    return list(by_label.values())

@@ -91,6 +91,7 @@ class TrainingSet:
         records: Iterable[tuple[CaptionRecord, Picture]],
         tokenize: Tokenize,
         *,
+        pad_id: int = 0,
         negatives: bool = True,
         placeholder: str | None = None,
         track: Track = silent,
@@ -99,7 +100,8 @@ class TrainingSet:
 
         Args:
             records: captions with the place of their images.
-            tokenize: returns ids (N, L), padded with 0 at the end.
+            tokenize: returns ids (N, L), padded at the end.
+            pad_id: the id that they are padded with.
             negatives: whether negatives are read at all.
             placeholder: a text that stands in empty slots, as in the released code.
             track: shows progress.
@@ -138,7 +140,7 @@ class TrainingSet:
         self.picture_of: Ints = np.array(picture, np.int64)
         self._caption: Ints = np.array(caption, np.int64)
         self._pack(slots)
-        self.tokens = TokenTable(list(texts), tokenize, track)
+        self.tokens = TokenTable(list(texts), tokenize, pad_id=pad_id, track=track)
         self.rows: Ints = np.arange(len(self.ids))
 
     def __len__(self) -> int:

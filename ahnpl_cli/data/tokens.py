@@ -7,14 +7,25 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from ahnpl_cli.progress import Track, silent
 
 Tokenize = Callable[[Sequence[str]], Tensor]
 
 # Texts tokenised at once: enough to be quick, few enough that padding to the longest is cheap.
-CHUNK = 4096
+_CHUNK = 4096
+
+
+def trim(tokens: Tensor, pad_id: int) -> Tensor:
+    """Return tokens (N, L) without the columns at the end that are padding in every row."""
+    used = (tokens != pad_id).any(dim=0).nonzero()
+    return tokens[:, : int(used[-1]) + 1] if len(used) else tokens[:, :1]
+
+
+def pad(tokens: Tensor, length: int, pad_id: int) -> Tensor:
+    """Return tokens (N, L) with padding up to `length` columns."""
+    return nn.functional.pad(tokens, (0, length - tokens.shape[1]), value=pad_id)
 
 
 class TokenTable:
@@ -24,20 +35,31 @@ class TokenTable:
         lengths: tokens of each text (T,).
     """
 
-    def __init__(self, texts: Sequence[str], tokenize: Tokenize, track: Track = silent) -> None:
-        """Tokenise.
+    def __init__(
+        self,
+        texts: Sequence[str],
+        tokenize: Tokenize,
+        *,
+        pad_id: int = 0,
+        track: Track = silent,
+    ) -> None:
+        """Tokenize.
 
         Args:
             texts: T distinct texts.
-            tokenize: returns ids (N, L), padded with 0 at the end.
+            tokenize: returns ids (N, L), padded at the end.
+            pad_id: the id that they are padded with.
             track: shows progress.
         """
-        parts, lengths = [np.zeros(0, np.int32)], [np.zeros(0, np.int64)]
-        starts = range(0, len(texts), CHUNK)
-        for start in track(starts, description="tokenising", unit="chunks"):
-            tokens = tokenize(texts[start : start + CHUNK]).numpy()
+        self._pad_id = pad_id
+        parts = [np.zeros(0, np.int32)]
+        lengths = [np.zeros(0, np.int64)]
+        starts = range(0, len(texts), _CHUNK)
+        for start in track(starts, description="tokenizing", unit="chunks"):
+            tokens = tokenize(texts[start : start + _CHUNK]).numpy()
             positions = np.arange(1, tokens.shape[1] + 1)
-            length = ((tokens != 0) * positions).max(1, initial=1)
+            # Padding may also stand inside a text (id 0 is "!" for CLIP): the last other id counts.
+            length = ((tokens != pad_id) * positions).max(1, initial=1)
             parts.append(tokens[positions <= length[:, None]].astype(np.int32))
             lengths.append(length)
         self.lengths: NDArray[np.int64] = np.concatenate(lengths)
@@ -45,12 +67,12 @@ class TokenTable:
         self._starts = np.concatenate([[0], np.cumsum(self.lengths)])
 
     def padded(self, rows: NDArray[np.int64]) -> Tensor:
-        """Return the texts of `rows` at the length of the longest: (N, L) int64, 0 behind."""
+        """Return the texts of `rows` at the length of the longest: (N, L) int64."""
         length = int(self.lengths[rows].max())
-        tokens = np.zeros((len(rows), length), np.int64)
-        for place, row in enumerate(rows):
+        tokens = np.full((len(rows), length), self._pad_id, np.int64)
+        for line, row in enumerate(rows):
             ids = self._flat[self._starts[row] : self._starts[row + 1]]
-            tokens[place, : len(ids)] = ids
+            tokens[line, : len(ids)] = ids
         return torch.from_numpy(tokens)
 
 
@@ -70,10 +92,10 @@ def length_buckets(lengths: Sequence[int], *, most: int = 4, overhead: int = 64)
     best: dict[int, tuple[int, list[int]]] = {0: (0, [])}
     for _ in range(most):
         for end in ends:
-            found = [
-                (cost + (end - start) * lengths[end - 1] + overhead, [*cuts, end])
-                for start, (cost, cuts) in best.items()
-                if start < end and len(cuts) < most
-            ]
-            best[end] = min([*found, *([best[end]] if end in best else [])])
+            choices = [best[end]] if end in best else []
+            for start, (cost, cuts) in best.items():
+                if start < end and len(cuts) < most:
+                    bucket = (end - start) * lengths[end - 1] + overhead
+                    choices.append((cost + bucket, [*cuts, end]))
+            best[end] = min(choices)
     return best[len(lengths)][1] if lengths else []

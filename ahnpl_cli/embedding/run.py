@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ahnpl_cli.backbones.base import Backbone
-from ahnpl_cli.backbones.cache import model_key
+from ahnpl_cli.backbones.feature_shards import model_key
 from ahnpl_cli.backbones.load import load_backbone
 from ahnpl_cli.config import EmbedConfig, parse_shard, worker_count
 from ahnpl_cli.embedding import layout

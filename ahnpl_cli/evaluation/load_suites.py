@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from ahnpl_cli.backbones.cache import default_folder
+from ahnpl_cli.backbones.feature_cache import default_folder
 from ahnpl_cli.config import EvalConfig
 from ahnpl_cli.data.images import file_sha256
 from ahnpl_cli.errors import BenchmarkError, ConfigError

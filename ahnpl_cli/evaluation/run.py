@@ -11,8 +11,8 @@ from typing import Any
 
 from ahnpl_cli import __version__
 from ahnpl_cli.backbones.base import Backbone
-from ahnpl_cli.backbones.cache import FeatureCache
-from ahnpl_cli.backbones.source import ModelSource
+from ahnpl_cli.backbones.feature_cache import FeatureCache
+from ahnpl_cli.backbones.source import ModelSource, models_to_evaluate
 from ahnpl_cli.config import EvalConfig, worker_count
 from ahnpl_cli.errors import ConfigError
 from ahnpl_cli.evaluation.benchmarks import benchmarks
@@ -26,7 +26,6 @@ from ahnpl_cli.evaluation.load_suites import (
     load_suites,
     suite_info,
 )
-from ahnpl_cli.evaluation.models import model_sources
 from ahnpl_cli.evaluation.output import (
     check_overwrite,
     items_path,
@@ -200,7 +199,7 @@ def evaluate(suites: Sequence[str], config: EvalConfig, *, track: Track = silent
     if not suites:
         raise ConfigError("no suite named", hint="See them with: ahnpl eval --list.")
     wanted = benchmarks(suites)
-    sources = model_sources(config.model, config.pretrained, config.checkpoint)
+    sources = models_to_evaluate(config.model, config.pretrained, config.checkpoint)
     names = [benchmark.name for benchmark in wanted]
     asked = settings(names, sources, config)
     check_format(config.items)

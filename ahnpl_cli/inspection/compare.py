@@ -11,9 +11,10 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from ahnpl_cli.backbones.base import Backbone
-from ahnpl_cli.backbones.cache import known_features
 from ahnpl_cli.backbones.encode import encode_images, encode_texts
-from ahnpl_cli.backbones.source import ModelSource
+from ahnpl_cli.backbones.feature_cache import known_features
+from ahnpl_cli.backbones.source import ModelSource, models_to_compare
+from ahnpl_cli.config import InspectConfig
 from ahnpl_cli.data.images import ImageRef
 from ahnpl_cli.inspection.report import ComparisonReport, Example, ExampleReport, View
 from ahnpl_cli.perturbation import image_negatives
@@ -117,3 +118,17 @@ def compare(
         ExampleReport(example, tuple(views)) for example, views in zip(examples, rows, strict=True)
     )
     return ComparisonReport(source=source, models=tuple(labels), examples=tuple(reports))
+
+
+def requested_models(config: InspectConfig, run: Path | None) -> list[ModelSource]:
+    """Return the models that the options name, or those of a run; see `models_to_compare`."""
+    return models_to_compare(
+        checkpoints=config.checkpoint, model=config.model, pretrained=config.pretrained, run=run
+    )
+
+
+def named_model(config: InspectConfig) -> Backbone | None:
+    """Load the last model named by the user, if any; of a run, its newest checkpoint."""
+    if not (config.checkpoint or config.model or config.pretrained):
+        return None
+    return requested_models(config, None)[-1].load(config.device)

@@ -10,8 +10,8 @@ from pathlib import Path
 from torch import Tensor
 
 from ahnpl_cli.backbones.base import Backbone, ModelInfo
-from ahnpl_cli.backbones.cache import known_features
 from ahnpl_cli.backbones.encode import encode_images, encode_texts
+from ahnpl_cli.backbones.feature_cache import known_features
 from ahnpl_cli.data.images import ImageRef, image_key, text_key
 from ahnpl_cli.inspection.examples import draw_key
 from ahnpl_cli.progress import Track, silent

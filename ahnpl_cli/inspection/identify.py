@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from ahnpl_cli.backbones import library_of
 from ahnpl_cli.data.images import SUFFIXES
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.files import read_json
-from ahnpl_cli.runs import CONFIG, METRICS, is_model, is_run
+from ahnpl_cli.runs import CONFIG, METRICS, is_run
 
 if TYPE_CHECKING:
     from ahnpl_cli.config import InspectConfig
@@ -72,7 +73,7 @@ def _find_run(path: Path) -> Path | None:
 def _find_checkpoint(path: Path) -> Path | None:
     if path.suffix == ".safetensors":
         path = path.parent
-    return path if is_model(path) else None
+    return path if library_of(path) is not None else None
 
 
 def _find_embeddings(path: Path) -> Path | None:

@@ -8,10 +8,9 @@ from pathlib import Path
 from ahnpl_cli.config import InspectConfig
 from ahnpl_cli.data.images import ImageRef, open_image
 from ahnpl_cli.errors import ConfigError, DataError
-from ahnpl_cli.inspection.compare import compare
+from ahnpl_cli.inspection.compare import compare, requested_models
 from ahnpl_cli.inspection.examples import bundled_examples, examples_of_run, given_example
 from ahnpl_cli.inspection.identify import OUTPUTS, identify
-from ahnpl_cli.inspection.models import models_of_config
 from ahnpl_cli.inspection.pages import examples_page
 from ahnpl_cli.inspection.report import ComparisonReport, FileReport
 from ahnpl_cli.progress import Track, silent
@@ -71,7 +70,7 @@ def _given(
         hint = 'Write ahnpl inspect IMAGE "its caption" "another caption".'
         raise ConfigError("an image takes two captions or more", where=str(image), hint=hint)
     _check_image(image)
-    models = models_of_config(config, newest_run())
+    models = requested_models(config, newest_run())
     example = given_example(image, captions)
     return compare([example], models, source=str(image), device=config.device, track=track)
 
@@ -91,5 +90,5 @@ def run_examples(run: Path | None, config: InspectConfig, track: Track) -> Compa
         source = f"training data of {run}"
     else:
         examples = bundled_examples(count)
-    models = models_of_config(config, run)
+    models = requested_models(config, run)
     return compare(examples, models, source=source, device=config.device, track=track)

@@ -13,9 +13,9 @@ from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.config import InspectConfig
 from ahnpl_cli.data.jsonl import read_records
 from ahnpl_cli.errors import DataError
+from ahnpl_cli.inspection.compare import named_model
 from ahnpl_cli.inspection.examples import SPARE, Draw, draw_examples
 from ahnpl_cli.inspection.hardness import SAMPLE, measure, placed
-from ahnpl_cli.inspection.models import named_model
 from ahnpl_cli.inspection.pages import file_page
 from ahnpl_cli.inspection.report import Example, FileReport, Finding, file_report
 from ahnpl_cli.inspection.text_only_bias import WordCounts, fold_of, guess_rate, words

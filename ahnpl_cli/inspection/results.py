@@ -21,7 +21,7 @@ from ahnpl_cli.records import SCHEMA
 from ahnpl_cli.reporting.eval import eval_tables
 from ahnpl_cli.reporting.page_eval import eval_page
 from ahnpl_cli.reporting.tables import Table
-from ahnpl_cli.runs import LAST, is_model
+from ahnpl_cli.runs import LAST, is_checkpoint
 
 Facts = dict[str, str | int | float | None]
 _adapter = TypeAdapter(EvalReport)
@@ -159,7 +159,7 @@ def page(report: FileReport, config: InspectConfig, track: Track) -> str:
 def results_of_run(run: Path) -> EvalReport | None:
     """Return the newest evaluation near a run that measured its last model, if any."""
     last = run / LAST
-    sha256 = read_checkpoint_info(last).get("weights_sha256") if is_model(last) else None
+    sha256 = read_checkpoint_info(last).get("weights_sha256") if is_checkpoint(last) else None
     reports = {path: report for path, report in reports_near(last) if measures(report, sha256)}
     newest = max(reports, key=lambda path: path.stat().st_mtime, default=None)
     return reports[newest] if newest else None

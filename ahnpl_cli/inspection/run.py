@@ -19,7 +19,7 @@ from ahnpl_cli.inspection.results import results_of_run
 from ahnpl_cli.progress import Track
 from ahnpl_cli.records import StepReport
 from ahnpl_cli.reporting.tables import Table
-from ahnpl_cli.runs import LAST, METRICS, is_model, run_checkpoints, start_of
+from ahnpl_cli.runs import LAST, METRICS, is_checkpoint, run_checkpoints, start_of
 
 DEAD_SHARE = 1e-4  # of the gradient norms; below it a term does nothing
 
@@ -72,7 +72,7 @@ def _metric_findings(steps: tuple[StepReport, ...]) -> list[Finding]:
 
 
 def _checkpoint_finding(run: Path, checkpoints: list[Path]) -> Finding:
-    if not is_model(run / LAST):
+    if not is_checkpoint(run / LAST):
         return Finding("problem", "no `last`: the run ended before its first checkpoint")
     return Finding(
         "fine", f"{len(checkpoints)} checkpoints: {', '.join(c.name for c in checkpoints)}"

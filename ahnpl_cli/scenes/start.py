@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import tempfile
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ahnpl_cli.errors import ModelError
+from ahnpl_cli.backbones.base import Backbone
+from ahnpl_cli.errors import ConfigError, ModelError
 from ahnpl_cli.files import write_atomic
 
 NAME = "scenes-tiny"
@@ -64,6 +66,29 @@ def write_start_model(folder: Path) -> Path:
     write_atomic(folder / CONFIG, config)
     write_atomic(folder / WEIGHTS, save(arrays, metadata={"format": "pt"}))
     return folder
+
+
+def load_start_model(
+    model: str | None,
+    pretrained: str | None,
+    *,
+    device: str = "cpu",
+    force_quick_gelu: bool | None = None,
+) -> Backbone:
+    """Return the embedded model, which knows rendered scenes and nothing else; no download.
+
+    Raises:
+        ConfigError: weights were named beside it.
+    """
+    if pretrained is not None:
+        raise ConfigError("--model scenes-tiny brings its weights", hint="Leave --pretrained out.")
+    from ahnpl_cli.backbones.openclip.folders import load_folder
+
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = write_start_model(Path(temporary) / NAME)
+        return load_folder(
+            folder, device=device, force_quick_gelu=force_quick_gelu, name=NAME, source=NAME
+        )
 
 
 def pack(arrays: Arrays, used: npt.NDArray[np.int32]) -> Arrays:

@@ -127,6 +127,7 @@ def read_data(
     data = TrainingSet(
         islice(open_records(config), config.limit),
         backbone.tokenize,
+        pad_id=backbone.pad_id,
         negatives=recipe.uses_negatives,
         placeholder=PLACEHOLDER if recipe.fidelity == "released" else None,
         track=track,
@@ -243,11 +244,11 @@ def build(config: TrainConfig, run: Path, *, track: Track = silent) -> TrainingP
     before, problems = len(data), check_images(data, config, track)
     plan = make_plan(config, len(data))
     publisher = make_publisher(config, backbone)
-    freeze(backbone.module, config.memory.freeze)
+    freeze(backbone, config.memory.freeze)
     if config.memory.lora:
-        add_lora(backbone.module, config.memory.lora, seed=config.seed)
+        add_lora(backbone, config.memory.lora, seed=config.seed)
     if config.memory.grad_checkpointing:
-        backbone.module.set_grad_checkpointing(True)  # type: ignore[operator]
+        backbone.set_gradient_checkpointing(True)
     objective = Objective(recipe, len(data.kinds)).to(accelerator.device)
     optimizer = make_optimizer(config, backbone.module, objective)
     loader = ImageLoader(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
 import shutil
@@ -11,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
 from pickle import UnpicklingError
-from typing import Any, cast
+from typing import Any
 
 import torch
 from pydantic import TypeAdapter
@@ -19,13 +18,12 @@ from torch import Tensor, nn
 
 from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.backbones.checkpoint import atomic_folder, recover, save_checkpoint, write_model
-from ahnpl_cli.backbones.openclip import OpenClipBackbone
 from ahnpl_cli.config import TrainConfig
 from ahnpl_cli.data.images import file_sha256
 from ahnpl_cli.errors import ConfigError, DataError, TrainingError
 from ahnpl_cli.files import write_atomic
 from ahnpl_cli.records import StepReport
-from ahnpl_cli.runs import BEST, CONFIG, LAST, METRICS, START, is_model, is_run, step_folder
+from ahnpl_cli.runs import BEST, CONFIG, LAST, METRICS, START, is_checkpoint, is_run, step_folder
 from ahnpl_cli.training.lora import merged
 from ahnpl_cli.training.options import INCIDENTAL, fingerprint, to_toml, written_back
 
@@ -80,7 +78,7 @@ class WeightExport:
         """
         self._backbone, self._alpha = backbone, wise_ft
         self._start = {} if wise_ft is None else snapshot(backbone.module)
-        self._shown = _twin(backbone) if differs else None
+        self._shown = backbone.clone() if differs else None
 
     def publish(self, mean: RunningMean | None) -> tuple[Backbone, Weights]:
         """Return the model to write, and the trained weights where they are others.
@@ -97,20 +95,6 @@ class WeightExport:
             weights |= interpolate(self._start, chosen, self._alpha)
         self._shown.module.load_state_dict(weights)
         return self._shown, trained
-
-
-def _twin(backbone: Backbone) -> Backbone:
-    """A backbone like another, with weights of its own."""
-    own = cast(OpenClipBackbone, backbone)
-    info = own.info
-    return OpenClipBackbone(
-        copy.deepcopy(own.module),
-        config=own.config,
-        tokenizer=own.tokenizer,
-        name=info.name,
-        architecture=info.architecture,
-        source=info.source,
-    )
 
 
 def _write_state(path: Path, state: dict[str, Any]) -> None:
@@ -159,7 +143,7 @@ class RunFolder:
                 hint="Choose another --output, or overwrite it with --force.",
             )
         recover(self.last)
-        return config.resume and is_model(self.last)
+        return config.resume and is_checkpoint(self.last)
 
     def _differing(self, config: TrainConfig) -> list[str]:
         try:
@@ -270,7 +254,7 @@ class RunFolder:
 
 def last_good(folder: RunFolder) -> str:
     """Return a sentence on where to go on after training went wrong."""
-    if is_model(folder.last):
+    if is_checkpoint(folder.last):
         return f"The last good checkpoint is {folder.last}."
     return "No checkpoint was written yet."
 

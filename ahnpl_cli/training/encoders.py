@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
@@ -11,7 +10,7 @@ from torch import Tensor, nn
 
 from ahnpl_cli.backbones.base import Backbone
 
-MAX_LOGIT_SCALE = math.log(100)  # Radford et al. 2021
+MAX_LOGIT_SCALE = 100.0  # Radford et al. 2021
 
 
 class Encoders(nn.Module):
@@ -36,19 +35,15 @@ class Encoders(nn.Module):
         text_features = torch.cat([self._backbone.encode_text(tokens) for tokens in buckets])
         return image_features, text_features, self._backbone.logit_scale
 
-    @torch.no_grad()
     def clamp_logit_scale(self) -> None:
         """Keep 1/tau between 1 and 100; call after each optimizer step."""
-        self.model.get_parameter("logit_scale").clamp_(0, MAX_LOGIT_SCALE)
+        self._backbone.clamp_logit_scale(1.0, MAX_LOGIT_SCALE)
 
 
-def freeze(model: nn.Module, tower: Literal["none", "image", "text"]) -> None:
-    """Stop the gradient of one tower; logit_scale is always trained."""
-    if tower == "none":
-        return
-    for name, parameter in model.named_parameters():
-        visual = name.startswith("visual.")
-        if name != "logit_scale" and visual == (tower == "image"):
+def freeze(backbone: Backbone, tower: Literal["none", "image", "text"]) -> None:
+    """Stop the gradient of one tower; temperature and bias are always trained."""
+    for name, parameter in backbone.module.named_parameters():
+        if backbone.tower_of(name) == tower:
             parameter.requires_grad_(False)
 
 

@@ -9,9 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 
-from ahnpl_cli.backbones.checkpoint import WEIGHTS_FILE
 from ahnpl_cli.backbones.load import pick_device
 from ahnpl_cli.config import TrainConfig
 from ahnpl_cli.errors import TrainingError
@@ -67,8 +65,10 @@ class Run:
 
     def _go_on(self) -> None:
         state = self.folder.go_on(self.setup.start)
-        weights = state["weights"] or load_file(self.folder.last / WEIGHTS_FILE)
-        self.setup.backbone.module.load_state_dict(weights)
+        if state["weights"]:
+            self.setup.backbone.module.load_state_dict(state["weights"])
+        else:
+            self.setup.backbone.restore(self.folder.last)
         self.trainer.load(state)
         self.setup.accelerator.wait_for_everyone()
         self.metrics = self.folder.metrics(until=self.trainer.done, drop=self._main)

@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
-# Attention in and out, and the two layers of the MLP, by the end of their names.
-TARGETS = ("in_proj_weight", "out_proj.weight", "c_fc.weight", "c_proj.weight")
+from ahnpl_cli.backbones.base import Backbone
+
 _MARK = ".parametrizations."
 
 
@@ -32,20 +32,22 @@ class LowRank(nn.Module):
         return weight + (self.up @ self.down).to(weight.dtype)
 
 
-def add_lora(model: nn.Module, rank: int, *, seed: int) -> int:
-    """Freeze a model but for logit_scale, and give its matrices a correction to learn.
+def add_lora(backbone: Backbone, rank: int, *, seed: int) -> int:
+    """Freeze a model but for temperature and bias, and give its matrices a correction to learn.
 
     Args:
-        model: open_clip's model; a tower whose parameters are frozen already gets none.
+        backbone: the model; a tower whose parameters are frozen already gets none.
         rank: of each correction.
         seed: of their start.
 
     Returns:
         How many matrices were given one.
     """
-    names = [n for n, p in model.named_parameters() if n.endswith(TARGETS) and p.requires_grad]
+    model = backbone.module
+    targets = backbone.low_rank_targets()
+    names = [name for name in targets if model.get_parameter(name).requires_grad]
     for name, parameter in model.named_parameters():
-        parameter.requires_grad_(name == "logit_scale")
+        parameter.requires_grad_(backbone.tower_of(name) == "shared")
     generator = torch.Generator().manual_seed(seed)
     for name in names:
         owner, _, attribute = name.rpartition(".")

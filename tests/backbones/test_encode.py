@@ -7,9 +7,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ahnpl_cli.backbones.cache import FeatureCache
 from ahnpl_cli.backbones.encode import encode_images, encode_texts
-from ahnpl_cli.backbones.openclip import OpenClipBackbone
+from ahnpl_cli.backbones.feature_cache import FeatureCache
+from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
 from ahnpl_cli.data.images import ImageRef
 from ahnpl_cli.errors import DataError
 
@@ -42,7 +42,7 @@ def test_text_features_equal_those_of_each_text_alone_at_full_length(
 ) -> None:
     found = encode_texts(tiny_backbone, TEXTS, batch_size=2)
     for text, row in zip(TEXTS, found, strict=True):
-        full = tiny_backbone.module.encode_text(tiny_backbone.tokenizer([text]))  # type: ignore[operator]
+        full = tiny_backbone.module.encode_text(tiny_backbone._tokenizer([text]))  # type: ignore[operator]
         alone = torch.nn.functional.normalize(full[0], dim=-1)
         assert (row - alone).abs().max() < 1e-5
     assert found.dtype == torch.float32

@@ -9,10 +9,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from ahnpl_cli.backbones import hub, named
 from ahnpl_cli.backbones.checkpoint import save_checkpoint
 from ahnpl_cli.backbones.load import load_backbone, pick_device
-from ahnpl_cli.backbones.openclip import OpenClipBackbone
+from ahnpl_cli.backbones.openclip import hub, named
+from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
 from ahnpl_cli.errors import AhnplError, ConfigError, ModelError
 
 Make = Callable[..., OpenClipBackbone]
@@ -60,7 +60,7 @@ def test_a_run_stands_for_its_newest_checkpoint(tmp_path: Path, make_tiny: Make)
     save_checkpoint(tmp_path / "ahnpl" / "last", make_tiny(3), extra={})
     (tmp_path / "ahnpl" / "start.json").write_text("{}")
     loaded = load_backbone(checkpoint=tmp_path / "ahnpl", device="cpu")
-    assert loaded.info.name == "ahnpl/last"
+    assert loaded.info.name == "ahnpl"
     assert loaded.info.weights_sha256 == make_tiny(3).info.weights_sha256
 
 

@@ -20,7 +20,7 @@ import torch
 from clock import timed
 from random_model import random_backbone
 
-from ahnpl_cli.backbones.openclip import OpenClipBackbone
+from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
 from ahnpl_cli.data.images import open_image
 from ahnpl_cli.evaluation.benchmarks.base import Options
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders

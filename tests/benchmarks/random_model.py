@@ -5,7 +5,7 @@ from __future__ import annotations
 import open_clip
 import torch
 
-from ahnpl_cli.backbones.openclip import OpenClipBackbone
+from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
 
 NAME = "ViT-B-32-quickgelu"
 

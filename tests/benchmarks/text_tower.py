@@ -22,7 +22,7 @@ from random_model import random_backbone
 from torch import Tensor
 
 from ahnpl_cli.backbones.encode import encode_texts
-from ahnpl_cli.backbones.openclip import OpenClipBackbone
+from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
 from ahnpl_cli.data.captions import read_captions
 
 BATCH, RATIO, TOLERANCE = 32, 6.0, 1e-5

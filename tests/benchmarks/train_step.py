@@ -19,7 +19,7 @@ import torch
 from random_model import random_backbone
 from torch import Tensor
 
-from ahnpl_cli.backbones.openclip import OpenClipBackbone
+from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
 from ahnpl_cli.data.dataset import TrainingSet, open_picture, resolve_files
 from ahnpl_cli.data.jsonl import read_records
 from ahnpl_cli.data.loader import Loaded

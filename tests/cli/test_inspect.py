@@ -9,7 +9,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from ahnpl_cli.backbones.checkpoint import save_checkpoint
-from ahnpl_cli.backbones.openclip import OpenClipBackbone
+from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
 from ahnpl_cli.cli.app import app
 
 NEGATIVE = {

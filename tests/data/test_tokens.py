@@ -7,15 +7,14 @@ import numpy as np
 import open_clip
 import torch
 
-from ahnpl_cli.backbones.text_tower import trim
 from ahnpl_cli.data import tokens
-from ahnpl_cli.data.tokens import TokenTable, length_buckets
+from ahnpl_cli.data.tokens import TokenTable, length_buckets, trim
 
 TEXTS = ["a cat", "a red cube left of a blue ball", "dog", ""]
 
 
 def tokenize(texts: list[str]) -> torch.Tensor:
-    return trim(open_clip.SimpleTokenizer(context_length=77)(list(texts)))
+    return trim(open_clip.SimpleTokenizer(context_length=77)(list(texts)), 0)
 
 
 def test_rows_come_back_padded_to_the_longest_of_those_asked_for() -> None:
@@ -30,7 +29,7 @@ def test_lengths_count_start_and_end() -> None:
 
 
 def test_texts_are_tokenised_in_chunks(monkeypatch) -> None:  # type: ignore[no-untyped-def]
-    monkeypatch.setattr(tokens, "CHUNK", 2)
+    monkeypatch.setattr(tokens, "_CHUNK", 2)
     table = TokenTable(TEXTS, tokenize)
     assert torch.equal(table.padded(np.arange(4)), tokenize(TEXTS))
 

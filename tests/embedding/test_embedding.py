@@ -17,10 +17,10 @@ import torch
 from PIL import Image
 from safetensors.numpy import load_file
 
-from ahnpl_cli.backbones.cache import FeatureCache
 from ahnpl_cli.backbones.checkpoint import save_checkpoint
 from ahnpl_cli.backbones.encode import encode_images, encode_texts
-from ahnpl_cli.backbones.openclip import OpenClipBackbone
+from ahnpl_cli.backbones.feature_cache import FeatureCache
+from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
 from ahnpl_cli.data.images import ImageRef, file_sha256, text_key
 from ahnpl_cli.data.jsonl import read_records, write_records
 from ahnpl_cli.embedding.plan import in_shard

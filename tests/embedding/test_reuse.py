@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ahnpl_cli.backbones.openclip import OpenClipBackbone
+from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
 from ahnpl_cli.config import EvalConfig, InspectConfig, OptimizerConfig, TrainConfig
 from ahnpl_cli.evaluation.run import evaluate
 from ahnpl_cli.inspection.inspect import inspect

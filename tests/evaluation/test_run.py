@@ -17,10 +17,10 @@ from layouts import (
 )
 
 from ahnpl_cli.backbones.checkpoint import save_checkpoint
-from ahnpl_cli.backbones.openclip import OpenClipBackbone
+from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
+from ahnpl_cli.backbones.source import models_to_evaluate
 from ahnpl_cli.errors import BenchmarkError, ConfigError, DataError, ModelError
 from ahnpl_cli.evaluation.compare_files import compare_saved
-from ahnpl_cli.evaluation.models import model_sources
 from ahnpl_cli.evaluation.output import plain, read_items, read_report
 from ahnpl_cli.evaluation.report import Support
 
@@ -280,17 +280,17 @@ def test_the_start_of_a_run_keeps_the_activation_that_training_was_told(
     save_checkpoint(Path("runs") / "mine" / "last", make_tiny(2), extra={})
     start = {"pretrained": str(tiny_model_folder), "force_quick_gelu": False, "sha256": "x"}
     (Path("runs") / "mine" / "start.json").write_text(json.dumps(start))
-    first, _ = model_sources((), (), ())
+    first, _ = models_to_evaluate((), (), ())
     assert first.load("cpu").info.activation == "gelu"
     assert first.load("cpu", force_quick_gelu=True).info.activation == "quick_gelu"
 
 
 def test_models_and_weights_pair_up_in_order():
-    sources = model_sources(("ViT-B-32", "ViT-B-16"), ("a.pt", "b.pt"), ("runs/x/last",))
+    sources = models_to_evaluate(("ViT-B-32", "ViT-B-16"), ("a.pt", "b.pt"), ("runs/x/last",))
     assert [source.label for source in sources] == ["ViT-B-32 a.pt", "ViT-B-16 b.pt", "x"]
     assert sources[1].arguments == {"model": "ViT-B-16", "pretrained": "b.pt"}
     with pytest.raises(ConfigError) as error:
-        model_sources(("a", "b", "c"), ("x", "y"), ())
+        models_to_evaluate(("a", "b", "c"), ("x", "y"), ())
     assert str(error.value) == (
         "3 --model and 2 --pretrained. Give one --pretrained for all, or one for each in the same "
         "order."

@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from ahnpl_cli.backbones.checkpoint import save_checkpoint
-from ahnpl_cli.backbones.openclip import OpenClipBackbone
+from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
 from ahnpl_cli.inspection.checkpoint import flat, inspect_checkpoint
 
 WEIGHTS = "open_clip_model.safetensors"

@@ -9,11 +9,10 @@ import torch
 from PIL import Image
 
 from ahnpl_cli.backbones.checkpoint import save_checkpoint
-from ahnpl_cli.backbones.openclip import OpenClipBackbone
-from ahnpl_cli.backbones.source import ModelSource
+from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
+from ahnpl_cli.backbones.source import ModelSource, models_to_compare
 from ahnpl_cli.inspection.compare import compare, cosine_distances, quartet, view
 from ahnpl_cli.inspection.examples import given_example
-from ahnpl_cli.inspection.models import choose_models
 from ahnpl_cli.inspection.report import View
 
 
@@ -77,7 +76,7 @@ def photo(tmp_path: Path) -> Path:
 
 
 def test_a_run_is_shown_from_its_start_and_equal_weights_once(run: Path, photo: Path) -> None:
-    models = choose_models(checkpoints=(), model=None, pretrained=None, run=run)
+    models = models_to_compare(checkpoints=(), model=None, pretrained=None, run=run)
     assert [model.label for model in models] == ["start", "step-000002", "last"]
     example = given_example(photo, ["a dog", "a cat", "a cow"])
     report = compare([example], models, source="test", device="cpu")
@@ -89,20 +88,22 @@ def test_a_run_is_shown_from_its_start_and_equal_weights_once(run: Path, photo: 
 
 def test_a_model_alone_gives_what_it_gives_beside_others(run: Path, photo: Path) -> None:
     example = given_example(photo, ["a dog", "a cat"])
-    both = choose_models(checkpoints=(str(run),), model=None, pretrained=None, run=None)
+    both = models_to_compare(checkpoints=(str(run),), model=None, pretrained=None, run=None)
     alone = [ModelSource("step-000002", {"checkpoint": run / "step-000002"})]
     first = compare([example], both, source="", device="cpu").examples[0].views[1]
     assert first == compare([example], alone, source="", device="cpu").examples[0].views[0]
 
 
 def test_a_checkpoint_of_a_run_is_named_with_it(run: Path) -> None:
-    models = choose_models(checkpoints=(str(run / "last"),), model=None, pretrained=None, run=None)
-    assert [model.label for model in models] == ["r/last"]
+    models = models_to_compare(
+        checkpoints=(str(run / "last"),), model=None, pretrained=None, run=None
+    )
+    assert [model.label for model in models] == ["r"]
 
 
 def test_without_a_run_the_bundled_model_is_taken(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("INFO", logger="ahnpl_cli"):
-        models = choose_models(checkpoints=(), model=None, pretrained=None, run=None)
+        models = models_to_compare(checkpoints=(), model=None, pretrained=None, run=None)
     assert models == [ModelSource("scenes-tiny", {"model": "scenes-tiny"})]
     assert caplog.messages == [
         "Models: the bundled scenes-tiny, since there is no run under runs/."
@@ -110,7 +111,7 @@ def test_without_a_run_the_bundled_model_is_taken(caplog: pytest.LogCaptureFixtu
 
 
 def test_a_named_model_comes_before_named_checkpoints(run: Path) -> None:
-    models = choose_models(
+    models = models_to_compare(
         checkpoints=(str(run / "last"),), model="scenes-tiny", pretrained=None, run=None
     )
-    assert [model.label for model in models] == ["scenes-tiny", "r/last"]
+    assert [model.label for model in models] == ["scenes-tiny", "r"]

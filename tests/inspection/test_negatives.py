@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from ahnpl_cli.backbones.openclip import OpenClipBackbone
+from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
 from ahnpl_cli.data.jsonl import write_records
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.inspection.file_tables import tables

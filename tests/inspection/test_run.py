@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ahnpl_cli.backbones.checkpoint import save_checkpoint
-from ahnpl_cli.backbones.openclip import OpenClipBackbone
+from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.inspection.curves import epoch_rows
 from ahnpl_cli.inspection.run import dead_terms, inspect_run, read_metrics

@@ -10,11 +10,11 @@ import torch
 from safetensors.torch import load_file
 
 from ahnpl_cli.backbones.load import load_backbone
-from ahnpl_cli.backbones.openclip import OpenClipBackbone
+from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
 from ahnpl_cli.config import TrainConfig
 from ahnpl_cli.training.checkpoints import RunningMean, interpolate, snapshot
 from ahnpl_cli.training.loop import Run, fit
-from ahnpl_cli.training.lora import TARGETS, add_lora, merged
+from ahnpl_cli.training.lora import add_lora, merged
 
 
 def written(config: TrainConfig) -> dict[str, torch.Tensor]:
@@ -36,8 +36,8 @@ def probe(backbone: OpenClipBackbone) -> torch.Tensor:
 
 def test_lora_changes_nothing_at_first_and_trains_little(tiny_backbone: OpenClipBackbone) -> None:
     before = probe(tiny_backbone)
-    matrices = [n for n, _ in tiny_backbone.module.named_parameters() if n.endswith(TARGETS)]
-    assert add_lora(tiny_backbone.module, 2, seed=0) == len(matrices) == 16
+    matrices = tiny_backbone.low_rank_targets()
+    assert add_lora(tiny_backbone, 2, seed=0) == len(matrices) == 16
     torch.testing.assert_close(probe(tiny_backbone), before)
     trained = {n for n, p in tiny_backbone.module.named_parameters() if p.requires_grad}
     assert len(trained) == 2 * 16 + 1
@@ -48,7 +48,7 @@ def test_merging_keeps_the_features_and_the_names_of_open_clip(
     tiny_backbone: OpenClipBackbone, make_tiny: Callable[..., OpenClipBackbone]
 ) -> None:
     names = list(make_tiny().module.state_dict())
-    add_lora(tiny_backbone.module, 2, seed=0)
+    add_lora(tiny_backbone, 2, seed=0)
     with torch.no_grad():
         for name, parameter in tiny_backbone.module.named_parameters():
             if name.endswith(".up"):
@@ -74,8 +74,9 @@ def test_a_lora_run_is_written_merged_and_goes_on_exactly(
     assert all(torch.equal(one[name], other[name]) for name in one)
     before = start(tiny_model_folder)
     moved = {name for name in one if not torch.equal(one[name], before[name])}
-    assert moved == {n for n in one if n.endswith(TARGETS)} | {"logit_scale"}
-    assert load_backbone(checkpoint=cut.output, device="cpu").info.embed_dim == 32
+    saved = load_backbone(checkpoint=cut.output, device="cpu")
+    assert moved == {*saved.low_rank_targets(), "logit_scale"}
+    assert saved.info.embed_dim == 32
 
 
 def test_a_running_mean_is_that_of_a_loop(tiny_backbone: OpenClipBackbone) -> None:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from ahnpl_cli.backbones.openclip import OpenClipBackbone
+from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
 from ahnpl_cli.training.encoders import Encoders, freeze, parameter_groups
 
 
@@ -29,7 +29,7 @@ def test_norms_biases_the_temperature_and_a_do_not_decay(tiny_backbone: OpenClip
 def test_a_frozen_tower_gets_no_gradient_and_the_temperature_does(
     tiny_backbone: OpenClipBackbone, tower: str, kept: str
 ) -> None:
-    freeze(tiny_backbone.module, tower)
+    freeze(tiny_backbone, tower)
     images, texts, scale = Encoders(tiny_backbone)(
         torch.zeros(2, 3, 32, 32), [tiny_backbone.tokenize(["a", "b"])]
     )
@@ -45,7 +45,7 @@ def test_a_frozen_tower_gets_no_gradient_and_the_temperature_does(
 
 
 def test_nothing_is_frozen_unasked(tiny_backbone: OpenClipBackbone) -> None:
-    freeze(tiny_backbone.module, "none")
+    freeze(tiny_backbone, "none")
     assert all(p.requires_grad for p in tiny_backbone.module.parameters())
 
 

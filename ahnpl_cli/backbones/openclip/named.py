@@ -8,7 +8,6 @@ QuickGELU.
 from __future__ import annotations
 
 import logging
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,9 @@ import open_clip
 from open_clip.pretrained import get_pretrained_cfg, list_pretrained_tags_by_model
 from open_clip.transform import merge_preprocess_dict
 
-from ahnpl_cli.backbones import hub
-from ahnpl_cli.backbones.folders import (
+from ahnpl_cli.backbones.openclip import hub
+from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
+from ahnpl_cli.backbones.openclip.folders import (
     architecture_of,
     build,
     image_transform,
@@ -25,8 +25,7 @@ from ahnpl_cli.backbones.folders import (
     quiet_root,
     set_activation,
 )
-from ahnpl_cli.backbones.openclip import OpenClipBackbone
-from ahnpl_cli.backbones.weights import is_torchscript, put_weights, read_weights
+from ahnpl_cli.backbones.openclip.weights import is_torchscript, put_weights, read_weights
 from ahnpl_cli.catalog import choose
 from ahnpl_cli.errors import ConfigError, ModelError
 
@@ -149,30 +148,3 @@ def _defaults(model: str | None, pretrained: str | None) -> tuple[str, str]:
         known = ", ".join(list_pretrained_tags_by_model(name)) or "none"
         raise ConfigError(f"--model {name} needs --pretrained", hint=f"Its tags: {known}.")
     return name, pretrained or PAPERS_TAG
-
-
-def load_scenes_tiny(
-    model: str | None,
-    pretrained: str | None,
-    *,
-    device: str = "cpu",
-    force_quick_gelu: bool | None = None,
-) -> OpenClipBackbone:
-    """Return the embedded model, which knows rendered scenes and nothing else; no download.
-
-    Raises:
-        ConfigError: weights were named beside it.
-    """
-    if pretrained is not None:
-        raise ConfigError("--model scenes-tiny brings its weights", hint="Leave --pretrained out.")
-    from ahnpl_cli.scenes.start import write_start_model
-
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = write_start_model(Path(temporary) / "scenes-tiny")
-        return load_folder(
-            folder,
-            device=device,
-            force_quick_gelu=force_quick_gelu,
-            name="scenes-tiny",
-            source="scenes-tiny",
-        )

@@ -17,12 +17,13 @@ from typing import Any
 import open_clip
 from open_clip.transform import PreprocessCfg, merge_preprocess_dict
 
-from ahnpl_cli.backbones import hub
-from ahnpl_cli.backbones.checkpoint import read_checkpoint_info, read_model_config
-from ahnpl_cli.backbones.openclip import OpenClipBackbone
-from ahnpl_cli.backbones.weights import put_weights, read_weights
+from ahnpl_cli.backbones.checkpoint import read_checkpoint_info
+from ahnpl_cli.backbones.openclip import hub
+from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
+from ahnpl_cli.backbones.openclip.config import read_config
+from ahnpl_cli.backbones.openclip.weights import put_weights, read_weights
 from ahnpl_cli.errors import ModelError
-from ahnpl_cli.runs import is_run
+from ahnpl_cli.runs import label
 
 logger = logging.getLogger(__name__)
 
@@ -111,12 +112,6 @@ def _check_agreement(folder: Path, config: dict[str, Any], model: str | None) ->
         logger.info("%s says %s, which holds over the name %s.", folder, says, model)
 
 
-def folder_name(folder: Path) -> str:
-    """Return a folder's short name for tables: `ahnpl/last` within a run."""
-    folder = folder.resolve()
-    return f"{folder.parent.name}/{folder.name}" if is_run(folder.parent) else folder.name
-
-
 def _folder_weights(folder: Path) -> Path:
     files = [file for pattern in _WEIGHT_FILES for file in sorted(folder.glob(pattern))]
     if not files:
@@ -140,13 +135,13 @@ def load_folder(
         model: an architecture that the folder must hold, if one was named.
         device: where to put it.
         force_quick_gelu: the activation, over the folder's.
-        name: short name for tables; default: see `folder_name`.
+        name: short name for tables; default: see `runs.label`.
         source: where it came from; default: the folder.
 
     Raises:
         ModelError: it is no open_clip model, holds other towers than `model`, or is damaged.
     """
-    content = read_model_config(folder)
+    content = read_config(folder)
     config = content["model_cfg"]
     _check_agreement(folder, config, model)
     set_activation(config, force_quick_gelu, str(folder))
@@ -163,7 +158,7 @@ def load_folder(
             "preprocess_cfg": image_transform(module, content["preprocess_cfg"]),
         },
         tokenizer=tokenizer,
-        name=name or folder_name(folder),
+        name=name or label(folder),
         architecture=said if isinstance(said, str) else architecture_of(config),
         source=source or str(folder),
     )

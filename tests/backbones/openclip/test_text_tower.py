@@ -7,9 +7,10 @@ import open_clip
 import pytest
 import torch
 
-from ahnpl_cli.backbones import text_tower
-from ahnpl_cli.backbones.openclip import OpenClipBackbone
-from ahnpl_cli.backbones.text_tower import difference, encode_own_length, is_causal, pad, trim
+from ahnpl_cli.backbones.openclip import text_tower
+from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
+from ahnpl_cli.backbones.openclip.text_tower import difference, encode_own_length, is_causal
+from ahnpl_cli.data.tokens import pad, trim
 
 Make = Callable[..., OpenClipBackbone]
 TEXT = {"width": 32, "heads": 2, "layers": 2, "vocab_size": 49408}
@@ -26,12 +27,12 @@ def tower(**text: object) -> open_clip.CustomTextCLIP:
 
 def test_trim_cuts_columns_that_are_zero_in_every_row() -> None:
     tokens = torch.tensor([[5, 0, 7, 0, 0], [5, 6, 0, 0, 0]])
-    assert trim(tokens).tolist() == [[5, 0, 7], [5, 6, 0]]
-    assert pad(trim(tokens), 5).tolist() == tokens.tolist()
+    assert trim(tokens, 0).tolist() == [[5, 0, 7], [5, 6, 0]]
+    assert pad(trim(tokens, 0), 5, 0).tolist() == tokens.tolist()
 
 
 def test_trim_keeps_one_column_of_nothing() -> None:
-    assert trim(torch.zeros(2, 4, dtype=torch.long)).shape == (2, 1)
+    assert trim(torch.zeros(2, 4, dtype=torch.long), 0).shape == (2, 1)
 
 
 @pytest.mark.parametrize(
@@ -50,9 +51,9 @@ def test_own_length_is_exact_for_towers_with_a_causal_mask(text: dict[str, objec
     module = tower(**text)
     tokens = open_clip.SimpleTokenizer()(TEXTS)
     assert is_causal(module)
-    assert difference(module, tokens) < 1e-6
+    assert difference(module, tokens, 0) < 1e-6
     with torch.no_grad():
-        short = encode_own_length(module, trim(tokens[:1]))
+        short = encode_own_length(module, trim(tokens[:1], 0))
         full = module.encode_text(tokens[:1])
     assert (short - full).abs().max() < 1e-5
 
@@ -61,7 +62,7 @@ def test_gradients_at_own_length_are_those_at_full_length() -> None:
     module = tower()
     tokens = open_clip.SimpleTokenizer()(TEXTS)
     gradients = []
-    for features in (encode_own_length(module, trim(tokens)), module.encode_text(tokens)):
+    for features in (encode_own_length(module, trim(tokens, 0)), module.encode_text(tokens)):
         module.zero_grad()
         features.square().sum().backward()
         named = module.text.named_parameters()
@@ -74,7 +75,7 @@ def test_gradients_at_own_length_are_those_at_full_length() -> None:
 
 def test_gradient_checkpointing_changes_nothing() -> None:
     module = tower()
-    tokens = trim(open_clip.SimpleTokenizer()(TEXTS))
+    tokens = trim(open_clip.SimpleTokenizer()(TEXTS), 0)
     expected = encode_own_length(module, tokens)
     module.set_grad_checkpointing(True)
     assert (encode_own_length(module, tokens) - expected).abs().max() < 1e-5
@@ -101,7 +102,7 @@ def test_a_tower_without_causal_mask_is_padded_and_that_is_said(
     tokens = backbone.tokenize(TEXTS[:2])
     with torch.no_grad():
         found = backbone.encode_text(tokens)
-        full = backbone.module.encode_text(backbone.tokenizer(TEXTS[:2]), normalize=True)  # type: ignore[operator]
+        full = backbone.module.encode_text(backbone._tokenizer(TEXTS[:2]), normalize=True)  # type: ignore[operator]
     assert torch.equal(found, full)
     backbone.encode_text(tokens)
     assert caplog.messages == [
@@ -117,7 +118,7 @@ def test_a_tower_that_differs_at_its_own_length_is_padded_and_that_is_said(
     backbone.module.attn_mask = torch.zeros(77, 77)
     with torch.no_grad():
         found = backbone.encode_text(backbone.tokenize(TEXTS[:2]))
-        full = backbone.module.encode_text(backbone.tokenizer(TEXTS[:2]), normalize=True)  # type: ignore[operator]
+        full = backbone.module.encode_text(backbone._tokenizer(TEXTS[:2]), normalize=True)  # type: ignore[operator]
     assert torch.equal(found, full)
     assert len(caplog.messages) == 1
     assert "at their own length features differ by" in caplog.messages[0]

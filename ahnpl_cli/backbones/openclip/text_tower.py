@@ -14,19 +14,10 @@ import torch
 from open_clip.transformer import ResidualAttentionBlock
 from torch import Tensor, nn
 
+from ahnpl_cli.data.tokens import trim
+
 # Exact in exact arithmetic; kernels add in other orders at other lengths.
 TOLERANCE = 1e-4
-
-
-def trim(tokens: Tensor) -> Tensor:
-    """Return tokens (N, L) without the columns at the end that are 0 in every row."""
-    used = tokens.any(dim=0).nonzero()
-    return tokens[:, : int(used[-1]) + 1] if len(used) else tokens[:, :1]
-
-
-def pad(tokens: Tensor, length: int) -> Tensor:
-    """Return tokens (N, L) with zeros up to `length` columns."""
-    return nn.functional.pad(tokens, (0, length - tokens.shape[1]))
 
 
 def is_causal(module: Any) -> bool:
@@ -60,14 +51,15 @@ def _transform(transformer: Any, x: Tensor, mask: Tensor, end: Tensor) -> Tensor
         return whole[rows, end]
     for block in blocks:
         x = block(x, attn_mask=mask)
-    seen = last.ln_1(x)
+    # Only the end-of-text token is read from the last block, so only it is computed there.
+    normed = last.ln_1(x)
     # One query a text, so the mask differs from text to text: (N * heads, 1, L).
     own_mask = mask[end].repeat_interleave(last.attn.num_heads, dim=0).unsqueeze(1)
-    query = seen[rows, end].unsqueeze(1)
-    attended = last.attention(q_x=query, k_x=seen, v_x=seen, attn_mask=own_mask)
-    one = x[rows, end].unsqueeze(1) + last.ls_1(attended)
-    made: Tensor = (one + last.ls_2(last.mlp(last.ln_2(one)))).squeeze(1)
-    return made
+    query = normed[rows, end].unsqueeze(1)
+    attended = last.attention(q_x=query, k_x=normed, v_x=normed, attn_mask=own_mask)
+    residual = x[rows, end].unsqueeze(1) + last.ls_1(attended)
+    output: Tensor = residual + last.ls_2(last.mlp(last.ln_2(residual)))
+    return output.squeeze(1)
 
 
 def encode_own_length(module: Any, tokens: Tensor) -> Tensor:
@@ -91,10 +83,10 @@ def encode_own_length(module: Any, tokens: Tensor) -> Tensor:
 
 
 @torch.no_grad()
-def difference(module: Any, tokens: Tensor) -> float:
+def difference(module: Any, tokens: Tensor, pad_id: int) -> float:
     """Return how far normalised features at own length are from those at full length, at most."""
     with torch.autocast(tokens.device.type, enabled=False):
-        short = encode_own_length(module, trim(tokens))
+        short = encode_own_length(module, trim(tokens, pad_id))
         full = module.encode_text(tokens)
     unit = nn.functional.normalize
     gap = unit(short.float(), dim=-1) - unit(full.float(), dim=-1)

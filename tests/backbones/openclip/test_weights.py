@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from ahnpl_cli.backbones.weights import is_torchscript, read_weights
+from ahnpl_cli.backbones.openclip.weights import is_torchscript, read_weights
 from ahnpl_cli.errors import ModelError
 
 WEIGHTS = {"a": torch.arange(3.0), "b": torch.ones(2, 2)}

@@ -11,7 +11,7 @@ from PIL import Image
 
 from ahnpl_cli.backbones.checkpoint import read_checkpoint_info, save_checkpoint
 from ahnpl_cli.backbones.load import load_backbone
-from ahnpl_cli.backbones.openclip import OpenClipBackbone
+from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
 from ahnpl_cli.errors import ModelError
 
 Make = Callable[..., OpenClipBackbone]
@@ -74,7 +74,7 @@ def test_a_checkpoint_survives_a_failed_save(
     def full(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("ahnpl_cli.backbones.checkpoint.save_file", full)
+    monkeypatch.setattr("ahnpl_cli.backbones.openclip.adapter.save_file", full)
     with pytest.raises(OSError, match="No space"):
         save_checkpoint(folder, make_tiny(1), extra={})
     assert read_checkpoint_info(folder)["weights_sha256"] == make_tiny(0).info.weights_sha256
@@ -85,7 +85,7 @@ def test_a_save_killed_between_its_renames_is_recovered(make_tiny: Make, tmp_pat
     folder = tmp_path / "last"
     save_checkpoint(folder, make_tiny(0), extra={})
     folder.rename(tmp_path / ".last.old")
-    assert load_backbone(checkpoint=folder, device="cpu").info.name == "last"
+    assert load_backbone(checkpoint=folder, device="cpu").info.name == tmp_path.name
 
 
 class Killed(BaseException):
@@ -117,8 +117,12 @@ def test_between_two_renames_the_old_checkpoint_is_never_gone(
 @pytest.mark.parametrize(
     ("config", "message"),
     [
-        ("{", "open_clip_config.json: not JSON"),
-        ("[]", "open_clip_config.json: not a JSON object"),
+        (
+            "{",
+            "open_clip_config.json: not JSON, expecting property name enclosed in double quotes at "
+            "column 2. Is it a folder that open_clip wrote?",
+        ),
+        ("[]", "open_clip_config.json: not a JSON object. Is it a folder that open_clip wrote?"),
         ("{}", "open_clip_config.json: no model_cfg of open_clip"),
     ],
 )

@@ -7,10 +7,11 @@ import pytest
 import torch
 from PIL import Image
 
-from ahnpl_cli.backbones import cache as cache_module
-from ahnpl_cli.backbones.cache import FeatureCache, default_folder, known_features, write_shard
+from ahnpl_cli.backbones import feature_cache as cache_module
 from ahnpl_cli.backbones.encode import encode_images, encode_texts
-from ahnpl_cli.backbones.openclip import OpenClipBackbone
+from ahnpl_cli.backbones.feature_cache import FeatureCache, default_folder, known_features
+from ahnpl_cli.backbones.feature_shards import write_shard
+from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
 from ahnpl_cli.data.images import ImageRef, image_key, text_key
 
 TEXTS = ["a cat", "two dogs", "a red cube"]

@@ -1,20 +1,11 @@
-"""Features on disk by what they are features of, so that no model computes them twice.
-
-A shard is a safetensors file with features (rows, D) and `keys` (rows, 32), the SHA-256 of each
-row's content; its header names the model and which tensor holds the features. `ahnpl embed` writes
-the same shards, so a folder of embeddings is a cache to read from.
-"""
+"""Features on disk by what they are features of, so that no model computes them twice."""
 
 from __future__ import annotations
 
 import hashlib
-import json
-import logging
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -22,69 +13,20 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ahnpl_cli.backbones.base import ModelInfo
-from ahnpl_cli.data.tensors import open_tensors, read_metadata, write_tensors
-from ahnpl_cli.errors import DataError
+from ahnpl_cli.backbones.feature_shards import (
+    KEY_BYTES,
+    Keys,
+    Shard,
+    model_key,
+    pack_keys,
+    read_shard,
+    write_shard,
+)
+from ahnpl_cli.data.tensors import open_tensors
 
-logger = logging.getLogger(__name__)
-
-Keys = NDArray[np.bytes_]
-KEY_BYTES = 32
 # Rows kept in memory before a shard is written: an interruption loses no more than these.
 BUFFER = 4096
 EMBEDDINGS = Path("embeddings")
-
-
-def model_key(info: ModelInfo) -> str:
-    """Return what decides features besides the content: weights, activation, preprocessing."""
-    parts = (info.weights_sha256, info.activation, info.preprocess, info.context_length)
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
-
-
-def pack_keys(keys: Sequence[str]) -> NDArray[np.uint8]:
-    """Return hexadecimal SHA-256 sums as bytes (N, 32)."""
-    raw = np.frombuffer(b"".join(map(bytes.fromhex, keys)), dtype=np.uint8)
-    return raw.reshape(-1, KEY_BYTES)
-
-
-def write_shard(
-    path: Path, name: str, features: NDArray[Any], keys: Sequence[str], model: str, **extra: Any
-) -> None:
-    """Write one shard, whole or not at all.
-
-    Args:
-        path: file to write.
-        name: the features' tensor, such as `image_features`.
-        features: (N, D).
-        keys: hexadecimal SHA-256 of each row's content.
-        model: `model_key` of the model.
-        **extra: what else the header says.
-    """
-    header = {"features": name, "model": model, **extra}
-    write_tensors(path, {name: features, "keys": pack_keys(keys)}, header)
-
-
-@dataclass(frozen=True, slots=True)
-class _Shard:
-    path: Path
-    name: str
-    keys: Keys
-
-
-def _read_shard(path: Path, model: str) -> _Shard | None:
-    """Return a shard of this model in full precision, or None."""
-    try:
-        header = read_metadata(path)
-        name = header.get("features")
-        if header.get("model") != model or not isinstance(name, str):
-            return None
-        with open_tensors(path) as reader:
-            if reader.get_slice(name).get_dtype() != "F32":
-                return None  # Half precision makes ties where there are none.
-            keys = np.ascontiguousarray(reader.get_tensor("keys"))
-    except DataError as error:
-        logger.warning("Ignored %s", error)
-        return None
-    return _Shard(path, name, keys.view(f"S{KEY_BYTES}").ravel())
 
 
 def default_folder() -> Path:
@@ -117,15 +59,15 @@ class FeatureCache:
         self.keep = keep
         self.model = model_key(info)
         self.folder = folder / self.model
-        self._shards: list[_Shard] = []
+        self._shards: list[Shard] = []
         self._fresh: dict[str, Tensor] = {}
         self._lookup: tuple[Keys, NDArray[np.int64]] | None = None
-        for place in (self.folder, *also):
-            for path in sorted(place.rglob("*.safetensors")):
+        for root in (self.folder, *also):
+            for path in sorted(root.rglob("*.safetensors")):
                 self._add(path)
 
     def _add(self, path: Path) -> None:
-        shard = _read_shard(path, self.model)
+        shard = read_shard(path, self.model)
         if shard is not None:
             self._shards.append(shard)
             self._lookup = None
@@ -142,15 +84,16 @@ class FeatureCache:
     def _find(self, keys: Sequence[str]) -> NDArray[np.int64]:
         """Return each key's row among all shards, or -1."""
         known, order = self._sorted()
-        wanted = pack_keys(keys).view(f"S{KEY_BYTES}").ravel()
-        if not len(known) or not len(wanted):
-            return np.full(len(wanted), -1, dtype=np.int64)
-        at = np.minimum(np.searchsorted(known, wanted), len(known) - 1)
-        return np.where(known[at] == wanted, order[at], -1)
+        requested = pack_keys(keys).view(f"S{KEY_BYTES}").ravel()
+        if not len(known) or not len(requested):
+            return np.full(len(requested), -1, dtype=np.int64)
+        # searchsorted gives where a key would stand, which is behind the end for the largest.
+        position = np.minimum(np.searchsorted(known, requested), len(known) - 1)
+        return np.where(known[position] == requested, order[position], -1)
 
     def get(self, keys: Sequence[str]) -> dict[str, Tensor]:
         """Return what is known: features (D,), float32, by key."""
-        found = {key: self._fresh[key] for key in keys if key in self._fresh}
+        features_by_key = {key: self._fresh[key] for key in keys if key in self._fresh}
         rows = self._find(keys)
         start = 0
         for shard in self._shards:
@@ -159,9 +102,10 @@ class FeatureCache:
                 with open_tensors(shard.path) as reader:
                     features = torch.from_numpy(reader.get_tensor(shard.name))
                 picked = features[torch.from_numpy(rows[inside] - start)]
-                found.update(zip((keys[i] for i in inside.tolist()), picked, strict=True))
+                names = [keys[i] for i in inside.tolist()]
+                features_by_key.update(zip(names, picked, strict=True))
             start += len(shard.keys)
-        return found
+        return features_by_key
 
     def put(self, keys: Sequence[str], rows: Tensor) -> None:
         """Remember features (N, D) by key; written when enough have come, and by `flush`."""
@@ -185,5 +129,5 @@ class FeatureCache:
 
 
 def known_features(info: ModelInfo) -> FeatureCache:
-    """Return what `eval` kept on this machine and `embed` left in `embeddings` here, to read."""
+    """Return the features that `eval` cached and `embed` left in `embeddings` here, to read."""
     return FeatureCache(default_folder(), info, keep=False)
