@@ -88,7 +88,7 @@ def load_backbone(
     """Return the model that the options name; without any, the papers' ViT-B-32 of OpenAI.
 
     Args:
-        model: a name of `backbones.EMBEDDED`, open_clip's name, `LIBRARY:NAME`, `hf-hub:NAME` or a folder.
+        model: a bundled model, open_clip's name, `LIBRARY:NAME`, `hf-hub:NAME`, or a folder.
         pretrained: open_clip's tag, a weight file, or a folder, whose own configuration then holds.
         checkpoint: a model's folder, or a run, which stands for its newest checkpoint.
         device: auto, cpu, cuda or mps.
