@@ -32,7 +32,7 @@ from torch.nn import functional
 from ahnpl_cli import __version__
 from ahnpl_cli.scenes import captions, render, world
 from ahnpl_cli.scenes.captions import Mention, describe, true_place
-from ahnpl_cli.scenes.grammar import draw_style, say
+from ahnpl_cli.scenes.grammar import sample_style, say
 from ahnpl_cli.scenes.meanings import Count, Listing, Meaning, Placement, Quantity
 from ahnpl_cli.scenes.start import CONFIG, IDS, RECIPE, SHIPPED, TABLE, pack
 from ahnpl_cli.scenes.suites import MAKERS, make_item
@@ -69,13 +69,13 @@ LESSONS = (
 
 def draw_single(rng: random.Random) -> Scene:
     while True:
-        scene = world.draw_apart(rng, 1)
+        scene = world.sample_apart(rng, 1)
         if not world.held_out(scene):
             return scene
 
 
 def of_single(rng: random.Random, scene: Scene) -> Meaning:
-    item = describe(rng, scene.looks[0], Mention(color=0.9, size=0.35))
+    item = describe(rng, scene.appearances[0], Mention(color=0.9, size=0.35))
     if rng.random() < 0.8:
         return Placement(((item, true_place(rng, item, scene)),))
     return Listing((item,))
@@ -83,21 +83,26 @@ def of_single(rng: random.Random, scene: Scene) -> Meaning:
 
 def of_bag(rng: random.Random, scene: Scene) -> Meaning:
     if scene.layout == "group":
-        item = describe(rng, scene.looks[0], Mention(color=0.8, size=0.2))
+        item = describe(rng, scene.appearances[0], Mention(color=0.8, size=0.2))
         number = len(item.among(scene.things))
         several = number != 2 and rng.random() < 0.3
         return Quantity(item, number > 2) if several else Count(((item, number),))
-    looks = rng.sample(scene.looks, len(scene.looks))
+    appearances = rng.sample(scene.appearances, len(scene.appearances))
     if rng.random() < 0.75:
-        item = describe(rng, looks[0], Mention(color=0.9, size=0.35))
+        item = describe(rng, appearances[0], Mention(color=0.9, size=0.35))
         return Placement(((item, true_place(rng, item, scene)),))
     mention = Mention(color=0.9, size=0.2)
-    return Listing(tuple(describe(rng, look, mention) for look in looks[: rng.choice((1, 2, 2))]))
+    return Listing(
+        tuple(
+            describe(rng, appearance, mention)
+            for appearance in appearances[: rng.choice((1, 2, 2))]
+        )
+    )
 
 
 MAKES: dict[str, tuple[SceneMaker, Speaker]] = {
     "singles": (draw_single, of_single),
-    "bags": (captions.draw_scene, of_bag),
+    "bags": (captions.sample_scene, of_bag),
 }
 
 
@@ -111,9 +116,9 @@ class Data:
         for index in range(lesson.scenes):
             rng = world.stream(seed, "start", lesson.name, index)
             scene = draw(rng)
-            images.append(np.asarray(render.draw(scene)))
+            images.append(np.asarray(render.paint(scene)))
             for _ in range(CAPTIONS_PER_SCENE):
-                style = replace(draw_style(rng), definite=False)
+                style = replace(sample_style(rng), definite=False)
                 texts.append(say(speak(rng, scene), style))
         self.images = torch.from_numpy(np.stack(images))
         self.tokens = tokenizer(texts).view(lesson.scenes, CAPTIONS_PER_SCENE, length)
@@ -190,7 +195,7 @@ def accuracies(model: open_clip.CLIP, config: dict, items: int) -> dict[str, flo
     found = {}
     for name in MAKERS:
         made = [make_item(name, index=i, total=items, **TUNING) for i in range(items)]
-        pixels = torch.from_numpy(np.stack([np.asarray(render.draw(i.scene)) for i in made]))
+        pixels = torch.from_numpy(np.stack([np.asarray(render.paint(i.scene)) for i in made]))
         image = model.encode_image(prepare(pixels, config["preprocess_cfg"]), True)
         true, false = (
             encode_text(model, tokenizer(texts))

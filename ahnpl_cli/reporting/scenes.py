@@ -8,5 +8,5 @@ from ahnpl_cli.scenes.generate import Written
 
 def tables(written: Written) -> list[Table]:
     """Return how many records each file holds."""
-    note = "Drawn now." if written.made else "There already, made with the same options."
+    note = "Written now." if written.is_new else "Exists already, made with the same options."
     return [Table(written.folder, ("file", "records"), tuple(written.files.items()), note)]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ahnpl_cli.scenes import world
-from ahnpl_cli.scenes.grammar import Style, draw_style, plural, say
+from ahnpl_cli.scenes.grammar import Style, plural, sample_style, say
 from ahnpl_cli.scenes.meanings import (
     PHRASES,
     PLACES,
@@ -27,7 +27,7 @@ from ahnpl_cli.scenes.meanings import (
     Relation,
     related,
 )
-from ahnpl_cli.scenes.world import Look, Scene
+from ahnpl_cli.scenes.world import Appearance, Scene
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,38 +50,40 @@ class Mention(NamedTuple):
     size: float = 0.25
 
 
-def describe(rng: random.Random, look: Look, mention: Mention = Mention()) -> Description:
-    """A description of `look` by lot."""
+def describe(
+    rng: random.Random, appearance: Appearance, mention: Mention = Mention()
+) -> Description:
+    """A description of `appearance` that mentions color and size at random."""
     return Description(
-        look.shape,
-        look.color if rng.random() < mention.color else None,
-        look.size if rng.random() < mention.size else None,
+        appearance.shape,
+        appearance.color if rng.random() < mention.color else None,
+        appearance.size if rng.random() < mention.size else None,
     )
 
 
-def draw_scene(rng: random.Random, *, held_out: bool = False) -> Scene:
+def sample_scene(rng: random.Random, *, held_out: bool = False) -> Scene:
     """A scene of any kind, of the combinations kept for testing or of the others."""
     while True:
-        scene = _draw_any(rng)
+        scene = _sample_any(rng)
         if world.held_out(scene) == held_out:
             return scene
 
 
-def _draw_any(rng: random.Random) -> Scene:
+def _sample_any(rng: random.Random) -> Scene:
     if rng.random() < 0.88:
-        return world.draw_apart(rng, rng.choice((2, 2, 3)))
-    return world.draw_group(rng, rng.randint(1, 6), rng.randint(0, 3))
+        return world.sample_apart(rng, rng.choice((2, 2, 3)))
+    return world.sample_group(rng, rng.randint(1, 6), rng.randint(0, 3))
 
 
-def draw_captions(rng: random.Random, scene: Scene, count: int) -> list[Caption]:
+def sample_captions(rng: random.Random, scene: Scene, count: int) -> list[Caption]:
     """`count` captions that hold of `scene` and together name all its things and sizes."""
-    draw = _of_group if scene.layout == "group" else _of_few
+    sample = _of_group if scene.layout == "group" else _of_few
     for attempt in itertools.count():
-        # The longer no lot names everything, the more each caption says.
+        # The more tries have left something out, the more each caption mentions.
         say_more = Mention(color=0.85 + 0.02 * attempt, size=0.25 + 0.05 * attempt)
-        captions = [Caption(draw(rng, scene, say_more), draw_style(rng)) for _ in range(count)]
+        captions = [Caption(sample(rng, scene, say_more), sample_style(rng)) for _ in range(count)]
         texts = {caption.text for caption in captions}
-        if len(texts) == count and _names_all(texts, scene.looks):
+        if len(texts) == count and _names_all(texts, scene.appearances):
             return captions
     raise AssertionError("unreachable: itertools.count() does not end")
 
@@ -106,40 +108,42 @@ def true_place(rng: random.Random, item: Description, scene: Scene, *, corners: 
 
 
 def _of_few(rng: random.Random, scene: Scene, mention: Mention) -> Meaning:
-    lot = rng.random()
-    if lot < 0.65:
+    chance = rng.random()
+    if chance < 0.65:
         return _relation(rng, scene, mention)
-    looks = rng.sample(scene.looks, len(scene.looks))
-    if lot < 0.85:
+    appearances = rng.sample(scene.appearances, len(scene.appearances))
+    if chance < 0.85:
         count = rng.choice((1, 1, 2))
-        items = [describe(rng, look, mention) for look in looks[:count]]
+        items = [describe(rng, appearance, mention) for appearance in appearances[:count]]
         places = [true_place(rng, item, scene, corners=count == 1) for item in items]
         return Placement(tuple(zip(items, places, strict=True)))
-    if lot < 0.88:
-        absent = rng.choice([s for s in world.SHAPES if all(s != look.shape for look in looks)])
-        return Existence(Description(absent), False, beside=describe(rng, looks[0], mention))
+    if chance < 0.88:
+        absent = rng.choice(
+            [s for s in world.SHAPES if all(s != appearance.shape for appearance in appearances)]
+        )
+        return Existence(Description(absent), False, beside=describe(rng, appearances[0], mention))
     # Without colors, exchanging two nouns of a list would change nothing.
     colored = mention._replace(color=1)
-    return Listing(tuple(describe(rng, look, colored) for look in looks))
+    return Listing(tuple(describe(rng, appearance, colored) for appearance in appearances))
 
 
 def _relation(rng: random.Random, scene: Scene, mention: Mention) -> Relation:
     subject, phrase, object_ = rng.choice(true_relations(scene))
-    a, b = scene.looks[subject], scene.looks[object_]
+    a, b = scene.appearances[subject], scene.appearances[object_]
     return Relation(describe(rng, a, mention), phrase, describe(rng, b, mention))
 
 
 def _of_group(rng: random.Random, scene: Scene, mention: Mention) -> Meaning:
-    kinds = [describe(rng, look, mention) for look in dict.fromkeys(scene.looks)]
+    kinds = [describe(rng, appearance, mention) for appearance in dict.fromkeys(scene.appearances)]
     counts = [(item, len(item.among(scene.things))) for item in kinds]
-    lot = rng.random()
+    chance = rng.random()
     item, number = counts[0]
-    if lot < 0.3 and number != 2:
+    if chance < 0.3 and number != 2:
         return Quantity(item, number > 2, beside=None)
-    return Count(tuple(counts) if lot < 0.7 else (counts[0],))
+    return Count(tuple(counts) if chance < 0.7 else (counts[0],))
 
 
-def _names_all(texts: set[str], looks: Sequence[Look]) -> bool:
+def _names_all(texts: set[str], appearances: Sequence[Appearance]) -> bool:
     said = {word.strip(".,").lower() for text in texts for word in text.split()}
-    qualities = {word for look in looks for word in (look.color, look.size)}
-    return qualities <= said and all({k.shape, plural(k.shape)} & said for k in looks)
+    qualities = {word for appearance in appearances for word in (appearance.color, appearance.size)}
+    return qualities <= said and all({k.shape, plural(k.shape)} & said for k in appearances)

@@ -7,15 +7,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from ahnpl_cli.scenes.world import COLORS, SHAPES, SIZES, Look, Scene
+from ahnpl_cli.scenes.world import COLORS, SHAPES, SIZES, Appearance, Scene
 
 
 def exchange(scene: Scene, i: int, j: int, parts: Sequence[str]) -> Scene:
     """Things `i` and `j` exchange their `shape`, `color` or `size`."""
-    looks = list(scene.looks)
-    looks[i] = replace(looks[i], **_parts(scene.looks[j], parts))
-    looks[j] = replace(looks[j], **_parts(scene.looks[i], parts))
-    return replace(scene, looks=tuple(looks))
+    appearances = list(scene.appearances)
+    appearances[i] = replace(appearances[i], **_parts(scene.appearances[j], parts))
+    appearances[j] = replace(appearances[j], **_parts(scene.appearances[i], parts))
+    return replace(scene, appearances=tuple(appearances))
 
 
 def exchange_all(scene: Scene, i: int, j: int) -> Scene:
@@ -25,19 +25,23 @@ def exchange_all(scene: Scene, i: int, j: int) -> Scene:
 
 def change(scene: Scene, i: int, **parts: str) -> Scene:
     """Thing `i` gets another `shape`, `color` or `size`."""
-    looks = list(scene.looks)
-    looks[i] = replace(looks[i], **parts)
-    return replace(scene, looks=tuple(looks))
+    appearances = list(scene.appearances)
+    appearances[i] = replace(appearances[i], **parts)
+    return replace(scene, appearances=tuple(appearances))
 
 
 def absent_shape(rng: random.Random, scene: Scene) -> str:
     """A shape that nothing in the scene has."""
-    return rng.choice([s for s in SHAPES if all(s != look.shape for look in scene.looks)])
+    return rng.choice(
+        [s for s in SHAPES if all(s != appearance.shape for appearance in scene.appearances)]
+    )
 
 
 def absent_color(rng: random.Random, scene: Scene) -> str:
     """A color that nothing in the scene has."""
-    return rng.choice([c for c in COLORS if all(c != look.color for look in scene.looks)])
+    return rng.choice(
+        [c for c in COLORS if all(c != appearance.color for appearance in scene.appearances)]
+    )
 
 
 def other_size(size: str) -> str:
@@ -45,5 +49,5 @@ def other_size(size: str) -> str:
     return SIZES[1 - SIZES.index(size)]
 
 
-def _parts(look: Look, parts: Sequence[str]) -> dict[str, Any]:
-    return {part: getattr(look, part) for part in parts}
+def _parts(appearance: Appearance, parts: Sequence[str]) -> dict[str, Any]:
+    return {part: getattr(appearance, part) for part in parts}

@@ -1,37 +1,39 @@
 """Workflow: a seed -> images, `captions.jsonl` and test files in the benchmarks' layouts.
 
-Stretches of indices are drawn by several processes, each index from a generator of its own, and put
-together in order, so that the bytes depend on the seed and the numbers asked for and on nothing
+Ranges of indices go to several processes, each index with a generator of its own, and are put
+together in order, so that the bytes depend on the seed and the numbers of scenes and on nothing
 else.
 """
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
-import multiprocessing
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ahnpl_cli import __version__
 from ahnpl_cli.config import worker_count
-from ahnpl_cli.errors import ConfigError
-from ahnpl_cli.files import write_atomic
+from ahnpl_cli.engines.local import ProcessMap
+from ahnpl_cli.errors import DataError
+from ahnpl_cli.files import read_object, write_atomic, write_json
+from ahnpl_cli.outputs import foreign, lock, settle
 from ahnpl_cli.progress import Track, silent
 from ahnpl_cli.records import SCHEMA
 from ahnpl_cli.scenes import layouts
-from ahnpl_cli.scenes.draw import Lines, Stretch, draw_stretch
-from ahnpl_cli.scenes.layouts import SHEETS, Sheet
+from ahnpl_cli.scenes.layouts import OFFICIAL_FILES, OfficialFile
+from ahnpl_cli.scenes.parts import IndexRange, Lines, images_of, write_range
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 
 REPORT = "scenes.json"
+UNFINISHED = ".scenes.json"  # what is being written, until `REPORT` takes its place
 CAPTIONS = "captions.jsonl"
 IMAGE_NEGATIVES = "image_negatives.jsonl"
-STRETCH = 125  # indices drawn at a time: half a second of work
+RANGE_LENGTH = 125  # indices given to a process at once: half a second of work
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +43,12 @@ class Written:
     Attributes:
         folder: where it is.
         files: records per file, by path relative to `out`.
-        made: whether it was drawn now; otherwise it was there already.
+        is_new: whether it was written now; otherwise it existed already.
     """
 
     folder: str
     files: dict[str, int]
-    made: bool
+    is_new: bool
 
 
 def generate(
@@ -59,81 +61,115 @@ def generate(
     force: bool = False,
     track: Track = silent,
 ) -> Written:
-    """Draw a world into a folder.
+    """Write a world into a folder.
 
     Args:
-        out: folder to write; made if it is not there.
+        out: folder to write; made if it does not exist.
         train: training images, each with three captions.
         test: items of each test file, and pairs of exact image negatives.
         seed: of everything random.
         workers: processes; None for one per core, at most 8; 0 or 1 for this process alone.
-        force: whether to replace a world that was made with other numbers.
+        force: whether to replace a world that was made with other numbers, and files of others.
         track: shows progress.
 
     Raises:
-        ConfigError: `out` holds a world made with other numbers, and `force` is not given.
+        ConfigError: `out` holds a world made with other numbers or files of others, and `force` is
+            not given; or another process writes there.
+        DataError: what says how the world in `out` was made is damaged.
     """
-    wanted = {"train": train, "test": test, "seed": seed, "version": __version__}
-    done = _existing(out / REPORT, wanted, force)
-    if done is not None:
-        log.info("%s is already there, made with the same options", out)
-        return Written(str(out), done, made=False)
-    stretches = list(_stretches(train, test))
-    for folder in sorted({(out / path).parent for path in _sample_paths()}):
+    options = {"train": train, "test": test, "seed": seed, "version": __version__}
+    out.mkdir(parents=True, exist_ok=True)
+    with lock(out / REPORT):
+        kept = _kept_options(out, force)
+        complete = (out / REPORT).is_file()
+        state = settle(out / REPORT, options, kept, complete=complete, force=force)
+        if state == "done":
+            logger.info("%s exists already, made with the same options.", out)
+            files = read_object(out / REPORT)["files"]
+            return Written(str(out), files, is_new=False)
+        if kept is None and not force:
+            _check_foreign(out)
+        return _write(out, options, kept or {}, worker_count(workers), track)
+
+
+def _kept_options(out: Path, force: bool) -> dict[str, Any] | None:
+    """Return the options of the world in a folder, finished or not; None where there is none."""
+    for name in (REPORT, UNFINISHED):
+        path = out / name
+        if not path.is_file():
+            continue
+        try:
+            report = read_object(path, hint="Write the world again with --force.")
+            return {key: report[key] for key in ("train", "test", "seed", "version")}
+        except (DataError, KeyError) as error:
+            if force:
+                return None
+            if isinstance(error, DataError):
+                raise
+            raise DataError("not a world's report", where=str(path)) from error
+    return None
+
+
+def _check_foreign(out: Path) -> None:
+    """Refuse to overwrite what `ahnpl scenes` did not write.
+
+    Raises:
+        ConfigError: a file stands where one of the world's would go.
+    """
+    for name in (CAPTIONS, IMAGE_NEGATIVES, layouts.RETRIEVAL_FILE, "images/000000.png"):
+        if (out / name).exists():
+            raise foreign(out / name, "ahnpl scenes")
+    for official in OFFICIAL_FILES:
+        for name in (official.file, official.image(0)):
+            if (out / name).exists():
+                raise foreign(out / name, "ahnpl scenes")
+
+
+def _write(
+    out: Path, options: dict[str, Any], kept: dict[str, Any], workers: int, track: Track
+) -> Written:
+    # From here on a kill leaves a folder that the same command finishes.
+    (out / REPORT).unlink(missing_ok=True)
+    write_json(out / UNFINISHED, {"schema": SCHEMA, **options})
+    ranges = list(_ranges(options["train"], options["test"]))
+    images = {name for span in ranges for name in images_of(span)}
+    for span in _ranges(kept.get("train", 0), kept.get("test", 0)):
+        for name in images_of(span):
+            # Left by a larger world, whose records are gone.
+            if name not in images:
+                (out / name).unlink(missing_ok=True)
+    for folder in sorted({(out / name).parent for name in _folders()}):
         folder.mkdir(parents=True, exist_ok=True)
-    drawn = _draw(out, seed, stretches, worker_count(workers))
+
     parts: dict[str, Lines] = {}
-    for stretch, lines in track(drawn, total=len(stretches), description="drawing scenes"):
-        parts.setdefault(stretch.part, []).extend(lines)
+    with ProcessMap(workers, _prepare, hint="The same command starts over.") as processes:
+        drawn = processes.map(functools.partial(write_range, out, options["seed"]), ranges)
+        tracked = track(drawn, total=len(ranges), description="drawing scenes", unit="ranges")
+        for span, lines in zip(ranges, tracked, strict=True):
+            parts.setdefault(span.part, []).extend(lines)
     files = _write_files(out, parts)
-    write_atomic(out / REPORT, _json({"schema": SCHEMA, **wanted, "files": files}))
-    return Written(str(out), files, made=True)
+    write_atomic(out / REPORT, _json({"schema": SCHEMA, **options, "files": files}))
+    (out / UNFINISHED).unlink(missing_ok=True)
+    return Written(str(out), files, is_new=True)
 
 
-def _existing(path: Path, wanted: dict[str, Any], force: bool) -> dict[str, int] | None:
-    """Return the files of a world that is as wanted; None where it has to be drawn."""
-    if force or not path.is_file():
-        return None
-    report: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    found = {key: report.get(key) for key in wanted}
-    if found == wanted:
-        files: dict[str, int] = report["files"]
-        return files
-    text = ", ".join(f"{key} {value}" for key, value in found.items())
-    raise ConfigError(
-        f"holds a world made with {text}",
-        where=str(path),
-        hint="Choose another folder, or replace it with --force.",
-    )
+def _prepare() -> None:
+    """Nothing: a range brings all that its process needs."""
 
 
-def _stretches(train: int, test: int) -> Iterator[Stretch]:
+def _ranges(train: int, test: int) -> Iterator[IndexRange]:
     parts = {"train": train, "image_negatives": test, "retrieval": test}
-    parts |= {sheet.suite: test for sheet in SHEETS}
+    parts |= {official.suite: test for official in OFFICIAL_FILES}
     for part, total in parts.items():
-        starts = range(0, total, STRETCH)
-        yield from (Stretch(part, start, min(start + STRETCH, total), total) for start in starts)
+        for start in range(0, total, RANGE_LENGTH):
+            yield IndexRange(part, start, min(start + RANGE_LENGTH, total), total)
 
 
-def _sample_paths() -> Iterator[str]:
-    """One path of every folder that is written to."""
+def _folders() -> Iterator[str]:
+    """One path in every folder that is written to."""
     yield from ("images/0", "image_negatives/0", layouts.retrieval_image(0))
-    for sheet in SHEETS:
-        yield from (sheet.file, sheet.image(0))
-
-
-def _draw(
-    out: Path, seed: int, stretches: list[Stretch], workers: int
-) -> Iterator[tuple[Stretch, Lines]]:
-    if workers <= 1:
-        yield from ((stretch, draw_stretch(out, seed, stretch)) for stretch in stretches)
-        return
-    # Spawned, not forked: the caller may hold threads, which a fork would not survive.
-    context = multiprocessing.get_context("spawn")
-    count = len(stretches)
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
-        lines = pool.map(draw_stretch, [out] * count, [seed] * count, stretches)
-        yield from zip(stretches, lines, strict=True)
+    for official in OFFICIAL_FILES:
+        yield from (official.file, official.image(0))
 
 
 def _write_files(out: Path, parts: dict[str, Lines]) -> dict[str, int]:
@@ -147,19 +183,19 @@ def _write_files(out: Path, parts: dict[str, Lines]) -> dict[str, int]:
     for file, (lines, encode) in contents.items():
         write_atomic(out / file, encode(lines))
         counts[file] = len(lines)
-    for sheet in SHEETS:
-        lines = parts.get(sheet.suite, [])
-        write_atomic(out / sheet.file, _official(sheet, lines))
-        counts[sheet.file] = len(lines)
+    for official in OFFICIAL_FILES:
+        lines = parts.get(official.suite, [])
+        write_atomic(out / official.file, _encode(official, lines))
+        counts[official.file] = len(lines)
     return counts
 
 
-def _official(sheet: Sheet, lines: Lines) -> bytes:
-    if sheet.file.endswith(".jsonl"):
+def _encode(official: OfficialFile, lines: Lines) -> bytes:
+    if official.file.endswith(".jsonl"):
         return _jsonl(lines)
-    if sheet.key is None:
+    if official.key is None:
         return _json(lines)
-    return _json({sheet.key(index): line for index, line in enumerate(lines)})
+    return _json({official.key(index): line for index, line in enumerate(lines)})
 
 
 def _json(content: Any) -> bytes:

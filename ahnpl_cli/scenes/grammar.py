@@ -24,7 +24,7 @@ PREFIXES = ("", "", "", "", "there is ", "a picture of ")
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How a meaning is said; twins share it.
+    """How a meaning is said; both scenes of a pair share it.
 
     Attributes:
         prefix: what comes first, such as `there is `; dropped where the sentence has its own verb.
@@ -43,8 +43,8 @@ class Style:
     variant: int = 0
 
 
-def draw_style(rng: random.Random) -> Style:
-    """A style by lot."""
+def sample_style(rng: random.Random) -> Style:
+    """A style at random."""
     return Style(
         prefix=rng.choice(PREFIXES),
         clause=rng.random() < 0.3,

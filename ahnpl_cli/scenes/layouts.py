@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ahnpl_cli.scenes import suites_sugarcrepe
-from ahnpl_cli.scenes.suites import Item
+from ahnpl_cli.scenes.suites import SceneItem
 from ahnpl_cli.scenes.world import SIDE
 
 Record = dict[str, Any]
@@ -21,7 +21,7 @@ NUMBERS = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
+class OfficialFile:
     """One official file.
 
     Attributes:
@@ -36,11 +36,11 @@ class Sheet:
     file: str
     image: Callable[[int], str]
     key: Callable[[int], str] | None
-    record: Callable[[int, Item, str], Record]
+    record: Callable[[int, SceneItem, str], Record]
 
 
-def _sugarcrepe(suite: str, number: int) -> Sheet:
-    return Sheet(
+def _sugarcrepe(suite: str, number: int) -> OfficialFile:
+    return OfficialFile(
         suite,
         f"sugarcrepe/{suite}.json",
         lambda i: f"val2017/{number + i:012d}.jpg",
@@ -58,8 +58,8 @@ def box(index: int) -> tuple[int, int, int, int]:
     return SIDE * (index % 2), SIDE * (index // 2 % 2), SIDE, SIDE
 
 
-def _aro(suite: str, file: str, number: int) -> Sheet:
-    def record(i: int, item: Item, name: str) -> Record:
+def _aro(suite: str, file: str, number: int) -> OfficialFile:
+    def record(i: int, item: SceneItem, name: str) -> Record:
         x, y, width, height = box(i)
         return {
             "image_id": number + i,
@@ -73,7 +73,9 @@ def _aro(suite: str, file: str, number: int) -> Sheet:
             "false_caption": item.foil.text,
         }
 
-    return Sheet(suite, f"aro/{file}.json", lambda i: f"aro/images/{number + i}.jpg", None, record)
+    return OfficialFile(
+        suite, f"aro/{file}.json", lambda i: f"aro/images/{number + i}.jpg", None, record
+    )
 
 
 VOTES = {"foil": 0, "caption": 3, "other": 0}  # as if all three annotators had chosen the caption
@@ -151,10 +153,10 @@ _PIECES = {
 }
 
 
-def _valse(piece: str, number: int) -> Sheet:
+def _valse(piece: str, number: int) -> OfficialFile:
     about = _PIECES[piece]
 
-    def record(i: int, item: Item, name: str) -> Record:
+    def record(i: int, item: SceneItem, name: str) -> Record:
         return {
             "dataset": about.dataset,
             "original_split": "test",
@@ -167,7 +169,7 @@ def _valse(piece: str, number: int) -> Sheet:
             "foil": item.foil.text,
         }
 
-    return Sheet(
+    return OfficialFile(
         piece,
         f"valse/{piece}.json",
         lambda i: about.image(number + i),
@@ -176,8 +178,8 @@ def _valse(piece: str, number: int) -> Sheet:
     )
 
 
-def _winoground() -> Sheet:
-    def record(i: int, item: Item, name: str) -> Record:
+def _winoground() -> OfficialFile:
+    def record(i: int, item: SceneItem, name: str) -> Record:
         return {
             "id": i,
             "image_0": f"ex_{i}_img_0",
@@ -193,10 +195,10 @@ def _winoground() -> Sheet:
     def image(i: int) -> str:
         return f"winoground/images/ex_{i}_img_0.png"
 
-    return Sheet("winoground", "winoground/examples.jsonl", image, None, record)
+    return OfficialFile("winoground", "winoground/examples.jsonl", image, None, record)
 
 
-SHEETS: tuple[Sheet, ...] = (
+OFFICIAL_FILES: tuple[OfficialFile, ...] = (
     *(_sugarcrepe(suite, NUMBERS * k) for k, suite in enumerate(suites_sugarcrepe.MAKERS, 1)),
     _aro("vg_relation", "visual_genome_relation", NUMBERS * 21),
     _aro("vg_attribution", "visual_genome_attribution", NUMBERS * 22),

@@ -11,7 +11,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from ahnpl_cli.scenes.world import SIDE, Look, Scene, Thing
+from ahnpl_cli.scenes.world import SIDE, Appearance, Scene, Thing
 
 STRICT_GAP, STRICT_OFFSET, LOOSE_GAP = 12, 8, 2  # pixels between centres
 
@@ -51,14 +51,16 @@ class Description:
     color: str | None = None
     size: str | None = None
 
-    def fits(self, look: Look) -> bool:
-        """Whether nothing mentioned is wrong of `look`."""
-        mentioned = ((self.color, look.color), (self.size, look.size))
-        return self.shape == look.shape and all(said in (None, is_) for said, is_ in mentioned)
+    def fits(self, appearance: Appearance) -> bool:
+        """Whether nothing mentioned is wrong of `appearance`."""
+        mentioned = ((self.color, appearance.color), (self.size, appearance.size))
+        return self.shape == appearance.shape and all(
+            said in (None, is_) for said, is_ in mentioned
+        )
 
     def among(self, things: Sequence[Thing]) -> list[Thing]:
         """The things that fit."""
-        return [thing for thing in things if self.fits(thing.look)]
+        return [thing for thing in things if self.fits(thing.appearance)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,5 +170,5 @@ def _at(thing: Thing, place: str, loosely: bool) -> bool:
 
 def _assignments(items: Sequence[Description], scene: Scene) -> Iterator[tuple[Thing, ...]]:
     for things in itertools.permutations(scene.things, len(items)):
-        if all(item.fits(thing.look) for item, thing in zip(items, things, strict=True)):
+        if all(item.fits(thing.appearance) for item, thing in zip(items, things, strict=True)):
             yield things

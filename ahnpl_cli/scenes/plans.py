@@ -17,21 +17,23 @@ from ahnpl_cli.scenes.meanings import (
     Placement,
     Relation,
 )
-from ahnpl_cli.scenes.world import Look, Scene
+from ahnpl_cli.scenes.world import Appearance, Scene
 
 Plan = Callable[[Scene], Meaning]
 Words = tuple[bool, bool]  # is the color said, is the size said
 
 
-def draw_words(rng: random.Random, count: int, *, color: float = 0.8) -> list[Words]:
+def sample_words(rng: random.Random, count: int, *, color: float = 0.8) -> list[Words]:
     """Which words each of `count` descriptions mentions."""
     return [(rng.random() < color, rng.random() < 0.25) for _ in range(count)]
 
 
-def describe(look: Look, words: Words) -> Description:
-    """`look` with the words that the plan mentions."""
+def describe(appearance: Appearance, words: Words) -> Description:
+    """`appearance` with the words that the plan mentions."""
     color, size = words
-    return Description(look.shape, look.color if color else None, look.size if size else None)
+    return Description(
+        appearance.shape, appearance.color if color else None, appearance.size if size else None
+    )
 
 
 def relation(
@@ -46,7 +48,7 @@ def related(subject: int, phrase: str, object_: int, words: Sequence[Words]) -> 
     """The plan to say that two things stand in a relation."""
 
     def plan(scene: Scene) -> Meaning:
-        a, b = scene.looks[subject], scene.looks[object_]
+        a, b = scene.appearances[subject], scene.appearances[object_]
         return Relation(describe(a, words[0]), phrase, describe(b, words[1]))
 
     return plan
@@ -56,8 +58,10 @@ def listed(indices: Sequence[int], words: Sequence[Words]) -> Plan:
     """The plan to list things."""
 
     def plan(scene: Scene) -> Meaning:
-        looks = [scene.looks[i] for i in indices]
-        return Listing(tuple(describe(look, w) for look, w in zip(looks, words, strict=True)))
+        appearances = [scene.appearances[i] for i in indices]
+        return Listing(
+            tuple(describe(appearance, w) for appearance, w in zip(appearances, words, strict=True))
+        )
 
     return plan
 
@@ -66,15 +70,18 @@ def placed(indices: Sequence[int], places: Sequence[str], words: Sequence[Words]
     """The plan to say where things are."""
 
     def plan(scene: Scene) -> Meaning:
-        looks = [scene.looks[i] for i in indices]
-        items = [describe(look, w) for look, w in zip(looks, words, strict=True)]
+        appearances = [scene.appearances[i] for i in indices]
+        items = [describe(appearance, w) for appearance, w in zip(appearances, words, strict=True)]
         return Placement(tuple(zip(items, places, strict=True)))
 
     return plan
 
 
-def draw_places(rng: random.Random, scene: Scene, indices: Sequence[int]) -> list[str]:
+def sample_places(rng: random.Random, scene: Scene, indices: Sequence[int]) -> list[str]:
     """A true place for each of these things."""
-    looks = [scene.looks[i] for i in indices]
-    items = [Description(look.shape, look.color, look.size) for look in looks]
+    appearances = [scene.appearances[i] for i in indices]
+    items = [
+        Description(appearance.shape, appearance.color, appearance.size)
+        for appearance in appearances
+    ]
     return [true_place(rng, item, scene, corners=len(items) == 1) for item in items]

@@ -1,4 +1,4 @@
-"""Draws a scene: flat shapes with smooth edges over a soft texture."""
+"""Paints a scene: flat shapes with smooth edges over a soft texture."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TEXTURES = 96
 TEXTURE_SIDE = 2 * SIDE
 
 
-def draw(scene: Scene) -> Image.Image:
+def paint(scene: Scene) -> Image.Image:
     """The scene as a 64 x 64 RGB image; the same scene always gives the same pixels."""
     rng = np.random.default_rng(scene.texture)
     canvas = _background(rng, SIDE)
@@ -35,7 +35,7 @@ def draw(scene: Scene) -> Image.Image:
     return _image(canvas)
 
 
-def draw_quarters(scenes: Sequence[Scene]) -> Image.Image:
+def paint_quarters(scenes: Sequence[Scene]) -> Image.Image:
     """Four scenes as the quarters of one 128 x 128 image, row by row, over one texture."""
     canvas = _background(np.random.default_rng(scenes[0].texture), TEXTURE_SIDE)
     for index, scene in enumerate(scenes):
@@ -50,11 +50,11 @@ def _image(canvas: Pixels) -> Image.Image:
 
 
 def _paint(canvas: Pixels, things: Sequence[Thing], rng: np.random.Generator) -> None:
-    # One shade per color, so that exchanging two looks changes nothing but the looks.
+    # One shade per color, so that exchanging two appearances changes nothing but the appearances.
     shades = {color: rng.uniform(-10, 10, 3) for color in RGB}
     for thing in things:
-        mask = shape_mask(thing.look.shape, thing.radius)
-        color = np.asarray(RGB[thing.look.color]) + shades[thing.look.color]
+        mask = shape_mask(thing.appearance.shape, thing.radius)
+        color = np.asarray(RGB[thing.appearance.color]) + shades[thing.appearance.color]
         _blend(canvas, mask, color.astype(np.float32), thing.x, thing.y)
 
 
@@ -99,12 +99,12 @@ def shape_mask(shape: str, radius: int) -> Pixels:
     """How much of each pixel the shape covers: (2r+1, 2r+1) in [0, 1]."""
     side = 2 * radius + 1
     big = Image.new("L", (side * OVERSAMPLING, side * OVERSAMPLING), 0)
-    _draw_outline(ImageDraw.Draw(big), shape, side * OVERSAMPLING / 2)
+    _outline(ImageDraw.Draw(big), shape, side * OVERSAMPLING / 2)
     small = big.resize((side, side), Image.Resampling.BOX)
     return np.asarray(small, np.float32) / np.float32(255)
 
 
-def _draw_outline(pen: ImageDraw.ImageDraw, shape: str, half: float) -> None:
+def _outline(pen: ImageDraw.ImageDraw, shape: str, half: float) -> None:
     def oval(x: float, y: float, rx: float, ry: float, fill: int) -> None:
         box = (x - rx, y - ry, x + rx, y + ry)
         pen.ellipse([half + (half - 1) * edge for edge in box], fill=fill)

@@ -1,6 +1,6 @@
 """The test suites by name, and how an item of one is made.
 
-Both twins of an item are of combinations kept for testing. The two `add` suites are one-sided as
+Both scenes of a pair are of combinations kept for testing. The two `add` suites are one-sided as
 SugarCrepe's are: the foil says more than the caption, and what the caption says holds of both.
 """
 
@@ -10,10 +10,10 @@ from dataclasses import dataclass
 
 from ahnpl_cli.scenes import suites_aro, suites_sugarcrepe, suites_valse, world
 from ahnpl_cli.scenes.captions import Caption
-from ahnpl_cli.scenes.twins import Lots, Maker, Notes, sound
+from ahnpl_cli.scenes.pairs import ItemSampler, Notes, PairMaker, is_valid_pair
 from ahnpl_cli.scenes.world import Scene
 
-MAKERS: dict[str, Maker] = {
+MAKERS: dict[str, PairMaker] = {
     **suites_sugarcrepe.MAKERS,
     **suites_valse.MAKERS,
     **suites_aro.MAKERS,
@@ -23,16 +23,16 @@ ALTERNATING = "vg_attribution"
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
-    """One twin, shown, with its caption; the other twin's caption is the foil.
+class SceneItem:
+    """One scene of a pair with its caption; the other scene's caption is the foil.
 
     Attributes:
-        scene: the twin shown.
-        other: the twin that the foil is true of.
+        scene: the one shown.
+        other: the one that the foil is true of.
         caption: what holds of `scene`.
         foil: what does not.
         note: what the official record also says of the caption.
-        foil_note: the same, had the other twin been shown.
+        foil_note: the same, had the other scene been shown.
     """
 
     scene: Scene
@@ -45,8 +45,8 @@ class Item:
 
 def make_item(
     name: str, seed: int, index: int, total: int, *, split: str = "test", held_out: bool = True
-) -> Item:
-    """Item `index` of `total` of a suite; the same arguments always give the same item.
+) -> SceneItem:
+    """SceneItem `index` of `total` of a suite; the same arguments always give the same item.
 
     Args:
         name: a key of `MAKERS`.
@@ -56,20 +56,20 @@ def make_item(
         split: items of different splits share nothing.
         held_out: of combinations kept for testing, or of the others.
     """
-    lots = Lots(world.stream(seed, split, name, index), held_out, index, total)
-    twins = None
-    while twins is None or not sound(twins, held_out=held_out, one_sided=name in ONE_SIDED):
-        twins = MAKERS[name](lots)
-    shown = _coin(name, lots)
+    sampler = ItemSampler(world.stream(seed, split, name, index), held_out, index, total)
+    pair = None
+    while pair is None or not is_valid_pair(pair, held_out=held_out, one_sided=name in ONE_SIDED):
+        pair = MAKERS[name](sampler)
+    second = _coin(name, sampler)
     scenes, captions, notes = (
-        pair[::-1] if shown else pair for pair in (twins.scenes, twins.captions, twins.notes)
+        both[::-1] if second else both for both in (pair.scenes, pair.captions, pair.notes)
     )
-    return Item(*scenes, *captions, *notes)
+    return SceneItem(*scenes, *captions, *notes)
 
 
-def _coin(name: str, lots: Lots) -> int:
-    """Which twin is shown."""
+def _coin(name: str, sampler: ItemSampler) -> int:
+    """Which scene of the pair is shown."""
     if name in ONE_SIDED:
         return 0
     # ARO averages over ordered pairs of colors with 25 items or more, so these come in turn.
-    return lots.index % 2 if name == ALTERNATING else lots.rng.randrange(2)
+    return sampler.index % 2 if name == ALTERNATING else sampler.rng.randrange(2)

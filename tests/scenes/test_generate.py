@@ -8,17 +8,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from ahnpl_cli import __version__
 from ahnpl_cli.data.images import ImageRef, open_image
-from ahnpl_cli.errors import ConfigError
+from ahnpl_cli.errors import ConfigError, DataError
 from ahnpl_cli.evaluation.benchmarks import benchmarks
 from ahnpl_cli.evaluation.benchmarks.base import Options
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
 from ahnpl_cli.records import KINDS
 from ahnpl_cli.scenes import render
-from ahnpl_cli.scenes.draw import IMAGE_NEGATIVES
 from ahnpl_cli.scenes.generate import Written, generate
-from ahnpl_cli.scenes.layouts import SHEETS
+from ahnpl_cli.scenes.layouts import OFFICIAL_FILES
+from ahnpl_cli.scenes.parts import IMAGE_NEGATIVES
 from ahnpl_cli.scenes.suites import make_item
 
 TRAIN, TEST, SEED = 9, 7, 3
@@ -74,7 +73,7 @@ def test_a_larger_world_begins_like_a_smaller_one(world: Path, tmp_path: Path) -
 def test_a_world_that_is_there_is_not_drawn_again(world: Path) -> None:
     before = {path: path.stat().st_mtime_ns for path in world.rglob("*")}
     written = generate(world, train=TRAIN, test=TEST, seed=SEED, workers=1)
-    assert not written.made
+    assert not written.is_new
     assert {path: path.stat().st_mtime_ns for path in world.rglob("*")} == before
 
 
@@ -82,15 +81,63 @@ def test_a_world_made_otherwise_is_not_overwritten_unasked(world: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         generate(world, train=TRAIN, test=TEST, seed=4, workers=1)
     assert str(caught.value) == (
-        f"{world / 'scenes.json'}: holds a world made with train 9, test 7, seed 3, "
-        f"version {__version__}. Choose another folder, or replace it with --force."
+        f"{world / 'scenes.json'}: made with other options: seed 3, now 4. "
+        "Choose another --output, or overwrite it with --force."
     )
+
+
+@pytest.mark.parametrize("name", ["captions.jsonl", "aro/visual_genome_relation.json"])
+def test_a_file_of_others_is_not_overwritten_unasked(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(ConfigError) as caught:
+        generate(tmp_path, train=1, test=1, workers=1)
+    assert str(caught.value) == (
+        f"{tmp_path / name}: exists, and was not written by `ahnpl scenes`. "
+        "Choose another --output, or overwrite it with --force."
+    )
+    assert (tmp_path / name).read_text() == "mine"
+    generate(tmp_path, train=1, test=1, workers=1, force=True)
+    assert (tmp_path / name).read_text() != "mine"
+
+
+def test_an_interrupted_world_is_finished_and_not_mixed(
+    world: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr("ahnpl_cli.scenes.generate._write_files", interrupt)
+        generate(tmp_path, train=TRAIN, test=TEST, seed=SEED, workers=1)
+    with pytest.raises(ConfigError, match="train 9, now 2"):
+        generate(tmp_path, train=2, test=TEST, seed=SEED, workers=1)
+    generate(tmp_path, train=TRAIN, test=TEST, seed=SEED, workers=1)
+    assert contents(tmp_path) == contents(world)
+
+
+def test_a_smaller_world_leaves_no_image_of_a_larger_one(tmp_path: Path) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "mine.png").write_text("not of a world")
+    generate(tmp_path, train=5, test=2, workers=1)
+    generate(tmp_path, train=2, test=1, workers=1, force=True)
+    images = sorted(path.name for path in (tmp_path / "images").iterdir())
+    assert images == ["000000.png", "000001.png", "mine.png"]
+    assert len(list((tmp_path / "winoground" / "images").iterdir())) == 2
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"train": 3}'])
+def test_a_damaged_report_is_named_and_replaced_on_request(tmp_path: Path, text: str) -> None:
+    (tmp_path / "scenes.json").write_text(text)
+    with pytest.raises(DataError, match="scenes.json"):
+        generate(tmp_path, train=1, test=0, workers=1)
+    assert generate(tmp_path, train=1, test=0, workers=1, force=True).is_new
 
 
 def test_force_replaces_a_world(tmp_path: Path) -> None:
     generate(tmp_path, train=1, test=0, seed=0, workers=1)
     written = generate(tmp_path, train=2, test=0, seed=0, workers=1, force=True)
-    assert written == Written(str(tmp_path), written.files, made=True)
+    assert written == Written(str(tmp_path), written.files, is_new=True)
     assert written.files["captions.jsonl"] == 6
 
 
@@ -131,7 +178,7 @@ KEYS = {
 }
 
 
-@pytest.mark.parametrize("file", [sheet.file for sheet in SHEETS])
+@pytest.mark.parametrize("file", [official.file for official in OFFICIAL_FILES])
 def test_records_have_the_authors_keys(world: Path, file: str) -> None:
     folder, stem = file.split("/")[0], Path(file).stem
     for record in records(world, file):
@@ -158,13 +205,13 @@ def pixels(source: Image.Image | Path) -> np.ndarray:
 def test_pictures_show_the_scene_that_the_caption_is_true_of(
     world: Path, suite: str, folder: str
 ) -> None:
-    sheet = next(sheet for sheet in SHEETS if sheet.suite == suite)
+    official = next(official for official in OFFICIAL_FILES if official.suite == suite)
     for index in range(TEST):
         item = make_item(suite, SEED, index, TEST)
-        assert sheet.image(index).startswith(folder)
-        shown = pixels(world / sheet.image(index))
-        assert abs(shown - pixels(render.draw(item.scene))).mean() < 4
-        assert records(world, sheet.file)[index]["caption"] == item.caption.text
+        assert official.image(index).startswith(folder)
+        shown = pixels(world / official.image(index))
+        assert abs(shown - pixels(render.paint(item.scene))).mean() < 4
+        assert records(world, official.file)[index]["caption"] == item.caption.text
 
 
 def test_only_the_box_of_an_aro_picture_tells_which_caption_is_true(world: Path) -> None:
@@ -173,9 +220,9 @@ def test_only_the_box_of_an_aro_picture_tells_which_caption_is_true(world: Path)
         box = tuple(record[f"bbox_{key}"] for key in "xywh")
         path = world / "aro/images" / record["image_path"]
         crop = pixels(open_image(ImageRef(path, box)))
-        things = [thing for thing in item.scene.things if thing.look.shape != "ring"]
+        things = [thing for thing in item.scene.things if thing.appearance.shape != "ring"]
         for thing in things:
-            color = np.asarray(render.RGB[thing.look.color])
+            color = np.asarray(render.RGB[thing.appearance.color])
             assert abs(crop[thing.y, thing.x] - color).max() < 30
 
 
@@ -185,7 +232,7 @@ def test_winoground_pictures_are_the_twins(world: Path) -> None:
         folder = world / "winoground/images"
         for name, scene in ((record["image_0"], item.scene), (record["image_1"], item.other)):
             shown = pixels(folder / f"{name}.png")
-            assert (shown == pixels(render.draw(scene))).all()
+            assert (shown == pixels(render.paint(scene))).all()
 
 
 def test_image_negatives_are_the_scene_redrawn_with_the_edit_of_the_caption(world: Path) -> None:
@@ -199,8 +246,8 @@ def test_image_negatives_are_the_scene_redrawn_with_the_edit_of_the_caption(worl
         assert line["kind"] == kind
         assert (line["caption"], line["negative_caption"]) == (item.caption.text, item.foil.text)
         shown = [pixels(world / line[key]) for key in ("image", "negative_image")]
-        assert (shown[0] == pixels(render.draw(item.scene))).all()
-        assert (shown[1] == pixels(render.draw(item.other))).all()
+        assert (shown[0] == pixels(render.paint(item.scene))).all()
+        assert (shown[1] == pixels(render.paint(item.other))).all()
 
 
 @pytest.mark.parametrize("name", ["sugarcrepe", "aro", "valse", "winoground", "retrieval"])

@@ -2,7 +2,13 @@
 
 import pytest
 
-from ahnpl_cli.scenes.captions import Mention, describe, draw_captions, draw_scene, true_relations
+from ahnpl_cli.scenes.captions import (
+    Mention,
+    describe,
+    sample_captions,
+    sample_scene,
+    true_relations,
+)
 from ahnpl_cli.scenes.grammar import Style, say
 from ahnpl_cli.scenes.meanings import (
     Count,
@@ -14,7 +20,7 @@ from ahnpl_cli.scenes.meanings import (
     Quantity,
     Relation,
 )
-from ahnpl_cli.scenes.world import Look, Scene, held_out, stream
+from ahnpl_cli.scenes.world import Appearance, Scene, held_out, stream
 
 RED = Description("circle", "red")
 STAR = Description("star", size="small")
@@ -60,28 +66,30 @@ def test_a_meaning_is_said_in_plain_english(meaning: Meaning, style: Style, text
 def test_every_training_caption_holds_and_together_they_name_everything() -> None:
     for index in range(150):
         rng = stream("captions", index)
-        scene = draw_scene(rng)
-        captions = draw_captions(rng, scene, 3)
+        scene = sample_scene(rng)
+        captions = sample_captions(rng, scene, 3)
         assert not held_out(scene)
         assert all(caption.meaning.holds(scene) for caption in captions)
         assert len({caption.text for caption in captions}) == 3
         text = " ".join(caption.text for caption in captions).lower()
-        for look in scene.looks:
-            assert all(word in text for word in (look.shape, look.color, look.size)), text
+        for appearance in scene.appearances:
+            assert all(
+                word in text for word in (appearance.shape, appearance.color, appearance.size)
+            ), text
 
 
 def test_a_list_always_tells_colors_so_that_exchanged_nouns_make_it_false() -> None:
     for index in range(150):
         rng = stream("lists", index)
-        scene = draw_scene(rng)
-        for caption in draw_captions(rng, scene, 3):
+        scene = sample_scene(rng)
+        for caption in sample_captions(rng, scene, 3):
             if isinstance(caption.meaning, Listing):
                 assert all(item.color for item in caption.meaning.items)
 
 
 def test_true_relations_finds_every_pair_that_a_phrase_fits() -> None:
-    looks = (Look("circle", "red", "small"), Look("star", "blue", "small"))
-    scene = Scene(looks, ((16, 16), (48, 16)), "apart", 0)
+    appearances = (Appearance("circle", "red", "small"), Appearance("star", "blue", "small"))
+    scene = Scene(appearances, ((16, 16), (48, 16)), "apart", 0)
     assert true_relations(scene, ("left of", "right of", "above")) == [
         (0, "left of", 1),
         (1, "right of", 0),
@@ -89,6 +97,6 @@ def test_true_relations_finds_every_pair_that_a_phrase_fits() -> None:
 
 
 def test_a_description_mentions_what_the_lot_says() -> None:
-    look = Look("circle", "red", "small")
-    assert describe(stream(0), look, Mention(1, 1)) == Description("circle", "red", "small")
-    assert describe(stream(0), look, Mention(0, 0)) == Description("circle")
+    appearance = Appearance("circle", "red", "small")
+    assert describe(stream(0), appearance, Mention(1, 1)) == Description("circle", "red", "small")
+    assert describe(stream(0), appearance, Mention(0, 0)) == Description("circle")

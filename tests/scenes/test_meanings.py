@@ -14,12 +14,12 @@ from ahnpl_cli.scenes.meanings import (
     Quantity,
     Relation,
 )
-from ahnpl_cli.scenes.world import Look, Scene
+from ahnpl_cli.scenes.world import Appearance, Scene
 
 CIRCLE, SQUARE, STAR = Description("circle"), Description("square"), Description("star")
-RED_CIRCLE = Look("circle", "red", "large")
-BLUE_SQUARE = Look("square", "blue", "small")
-WHITE_CIRCLE = Look("circle", "white", "small")
+RED_CIRCLE = Appearance("circle", "red", "large")
+BLUE_SQUARE = Appearance("square", "blue", "small")
+WHITE_CIRCLE = Appearance("circle", "white", "small")
 
 ROW = Scene((RED_CIRCLE, BLUE_SQUARE), ((16, 16), (48, 18)), "apart", 0)
 DIAGONAL = Scene((RED_CIRCLE, BLUE_SQUARE), ((16, 16), (48, 48)), "apart", 0)
@@ -76,7 +76,7 @@ def test_truth_is_read_off_the_scene(
 
 def test_an_opposite_is_true_of_the_exchanged_things_and_of_them_alone() -> None:
     for phrase, opposite in OPPOSITES.items():
-        scenes = (ROW, Scene(ROW.looks, ((16, 16), (16, 48)), "apart", 0))
+        scenes = (ROW, Scene(ROW.appearances, ((16, 16), (16, 48)), "apart", 0))
         for scene in scenes:
             there = Relation(CIRCLE, phrase, SQUARE)
             back = Relation(SQUARE, opposite, CIRCLE)

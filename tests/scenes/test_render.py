@@ -5,10 +5,10 @@ import pytest
 
 from ahnpl_cli.scenes import render, world
 from ahnpl_cli.scenes.edits import change, exchange
-from ahnpl_cli.scenes.world import Look, Scene, stream
+from ahnpl_cli.scenes.world import Appearance, Scene, stream
 
 SCENE = Scene(
-    (Look("circle", "red", "small"), Look("star", "blue", "large")),
+    (Appearance("circle", "red", "small"), Appearance("star", "blue", "large")),
     ((16, 16), (48, 48)),
     "apart",
     5,
@@ -16,32 +16,32 @@ SCENE = Scene(
 
 
 def test_the_same_scene_gives_the_same_pixels() -> None:
-    assert render.draw(SCENE).tobytes() == render.draw(SCENE).tobytes()
+    assert render.paint(SCENE).tobytes() == render.paint(SCENE).tobytes()
 
 
 def test_an_edit_leaves_every_pixel_away_from_the_edited_thing_as_it_was() -> None:
-    before = np.asarray(render.draw(SCENE))
-    after = np.asarray(render.draw(change(SCENE, 0, shape="square")))
+    before = np.asarray(render.paint(SCENE))
+    after = np.asarray(render.paint(change(SCENE, 0, shape="square")))
     changed = np.argwhere((before != after).any(axis=2))
     assert len(changed) > 0
     assert changed.max() <= 16 + 7
 
 
 def test_a_thing_has_its_color_in_the_middle() -> None:
-    red, green, blue = np.asarray(render.draw(SCENE))[16, 16].tolist()
+    red, green, blue = np.asarray(render.paint(SCENE))[16, 16].tolist()
     assert red > 190 and green < 60 and blue < 60
 
 
 def test_exchanged_colors_keep_their_shade() -> None:
-    before = np.asarray(render.draw(SCENE))
-    after = np.asarray(render.draw(exchange(SCENE, 0, 1, ("color",))))
+    before = np.asarray(render.paint(SCENE))
+    after = np.asarray(render.paint(exchange(SCENE, 0, 1, ("color",))))
     assert before[16, 16].tolist() == after[48, 48].tolist()
     assert before[48, 48].tolist() == after[16, 16].tolist()
 
 
 def test_a_thing_at_the_edge_is_cut_off_there() -> None:
-    scene = Scene((Look("square", "red", "large"),), ((2, 62),), "apart", 0)
-    pixels = np.asarray(render.draw(scene))
+    scene = Scene((Appearance("square", "red", "large"),), ((2, 62),), "apart", 0)
+    pixels = np.asarray(render.paint(scene))
     assert pixels.shape == (64, 64, 3)
     assert pixels[62, 2, 0] > 190
 
@@ -61,12 +61,12 @@ def test_shapes_look_different() -> None:
 
 
 def test_quarters_show_four_scenes_where_their_boxes_say() -> None:
-    scenes = [world.draw_apart(stream(k), 1) for k in range(4)]
-    image = np.asarray(render.draw_quarters(scenes))
+    scenes = [world.sample_apart(stream(k), 1) for k in range(4)]
+    image = np.asarray(render.paint_quarters(scenes))
     assert image.shape == (128, 128, 3)
     for k, scene in enumerate(scenes):
         (thing,) = scene.things
         row, column = 64 * (k // 2) + thing.y, 64 * (k % 2) + thing.x
-        if thing.look.shape != "ring":
-            expected = np.asarray(render.RGB[thing.look.color])
+        if thing.appearance.shape != "ring":
+            expected = np.asarray(render.RGB[thing.appearance.color])
             assert abs(image[row, column] - expected).max() <= 11

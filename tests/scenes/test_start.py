@@ -69,7 +69,7 @@ def score(folder: Path):
     @torch.inference_mode()
     def accuracy(suite: str, count: int = 150) -> float:
         items = [make_item(suite, 0, index, count) for index in range(count)]
-        images = torch.stack([preprocess(render.draw(item.scene)) for item in items])
+        images = torch.stack([preprocess(render.paint(item.scene)) for item in items])
         image = model.encode_image(images, normalize=True)
         true, false = (
             model.encode_text(tokenizer(texts), normalize=True)
@@ -96,7 +96,7 @@ def test_the_start_reads_captions_as_bags_of_words(score, suite: str) -> None:
 
 
 def test_the_recipe_tells_the_accuracy_on_its_tuning_split(score) -> None:
-    told = start.recipe()["tuning"]["accuracy"]
-    assert told["replace_obj"] > 90
+    expected = start.recipe()["tuning"]["accuracy"]
+    assert expected["replace_obj"] > 90
     # Other items of the same suite, so only about the same.
-    assert abs(score("replace_obj") - told["replace_obj"]) < 8
+    assert abs(score("replace_obj") - expected["replace_obj"]) < 8

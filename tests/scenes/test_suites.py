@@ -1,4 +1,4 @@
-"""Test items: true captions, false foils, held-out twins, and nothing that the text gives away."""
+"""Test items: true captions, false foils, held-out pairs, and nothing that the text gives away."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ import pytest
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from ahnpl_cli.scenes.suites import MAKERS, ONE_SIDED, Item, make_item
+from ahnpl_cli.scenes.suites import MAKERS, ONE_SIDED, SceneItem, make_item
 from ahnpl_cli.scenes.suites_aro import VG_RELATIONS
 from ahnpl_cli.scenes.world import held_out
 
@@ -16,7 +16,7 @@ SUITES = sorted(MAKERS)
 BALANCED = sorted(set(MAKERS) - ONE_SIDED)
 
 
-def items(name: str, count: int, seed: int = 0) -> list[Item]:
+def items(name: str, count: int, seed: int = 0) -> list[SceneItem]:
     return [make_item(name, seed, index, count) for index in range(count)]
 
 
@@ -93,7 +93,7 @@ class Blind:
     It has no intercept, so it says of (a, b) the contrary of what it says of (b, a).
     """
 
-    def __init__(self, train: Sequence[Item]) -> None:
+    def __init__(self, train: Sequence[SceneItem]) -> None:
         self.words = CountVectorizer(ngram_range=(1, 2), token_pattern=r"\S+")
         self.words.fit([text for item in train for text in (item.caption.text, item.foil.text)])
         difference = self._difference(train)
@@ -102,24 +102,24 @@ class Blind:
         model.fit(np.concatenate([difference, -difference]), labels)
         self.weights = model.coef_[0]
 
-    def _difference(self, some: Sequence[Item]) -> np.ndarray:
+    def _difference(self, some: Sequence[SceneItem]) -> np.ndarray:
         captions = self.words.transform([item.caption.text for item in some])
         foils = self.words.transform([item.foil.text for item in some])
         return (captions - foils).toarray().astype(float)
 
-    def accuracy(self, test: Sequence[Item]) -> float:
+    def accuracy(self, test: Sequence[SceneItem]) -> float:
         scores = self._difference(test) @ self.weights
         return float(((scores > 0) + 0.5 * (scores == 0)).mean())
 
 
 @pytest.fixture(scope="module")
-def two_worlds() -> tuple[dict[str, list[Item]], dict[str, list[Item]]]:
+def two_worlds() -> tuple[dict[str, list[SceneItem]], dict[str, list[SceneItem]]]:
     first, second = ({name: items(name, 200, seed) for name in SUITES} for seed in (11, 12))
     return first, second
 
 
 def test_text_alone_does_not_tell_caption_from_foil(
-    two_worlds: tuple[dict[str, list[Item]], dict[str, list[Item]]],
+    two_worlds: tuple[dict[str, list[SceneItem]], dict[str, list[SceneItem]]],
 ) -> None:
     first, second = ([i for name in BALANCED for i in world[name]] for world in two_worlds)
     # 3,400 fair items have a standard error of 0.9 points.
@@ -130,7 +130,7 @@ def test_text_alone_does_not_tell_caption_from_foil(
 
 @pytest.mark.parametrize("name", BALANCED)
 def test_text_alone_does_not_tell_within_a_suite(
-    name: str, two_worlds: tuple[dict[str, list[Item]], dict[str, list[Item]]]
+    name: str, two_worlds: tuple[dict[str, list[SceneItem]], dict[str, list[SceneItem]]]
 ) -> None:
     first, second = two_worlds
     # 200 fair items have a standard error of 3.5 points; this is three of them.
@@ -139,7 +139,7 @@ def test_text_alone_does_not_tell_within_a_suite(
 
 @pytest.mark.parametrize("name", sorted(ONE_SIDED))
 def test_the_blind_classifier_finds_what_there_is_to_find(
-    name: str, two_worlds: tuple[dict[str, list[Item]], dict[str, list[Item]]]
+    name: str, two_worlds: tuple[dict[str, list[SceneItem]], dict[str, list[SceneItem]]]
 ) -> None:
     first, second = two_worlds
     assert Blind(first[name]).accuracy(second[name]) > 0.95

@@ -6,9 +6,9 @@ import pytest
 
 from ahnpl_cli.scenes import world
 from ahnpl_cli.scenes.edits import change, exchange
-from ahnpl_cli.scenes.world import Look, Scene, held_out, stream
+from ahnpl_cli.scenes.world import Appearance, Scene, held_out, stream
 
-CIRCLE, SQUARE = Look("circle", "red", "large"), Look("square", "blue", "small")
+CIRCLE, SQUARE = Appearance("circle", "red", "large"), Appearance("square", "blue", "small")
 
 
 def test_a_thing_is_as_large_as_its_size_and_layout_say() -> None:
@@ -21,24 +21,24 @@ def test_a_thing_is_as_large_as_its_size_and_layout_say() -> None:
 
 def test_two_things_are_neighbours() -> None:
     for index in range(50):
-        (ax, ay), (bx, by) = world.draw_apart(stream(index), 2).spots
+        (ax, ay), (bx, by) = world.sample_apart(stream(index), 2).spots
         assert (abs(ax - bx) > 16) != (abs(ay - by) > 16)
 
 
 def test_things_of_a_group_are_smaller_so_that_nine_fit() -> None:
-    scene = world.draw_group(stream(0), 6, 3)
+    scene = world.sample_group(stream(0), 6, 3)
     assert len(set(scene.spots)) == 9
     assert {thing.radius for thing in scene.things} <= {5, 8}
-    assert scene.looks[:6] == (scene.looks[0],) * 6
-    assert scene.looks[6] == scene.looks[8] != scene.looks[0]
+    assert scene.appearances[:6] == (scene.appearances[0],) * 6
+    assert scene.appearances[6] == scene.appearances[8] != scene.appearances[0]
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
 def test_things_apart_differ_in_shape_and_color_and_stay_in_the_picture(count: int) -> None:
     for index in range(50):
-        scene = world.draw_apart(stream(index), count)
-        assert len({look.shape for look in scene.looks}) == count
-        assert len({look.color for look in scene.looks}) == count
+        scene = world.sample_apart(stream(index), count)
+        assert len({appearance.shape for appearance in scene.appearances}) == count
+        assert len({appearance.color for appearance in scene.appearances}) == count
         for thing in scene.things:
             assert thing.radius <= min(thing.x, thing.y)
             assert max(thing.x, thing.y) + thing.radius <= world.SIDE
@@ -46,14 +46,16 @@ def test_things_apart_differ_in_shape_and_color_and_stay_in_the_picture(count: i
 
 def test_an_exchange_keeps_a_combination_on_its_side() -> None:
     for index in range(50):
-        scene = world.draw_apart(stream(index), 3)
+        scene = world.sample_apart(stream(index), 3)
         for part in ("shape", "color", "size"):
             assert held_out(exchange(scene, 0, 2, (part,))) == held_out(scene)
 
 
 def test_one_combination_in_five_is_kept_for_testing() -> None:
     pairs = [
-        Scene((Look(s, c, "small"), Look(t, d, "small")), ((16, 16), (48, 16)), "apart", 0)
+        Scene(
+            (Appearance(s, c, "small"), Appearance(t, d, "small")), ((16, 16), (48, 16)), "apart", 0
+        )
         for k, s in enumerate(world.SHAPES)
         for t in world.SHAPES[k + 1 :]
         for j, c in enumerate(world.COLORS)
@@ -65,7 +67,7 @@ def test_one_combination_in_five_is_kept_for_testing() -> None:
 
 
 def test_size_texture_and_place_do_not_decide_what_is_kept() -> None:
-    scene = world.draw_apart(stream(3), 2)
+    scene = world.sample_apart(stream(3), 2)
     moved = replace(change(scene, 0, size="small"), spots=scene.spots[::-1], texture=1)
     assert held_out(change(moved, 0, size="large")) == held_out(scene)
 
