@@ -1,3 +1,36 @@
-"""Hard negatives, fine-tuning and benchmarks for compositional CLIP models."""
+"""Hard negatives, fine-tuning and benchmarks for compositional CLIP models.
+
+The Python surface is what `__all__` names; everything else may move. Each name is imported at its
+first use, so that `import ahnpl_cli` and `ahnpl --help` wait for no torch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ahnpl_cli.evaluation.run import evaluate as evaluate
+    from ahnpl_cli.losses import Features as Features
+    from ahnpl_cli.losses import Objective as Objective
+    from ahnpl_cli.losses import recipe as recipe
 
 __version__ = "0.1.0"
+__all__ = ["Features", "Objective", "__version__", "evaluate", "recipe"]
+
+_MODULES = {
+    "Features": "ahnpl_cli.losses",
+    "Objective": "ahnpl_cli.losses",
+    "evaluate": "ahnpl_cli.evaluation.run",
+    "recipe": "ahnpl_cli.losses",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_MODULES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

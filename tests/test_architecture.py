@@ -27,7 +27,11 @@ LAYERS = {
         "evaluation.scoring.metrics",
         "evaluation.scoring.statistics",
     ),
-    "adapter": ("data", "engines", "negatives", "backbones", "scenes"),
+    "adapter": (
+        *("data", "engines", "negatives", "backbones", "scenes"),
+        # What shows things, whatever they are; each stage's own tables lie beside its report.
+        *("reporting.tables", "reporting.edits", "reporting.charts", "reporting.page"),
+    ),
     "workflow": (
         "embedding",
         "training",
@@ -73,7 +77,11 @@ def imports(tree: ast.AST) -> Iterator[str]:
 def violations(module: str, source: str) -> list[str]:
     """Return what in `source` breaks the house's rules for `module`."""
     mine, found = layer(module), []
-    for name in imports(ast.parse(source)):
+    tree = ast.parse(source)
+    if module == "__init__":
+        # The Python surface tells type checkers what it imports at first use, from any layer.
+        tree.body = [node for node in tree.body if not isinstance(node, ast.If)]
+    for name in imports(tree):
         top = name.split(".")[0]
         if top == "ahnpl_cli":
             theirs = layer(name.removeprefix("ahnpl_cli").strip(".") or "__init__")
@@ -103,6 +111,7 @@ def test_imports_point_one_way(path: Path) -> None:
     ("module", "source"),
     [
         ("errors", "import ahnpl_cli.data.jsonl"),
+        ("__init__", "from ahnpl_cli.losses import recipe"),
         ("losses.margin", "from ahnpl_cli.backbones.base import Backbone"),
         ("losses.margin", "from ahnpl_cli.config import TrainConfig"),
         ("similarity", "from pathlib import Path"),

@@ -1,5 +1,6 @@
-"""README and CHANGELOG are held to the code: what they show runs, what exists is shown."""
+"""README, manual and CHANGELOG are held to the code: what they show runs, what exists is shown."""
 
+import json
 import re
 import shlex
 import subprocess
@@ -10,11 +11,18 @@ from pathlib import Path
 import pytest
 import typer
 
+from ahnpl_cli import errors
 from ahnpl_cli.cli.app import COMMANDS, app
+from ahnpl_cli.evaluation.benchmarks import BENCHMARKS
+from ahnpl_cli.losses.recipes import OBJECTIVES
 from ahnpl_cli.records import KINDS
 
 ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "ahnpl_cli"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+MANUAL = {path.stem: path.read_text(encoding="utf-8") for path in PACKAGE.glob("docs/*.md")}
+DOCUMENTS = {"README": README, **MANUAL}
+WORDS = 1400  # more, and nobody finds what they came for
 PROGRAM = typer.main.get_command(app)
 # A code block may be marked on the line before it: `<!-- run -->` is run by a test here,
 # `<!-- ci: NAME -->` by .ci/run, `<!-- needs: WHAT -->` says what a reader has to bring.
@@ -50,7 +58,16 @@ def check_arguments(words: list[str]) -> None:
         command.make_context(name, rest)
 
 
-SHELL = list(blocks(README, "bash"))
+SHELL = [
+    pytest.param(mark, code, id=f"{name}-{number}")
+    for name, text in DOCUMENTS.items()
+    for number, (mark, code) in enumerate(blocks(text, "bash"))
+]
+PYTHON = {name: list(blocks(text, "python")) for name, text in DOCUMENTS.items()}
+
+
+def written_in_code(name: str, text: str) -> bool:
+    return f"`{name}`" in text
 
 
 @pytest.mark.parametrize(("mark", "code"), SHELL)
@@ -58,8 +75,8 @@ def test_every_shell_block_says_who_runs_it(mark: str, code: str) -> None:
     assert re.match(r"run$|ci: \w+$|needs: .+", mark), f"unmarked block:\n{code}"
 
 
-@pytest.mark.parametrize("code", [code for _, code in SHELL])
-def test_every_command_shown_has_arguments_that_exist(code: str) -> None:
+@pytest.mark.parametrize(("mark", "code"), SHELL)
+def test_every_command_shown_has_arguments_that_exist(mark: str, code: str) -> None:
     for words in ahnpl_lines(code):
         check_arguments(words)
 
@@ -71,21 +88,76 @@ def test_the_argument_check_can_fail() -> None:
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_is_documented(command: str) -> None:
-    shown = {words[0] for _, code in SHELL for words in ahnpl_lines(code) if words}
-    assert command in shown
+    shown = set()
+    for text in DOCUMENTS.values():
+        for _, code in blocks(text, "bash"):
+            shown.update(words[0] for words in ahnpl_lines(code) if words)
+    mentioned = re.findall(r"`ahnpl (\w+)", "\n".join(DOCUMENTS.values()))
+    assert command in shown | set(mentioned)
 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_negative_is_documented(kind: str) -> None:
-    assert f"`{kind}`" in README
+    assert written_in_code(kind, MANUAL["negatives"])
 
 
-def test_the_map_of_the_house_names_what_is_there() -> None:
-    package = ROOT / "ahnpl_cli"
-    there = {p.name for p in package.iterdir() if p.suffix == ".py" or (p / "__init__.py").exists()}
-    (tree,) = [code for _, code in blocks(README, "text") if code.startswith("ahnpl_cli/")]
-    named = set(re.findall(r"^  (\w+(?:\.py)?)/?", tree, re.M))
-    assert named == there - {"__init__.py", "__main__.py"}
+@pytest.mark.parametrize("suite", BENCHMARKS)
+def test_every_benchmark_is_documented(suite: str) -> None:
+    assert written_in_code(suite, MANUAL["benchmarks"])
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_every_objective_is_documented(objective: str) -> None:
+    assert written_in_code(objective, MANUAL["methods"])
+
+
+def test_every_exit_code_is_documented() -> None:
+    raised = {cls.exit_code for cls in vars(errors).values() if isinstance(cls, type)}
+    table = MANUAL["formats"].split("| exit code |")[1]
+    listed = {int(code) for code in re.findall(r"^\| (\d+) \|", table, re.M)}
+    assert listed == raised | {0, 130}
+
+
+def test_the_readme_can_be_read_in_five_minutes() -> None:
+    assert len(README.split()) <= WORDS
+
+
+@pytest.mark.parametrize("topic", MANUAL)
+def test_the_readme_leads_to_every_page_of_the_manual(topic: str) -> None:
+    assert f"(ahnpl_cli/docs/{topic}.md)" in README
+
+
+@pytest.mark.parametrize("document", DOCUMENTS)
+def test_what_a_document_refers_to_is_there(document: str) -> None:
+    text = DOCUMENTS[document]
+    for path in re.findall(r"\]\(((?!http)[^)#]+)\)", text):
+        assert (ROOT / path).is_file()
+    for topic in re.findall(r"`ahnpl docs ([a-z]+)`", text):
+        assert topic in MANUAL
+    for script in re.findall(r"\b(?:tests|examples)/[\w/]+\.(?:py|sh)", text):
+        assert (ROOT / script).is_file(), script
+
+
+def packages() -> set[str]:
+    """Every package and every top file of `ahnpl_cli`, as the map names them."""
+    entries = {f"{path.parent.relative_to(PACKAGE)}/" for path in PACKAGE.rglob("*/__init__.py")}
+    entries |= {path.name for path in PACKAGE.glob("*.py")}
+    # A folder of data beside the code that reads it needs no place of its own on the map.
+    return {"docs/", *entries} - {"__main__.py"}
+
+
+def test_the_map_of_the_code_names_what_is_there() -> None:
+    (tree,) = [
+        code for _, code in blocks(MANUAL["extending"], "text") if code.startswith("ahnpl_cli/")
+    ]
+    named = set()
+    parent = ""
+    for line in tree.splitlines()[1:]:
+        indent, entry = re.match(r"( +)(\S+)", line).groups()  # type: ignore[union-attr]
+        if len(indent) == 2:
+            parent = entry
+        named.add(entry if len(indent) == 2 else parent + entry)
+    assert named == packages()
 
 
 def test_the_quickstart_is_quoted_as_it_stands() -> None:
@@ -94,22 +166,46 @@ def test_the_quickstart_is_quoted_as_it_stands() -> None:
     assert body in README
 
 
-def test_the_quickstart_runs_as_it_stands(tmp_path: Path) -> None:
-    run_script((ROOT / "examples" / "quickstart.sh").read_text(encoding="utf-8"), tmp_path)
-    assert (tmp_path / "results.json").is_file()
+@pytest.fixture(scope="module")
+def worked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder in which the quickstart ran, with captions, features, a run and results."""
+    folder = tmp_path_factory.mktemp("quickstart")
+    script = (ROOT / "examples" / "quickstart.sh").read_text(encoding="utf-8")
+    run(["bash", "-euo", "pipefail", "-c", script], folder)
+    return folder
 
 
-def run_script(code: str, folder: Path) -> None:
-    """Run a shell snippet in a folder with this interpreter's `ahnpl`."""
+def run(command: list[str], folder: Path) -> str:
+    """Run a command in a folder with this interpreter's `ahnpl`, and return its stdout."""
     path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
     done = subprocess.run(
-        ["bash", "-euo", "pipefail", "-c", code],
+        command,
         cwd=folder,
-        env={"PATH": path, "HOME": str(folder), "COLUMNS": "100"},
+        # PYTHONPATH: the code under test, wherever another copy is installed.
+        env={"PATH": path, "HOME": str(folder), "COLUMNS": "100", "PYTHONPATH": str(ROOT)},
         capture_output=True,
         text=True,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_the_quickstart_runs_as_it_stands(worked: Path) -> None:
+    assert list(worked.rglob("*results*.json"))
+
+
+@pytest.mark.parametrize("document", [name for name, codes in PYTHON.items() if codes])
+def test_every_python_example_runs_after_the_quickstart(worked: Path, document: str) -> None:
+    # One interpreter a document, as in a notebook: later examples use what earlier ones made.
+    run([sys.executable, "-c", "\n".join(code for _, code in PYTHON[document])], worked)
+
+
+def test_the_manual_is_read_in_the_terminal(worked: Path) -> None:
+    listed = json.loads(run(["ahnpl", "docs", "--json"], worked))
+    assert set(listed) == set(MANUAL)
+    page = run(["ahnpl", "docs", "glossary"], worked)
+    assert page == MANUAL["glossary"]
+    assert "<!--" not in run(["ahnpl", "docs", "benchmarks"], worked)
 
 
 def test_the_changelog_opens_with_unreleased() -> None:

@@ -27,6 +27,7 @@ COMMANDS = {
     "eval": "Evaluate models on compositional benchmarks.",
     "inspect": "Look at examples, runs and any file that ahnpl writes.",
     "scenes": "Draw the synthetic scenes: images, captions, benchmarks.",
+    "docs": "Read the manual.",
 }
 
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 import logging
-import math
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence, Sized
 from pathlib import Path
@@ -14,6 +13,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ahnpl_cli.config import ConsoleConfig, TableFormat
+from ahnpl_cli.files import to_json
 from ahnpl_cli.progress import silent
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from ahnpl_cli.reporting.tables import Table
 
 T = TypeVar("T")
+# Marks of the manual for its tests.
+COMMENT = re.compile(r"<!--.*?-->\n")
 
 
 class PageOptions(Protocol):
@@ -35,19 +37,6 @@ class PageOptions(Protocol):
     @property
     def html_path(self) -> str | None:
         """Where to write it instead."""
-
-
-def plain(value: Any) -> Any:
-    """Return dataclasses, tuples, paths and NaN as what JSON knows."""
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {f.name: plain(getattr(value, f.name)) for f in dataclasses.fields(value)}
-    if isinstance(value, dict):
-        return {str(k): plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(v) for v in value]
-    if isinstance(value, float) and not math.isfinite(value):
-        return None
-    return value if isinstance(value, str | int | float | bool | None) else str(value)
 
 
 class _NoteHandler(logging.Handler):
@@ -133,12 +122,28 @@ class Screen:
     def show(self, data: Any, tables: Sequence[Table]) -> None:
         """Print the outcome on stdout: `data` as one JSON object, or the tables as asked."""
         if self.json:
-            print(json.dumps(plain(data), ensure_ascii=False))
+            print(json.dumps(to_json(data), ensure_ascii=False))
             return
         from ahnpl_cli.reporting.tables import print_table
 
         for table in tables:
             print_table(table, self.format, self.out)
+
+    def show_markdown(self, text: str, about: dict[str, str]) -> None:
+        """Print a page of the manual: laid out on a terminal, as it is through a pipe.
+
+        Args:
+            text: the page.
+            about: what `--json` says of it beside its text.
+        """
+        if self.json:
+            print(json.dumps({**about, "text": text}, ensure_ascii=False))
+        elif self.out.is_terminal and self.format == "rich":
+            from rich.markdown import Markdown
+
+            self.out.print(Markdown(COMMENT.sub("", text)))
+        else:
+            print(COMMENT.sub("", text), end="")
 
     @contextlib.contextmanager
     def _bars(self) -> Iterator[Progress]:

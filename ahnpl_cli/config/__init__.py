@@ -3,6 +3,9 @@
 from ahnpl_cli.config.demo import (
     DemoConfig,
 )
+from ahnpl_cli.config.docs import (
+    DocsConfig,
+)
 from ahnpl_cli.config.embed import (
     EmbedConfig,
 )
@@ -41,6 +44,7 @@ __all__ = [
     "ConsoleConfig",
     "DemoConfig",
     "Device",
+    "DocsConfig",
     "EmbedConfig",
     "EvalConfig",
     "InspectConfig",

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ahnpl_cli.cli.console import Screen, plain
+from ahnpl_cli.cli.console import Screen
 from ahnpl_cli.config import ConsoleConfig
+from ahnpl_cli.files import to_json
 from ahnpl_cli.reporting.tables import Table
 
 LOG = logging.getLogger("ahnpl_cli.tests")
@@ -25,7 +26,7 @@ TABLE = Table("Title", ("name", "value"), (("x [bold]", 1.25),))
 
 
 def test_dataclasses_paths_and_tuples_become_json() -> None:
-    assert plain({1: Report(2, Path("p"))}) == {"1": {"n": 2, "where": "p", "parts": ["a"]}}
+    assert to_json({1: Report(2, Path("p"))}) == {"1": {"n": 2, "where": "p", "parts": ["a"]}}
 
 
 def test_json_is_one_object_and_no_table(capsys: pytest.CaptureFixture[str]) -> None:
