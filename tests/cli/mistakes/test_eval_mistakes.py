@@ -1,0 +1,61 @@
+"""Wrong invocations of `ahnpl eval`, each answered in one line: what, where, what to do."""
+
+from collections.abc import Callable
+
+import pytest
+
+NO_MODEL = (
+    "no model named, and no run under runs/. Give --checkpoint FOLDER or --model NAME, or train "
+    "one: ahnpl train."
+)
+MISTAKES = [
+    ("eval", 2, "no suite named. See them with: ahnpl eval --list."),
+    (
+        "eval sugarcrape",
+        2,
+        "unknown benchmark 'sugarcrape'. Did you mean 'sugarcrepe'? Known: sugarcrepe, aro, ...",
+    ),
+    ("eval sugarcrepe", 2, NO_MODEL),
+    ("eval sugarcrepe --data sc", 2, NO_MODEL),
+    ("eval compare a.json", 2, "compare takes two files. Write: ahnpl eval compare A.json B.json"),
+    (
+        "eval sugarcrepe --data folder MODEL",
+        5,
+        "folder: sugarcrepe not found: looked for add_obj.json swap_att.json ... + val2017/. Get "
+        "it from ..., or point --data elsewhere.",
+    ),
+    (
+        "eval sugarcrepe --data sc MODEL",
+        5,
+        "sugarcrepe: 1 image missing: x.jpg (all in results.missing.txt). Put them where the "
+        "benchmark's authors say, or score the rest: --allow-missing.",
+    ),
+    (
+        "eval sugarcrepe --data sc --allow-missing MODEL",
+        5,
+        "sugarcrepe: every image is missing. Check --data.",
+    ),
+    (
+        "eval sugarcrepe --data damaged MODEL",
+        5,
+        "damaged/sugarcrepe/add_obj.json: not JSON: .... Fetch the file again from its authors.",
+    ),
+    (
+        "eval compare list.json list.json",
+        3,
+        "list.json: not a report of `ahnpl eval`. Name a results.json that `ahnpl eval` wrote.",
+    ),
+    (
+        "eval compare gone.json gone.json",
+        3,
+        "gone.json: cannot be read: no such file or directory. Name a results.json that `ahnpl "
+        "eval` wrote.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("line", "code", "expected"), MISTAKES)
+def test_a_mistake_is_answered_with_one_line(
+    check: Callable[[str, int, str], None], line: str, code: int, expected: str
+) -> None:
+    check(line, code, expected)

@@ -1,0 +1,76 @@
+"""Wrong invocations of `ahnpl train`, each answered in one line: what, where, what to do."""
+
+from collections.abc import Callable
+
+import pytest
+
+USAGE = [
+    ("train --lrr 1", 2, "No such option: --lrr (Possible options: --lora, --lr)"),
+    ("train --lr fast", 2, "Invalid value for '--lr': Input should be a valid number..."),
+    ("train --lr -1", 2, "Invalid value for '--lr': Input should be greater than or equal..."),
+]
+MISTAKES = [
+    (
+        "train --config missing.toml",
+        2,
+        "missing.toml: cannot read --config: no such file or directory. Check the path.",
+    ),
+    (
+        "train --config broken.toml",
+        2,
+        "broken.toml: not TOML: Invalid value (at line 1, column 6). Write one option a line, such "
+        "as lr = 1e-5.",
+    ),
+    (
+        "train --config unknown.toml",
+        2,
+        "unknown option in unknown.toml 'lrr'. Did you mean 'lr'? Known: lr...",
+    ),
+    (
+        "train --config type.toml",
+        2,
+        "type.toml: option lr cannot be 'fast'. Its values stand in --help.",
+    ),
+    (
+        "train --objective anhpl",
+        2,
+        "unknown objective 'anhpl'. Did you mean 'ahnpl'? Known: clip, negclip, ...",
+    ),
+    ("train --eval-every 5", 2, "--eval-every needs suites. Add --eval-suites sugarcrepe."),
+    (
+        "train --data full.jsonl MODEL --accumulate 500",
+        2,
+        "--accumulate 500 is more than --batch-size 128. Each part needs at least one pair.",
+    ),
+    (
+        "train --data ok.jsonl MODEL",
+        3,
+        "ok.jsonl: --objective ahnpl needs negatives, and there are none. Make them with: ahnpl "
+        "negatives captions.jsonl.",
+    ),
+    (
+        "train --data full.jsonl --image-root nowhere MODEL",
+        3,
+        "nowhere/a.png (record 'a'): no such image. Check --image-root, or leave them out with "
+        "--on-error skip.",
+    ),
+    (
+        "train --data full.jsonl -o file MODEL",
+        3,
+        "file: a file stands where the run should go. Choose another folder with --output.",
+    ),
+]
+
+
+@pytest.mark.parametrize(("line", "code", "expected"), USAGE)
+def test_a_mistyped_line_leads_to_its_help(
+    check_usage: Callable[[str, str], None], line: str, code: int, expected: str
+) -> None:
+    check_usage(line, expected)
+
+
+@pytest.mark.parametrize(("line", "code", "expected"), MISTAKES)
+def test_a_mistake_is_answered_with_one_line(
+    check: Callable[[str, int, str], None], line: str, code: int, expected: str
+) -> None:
+    check(line, code, expected)
