@@ -75,6 +75,15 @@ def read_tensors(path: Path) -> dict[str, Array]:
         return {name: reader.get_tensor(name) for name in reader.keys()}  # noqa: SIM118
 
 
+def is_ours(path: Path) -> bool:
+    """Whether `write_tensors` wrote a file."""
+    try:
+        with open_tensors(path) as reader:
+            return METADATA_KEY in (reader.metadata() or {})
+    except DataError:
+        return False
+
+
 def read_metadata(path: Path) -> dict[str, Any]:
     """Return the metadata that `write_tensors` put into a file; empty for files of others.
 

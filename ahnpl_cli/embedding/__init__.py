@@ -12,6 +12,6 @@
       index.json                   model, counts, files; id and SHA-256 of every row, in row order
 
 Row numbers count through the shards of a tensor; -1 stands for what a record does not have.
-`sources` reads the input, `plan` finds what is distinct, `shards` computes, `layout` knows the
-files, `run` is the workflow.
+`sources` reads the input, `distinct_items` finds what is distinct, `shards` computes, `layout`
+knows the files, `run` is the workflow.
 """

@@ -11,9 +11,14 @@ import numpy as np
 
 from ahnpl_cli.data.tensors import Array, open_tensors
 from ahnpl_cli.errors import DataError
-from ahnpl_cli.files import atomic_path, write_atomic
+from ahnpl_cli.files import atomic_path, read_json, write_json
 
-INDEX, JOB, PLAN = "index.json", ".job.json", ".plan.sqlite"
+WHAT = "embeddings"
+INDEX = "index.json"
+JOB = ".job.json"  # the options of unfinished work
+ITEMS = ".items.sqlite"
+# Bytes: a line per row, so it grows with the rows, unlike other JSON.
+LARGEST_INDEX = 1 << 34
 FEATURES = {
     "image": "image_features",
     "text": "text_features",
@@ -34,23 +39,38 @@ def shard_paths(folder: Path, stem: str) -> list[Path]:
     return sorted(folder.glob(f"{stem}-[0-9]*.safetensors"))
 
 
-def clear(folder: Path) -> None:
-    """Delete what `ahnpl embed` wrote, and nothing else."""
-    ours = [path for stem in STEMS for path in shard_paths(folder, stem)]
-    for path in (*ours, folder / INDEX, folder / JOB):
-        path.unlink(missing_ok=True)
+def written_files(folder: Path) -> list[Path]:
+    """Return the files that stand where `ahnpl embed` writes: the index and every shard."""
+    index = folder / INDEX
+    shards = [path for stem in STEMS for path in shard_paths(folder, stem)]
+    return [index, *shards] if index.exists() else shards
 
 
 def sweep(folder: Path) -> None:
     """Delete what a process that was killed had not yet put in place."""
-    for stem in (*STEMS, *(Path(name).stem.lstrip(".") for name in (INDEX, JOB))):
+    for stem in (*STEMS, "index", "job"):
         for path in (*folder.glob(f".{stem}*.tmp*"), *folder.glob(f"..{stem}*.tmp*")):
             path.unlink()
 
 
-def write_json(path: Path, content: Mapping[str, Any]) -> None:
-    """Write a small JSON file, whole or not at all."""
-    write_atomic(path, json.dumps(content, ensure_ascii=False) + "\n")
+def write_job(folder: Path, job: Mapping[str, Any]) -> None:
+    """Note the options of the work that begins."""
+    write_json(folder / JOB, job, indent=None)
+
+
+def read_job(folder: Path) -> dict[str, Any] | None:
+    """Return the options that the embeddings in a folder are made with; None if it has none.
+
+    Raises:
+        DataError: the file that holds them is damaged.
+    """
+    if (folder / JOB).is_file():
+        return _read_object(folder / JOB)
+    if not (folder / INDEX).is_file():
+        return None
+    index = _read_object(folder / INDEX)
+    job = index.get("job")
+    return job if index.get("what") == WHAT and isinstance(job, dict) else None
 
 
 def _write_list(file: IO[str], name: str, items: Iterable[Any]) -> None:
@@ -69,19 +89,11 @@ def write_index(folder: Path, head: Mapping[str, Any], lists: Mapping[str, Itera
         file.write("}\n")
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Return a JSON object from a file.
-
-    Raises:
-        DataError: it cannot be read or is none.
-    """
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        hint = "Run `ahnpl embed` again: it resumes."
-        raise DataError("not an index of embeddings", where=str(path), hint=hint) from error
+def _read_object(path: Path) -> dict[str, Any]:
+    hint = "Run `ahnpl embed` again: it resumes."
+    content = read_json(path, hint=hint, most=LARGEST_INDEX)
     if not isinstance(content, dict):
-        raise DataError("not a JSON object", where=str(path))
+        raise DataError("not a JSON object", where=str(path), hint=hint)
     return content
 
 
@@ -89,9 +101,9 @@ def read_index(folder: Path) -> dict[str, Any]:
     """Return `index.json` of a folder that `ahnpl embed` finished.
 
     Raises:
-        DataError: there is none.
+        DataError: there is none, or it is damaged.
     """
-    return read_json(folder / INDEX)
+    return _read_object(folder / INDEX)
 
 
 class Table:
@@ -126,10 +138,10 @@ class Table:
     def take(self, rows: Array) -> Array:
         """Return features (N, D), float32, of row numbers (N,)."""
         shard_of = np.searchsorted(self.starts, rows, side="right") - 1
-        made = np.empty((len(rows), self.dim), dtype=np.float32)
+        features = np.empty((len(rows), self.dim), dtype=np.float32)
         for shard in np.unique(shard_of):
             with open_tensors(self.paths[shard]) as reader:
-                features = reader.get_tensor(self.name)
+                stored = reader.get_tensor(self.name)
             inside = shard_of == shard
-            made[inside] = features[rows[inside] - self.starts[shard]]
-        return made
+            features[inside] = stored[rows[inside] - self.starts[shard]]
+        return features

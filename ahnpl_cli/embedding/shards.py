@@ -1,6 +1,6 @@
-"""Shards of features and of records, each computed from the plan alone and written whole.
+"""Shards of features and of records, each computed from the distinct items and written whole.
 
-A shard that is there already is kept if it holds what it should, so work goes on where it stopped.
+An existing shard is kept if it holds what it should, so work resumes where it stopped.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from ahnpl_cli.backbones.feature_shards import model_key, pack_keys, write_shard
 from ahnpl_cli.config import OnError
 from ahnpl_cli.data.images import ImageRef, open_image
 from ahnpl_cli.data.tensors import Array, open_tensors, read_metadata, write_tensors
+from ahnpl_cli.embedding.distinct_items import TABLES, DistinctItems, Item, RecordRows
 from ahnpl_cli.embedding.layout import FEATURES, Table, shard_path
-from ahnpl_cli.embedding.plan import Item, Plan, Row
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.perturbation import image_negatives
 from ahnpl_cli.progress import Track, silent
@@ -51,16 +51,16 @@ class Encoder:
     on_error: OnError = "stop"
     track: Track = silent
 
-    def texts(self, items: list[Item]) -> tuple[Array, dict[str, str]]:
-        """Return features (N, D) of texts, and nothing broken."""
+    def texts(self, items: list[Item]) -> Array:
+        """Return features (N, D) of texts."""
         texts = [item.content for item in items]
-        found = encode_texts(self.backbone, texts, batch_size=self.batch_size, track=self.track)
-        return found.numpy().astype(self.dtype), {}
+        features = encode_texts(self.backbone, texts, batch_size=self.batch_size, track=self.track)
+        return features.numpy().astype(self.dtype)
 
     def images(self, items: list[Item]) -> tuple[Array, dict[str, str]]:
         """Return features of the images that can be read, and by key why the others cannot."""
         refs = [ImageRef(self.root / item.content) for item in items]
-        found = encode_images(
+        features = encode_images(
             self.backbone,
             refs,
             batch_size=self.batch_size,
@@ -68,12 +68,12 @@ class Encoder:
             on_error=self.on_error,
             track=self.track,
         )
-        bad = found.isnan().any(dim=1)
-        why = {items[i].key: _why(refs[i]) for i in bad.nonzero().flatten().tolist()}
-        return found[~bad].numpy().astype(self.dtype), why
+        broken = features.isnan().any(dim=1)
+        reasons = {items[i].key: _reason(refs[i]) for i in broken.nonzero().flatten().tolist()}
+        return features[~broken].numpy().astype(self.dtype), reasons
 
 
-def _why(ref: ImageRef) -> str:
+def _reason(ref: ImageRef) -> str:
     try:
         open_image(ref)
     except DataError as error:
@@ -81,8 +81,31 @@ def _why(ref: ImageRef) -> str:
     return "its features are not numbers"
 
 
-def _kept(path: Path, items: list[Item], encoder: Encoder) -> dict[str, str] | None:
-    """Return what a shard that is there says was broken; None if it holds something else."""
+def write_features(
+    folder: Path, stem: str, distinct: DistinctItems, encoder: Encoder, rows_per_shard: int
+) -> tuple[list[Path], int]:
+    """Write the shards of one tensor; return them, and how many existed already."""
+    paths: list[Path] = []
+    kept = 0
+    starts = range(0, distinct.count(stem), rows_per_shard)
+    for start in encoder.track(starts, description=f"{stem.capitalize()} shards", unit="shards"):
+        items = distinct.items(stem, start, start + rows_per_shard)
+        path = shard_path(folder, stem, len(paths))
+        reasons = _kept_reasons(path, items, encoder)
+        if reasons is None:
+            reasons = _write(path, stem, items, encoder)
+        else:
+            kept += 1
+        if stem == "image":
+            distinct.mark_broken(reasons)
+        paths.append(path)
+    if stem == "image":
+        distinct.number_images()
+    return paths, kept
+
+
+def _kept_reasons(path: Path, items: list[Item], encoder: Encoder) -> dict[str, str] | None:
+    """Return what an existing shard calls broken; None if it does not hold these items."""
     if not path.is_file():
         return None
     try:
@@ -91,101 +114,97 @@ def _kept(path: Path, items: list[Item], encoder: Encoder) -> dict[str, str] | N
             keys = reader.get_tensor("keys")
     except (DataError, KeyError):
         return None
-    why: dict[str, str] = header.get("skipped", {})
-    same = header.get("model") == model_key(encoder.backbone.info)
-    expected = pack_keys([item.key for item in items if item.key not in why])
-    good = same and header.get("dtype") == encoder.dtype and np.array_equal(keys, expected)
-    return why if good and not (why and encoder.on_error == "stop") else None
-
-
-def write_features(
-    folder: Path, stem: str, plan: Plan, encoder: Encoder, rows_per_shard: int
-) -> tuple[list[Path], int]:
-    """Write the shards of one tensor; return them, and how many were there already."""
-    count = plan.count(stem)
-    starts = range(0, count, rows_per_shard)
-    written: list[Path] = []
-    kept = place = 0
-    for start in encoder.track(starts, description=f"{stem.capitalize()} shards", unit="shards"):
-        items = plan.items(stem, start, start + rows_per_shard)
-        path = shard_path(folder, stem, len(written))
-        why = _kept(path, items, encoder)
-        kept += why is not None
-        if why is None:
-            why = _write(path, stem, items, encoder)
-        if stem == "image":
-            place = plan.set_places(items, why, place)
-        written.append(path)
-    return written, kept
+    reasons: dict[str, str] = header.get("skipped", {})
+    if header.get("model") != model_key(encoder.backbone.info):
+        return None
+    if header.get("dtype") != encoder.dtype:
+        return None
+    # What an earlier run skipped has to stop this one.
+    if reasons and encoder.on_error == "stop":
+        return None
+    expected = pack_keys([item.key for item in items if item.key not in reasons])
+    return reasons if np.array_equal(keys, expected) else None
 
 
 def _write(path: Path, stem: str, items: list[Item], encoder: Encoder) -> dict[str, str]:
-    compute = encoder.images if stem == "image" else encoder.texts
-    features, why = compute(items)
-    keys = [item.key for item in items if item.key not in why]
-    extra: dict[str, Any] = {"dtype": encoder.dtype, **({"skipped": why} if why else {})}
-    write_shard(path, FEATURES[stem], features, keys, model_key(encoder.backbone.info), **extra)
-    return why
+    """Compute and write one shard; return what is broken in it."""
+    reasons: dict[str, str] = {}
+    if stem == "image":
+        features, reasons = encoder.images(items)
+    else:
+        features = encoder.texts(items)
+    keys = [item.key for item in items if item.key not in reasons]
+    header: dict[str, Any] = {"dtype": encoder.dtype}
+    if reasons:
+        header["skipped"] = reasons
+    write_shard(path, FEATURES[stem], features, keys, model_key(encoder.backbone.info), **header)
+    return reasons
 
 
-def blocks(rows: Iterator[Row], size: int) -> Iterator[list[Row]]:
+def blocks(records: Iterator[RecordRows], size: int) -> Iterator[list[RecordRows]]:
     """Group records so that neither they nor their negatives are more than `size`."""
-    block: list[Row] = []
+    block: list[RecordRows] = []
     negatives = 0
-    for row in rows:
-        full = len(block) == size or negatives + len(row.negatives) > size
+    for record in records:
+        full = len(block) == size or negatives + len(record.negatives) > size
         if block and full:
             yield block
-            block, negatives = [], 0
-        block.append(row)
-        negatives += len(row.negatives)
+            block = []
+            negatives = 0
+        block.append(record)
+        negatives += len(record.negatives)
     if block:
         yield block
 
 
-def record_tensors(block: list[Row]) -> dict[str, Array]:
+def _record_tensors(block: list[RecordRows]) -> dict[str, Array]:
     """Return the arrays of a records shard; offsets count within the shard."""
-    lengths = [len(row.negatives) for row in block]
+    lengths = [len(record.negatives) for record in block]
+    rows: list[int] = []
+    kinds: list[int] = []
+    for record in block:
+        rows += record.negatives
+        kinds += record.kinds
     return {
-        "image_row": np.array([row.image for row in block], dtype=np.int64),
-        "text_row": np.array([row.text for row in block], dtype=np.int64),
+        "image_row": np.array([record.image for record in block], dtype=np.int64),
+        "text_row": np.array([record.text for record in block], dtype=np.int64),
         "negative_offsets": np.cumsum([0, *lengths], dtype=np.int64),
-        "negative_row": np.array([n for row in block for n in row.negatives], dtype=np.int64),
-        "negative_kind": np.array([k for row in block for k in row.kinds], dtype=np.uint8),
+        "negative_row": np.array(rows, dtype=np.int64),
+        "negative_kind": np.array(kinds, dtype=np.uint8),
     }
 
 
-def perturbed_features(
-    records: dict[str, Array], images: Table, texts: Table, negatives: Table
-) -> Array:
+def _perturbed_features(records: dict[str, Array], tables: dict[str, Table]) -> Array:
     """Return image negatives (T, D) of Eqs. 1-2, a row per entry of `negative_row`."""
-    owner = np.repeat(np.arange(len(records["image_row"])), np.diff(records["negative_offsets"]))
-    parts = (
-        images.take(records["image_row"][owner]),
-        texts.take(records["text_row"][owner]),
-        negatives.take(records["negative_row"]),
+    lengths = np.diff(records["negative_offsets"])
+    owner = np.repeat(np.arange(len(lengths)), lengths)
+    rows = {
+        "image": records["image_row"][owner],
+        "text": records["text_row"][owner],
+        "negative": records["negative_row"],
+    }
+    image, text, negative = (
+        torch.from_numpy(tables[stem].take(numbers)) for stem, numbers in rows.items()
     )
-    image, text, negative = map(torch.from_numpy, parts)
-    made: Array = image_negatives(image, text, negative.unsqueeze(1)).squeeze(1).numpy()
-    return made
+    perturbed: Array = image_negatives(image, text, negative.unsqueeze(1)).squeeze(1).numpy()
+    return perturbed
 
 
 def write_records(
-    folder: Path, plan: Plan, rows_per_shard: int, *, perturb: bool, dtype: str
-) -> tuple[list[Path], int]:
-    """Write who belongs together, and the image negatives; return the shards and the records."""
-    tables = [Table(folder, stem) for stem in ("image", "text", "negative")] if perturb else []
-    written: list[Path] = []
-    count = 0
-    for number, block in enumerate(blocks(plan.rows(), rows_per_shard)):
-        arrays = record_tensors(block)
+    folder: Path, distinct: DistinctItems, rows_per_shard: int, *, perturb: bool, dtype: str
+) -> list[Path]:
+    """Write which rows belong to each record, and the image negatives; return the shards."""
+    # Read back as stored, so that half precision shows in the image negatives too.
+    tables = {stem: Table(folder, stem) for stem in TABLES} if perturb else {}
+    paths: list[Path] = []
+    for number, block in enumerate(blocks(distinct.records(), rows_per_shard)):
+        tensors = _record_tensors(block)
         path = shard_path(folder, "records", number)
-        write_tensors(path, arrays)
-        written.append(path)
+        write_tensors(path, tensors)
+        paths.append(path)
         if perturb:
-            beside = shard_path(folder, "perturbed", number)
-            made = perturbed_features(arrays, *tables).astype(dtype)
-            write_tensors(beside, {FEATURES["perturbed"]: made})
-            written.append(beside)
-        count += len(block)
-    return written, count
+            perturbed = shard_path(folder, "perturbed", number)
+            features = _perturbed_features(tensors, tables).astype(dtype)
+            write_tensors(perturbed, {FEATURES["perturbed"]: features})
+            paths.append(perturbed)
+    return paths

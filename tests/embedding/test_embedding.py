@@ -23,7 +23,7 @@ from ahnpl_cli.backbones.feature_cache import FeatureCache
 from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
 from ahnpl_cli.data.images import ImageRef, file_sha256, text_key
 from ahnpl_cli.data.jsonl import read_records, write_records
-from ahnpl_cli.embedding.plan import in_shard
+from ahnpl_cli.embedding.run import in_shard
 from ahnpl_cli.errors import ConfigError, DataError
 from ahnpl_cli.perturbation import image_negatives
 from ahnpl_cli.records import KINDS, CaptionRecord, EmbedReport
@@ -276,12 +276,34 @@ def test_output_of_other_options_is_not_overwritten_unasked(world: Path, run: Ru
     with pytest.raises(ConfigError) as caught:
         run(world / "negatives.jsonl", dtype="float16")
     assert str(caught.value) == (
-        f"{world / 'out'}: made with other options (dtype float32, now float16). "
-        "Choose another --output, or pass --force to overwrite."
+        f"{world / 'out'}: made with other options: dtype float32, now float16. "
+        "Choose another --output, or overwrite it with --force."
     )
     run(world / "negatives.jsonl", dtype="float16", force=True)
     found = load_file(world / "out/text-00000.safetensors")["text_features"]
     assert found.dtype == np.float16
+
+
+@pytest.mark.parametrize("name", ["index.json", "text-00000.safetensors", "image-7.safetensors"])
+def test_a_file_of_others_is_not_overwritten_unasked(world: Path, run: Run, name: str) -> None:
+    (world / "out").mkdir()
+    (world / "out" / name).write_text("{}")
+    with pytest.raises(ConfigError) as caught:
+        run(world / "negatives.jsonl")
+    assert str(caught.value) == (
+        f"{world / 'out' / name}: exists, and was not written by `ahnpl embed`. "
+        "Choose another --output, or overwrite it with --force."
+    )
+    assert (world / "out" / name).read_text() == "{}"
+    assert run(world / "negatives.jsonl", force=True).kept == 0
+
+
+def test_a_damaged_index_is_named_and_replaced_on_request(world: Path, run: Run) -> None:
+    run(world / "negatives.jsonl")
+    (world / "out" / "index.json").write_text("{")
+    with pytest.raises(DataError, match=r"index\.json: not JSON"):
+        run(world / "negatives.jsonl")
+    run(world / "negatives.jsonl", force=True)
 
 
 def test_force_deletes_nothing_that_is_not_ours(world: Path, run: Run) -> None:
@@ -354,9 +376,7 @@ def test_a_duplicate_id_is_named(world: Path, run: Run) -> None:
     write_records(world / "twice.jsonl", [CaptionRecord("x", "a.png", "one")] * 2)
     with pytest.raises(DataError) as caught:
         run(world / "twice.jsonl")
-    assert str(caught.value) == (
-        "record 'x': id is there twice. Ids name rows, so each must be there once."
-    )
+    assert str(caught.value) == ("record 'x': duplicate id. Ids name rows, so each must be unique.")
 
 
 def test_perturb_without_negatives_is_refused(world: Path, run: Run) -> None:

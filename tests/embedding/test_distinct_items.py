@@ -1,10 +1,10 @@
-"""The plan numbers what is distinct, and does not grow in memory."""
+"""Distinct items are numbered in order, and memory does not grow with the input."""
 
 import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
-from ahnpl_cli.embedding.plan import Plan, Row
+from ahnpl_cli.embedding.distinct_items import DistinctItems, RecordRows
 from ahnpl_cli.embedding.shards import blocks
 from ahnpl_cli.embedding.sources import read_source
 from ahnpl_cli.records import CaptionRecord, Edit, Negative
@@ -17,12 +17,12 @@ def records(count: int) -> Iterator[CaptionRecord]:
 
 
 def peak(path: Path, count: int) -> int:
-    """Most bytes of Python objects at once while `count` records are planned and read back."""
+    """Most bytes of Python objects at once while `count` records are taken in and read back."""
     tracemalloc.start()
-    plan = Plan(path)
-    plan.add_all(records(count))
-    total = sum(len(block) for block in blocks(plan.rows(), 100))
-    plan.close()
+    distinct = DistinctItems(path)
+    distinct.add_all(records(count))
+    total = sum(len(block) for block in blocks(distinct.records(), 100))
+    distinct.close()
     assert total == 0  # Their images were never found.
     size = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
@@ -35,19 +35,27 @@ def test_memory_is_flat_in_the_input(tmp_path: Path) -> None:
 
 
 def test_items_are_numbered_in_order_of_first_sight(tmp_path: Path) -> None:
-    plan = Plan(tmp_path / "plan")
-    plan.add_all(
+    distinct = DistinctItems(tmp_path / "distinct")
+    distinct.add_all(
         CaptionRecord(str(i), "", caption) for i, caption in enumerate(["b", "a", "b", "c"])
     )
-    assert [item.content for item in plan.items("text", 0, 2)] == ["b", "a"]
-    assert [item.content for item in plan.items("text", 2, 4)] == ["c"]
-    assert [(row.image, row.text) for row in plan.rows()] == [(-1, 0), (-1, 1), (-1, 0), (-1, 2)]
-    plan.close()
-    assert not (tmp_path / "plan").exists()
+    assert [item.content for item in distinct.items("text", 0, 2)] == ["b", "a"]
+    assert [item.content for item in distinct.items("text", 2, 4)] == ["c"]
+    assert [(row.image, row.text) for row in distinct.records()] == [
+        (-1, 0),
+        (-1, 1),
+        (-1, 0),
+        (-1, 2),
+    ]
+    distinct.close()
+    assert not (tmp_path / "distinct").exists()
 
 
 def test_a_block_is_bounded_by_its_records_and_by_its_negatives() -> None:
-    rows = [Row(str(i), 0, 0, [0] * count, [0] * count) for i, count in enumerate([3, 3, 1, 0, 9])]
+    rows = [
+        RecordRows(str(i), 0, 0, [0] * count, [0] * count)
+        for i, count in enumerate([3, 3, 1, 0, 9])
+    ]
     found = [[row.id for row in block] for block in blocks(iter(rows), 4)]
     # 3 + 3 is more than 4; 3 + 1 + 0 is not; 9 alone cannot be parted.
     assert found == [["0"], ["1", "2", "3"], ["4"]]
