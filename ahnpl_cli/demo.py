@@ -1,40 +1,42 @@
-"""Workflow: the real commands in order on the embedded world, and what came of them.
+"""Workflow: runs every command on the synthetic scenes and summarizes the results.
 
 Each stage is the command line a user would type; the caller runs it. A finished stage is written
-down with its arguments and seconds, so an interrupted demo goes on where it stopped, and each
+down with its arguments and seconds, so that an interrupted demo resumes where it stopped, and each
 command resumes within its own stage.
 """
 
 from __future__ import annotations
 
-import json
+import shlex
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ahnpl_cli.config import DemoConfig
-from ahnpl_cli.errors import ConfigError
-from ahnpl_cli.files import write_atomic
+from ahnpl_cli.errors import DataError
+from ahnpl_cli.files import read_object, write_json
+from ahnpl_cli.outputs import settle
 
 START = "scenes-tiny"
 OBJECTIVES = ("clip", "negclip", "ahnpl")
 SUITES = ("sugarcrepe", "aro", "valse", "winoground", "retrieval")
 KINDS = ("relation", "attribute", "object", "spatial")
 STATE = "demo.json"
+DAMAGED = "The file is damaged: start over with --force, or choose another --output."
 
 Runner = Callable[[Sequence[str]], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class DemoSize:
     """How much of everything; chosen on a tuning split, never on the scenes reported.
 
     Attributes:
         train: training images.
         test: items of each test file.
-        steps: optimiser steps of each fine-tuning.
+        steps: optimizer steps of each fine-tuning.
         batch_size: image-caption pairs a step.
         lr: peak learning rate.
         warmup: steps of linear warmup.
@@ -48,8 +50,8 @@ class Recipe:
     warmup: int = 20
 
 
-FULL = Recipe(train=4000, test=500, steps=450)
-QUICK = Recipe(train=1500, test=100, steps=130)
+FULL = DemoSize(train=4000, test=500, steps=450)
+QUICK = DemoSize(train=1500, test=100, steps=130)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +68,14 @@ class Stage:
     about: str
     argv: tuple[str, ...]
 
+    @property
+    def command(self) -> str:
+        """The command as a shell takes it."""
+        return shlex.join(["ahnpl", *self.argv])
+
 
 @dataclass(frozen=True, slots=True)
-class Done:
+class FinishedStage:
     """A finished stage, its seconds, and whether an earlier run had finished it."""
 
     stage: Stage
@@ -93,7 +100,7 @@ class ModelSummary:
 
 @dataclass(frozen=True, slots=True)
 class DemoReport:
-    """What came of the demo.
+    """What the demo found.
 
     Attributes:
         seconds: of all stages together, interruptions left out.
@@ -110,66 +117,74 @@ class DemoReport:
     next: list[str]
 
 
+@dataclass(frozen=True, slots=True)
+class DemoFolder:
+    """Where the demo writes what."""
+
+    path: Path
+
+    @property
+    def scenes(self) -> Path:
+        """Images, captions and benchmark files."""
+        return self.path / "scenes"
+
+    @property
+    def negatives(self) -> Path:
+        """The hard negatives of the captions."""
+        return self.path / "negatives.jsonl"
+
+    @property
+    def results(self) -> Path:
+        """The evaluation of all models."""
+        return self.path / "results.json"
+
+    def run(self, objective: str) -> Path:
+        """The run of an objective."""
+        return self.path / "runs" / objective
+
+
+def _argv(*words: object) -> tuple[str, ...]:
+    return tuple(map(str, words))
+
+
 def stages(out: Path, config: DemoConfig) -> list[Stage]:
     """Return the demo's commands for an output folder."""
-    recipe = QUICK if config.quick else FULL
-    seed, device = ("--seed", str(config.seed)), ("--device", config.device)
-    scenes, negatives, runs = out / "scenes", out / "negatives.jsonl", out / "runs"
-    models = ("--model", START, *(a for o in OBJECTIVES for a in ("--checkpoint", str(runs / o))))
-    amounts = ("--train", str(recipe.train), "--test", str(recipe.test))
+    size = QUICK if config.quick else FULL
+    folder = DemoFolder(out)
+    seed = ("--seed", config.seed)
+    device = ("--device", config.device)
+    draw = _argv("scenes", folder.scenes, "--train", size.train, "--test", size.test, *seed)
+    captions = folder.scenes / "captions.jsonl"
+    kinds = ("--kinds", ",".join(KINDS))
+    make = _argv("negatives", captions, "-o", folder.negatives, *kinds, "--filler", "corpus", *seed)
+    inputs = ("--image-root", folder.scenes, "--model", START)
+    embed = _argv("embed", folder.negatives, *inputs, "-o", out / "embeddings", *device)
+    models = ["--model", START]
+    for objective in OBJECTIVES:
+        models += ["--checkpoint", str(folder.run(objective))]
+    data = ("--data", folder.scenes)
+    measure = _argv("eval", *SUITES, *data, *models, "-o", folder.results, *seed, *device)
     return [
-        Stage("scenes", "draw the world", ("scenes", str(scenes), *amounts, *seed)),
-        Stage(
-            "negatives",
-            "make hard negative captions",
-            (
-                *("negatives", str(scenes / "captions.jsonl"), "-o", str(negatives)),
-                *("--kinds", ",".join(KINDS), "--filler", "corpus", *seed),
-            ),
-        ),
-        Stage(
-            "embed",
-            "write features of images, captions and negatives",
-            (
-                *("embed", str(negatives), "--image-root", str(scenes), "--model", START),
-                *("-o", str(out / "embeddings"), *device),
-            ),
-        ),
-        *(
-            _train(objective, recipe, scenes, negatives, runs, seed + device)
-            for objective in OBJECTIVES
-        ),
-        Stage(
-            "eval",
-            "measure all four models on held-out scenes",
-            (
-                *("eval", *SUITES, "--data", str(scenes), *models),
-                *("-o", str(out / "results.json"), *seed, *device),
-            ),
-        ),
+        Stage("scenes", "draw the scenes", draw),
+        Stage("negatives", "make hard negative captions", make),
+        Stage("embed", "write features of images, captions and negatives", embed),
+        *(_train(objective, size, folder, _argv(*seed, *device)) for objective in OBJECTIVES),
+        Stage("eval", "measure all four models on held-out scenes", measure),
     ]
 
 
-def _train(
-    objective: str, recipe: Recipe, scenes: Path, negatives: Path, runs: Path, tail: tuple[str, ...]
-) -> Stage:
-    amounts = ("--steps", recipe.steps, "--batch-size", recipe.batch_size)
-    rates = ("--lr", recipe.lr, "--warmup", recipe.warmup)
-    return Stage(
-        f"train-{objective}",
-        f"fine-tune with {objective}",
-        (
-            *("train", "--objective", objective, "--data", str(negatives)),
-            *("--image-root", str(scenes), "--model", START, "-o", str(runs / objective)),
-            *map(str, (*amounts, *rates)),
-            *tail,
-        ),
-    )
+def _train(objective: str, size: DemoSize, folder: DemoFolder, tail: tuple[str, ...]) -> Stage:
+    method = ("--objective", objective, "--data", folder.negatives)
+    inputs = ("--image-root", folder.scenes, "--model", START, "-o", folder.run(objective))
+    amounts = ("--steps", size.steps, "--batch-size", size.batch_size)
+    rates = ("--lr", size.lr, "--warmup", size.warmup)
+    argv = _argv("train", *method, *inputs, *amounts, *rates, *tail)
+    return Stage(f"train-{objective}", f"fine-tune with {objective}", argv)
 
 
 def run(
     out: Path, config: DemoConfig, runner: Runner, begin: Callable[[Stage], None]
-) -> Iterator[Done]:
+) -> Iterator[FinishedStage]:
     """Run the stages that are not done yet, and yield all of them in order.
 
     Args:
@@ -180,26 +195,29 @@ def run(
 
     Raises:
         ConfigError: `out` holds a demo made with other options, and `--force` is not given.
+        DataError: its state is damaged.
     """
     out.mkdir(parents=True, exist_ok=True)
     state = _read_state(out / STATE, config)
     for stage in stages(out, config):
         kept = state.get(stage.name)
         if kept is not None:
-            yield Done(stage, kept["seconds"], resumed=True)
+            yield FinishedStage(stage, kept["seconds"], resumed=True)
             continue
         begin(stage)
         started = time.perf_counter()
-        runner([*stage.argv, *(["--force"] if config.force else [])])
-        done = Done(stage, round(time.perf_counter() - started, 2))
-        state[stage.name] = {"argv": stage.argv, "seconds": done.seconds}
-        _write_state(out / STATE, config, state)
-        yield done
+        force = ["--force"] if config.force else []
+        runner([*stage.argv, *force])
+        finished = FinishedStage(stage, round(time.perf_counter() - started, 2))
+        # Written after each stage, since a reader may stop the demo at any of them.
+        state[stage.name] = {"argv": stage.argv, "seconds": finished.seconds}
+        write_json(out / STATE, {"options": _options(config), "stages": state})
+        yield finished
 
 
 def inspect_argv(out: Path) -> tuple[str, ...]:
     """Return the arguments that print the cosine tables of the demo's own run."""
-    return ("inspect", "--checkpoint", str(out / "runs" / "ahnpl"), "--model", START)
+    return _argv("inspect", "--checkpoint", DemoFolder(out).run("ahnpl"), "--model", START)
 
 
 def label(model: str) -> str:
@@ -207,56 +225,70 @@ def label(model: str) -> str:
     return "start" if model == START else model
 
 
-def summarize(out: Path, done: Sequence[Done]) -> DemoReport:
-    """Read `results.json` back and say what matters of it."""
-    results = json.loads((out / "results.json").read_text(encoding="utf-8"))
+def summarize(out: Path, finished: Sequence[FinishedStage]) -> DemoReport:
+    """Read `results.json` back and return what matters of it."""
+    folder = DemoFolder(out)
+    results = read_object(folder.results)
     models = {label(model["name"]): _summary(model["suites"]) for model in results["models"]}
-    scenes, run = out / "scenes", out / "runs" / "ahnpl"
+    ahnpl_run = folder.run("ahnpl")
     files = {
-        "scenes, captions and benchmarks": scenes,
-        "hard negatives": out / "negatives.jsonl",
+        "scenes, captions and benchmarks": folder.scenes,
+        "hard negatives": folder.negatives,
         "features": out / "embeddings",
         "runs with their checkpoints": out / "runs",
-        "results": out / "results.json",
+        "results": folder.results,
     }
+    look = ("inspect", ahnpl_run)
+    # Not --published: drawn scenes and the papers' photographs are different items.
+    blind = ("eval", "sugarcrepe", "--data", folder.scenes, "--checkpoint", ahnpl_run, "--blind")
+    rival = ("train", "--objective", "ce-clip", "--model", START, "--data", folder.negatives)
+    length = ("--image-root", folder.scenes, "--steps", 100, "--lr", 1e-3)
+    commands = [
+        look,
+        (*blind, "-o", out / "blind.json"),
+        (*rival, *length, "-o", folder.run("ce-clip")),
+    ]
     return DemoReport(
-        seconds=round(sum(d.seconds for d in done), 1),
+        seconds=round(sum(stage.seconds for stage in finished), 1),
         models=models,
-        stages={d.stage.name: d.seconds for d in done},
+        stages={stage.stage.name: stage.seconds for stage in finished},
         files={what: str(path) for what, path in files.items()},
-        next=[
-            f"ahnpl inspect {run}",
-            f"ahnpl eval sugarcrepe --data {scenes} --checkpoint {run} --published",
-            f"ahnpl train --objective ce-clip --model {START} --data {out / 'negatives.jsonl'} "
-            f"--image-root {scenes} --steps 100 --lr 1e-3 -o {out / 'runs' / 'ce-clip'}",
-        ],
+        next=[shlex.join(_argv("ahnpl", *command)) for command in commands],
     )
 
 
 def _summary(suites: dict[str, Any]) -> ModelSummary:
     primary = {name: round(suite["headline_value"], 2) for name, suite in suites.items()}
     retrieval = primary.pop("retrieval")
-    return ModelSummary(round(sum(primary.values()) / len(primary), 2), primary, retrieval)
+    average = round(sum(primary.values()) / len(primary), 2)
+    return ModelSummary(average, primary, retrieval)
 
 
 def _options(config: DemoConfig) -> dict[str, Any]:
-    return {k: v for k, v in asdict(config).items() if k in ("seed", "device", "quick")}
+    return {"seed": config.seed, "device": config.device, "quick": config.quick}
 
 
 def _read_state(path: Path, config: DemoConfig) -> dict[str, Any]:
-    if not path.is_file() or config.force or not config.resume:
+    """Return what is done already, by stage.
+
+    Raises:
+        ConfigError: it was done with other options.
+        DataError: the state is not one.
+    """
+    if config.force or not path.exists():
         return {}
-    state = json.loads(path.read_text(encoding="utf-8"))
-    if state["options"] != _options(config):
-        raise ConfigError(
-            f"made with other options: {state['options']}",
-            where=str(path),
-            hint="Choose another --out, or start over with --force.",
-        )
-    stages: dict[str, Any] = state["stages"]
-    return stages
+    state = read_object(path, hint=DAMAGED)
+    options = state.get("options")
+    finished: Any = state.get("stages")
+    if not isinstance(options, dict) or not _are_stages(finished):
+        raise DataError("not the state of a demo", where=str(path), hint=DAMAGED)
+    decision = settle(path.parent, _options(config), options, resume=config.resume)
+    return {} if decision == "fresh" else dict(finished)
 
 
-def _write_state(path: Path, config: DemoConfig, state: dict[str, Any]) -> None:
-    text = json.dumps({"options": _options(config), "stages": state}, indent=1)
-    write_atomic(path, text)
+def _are_stages(value: Any) -> bool:
+    """Whether a value holds finished stages by name, each with its seconds."""
+    if not isinstance(value, dict):
+        return False
+    stages = value.values()
+    return all(isinstance(s, dict) and isinstance(s.get("seconds"), int | float) for s in stages)

@@ -9,7 +9,7 @@ import typer
 from ahnpl_cli import demo
 from ahnpl_cli.cli.app import app
 from ahnpl_cli.config import DemoConfig
-from ahnpl_cli.errors import ConfigError
+from ahnpl_cli.errors import ConfigError, DataError
 
 PROGRAM = typer.main.get_command(app)
 
@@ -19,7 +19,7 @@ def test_every_stage_parses_as_typed(tmp_path: Path, quick: bool) -> None:
     config = DemoConfig(quick=quick, seed=7)
     lines = [stage.argv for stage in demo.stages(tmp_path, config)]
     for name, *rest in [*lines, demo.inspect_argv(tmp_path)]:
-        PROGRAM.commands[name].make_context(name, list(rest))
+        PROGRAM.get_command(None, name).make_context(name, list(rest))
     assert all("7" in argv for argv in lines if argv[0] != "embed")
 
 
@@ -48,3 +48,13 @@ def test_force_starts_over_and_overwrites(tmp_path: Path) -> None:
     assert all("--force" in argv for argv in seen[7:])
     with pytest.raises(ConfigError, match="made with other options"):
         list(demo.run(tmp_path, DemoConfig(seed=2), seen.append, lambda stage: None))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", "{}", '{"options": {}, "stages": []}', '{"options": {}, "stages": {"a": 1}}'],
+)
+def test_a_damaged_state_is_named(tmp_path: Path, text: str) -> None:
+    (tmp_path / "demo.json").write_text(text)
+    with pytest.raises(DataError, match=r"demo.json: .*start over with --force"):
+        list(demo.run(tmp_path, DemoConfig(), lambda argv: None, lambda stage: None))

@@ -16,7 +16,7 @@ from ahnpl_cli.cli.options import options_from
 from ahnpl_cli.config import DemoConfig
 
 if TYPE_CHECKING:
-    from ahnpl_cli.demo import Done, Stage
+    from ahnpl_cli.demo import FinishedStage, Stage
 
 DEFAULT_OUT = "ahnpl-demo"
 
@@ -47,11 +47,11 @@ def demo(ctx: typer.Context, *, config: DemoConfig, screen: Screen) -> None:
 
     out = Path(config.output or DEFAULT_OUT)
     total = len(stages(out, config))
-    done: list[Done] = []
+    done: list[FinishedStage] = []
 
     def begin(stage: Stage) -> None:
         screen.note(f"[{len(done) + 1}/{total}] {stage.about}")
-        screen.note(f"      ahnpl {' '.join(stage.argv)}")
+        screen.note(f"      {stage.command}")
 
     for finished in run(out, config, call_silently, begin):
         done.append(finished)

@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from ahnpl_cli import demo
 from ahnpl_cli.cli.app import app
 
-TINY = demo.Recipe(train=40, test=8, steps=2, batch_size=8, warmup=1)
+TINY = demo.DemoSize(train=40, test=8, steps=2, batch_size=8, warmup=1)
 
 
 @pytest.fixture(scope="module")
@@ -66,7 +66,7 @@ def test_a_demo_made_with_other_options_is_not_overwritten(home: Path) -> None:
     result = CliRunner().invoke(app, words)
     assert result.exit_code == 2
     assert "made with other options" in result.stderr
-    assert "Choose another --out, or start over with --force." in result.stderr
+    assert "Choose another --output, or overwrite it with --force." in result.stderr
 
 
 def test_a_failed_stage_stops_the_demo_with_its_own_line(tmp_path: Path) -> None:
