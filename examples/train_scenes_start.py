@@ -31,12 +31,18 @@ from torch.nn import functional
 
 from ahnpl_cli import __version__
 from ahnpl_cli.scenes import captions, render, world
-from ahnpl_cli.scenes.captions import Mention, describe, true_place
+from ahnpl_cli.scenes.captions import (
+    MentionRates,
+    sample_description,
+    sample_scene,
+    sample_true_place,
+)
 from ahnpl_cli.scenes.grammar import sample_style, say
 from ahnpl_cli.scenes.meanings import Count, Listing, Meaning, Placement, Quantity
 from ahnpl_cli.scenes.start import CONFIG, IDS, RECIPE, SHIPPED, TABLE, pack
-from ahnpl_cli.scenes.suites import MAKERS, make_item
+from ahnpl_cli.scenes.suites import PAIR_MAKERS, make_item
 from ahnpl_cli.scenes.world import Scene
+from ahnpl_cli.stable_hash import stable_rng
 
 PACKAGED = Path(captions.__file__).parent / "scenes_tiny"
 # At open_clip's scale places are lost among the features of the last grid, and never learned.
@@ -44,8 +50,8 @@ POSITION_SCALE = 20.0
 CAPTIONS_PER_SCENE = 2
 TUNING = {"seed": 77, "split": "tune"}
 
-SceneMaker = Callable[[random.Random], Scene]
-Speaker = Callable[[random.Random, Scene], Meaning]
+SceneSampler = Callable[[random.Random], Scene]
+MeaningSampler = Callable[[random.Random, Scene], Meaning]
 
 
 @dataclass(frozen=True)
@@ -67,42 +73,44 @@ LESSONS = (
 )
 
 
-def draw_single(rng: random.Random) -> Scene:
+def sample_single(rng: random.Random) -> Scene:
     while True:
         scene = world.sample_apart(rng, 1)
-        if not world.held_out(scene):
+        if not world.is_held_out(scene):
             return scene
 
 
-def of_single(rng: random.Random, scene: Scene) -> Meaning:
-    item = describe(rng, scene.appearances[0], Mention(color=0.9, size=0.35))
+def sample_of_single(rng: random.Random, scene: Scene) -> Meaning:
+    item = sample_description(rng, scene.appearances[0], MentionRates(color=0.9, size=0.35))
     if rng.random() < 0.8:
-        return Placement(((item, true_place(rng, item, scene)),))
+        return Placement(((item, sample_true_place(rng, item, scene)),))
     return Listing((item,))
 
 
-def of_bag(rng: random.Random, scene: Scene) -> Meaning:
+def sample_of_bag(rng: random.Random, scene: Scene) -> Meaning:
     if scene.layout == "group":
-        item = describe(rng, scene.appearances[0], Mention(color=0.8, size=0.2))
-        number = len(item.among(scene.things))
-        several = number != 2 and rng.random() < 0.3
-        return Quantity(item, number > 2) if several else Count(((item, number),))
+        return sample_of_group(rng, scene)
     appearances = rng.sample(scene.appearances, len(scene.appearances))
     if rng.random() < 0.75:
-        item = describe(rng, appearances[0], Mention(color=0.9, size=0.35))
-        return Placement(((item, true_place(rng, item, scene)),))
-    mention = Mention(color=0.9, size=0.2)
-    return Listing(
-        tuple(
-            describe(rng, appearance, mention)
-            for appearance in appearances[: rng.choice((1, 2, 2))]
-        )
-    )
+        item = sample_description(rng, appearances[0], MentionRates(color=0.9, size=0.35))
+        return Placement(((item, sample_true_place(rng, item, scene)),))
+    rates = MentionRates(color=0.9, size=0.2)
+    count = rng.choice((1, 2, 2))
+    items = [sample_description(rng, appearance, rates) for appearance in appearances[:count]]
+    return Listing(tuple(items))
 
 
-MAKES: dict[str, tuple[SceneMaker, Speaker]] = {
-    "singles": (draw_single, of_single),
-    "bags": (captions.sample_scene, of_bag),
+def sample_of_group(rng: random.Random, scene: Scene) -> Meaning:
+    item = sample_description(rng, scene.appearances[0], MentionRates(color=0.8, size=0.2))
+    number = len(item.among(scene.things))
+    if number != 2 and rng.random() < 0.3:
+        return Quantity(item, number > 2)
+    return Count(((item, number),))
+
+
+SAMPLERS: dict[str, tuple[SceneSampler, MeaningSampler]] = {
+    "singles": (sample_single, sample_of_single),
+    "bags": (sample_scene, sample_of_bag),
 }
 
 
@@ -110,16 +118,16 @@ class Data:
     """Images and captions of a lesson, ready for the model."""
 
     def __init__(self, lesson: Lesson, seed: int, length: int) -> None:
-        draw, speak = MAKES[lesson.name]
+        sample, sample_meaning = SAMPLERS[lesson.name]
         tokenizer = open_clip.SimpleTokenizer(context_length=length)
         images, texts = [], []
         for index in range(lesson.scenes):
-            rng = world.stream(seed, "start", lesson.name, index)
-            scene = draw(rng)
+            rng = stable_rng(seed, "start", lesson.name, index, digest="sha256")
+            scene = sample(rng)
             images.append(np.asarray(render.paint(scene)))
             for _ in range(CAPTIONS_PER_SCENE):
                 style = replace(sample_style(rng), definite=False)
-                texts.append(say(speak(rng, scene), style))
+                texts.append(say(sample_meaning(rng, scene), style))
         self.images = torch.from_numpy(np.stack(images))
         self.tokens = tokenizer(texts).view(lesson.scenes, CAPTIONS_PER_SCENE, length)
 
@@ -193,7 +201,7 @@ def accuracies(model: open_clip.CLIP, config: dict, items: int) -> dict[str, flo
     )
     model.eval()
     found = {}
-    for name in MAKERS:
+    for name in PAIR_MAKERS:
         made = [make_item(name, index=i, total=items, **TUNING) for i in range(items)]
         pixels = torch.from_numpy(np.stack([np.asarray(render.paint(i.scene)) for i in made]))
         image = model.encode_image(prepare(pixels, config["preprocess_cfg"]), True)

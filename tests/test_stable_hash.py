@@ -27,6 +27,8 @@ def test_a_lone_surrogate_is_hashed_like_any_text() -> None:
 def test_generators_of_one_key_agree_and_of_two_keys_differ() -> None:
     assert stable_rng(1, "a").random() == stable_rng(1, "a").random()
     assert stable_rng(1, "a").random() != stable_rng(2, "a").random()
+    # Without a separator these two keys would be one.
+    assert stable_rng(1, "1a").random() != stable_rng(11, "a").random()
 
 
 def test_a_stream_is_pinned_and_stays_in_range() -> None:

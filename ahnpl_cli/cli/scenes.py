@@ -34,7 +34,7 @@ def scenes(
 
     if out is not None and config.output is not None:
         raise ConfigError("the folder is named twice", hint="Give OUT or --output, not both.")
-    written = generate(
+    report = generate(
         out or Path(config.output or "scenes"),
         train=config.train,
         test=config.test,
@@ -43,4 +43,4 @@ def scenes(
         force=config.force,
         track=screen.track,
     )
-    screen.show(written, tables(written))
+    screen.show(report, tables(report))

@@ -15,6 +15,7 @@ from ahnpl_cli.records.captions import (
 )
 from ahnpl_cli.records.embedding import EmbedReport
 from ahnpl_cli.records.negatives import NegativesReport
+from ahnpl_cli.records.scenes import ImageNegativeRecord, ScenesManifest, ScenesReport
 from ahnpl_cli.records.schema import SCHEMA
 from ahnpl_cli.records.training import Hardness, StepReport, TrainPlan, TrainReport
 
@@ -24,11 +25,14 @@ __all__ = [
     "Edit",
     "EmbedReport",
     "Hardness",
+    "ImageNegativeRecord",
     "KINDS",
     "Kind",
     "Negative",
     "NegativesReport",
     "SCHEMA",
+    "ScenesManifest",
+    "ScenesReport",
     "StepReport",
     "TrainPlan",
     "TrainReport",

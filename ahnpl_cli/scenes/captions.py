@@ -1,6 +1,6 @@
 """What the training captions say: several of each scene, which together name every thing.
 
-They name every size that is there too, so that a word refilled from the corpus which no other
+They name every size in the scene too, so that a word refilled from the corpus which no other
 caption of the image uses is false of the image (`ahnpl negatives` rejects the others).
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ahnpl_cli.scenes import world
+from ahnpl_cli.scenes import edits, world
 from ahnpl_cli.scenes.grammar import Style, plural, sample_style, say
 from ahnpl_cli.scenes.meanings import (
     PHRASES,
@@ -25,9 +25,12 @@ from ahnpl_cli.scenes.meanings import (
     Placement,
     Quantity,
     Relation,
-    related,
+    is_related,
 )
 from ahnpl_cli.scenes.world import Appearance, Scene
+
+SHARE_APART = 0.88  # of the scenes; the others are groups
+ALL_PHRASES = tuple(PHRASES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,45 +46,43 @@ class Caption:
         return say(self.meaning, self.style)
 
 
-class Mention(NamedTuple):
+class MentionRates(NamedTuple):
     """How likely a description mentions color and size."""
 
     color: float = 0.85
     size: float = 0.25
 
 
-def describe(
-    rng: random.Random, appearance: Appearance, mention: Mention = Mention()
+def sample_description(
+    rng: random.Random, appearance: Appearance, rates: MentionRates = MentionRates()
 ) -> Description:
-    """A description of `appearance` that mentions color and size at random."""
-    return Description(
-        appearance.shape,
-        appearance.color if rng.random() < mention.color else None,
-        appearance.size if rng.random() < mention.size else None,
-    )
+    """Sample which words to use for `appearance`."""
+    color = appearance.color if rng.random() < rates.color else None
+    size = appearance.size if rng.random() < rates.size else None
+    return Description(appearance.shape, color, size)
 
 
 def sample_scene(rng: random.Random, *, held_out: bool = False) -> Scene:
-    """A scene of any kind, of the combinations kept for testing or of the others."""
+    """Sample a scene of any layout, of the combinations kept for testing or of the others."""
     while True:
-        scene = _sample_any(rng)
-        if world.held_out(scene) == held_out:
+        if rng.random() < SHARE_APART:
+            scene = world.sample_apart(rng, rng.choice((2, 2, 3)))
+        else:
+            scene = world.sample_group(rng, rng.randint(1, 6), rng.randint(0, 3))
+        if world.is_held_out(scene) == held_out:
             return scene
 
 
-def _sample_any(rng: random.Random) -> Scene:
-    if rng.random() < 0.88:
-        return world.sample_apart(rng, rng.choice((2, 2, 3)))
-    return world.sample_group(rng, rng.randint(1, 6), rng.randint(0, 3))
-
-
 def sample_captions(rng: random.Random, scene: Scene, count: int) -> list[Caption]:
-    """`count` captions that hold of `scene` and together name all its things and sizes."""
-    sample = _of_group if scene.layout == "group" else _of_few
+    """Sample `count` captions that hold of `scene` and together name all its things and sizes."""
+    sample_meaning = _sample_of_group if scene.layout == "group" else _sample_of_few
     for attempt in itertools.count():
-        # The more tries have left something out, the more each caption mentions.
-        say_more = Mention(color=0.85 + 0.02 * attempt, size=0.25 + 0.05 * attempt)
-        captions = [Caption(sample(rng, scene, say_more), sample_style(rng)) for _ in range(count)]
+        # The longer no sample names everything, the more each caption says.
+        rates = MentionRates(color=0.85 + 0.02 * attempt, size=0.25 + 0.05 * attempt)
+        captions = []
+        for _ in range(count):
+            meaning = sample_meaning(rng, scene, rates)
+            captions.append(Caption(meaning, sample_style(rng)))
         texts = {caption.text for caption in captions}
         if len(texts) == count and _names_all(texts, scene.appearances):
             return captions
@@ -89,61 +90,94 @@ def sample_captions(rng: random.Random, scene: Scene, count: int) -> list[Captio
 
 
 def true_relations(
-    scene: Scene, among: Sequence[str] = tuple(PHRASES)
+    scene: Scene, phrases: Sequence[str] = ALL_PHRASES
 ) -> list[tuple[int, str, int]]:
-    """(subject, phrase, object) by index, for every phrase of `among` that strictly holds."""
-    names = sorted({PHRASES[phrase] for phrase in among})
-    found = []
+    """Return (subject, phrase, object) by index, for every phrase that strictly holds."""
+    triples = []
     for (i, a), (j, b) in itertools.permutations(enumerate(scene.things), 2):
-        true = {name for name in names if related(name, a, b, loosely=False)}
-        found += [(i, phrase, j) for phrase in among if PHRASES[phrase] in true]
-    return found
+        for phrase in phrases:
+            if is_related(PHRASES[phrase], a, b, loosely=False):
+                triples.append((i, phrase, j))
+    return triples
 
 
-def true_place(rng: random.Random, item: Description, scene: Scene, *, corners: bool = True) -> str:
-    """One of the places where `item` strictly is, a corner half of the time if those may be."""
-    places = [place for place in PLACES if Placement(((item, place),)).holds(scene)]
-    among = [p for p in places if ("corner" in p) == (corners and rng.random() < 0.5)]
-    return rng.choice(among or places)
+def sample_true_place(
+    rng: random.Random, item: Description, scene: Scene, *, corners: bool = True
+) -> str:
+    """Sample one of the places where `item` strictly is.
+
+    Args:
+        rng: source of randomness.
+        item: the thing, which the scene contains.
+        scene: where it is.
+        corners: whether a corner may be named, which then happens about half of the time.
+    """
+    true_places = [place for place in PLACES if Placement(((item, place),)).holds(scene)]
+    preferred = []
+    for place in true_places:
+        # Decided for each place anew. Deciding once would do, but the shipped model and the
+        # published scenes were made this way.
+        want_corner = corners and rng.random() < 0.5
+        if ("corner" in place) == want_corner:
+            preferred.append(place)
+    return rng.choice(preferred or true_places)
 
 
-def _of_few(rng: random.Random, scene: Scene, mention: Mention) -> Meaning:
-    chance = rng.random()
-    if chance < 0.65:
-        return _relation(rng, scene, mention)
+def _sample_of_few(rng: random.Random, scene: Scene, rates: MentionRates) -> Meaning:
+    """Sample what to say of a scene of two or three things."""
+    which = rng.random()
+    if which < 0.65:
+        return _sample_relation(rng, scene, rates)
     appearances = rng.sample(scene.appearances, len(scene.appearances))
-    if chance < 0.85:
-        count = rng.choice((1, 1, 2))
-        items = [describe(rng, appearance, mention) for appearance in appearances[:count]]
-        places = [true_place(rng, item, scene, corners=count == 1) for item in items]
-        return Placement(tuple(zip(items, places, strict=True)))
-    if chance < 0.88:
-        absent = rng.choice(
-            [s for s in world.SHAPES if all(s != appearance.shape for appearance in appearances)]
-        )
-        return Existence(Description(absent), False, beside=describe(rng, appearances[0], mention))
+    if which < 0.85:
+        return _sample_placement(rng, scene, appearances, rates)
+    if which < 0.88:
+        absent = Description(edits.sample_absent_shape(rng, scene))
+        return Existence(absent, False, beside=sample_description(rng, appearances[0], rates))
     # Without colors, exchanging two nouns of a list would change nothing.
-    colored = mention._replace(color=1)
-    return Listing(tuple(describe(rng, appearance, colored) for appearance in appearances))
+    colored = rates._replace(color=1)
+    items = [sample_description(rng, appearance, colored) for appearance in appearances]
+    return Listing(tuple(items))
 
 
-def _relation(rng: random.Random, scene: Scene, mention: Mention) -> Relation:
-    subject, phrase, object_ = rng.choice(true_relations(scene))
-    a, b = scene.appearances[subject], scene.appearances[object_]
-    return Relation(describe(rng, a, mention), phrase, describe(rng, b, mention))
+def _sample_relation(rng: random.Random, scene: Scene, rates: MentionRates) -> Relation:
+    subject_index, phrase, object_index = rng.choice(true_relations(scene))
+    subject = sample_description(rng, scene.appearances[subject_index], rates)
+    object_ = sample_description(rng, scene.appearances[object_index], rates)
+    return Relation(subject, phrase, object_)
 
 
-def _of_group(rng: random.Random, scene: Scene, mention: Mention) -> Meaning:
-    kinds = [describe(rng, appearance, mention) for appearance in dict.fromkeys(scene.appearances)]
-    counts = [(item, len(item.among(scene.things))) for item in kinds]
-    chance = rng.random()
+def _sample_placement(
+    rng: random.Random, scene: Scene, appearances: Sequence[Appearance], rates: MentionRates
+) -> Placement:
+    """Sample where one or two of the things are."""
+    count = rng.choice((1, 1, 2))
+    items = [sample_description(rng, appearance, rates) for appearance in appearances[:count]]
+    # Two corners in one sentence would be long, and the halves say enough.
+    places = [sample_true_place(rng, item, scene, corners=count == 1) for item in items]
+    return Placement(tuple(zip(items, places, strict=True)))
+
+
+def _sample_of_group(rng: random.Random, scene: Scene, rates: MentionRates) -> Meaning:
+    """Sample what to say of a scene of many things, of one or two appearances."""
+    distinct = list(dict.fromkeys(scene.appearances))
+    items = [sample_description(rng, appearance, rates) for appearance in distinct]
+    counts = tuple((item, len(item.among(scene.things))) for item in items)
+    which = rng.random()
     item, number = counts[0]
-    if chance < 0.3 and number != 2:
+    # Two are neither one nor several.
+    if which < 0.3 and number != 2:
         return Quantity(item, number > 2, beside=None)
-    return Count(tuple(counts) if chance < 0.7 else (counts[0],))
+    return Count(counts if which < 0.7 else counts[:1])
 
 
 def _names_all(texts: set[str], appearances: Sequence[Appearance]) -> bool:
-    said = {word.strip(".,").lower() for text in texts for word in text.split()}
-    qualities = {word for appearance in appearances for word in (appearance.color, appearance.size)}
-    return qualities <= said and all({k.shape, plural(k.shape)} & said for k in appearances)
+    """Whether the texts together use every shape, color and size of the scene."""
+    used: set[str] = set()
+    for text in texts:
+        used.update(word.strip(".,").lower() for word in text.split())
+    for appearance in appearances:
+        names_shape = appearance.shape in used or plural(appearance.shape) in used
+        if not (names_shape and appearance.color in used and appearance.size in used):
+            return False
+    return True

@@ -5,49 +5,45 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Literal
 
-from ahnpl_cli.scenes.world import COLORS, SHAPES, SIZES, Appearance, Scene
+from ahnpl_cli.scenes.world import COLORS, SHAPES, SIZES, Scene
+
+Part = Literal["shape", "color", "size"]  # a field of `Appearance`
+ALL_PARTS: tuple[Part, ...] = ("shape", "color", "size")
 
 
-def exchange(scene: Scene, i: int, j: int, parts: Sequence[str]) -> Scene:
-    """Things `i` and `j` exchange their `shape`, `color` or `size`."""
-    appearances = list(scene.appearances)
-    appearances[i] = replace(appearances[i], **_parts(scene.appearances[j], parts))
-    appearances[j] = replace(appearances[j], **_parts(scene.appearances[i], parts))
-    return replace(scene, appearances=tuple(appearances))
+def exchange(scene: Scene, i: int, j: int, parts: Sequence[Part]) -> Scene:
+    """Return the scene with some parts of things `i` and `j` exchanged."""
+    parts_of_i = {part: getattr(scene.appearances[i], part) for part in parts}
+    parts_of_j = {part: getattr(scene.appearances[j], part) for part in parts}
+    return change(change(scene, i, **parts_of_j), j, **parts_of_i)
 
 
 def exchange_all(scene: Scene, i: int, j: int) -> Scene:
-    """Things `i` and `j` exchange places."""
-    return exchange(scene, i, j, ("shape", "color", "size"))
+    """Return the scene with things `i` and `j` in each other's place."""
+    return exchange(scene, i, j, ALL_PARTS)
 
 
 def change(scene: Scene, i: int, **parts: str) -> Scene:
-    """Thing `i` gets another `shape`, `color` or `size`."""
+    """Return the scene with another `shape`, `color` or `size` of thing `i`."""
     appearances = list(scene.appearances)
     appearances[i] = replace(appearances[i], **parts)
     return replace(scene, appearances=tuple(appearances))
 
 
-def absent_shape(rng: random.Random, scene: Scene) -> str:
-    """A shape that nothing in the scene has."""
-    return rng.choice(
-        [s for s in SHAPES if all(s != appearance.shape for appearance in scene.appearances)]
-    )
+def sample_absent_shape(rng: random.Random, scene: Scene) -> str:
+    """Sample a shape that nothing in the scene has."""
+    present = {appearance.shape for appearance in scene.appearances}
+    return rng.choice([shape for shape in SHAPES if shape not in present])
 
 
-def absent_color(rng: random.Random, scene: Scene) -> str:
-    """A color that nothing in the scene has."""
-    return rng.choice(
-        [c for c in COLORS if all(c != appearance.color for appearance in scene.appearances)]
-    )
+def sample_absent_color(rng: random.Random, scene: Scene) -> str:
+    """Sample a color that nothing in the scene has."""
+    present = {appearance.color for appearance in scene.appearances}
+    return rng.choice([color for color in COLORS if color not in present])
 
 
 def other_size(size: str) -> str:
-    """The size that `size` is not."""
+    """Return the size that `size` is not."""
     return SIZES[1 - SIZES.index(size)]
-
-
-def _parts(appearance: Appearance, parts: Sequence[str]) -> dict[str, Any]:
-    return {part: getattr(appearance, part) for part in parts}

@@ -1,7 +1,7 @@
 """Workflow: a seed -> images, `captions.jsonl` and test files in the benchmarks' layouts.
 
-Ranges of indices go to several processes, each index with a generator of its own, and are put
-together in order, so that the bytes depend on the seed and the numbers of scenes and on nothing
+Ranges of indices are written by several processes, each index from a generator of its own, and put
+together in order, so that the bytes depend on the seed and the numbers asked for and on nothing
 else.
 """
 
@@ -11,44 +11,37 @@ import functools
 import json
 import logging
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import replace
+from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ahnpl_cli import __version__
+from ahnpl_cli import __version__, outputs
 from ahnpl_cli.config import worker_count
 from ahnpl_cli.engines.local import ProcessMap
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.files import read_object, write_atomic, write_json
-from ahnpl_cli.outputs import foreign, lock, settle
 from ahnpl_cli.progress import Track, silent
-from ahnpl_cli.records import SCHEMA
-from ahnpl_cli.scenes import layouts
-from ahnpl_cli.scenes.layouts import OFFICIAL_FILES, OfficialFile
-from ahnpl_cli.scenes.parts import IndexRange, Lines, images_of, write_range
+from ahnpl_cli.records import ScenesManifest, ScenesReport
+from ahnpl_cli.scenes import layouts, render
+from ahnpl_cli.scenes.layouts import OFFICIAL_FILES, OfficialFile, Record
+from ahnpl_cli.scenes.parts import (
+    IMAGE_NEGATIVES,
+    RETRIEVAL,
+    TRAIN,
+    IndexRange,
+    image_paths,
+    write_range,
+)
 
 logger = logging.getLogger(__name__)
 
-REPORT = "scenes.json"
-UNFINISHED = ".scenes.json"  # what is being written, until `REPORT` takes its place
-CAPTIONS = "captions.jsonl"
-IMAGE_NEGATIVES = "image_negatives.jsonl"
-RANGE_LENGTH = 125  # indices given to a process at once: half a second of work
-
-
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What a world consists of.
-
-    Attributes:
-        folder: where it is.
-        files: records per file, by path relative to `out`.
-        is_new: whether it was written now; otherwise it existed already.
-    """
-
-    folder: str
-    files: dict[str, int]
-    is_new: bool
+COMMAND = "ahnpl scenes"
+MANIFEST = "scenes.json"
+CAPTIONS_FILE = "captions.jsonl"
+IMAGE_NEGATIVES_FILE = "image_negatives.jsonl"
+RANGE_SIZE = 125  # indices that a process is given at a time: half a second of work
+DAMAGED_HINT = "Choose another --output, or make the scenes again with --force."
+DIED_HINT = "If memory ran out, use fewer --workers; then run the same command again."
 
 
 def generate(
@@ -60,8 +53,8 @@ def generate(
     workers: int | None = None,
     force: bool = False,
     track: Track = silent,
-) -> Written:
-    """Write a world into a folder.
+) -> ScenesReport:
+    """Make a folder of scenes.
 
     Args:
         out: folder to write; made if it does not exist.
@@ -69,138 +62,196 @@ def generate(
         test: items of each test file, and pairs of exact image negatives.
         seed: of everything random.
         workers: processes; None for one per core, at most 8; 0 or 1 for this process alone.
-        force: whether to replace a world that was made with other numbers, and files of others.
+        force: whether to replace scenes that were made with other numbers, and files of others.
         track: shows progress.
 
     Raises:
-        ConfigError: `out` holds a world made with other numbers or files of others, and `force` is
-            not given; or another process writes there.
-        DataError: what says how the world in `out` was made is damaged.
+        ConfigError: `out` holds scenes made with other numbers, or files that are not ours in the
+            place of ours, and `force` is off.
+        DataError: `scenes.json` is damaged, and `force` is off.
+        BusyError: another process is writing `out`.
+        AhnplError: a worker process died.
     """
-    options = {"train": train, "test": test, "seed": seed, "version": __version__}
+    wanted = ScenesManifest(train, test, seed, __version__)
+    kept = _read_manifest(out, force=force)
+    # Finished scenes are only looked at, which needs no lock and no folder that can be written.
+    if kept and _settle(out, wanted, kept, force=force) == "done":
+        logger.info("%s exists already, made with the same options.", out)
+        return ScenesReport(str(out), kept.files, is_new=False)
+    if kept is None and not force:
+        _refuse_foreign(out, wanted)
     out.mkdir(parents=True, exist_ok=True)
-    with lock(out / REPORT):
-        kept = _kept_options(out, force)
-        complete = (out / REPORT).is_file()
-        state = settle(out / REPORT, options, kept, complete=complete, force=force)
-        if state == "done":
-            logger.info("%s exists already, made with the same options.", out)
-            files = read_object(out / REPORT)["files"]
-            return Written(str(out), files, is_new=False)
-        if kept is None and not force:
-            _check_foreign(out)
-        return _write(out, options, kept or {}, worker_count(workers), track)
+    with outputs.lock(out / MANIFEST):
+        if kept is not None:
+            _clear(out, kept, wanted)
+        # Without files for now: that is how an interrupted run is known.
+        write_json(out / MANIFEST, wanted)
+        files = _write_all(out, wanted, worker_count(workers), track)
+        write_json(out / MANIFEST, replace(wanted, files=files))
+    return ScenesReport(str(out), files, is_new=True)
 
 
-def _kept_options(out: Path, force: bool) -> dict[str, Any] | None:
-    """Return the options of the world in a folder, finished or not; None where there is none."""
-    for name in (REPORT, UNFINISHED):
-        path = out / name
-        if not path.is_file():
-            continue
-        try:
-            report = read_object(path, hint="Write the world again with --force.")
-            return {key: report[key] for key in ("train", "test", "seed", "version")}
-        except (DataError, KeyError) as error:
-            if force:
-                return None
-            if isinstance(error, DataError):
-                raise
-            raise DataError("not a world's report", where=str(path)) from error
-    return None
+# What the folder holds
 
 
-def _check_foreign(out: Path) -> None:
-    """Refuse to overwrite what `ahnpl scenes` did not write.
+def _settle(
+    out: Path, wanted: ScenesManifest, kept: ScenesManifest, *, force: bool
+) -> outputs.State:
+    return outputs.settle(
+        out / MANIFEST,
+        wanted.options(),
+        kept.options(),
+        complete=bool(kept.files),
+        force=force,
+    )
+
+
+def _read_manifest(out: Path, *, force: bool) -> ScenesManifest | None:
+    """Return what the scenes in a folder were made with; None where there are none.
 
     Raises:
-        ConfigError: a file stands where one of the world's would go.
+        DataError: the file is damaged or not ours, and `force` is off.
     """
-    for name in (CAPTIONS, IMAGE_NEGATIVES, layouts.RETRIEVAL_FILE, "images/000000.png"):
-        if (out / name).exists():
-            raise foreign(out / name, "ahnpl scenes")
+    path = out / MANIFEST
+    if not path.exists():
+        return None
+    try:
+        return _as_manifest(read_object(path, hint=DAMAGED_HINT), path)
+    except DataError:
+        if force:
+            return None
+        raise
+
+
+def _as_manifest(content: dict[str, Any], path: Path) -> ScenesManifest:
+    """Return a manifest as it was read.
+
+    Raises:
+        DataError: it is something else.
+    """
+    version = content.get("version")
+    files = content.get("files")
+    numbers = [content.get(name) for name in ("train", "test", "seed")]
+    if isinstance(files, dict):
+        numbers += files.values()
+    # Not isinstance: true is an int, and no number of ours.
+    are_numbers = all(type(number) is int for number in numbers)
+    if not (isinstance(version, str) and isinstance(files, dict) and are_numbers):
+        raise DataError(f"not written by `{COMMAND}`", where=str(path), hint=DAMAGED_HINT)
+    return ScenesManifest(content["train"], content["test"], content["seed"], version, files)
+
+
+def _refuse_foreign(out: Path, wanted: ScenesManifest) -> None:
+    """Refuse a folder with a file in the place of one that we would write.
+
+    Raises:
+        ConfigError: there is such a file.
+    """
+    for path in _written_paths(wanted):
+        if (out / path).exists():
+            raise outputs.foreign(out / path, COMMAND)
+
+
+def _clear(out: Path, kept: ScenesManifest, wanted: ScenesManifest) -> None:
+    """Delete images of earlier scenes that would not be replaced, and temporary files."""
+    # First of all not complete any more: a kill in here must not leave what looks finished.
+    write_json(out / MANIFEST, replace(kept, files={}))
+    totals = _totals(wanted)
+    for part, kept_total in _totals(kept).items():
+        for index in range(totals[part], kept_total):
+            for image in image_paths(part, index):
+                (out / image).unlink(missing_ok=True)
+    for folder in _folders():
+        # What a killed process had not yet put in place, see `files.atomic_path`.
+        for temporary in (out / folder).glob(".*.tmp"):
+            temporary.unlink(missing_ok=True)
+
+
+# Writing
+
+
+def _totals(manifest: ScenesManifest) -> dict[str, int]:
+    """Return how many indices each part has."""
+    totals = {TRAIN: manifest.train, IMAGE_NEGATIVES: manifest.test, RETRIEVAL: manifest.test}
     for official in OFFICIAL_FILES:
-        for name in (official.file, official.image(0)):
-            if (out / name).exists():
-                raise foreign(out / name, "ahnpl scenes")
+        totals[official.suite] = manifest.test
+    return totals
 
 
-def _write(
-    out: Path, options: dict[str, Any], kept: dict[str, Any], workers: int, track: Track
-) -> Written:
-    # From here on a kill leaves a folder that the same command finishes.
-    (out / REPORT).unlink(missing_ok=True)
-    write_json(out / UNFINISHED, {"schema": SCHEMA, **options})
-    ranges = list(_ranges(options["train"], options["test"]))
-    images = {name for span in ranges for name in images_of(span)}
-    for span in _ranges(kept.get("train", 0), kept.get("test", 0)):
-        for name in images_of(span):
-            # Left by a larger world, whose records are gone.
-            if name not in images:
-                (out / name).unlink(missing_ok=True)
-    for folder in sorted({(out / name).parent for name in _folders()}):
-        folder.mkdir(parents=True, exist_ok=True)
-
-    parts: dict[str, Lines] = {}
-    with ProcessMap(workers, _prepare, hint="The same command starts over.") as processes:
-        drawn = processes.map(functools.partial(write_range, out, options["seed"]), ranges)
-        tracked = track(drawn, total=len(ranges), description="drawing scenes", unit="ranges")
-        for span, lines in zip(ranges, tracked, strict=True):
-            parts.setdefault(span.part, []).extend(lines)
-    files = _write_files(out, parts)
-    write_atomic(out / REPORT, _json({"schema": SCHEMA, **options, "files": files}))
-    (out / UNFINISHED).unlink(missing_ok=True)
-    return Written(str(out), files, is_new=True)
+def _write_all(out: Path, wanted: ScenesManifest, workers: int, track: Track) -> dict[str, int]:
+    """Write every image and file, and return how many records each file holds."""
+    totals = _totals(wanted)
+    for folder in _folders():
+        (out / folder).mkdir(parents=True, exist_ok=True)
+    ranges = list(_index_ranges(totals))
+    records: dict[str, list[Record]] = {part: [] for part in totals}
+    write = functools.partial(write_range, out, wanted.seed)
+    with ProcessMap(workers, _prepare_process, hint=DIED_HINT) as processes:
+        written = zip(ranges, processes.map(write, ranges), strict=True)
+        for index_range, new in track(
+            written, total=len(ranges), description="drawing scenes", unit="ranges"
+        ):
+            records[index_range.part] += new
+    return _write_files(out, records)
 
 
-def _prepare() -> None:
-    """Nothing: a range brings all that its process needs."""
+def _prepare_process() -> None:
+    # Takes a moment, and once a process is enough.
+    render.textures()
 
 
-def _ranges(train: int, test: int) -> Iterator[IndexRange]:
-    parts = {"train": train, "image_negatives": test, "retrieval": test}
-    parts |= {official.suite: test for official in OFFICIAL_FILES}
-    for part, total in parts.items():
-        for start in range(0, total, RANGE_LENGTH):
-            yield IndexRange(part, start, min(start + RANGE_LENGTH, total), total)
+def _index_ranges(totals: dict[str, int]) -> Iterator[IndexRange]:
+    for part, total in totals.items():
+        for start in range(0, total, RANGE_SIZE):
+            yield IndexRange(part, start, min(start + RANGE_SIZE, total), total)
 
 
-def _folders() -> Iterator[str]:
-    """One path in every folder that is written to."""
-    yield from ("images/0", "image_negatives/0", layouts.retrieval_image(0))
-    for official in OFFICIAL_FILES:
-        yield from (official.file, official.image(0))
+def _record_files() -> list[str]:
+    """Return every file of records, relative to the output folder."""
+    files = [CAPTIONS_FILE, IMAGE_NEGATIVES_FILE, layouts.RETRIEVAL_FILE]
+    return files + [official.file for official in OFFICIAL_FILES]
 
 
-def _write_files(out: Path, parts: dict[str, Lines]) -> dict[str, int]:
-    """Write every file of records and return how many records each holds."""
-    contents = {
-        CAPTIONS: (parts.get("train", []), _jsonl),
-        IMAGE_NEGATIVES: (parts.get("image_negatives", []), _jsonl),
-        layouts.RETRIEVAL_FILE: (parts.get("retrieval", []), _json),
+def _written_paths(manifest: ScenesManifest) -> Iterator[str]:
+    """Yield every file of records and every image, relative to the output folder."""
+    yield from _record_files()
+    for part, total in _totals(manifest).items():
+        for index in range(total):
+            yield from image_paths(part, index)
+
+
+def _folders() -> list[str]:
+    """Return every folder that is written to, relative to the output folder."""
+    paths = _record_files()
+    for part in _totals(ScenesManifest(0, 0, 0, __version__)):
+        paths += image_paths(part, 0)
+    return sorted({str(PurePosixPath(path).parent) for path in paths})
+
+
+def _write_files(out: Path, records: dict[str, list[Record]]) -> dict[str, int]:
+    """Write every file of records, and return how many each holds."""
+    _write_jsonl(out / CAPTIONS_FILE, records[TRAIN])
+    _write_jsonl(out / IMAGE_NEGATIVES_FILE, records[IMAGE_NEGATIVES])
+    write_json(out / layouts.RETRIEVAL_FILE, records[RETRIEVAL])
+    counts = {
+        CAPTIONS_FILE: len(records[TRAIN]),
+        IMAGE_NEGATIVES_FILE: len(records[IMAGE_NEGATIVES]),
+        layouts.RETRIEVAL_FILE: len(records[RETRIEVAL]),
     }
-    counts = {}
-    for file, (lines, encode) in contents.items():
-        write_atomic(out / file, encode(lines))
-        counts[file] = len(lines)
     for official in OFFICIAL_FILES:
-        lines = parts.get(official.suite, [])
-        write_atomic(out / official.file, _encode(official, lines))
-        counts[official.file] = len(lines)
+        _write_official(out / official.file, official, records[official.suite])
+        counts[official.file] = len(records[official.suite])
     return counts
 
 
-def _encode(official: OfficialFile, lines: Lines) -> bytes:
-    if official.file.endswith(".jsonl"):
-        return _jsonl(lines)
-    if official.key is None:
-        return _json(lines)
-    return _json({official.key(index): line for index, line in enumerate(lines)})
+def _write_official(path: Path, official: OfficialFile, records: list[Record]) -> None:
+    if path.suffix == ".jsonl":
+        _write_jsonl(path, records)
+    elif official.key is None:
+        write_json(path, records)
+    else:
+        write_json(path, {official.key(index): record for index, record in enumerate(records)})
 
 
-def _json(content: Any) -> bytes:
-    return f"{json.dumps(content, indent=1)}\n".encode()
-
-
-def _jsonl(lines: Iterable[dict[str, Any]]) -> bytes:
-    return "".join(f"{json.dumps(line)}\n" for line in lines).encode()
+def _write_jsonl(path: Path, records: Iterable[Record]) -> None:
+    write_atomic(path, "".join(f"{json.dumps(record)}\n" for record in records))

@@ -2,7 +2,7 @@
 
 A caption is a meaning put into English (`grammar`). Truth is decided here, on the scene's
 description, never on pixels. A caption has to hold strictly (a circle left of a square stands at
-about its height), a foil must not hold even loosely (no circle's centre is left of any square's).
+about its height), a foil must not hold even loosely (no circle's center is left of any square's).
 """
 
 from __future__ import annotations
@@ -13,7 +13,10 @@ from dataclasses import dataclass
 
 from ahnpl_cli.scenes.world import SIDE, Appearance, Scene, Thing
 
-STRICT_GAP, STRICT_OFFSET, LOOSE_GAP = 12, 8, 2  # pixels between centres
+# Pixels between centers. What lies between strict and loose is neither said nor made a foil.
+STRICT_GAP = 12  # "left of" strictly: at least so far to the left,
+STRICT_OFFSET = 8  # and at most so much higher or lower
+LOOSE_GAP = 2
 
 # What a phrase says of its subject and object.
 PHRASES = {
@@ -31,6 +34,7 @@ OPPOSITES = {
 }
 OPPOSITES |= {opposite: phrase for phrase, opposite in OPPOSITES.items()}
 
+# Side of the middle on each axis: -1 is left or top, 0 is anywhere.
 PLACES = {
     "on the left": (-1, 0),
     "on the right": (1, 0),
@@ -53,19 +57,20 @@ class Description:
 
     def fits(self, appearance: Appearance) -> bool:
         """Whether nothing mentioned is wrong of `appearance`."""
-        mentioned = ((self.color, appearance.color), (self.size, appearance.size))
-        return self.shape == appearance.shape and all(
-            said in (None, is_) for said, is_ in mentioned
+        return (
+            self.shape == appearance.shape
+            and self.color in (None, appearance.color)
+            and self.size in (None, appearance.size)
         )
 
     def among(self, things: Sequence[Thing]) -> list[Thing]:
-        """The things that fit."""
+        """Return the things that fit."""
         return [thing for thing in things if self.fits(thing.appearance)]
 
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """These things are there, each another one."""
+    """The scene contains these things, each of them another one."""
 
     items: tuple[Description, ...]
 
@@ -86,7 +91,7 @@ class Relation:
         """Whether some subject stands so to some object."""
         relation = PHRASES[self.phrase]
         pairs = _assignments((self.subject, self.object), scene)
-        return any(related(relation, a, b, loosely=loosely) for a, b in pairs)
+        return any(is_related(relation, a, b, loosely=loosely) for a, b in pairs)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,17 +102,18 @@ class Placement:
 
     def holds(self, scene: Scene, *, loosely: bool = False) -> bool:
         """Whether distinct things of the scene are there."""
+        descriptions = [description for description, _ in self.items]
         places = [place for _, place in self.items]
-        chosen = _assignments([item for item, _ in self.items], scene)
-        return any(
-            all(_at(thing, place, loosely) for thing, place in zip(things, places, strict=True))
-            for things in chosen
-        )
+        for things in _assignments(descriptions, scene):
+            pairs = zip(things, places, strict=True)
+            if all(_is_at(thing, place, loosely) for thing, place in pairs):
+                return True
+        return False
 
 
 @dataclass(frozen=True, slots=True)
 class Count:
-    """Exactly so many of each of these things are there."""
+    """The scene contains exactly so many of each of these things."""
 
     items: tuple[tuple[Description, int], ...]
 
@@ -125,15 +131,18 @@ class Quantity:
     beside: Description | None = None
 
     def holds(self, scene: Scene, *, loosely: bool = False) -> bool:
-        """Whether as many are there."""
-        found = len(self.item.among(scene.things))
-        enough = found >= (2 if loosely else 3) if self.several else found == 1
-        return enough and (self.beside is None or bool(self.beside.among(scene.things)))
+        """Whether the scene contains as many."""
+        if self.beside and not self.beside.among(scene.things):
+            return False
+        number = len(self.item.among(scene.things))
+        if not self.several:
+            return number == 1
+        return number >= (2 if loosely else 3)
 
 
 @dataclass(frozen=True, slots=True)
 class Existence:
-    """Such a thing is, or is not, there, perhaps beside one that is."""
+    """Such a thing is present, or absent, perhaps beside one that is present."""
 
     item: Description
     present: bool
@@ -141,18 +150,21 @@ class Existence:
 
     def holds(self, scene: Scene, *, loosely: bool = False) -> bool:
         """Whether it is so."""
-        right = bool(self.item.among(scene.things)) == self.present
-        return right and (self.beside is None or bool(self.beside.among(scene.things)))
+        if self.beside and not self.beside.among(scene.things):
+            return False
+        return bool(self.item.among(scene.things)) == self.present
 
 
 Meaning = Listing | Relation | Placement | Count | Quantity | Existence
 
 
-def related(relation: str, a: Thing, b: Thing, *, loosely: bool) -> bool:
+def is_related(relation: str, a: Thing, b: Thing, *, loosely: bool) -> bool:
     """Whether `a` stands in `relation` (a value of `PHRASES`) to `b`."""
+    # "a right of b" is "b left of a", and "above" is "left of" with the axes exchanged.
     if relation in ("right", "below"):
         a, b = b, a
-    along, across = b.x - a.x, b.y - a.y
+    along = b.x - a.x
+    across = b.y - a.y
     if relation in ("above", "below"):
         along, across = across, along
     if loosely:
@@ -160,15 +172,18 @@ def related(relation: str, a: Thing, b: Thing, *, loosely: bool) -> bool:
     return along >= STRICT_GAP and abs(across) <= STRICT_OFFSET
 
 
-def _at(thing: Thing, place: str, loosely: bool) -> bool:
+def _is_at(thing: Thing, place: str, loosely: bool) -> bool:
     """Strictly, well inside that half or quarter; loosely, not clearly on another side."""
     margin = -LOOSE_GAP if loosely else STRICT_OFFSET
-    offsets = (thing.x - SIDE // 2, thing.y - SIDE // 2)
-    sides = zip(offsets, PLACES[place], strict=True)
-    return all(offset * side >= margin for offset, side in sides if side)
+    side_x, side_y = PLACES[place]
+    inside_x = side_x == 0 or (thing.x - SIDE // 2) * side_x >= margin
+    inside_y = side_y == 0 or (thing.y - SIDE // 2) * side_y >= margin
+    return inside_x and inside_y
 
 
 def _assignments(items: Sequence[Description], scene: Scene) -> Iterator[tuple[Thing, ...]]:
+    """Yield every choice of distinct things that fit the descriptions one by one."""
     for things in itertools.permutations(scene.things, len(items)):
-        if all(item.fits(thing.appearance) for item, thing in zip(items, things, strict=True)):
+        pairs = zip(items, things, strict=True)
+        if all(item.fits(thing.appearance) for item, thing in pairs):
             yield things

@@ -1,4 +1,4 @@
-"""Pairs: two scenes, each with the caption that is true of it and false of the other.
+"""Scene pairs: two scenes, each with the caption that is true of it and false of the other.
 
 Every test item shows one scene of a pair, chosen by a fair coin, so that caption and foil are
 exchangeable and nothing in the text alone can tell them apart.
@@ -9,13 +9,13 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from ahnpl_cli.scenes import edits, plans, world
 from ahnpl_cli.scenes.captions import Caption
 from ahnpl_cli.scenes.grammar import Style, sample_style
-from ahnpl_cli.scenes.meanings import OPPOSITES, PHRASES
-from ahnpl_cli.scenes.plans import Plan, Words
+from ahnpl_cli.scenes.meanings import OPPOSITES
+from ahnpl_cli.scenes.plans import Mention, Plan
 from ahnpl_cli.scenes.world import Scene
 
 Notes = dict[str, Any]
@@ -38,11 +38,11 @@ class ScenePair:
 
 @dataclass(frozen=True, slots=True)
 class ItemSampler:
-    """What a maker samples from.
+    """Where a maker of pairs gets its scenes and words from.
 
     Attributes:
         rng: the item's own generator.
-        held_out: combinations kept for testing, or the others.
+        held_out: whether scenes are of the combinations kept for testing, or of the others.
         index: number of the item in its suite.
         total: items in the suite.
     """
@@ -53,107 +53,128 @@ class ItemSampler:
     total: int
 
     def few(self) -> Scene:
-        """A scene of two or three things."""
-        while True:
-            scene = world.sample_apart(self.rng, self.rng.choice((2, 2, 3)))
-            if world.held_out(scene) == self.held_out:
-                return scene
+        """Sample a scene of two or three things."""
+        return self._sample(lambda: world.sample_apart(self.rng, self.rng.choice((2, 2, 3))))
 
     def group(self, alike: int, others: int) -> Scene:
-        """A scene of many things."""
+        """Sample a scene of many things."""
+        return self._sample(lambda: world.sample_group(self.rng, alike, others))
+
+    def mentions(self, count: int, *, color: float = 0.8) -> list[Mention]:
+        """Sample which words each of `count` descriptions mentions."""
+        return plans.sample_mentions(self.rng, count, color=color)
+
+    def style(self) -> Style:
+        """Sample how the captions of a pair are said."""
+        return sample_style(self.rng)
+
+    def _sample(self, sample_any: Callable[[], Scene]) -> Scene:
         while True:
-            scene = world.sample_group(self.rng, alike, others)
-            if world.held_out(scene) == self.held_out:
+            scene = sample_any()
+            if world.is_held_out(scene) == self.held_out:
                 return scene
 
-    def words(self, count: int, *, color: float = 0.8) -> list[Words]:
-        """Which words each of `count` descriptions mentions."""
-        return plans.sample_words(self.rng, count, color=color)
 
-
+# None where what was sampled allows no such pair; the next sample may.
 PairMaker = Callable[[ItemSampler], ScenePair | None]
 
 
 def is_valid_pair(pair: ScenePair, *, held_out: bool, one_sided: bool) -> bool:
-    """Whether captions strictly hold, foils not even loosely, and both scenes are on one side."""
-    (a, b), (of_a, of_b) = pair.scenes, (c.meaning for c in pair.captions)
-    return (
-        pair.captions[0].text != pair.captions[1].text
-        and all(world.held_out(scene) == held_out for scene in pair.scenes)
-        and of_a.holds(a)
-        and of_b.holds(b)
-        and not of_b.holds(a, loosely=True)
-        and (one_sided or not of_a.holds(b, loosely=True))
-    )
+    """Whether captions hold strictly, foils not even loosely, and both scenes are on one side.
+
+    Args:
+        pair: the pair.
+        held_out: the side: of the combinations kept for testing, or of the others.
+        one_sided: whether the first caption may hold of the second scene too.
+    """
+    first_scene, second_scene = pair.scenes
+    first, second = pair.captions
+    if first.text == second.text:
+        return False
+    if any(world.is_held_out(scene) != held_out for scene in pair.scenes):
+        return False
+    if not (first.meaning.holds(first_scene) and second.meaning.holds(second_scene)):
+        return False
+    if second.meaning.holds(first_scene, loosely=True):
+        return False
+    return one_sided or not first.meaning.holds(second_scene, loosely=True)
 
 
 def pair_from_plan(
-    a: Scene, b: Scene, plan: Plan, style: Style, plan_b: Plan | None = None
+    first: Scene, second: Scene, plan: Plan, style: Style, second_plan: Plan | None = None
 ) -> ScenePair:
-    """The pair whose captions follow one plan, or the second its own."""
-    meanings = plan(a), (plan_b or plan)(b)
-    return ScenePair((a, b), (Caption(meanings[0], style), Caption(meanings[1], style)))
+    """Return the pair whose captions follow one plan, or the second its own."""
+    first_caption = Caption(plan(first), style)
+    second_caption = Caption((second_plan or plan)(second), style)
+    return ScenePair((first, second), (first_caption, second_caption))
 
 
 def with_notes(pair: ScenePair, first: Notes, second: Notes) -> ScenePair:
-    """The pair with notes."""
+    """Return the pair with notes."""
     return replace(pair, notes=(first, second))
 
 
-def alternate(*makers: PairMaker) -> PairMaker:
-    """The makers in turn."""
+class PlannedPair(NamedTuple):
+    """A plan that names two things, and which two."""
 
-    def make(sampler: ItemSampler) -> ScenePair | None:
-        return makers[sampler.index % len(makers)](sampler)
+    plan: Plan
+    i: int
+    j: int
 
-    return make
 
+def plan_two(sampler: ItemSampler, scene: Scene, *, color: float) -> PlannedPair | None:
+    """Sample a plan that names two things in any way; None where the sampled way finds no two.
 
-def two_named(sampler: ItemSampler, scene: Scene, *, color: float) -> tuple[Plan, int, int] | None:
-    """A plan that names two things in any way, and which two; None where there are none."""
-    words = sampler.words(2, color=color)
-    chance = sampler.rng.random()
-    if chance < 0.6:
-        found = plans.relation(sampler.rng, scene, tuple(PHRASES))
-        if found is None:
+    Args:
+        sampler: source of randomness.
+        scene: the things.
+        color: probability that a description mentions the color.
+    """
+    mentions = sampler.mentions(2, color=color)
+    which = sampler.rng.random()
+    if which < 0.6:
+        relation = plans.sample_relation(sampler.rng, scene)
+        if relation is None:
             return None
-        i, phrase, j = found
-        return plans.related(i, phrase, j, words), i, j
+        i, phrase, j = relation
+        return PlannedPair(plans.relation_plan(i, phrase, j, mentions), i, j)
     i, j = sampler.rng.sample(range(len(scene.appearances)), 2)
-    if chance < 0.8:
+    if which < 0.8:
         places = plans.sample_places(sampler.rng, scene, (i, j))
-        return plans.placed((i, j), places, words), i, j
+        return PlannedPair(plans.placement_plan((i, j), places, mentions), i, j)
     # Without its color a thing in a list cannot be taken for the other.
-    return plans.listed((i, j), [(True, size) for _, size in words]), i, j
+    colored = [mention._replace(color=True) for mention in mentions]
+    return PlannedPair(plans.listing_plan((i, j), colored), i, j)
 
 
-def actants(sampler: ItemSampler) -> ScenePair | None:
-    """A pair whose subject and object are exchanged."""
-    scene, words = sampler.few(), sampler.words(1) * 2
-    found = plans.relation(sampler.rng, scene, tuple(PHRASES))
-    if found is None:
+def make_swapped_roles(sampler: ItemSampler) -> ScenePair | None:
+    """Make a pair whose subject and object are exchanged."""
+    scene = sampler.few()
+    # The same words for both, or the text would tell which of them had been the subject.
+    mentions = sampler.mentions(1) * 2
+    relation = plans.sample_relation(sampler.rng, scene)
+    if relation is None:
         return None
-    i, phrase, j = found
-    new = edits.exchange_all(scene, i, j)
-    pair = pair_from_plan(scene, new, plans.related(i, phrase, j, words), sample_style(sampler.rng))
-    first, second = scene.appearances[i].shape, scene.appearances[j].shape
-    return with_notes(pair, {"class": first}, {"class": second})
+    i, phrase, j = relation
+    exchanged = edits.exchange_all(scene, i, j)
+    plan = plans.relation_plan(i, phrase, j, mentions)
+    pair = pair_from_plan(scene, exchanged, plan, sampler.style())
+    subject, object_ = scene.appearances[i], scene.appearances[j]
+    return with_notes(pair, {"class": subject.shape}, {"class": object_.shape})
 
 
-def opposed(sampler: ItemSampler) -> ScenePair | None:
-    """A pair whose things are exchanged, said by the opposite phrase."""
-    scene, words = sampler.few(), sampler.words(2)
-    found = plans.relation(sampler.rng, scene, tuple(PHRASES))
-    if found is None:
+def make_opposites(sampler: ItemSampler) -> ScenePair | None:
+    """Make a pair whose things are exchanged, said by the opposite phrase."""
+    scene = sampler.few()
+    mentions = sampler.mentions(2)
+    relation = plans.sample_relation(sampler.rng, scene)
+    if relation is None:
         return None
-    i, phrase, j = found
+    i, phrase, j = relation
     opposite = OPPOSITES[phrase]
+    plan = plans.relation_plan(i, phrase, j, mentions)
     # The exchanged subject now stands where the object was.
-    pair = pair_from_plan(
-        scene,
-        edits.exchange_all(scene, i, j),
-        plans.related(i, phrase, j, words),
-        sample_style(sampler.rng),
-        plans.related(j, opposite, i, words),
-    )
+    second_plan = plans.relation_plan(j, opposite, i, mentions)
+    exchanged = edits.exchange_all(scene, i, j)
+    pair = pair_from_plan(scene, exchanged, plan, sampler.style(), second_plan)
     return with_notes(pair, {"class": phrase}, {"class": opposite})

@@ -1,9 +1,9 @@
-"""Writes one range of one part of the world: what each process is given to do."""
+"""Writes the images of one range of indices and returns their records: one task of a process."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -11,15 +11,23 @@ from typing import Any
 from PIL import Image
 
 from ahnpl_cli.files import write_atomic
+from ahnpl_cli.records import CaptionRecord, ImageNegativeRecord, Kind
 from ahnpl_cli.scenes import captions, layouts, render, world
-from ahnpl_cli.scenes.layouts import OfficialFile
+from ahnpl_cli.scenes.captions import Caption
+from ahnpl_cli.scenes.layouts import OFFICIAL_FILES, OfficialFile, Record
 from ahnpl_cli.scenes.suites import SceneItem, make_item
 from ahnpl_cli.scenes.world import Scene, Thing
+from ahnpl_cli.stable_hash import stable_rng
+
+TRAIN = "train"
+RETRIEVAL = "retrieval"
+IMAGE_NEGATIVES = "image_negatives"
 
 CAPTIONS_PER_IMAGE = 3
-CAPTIONS_PER_RETRIEVED = 5
-# Which suite stands for which kind of negative, in turn; all of combinations seen in training.
-IMAGE_NEGATIVES = (
+CAPTIONS_PER_RETRIEVED = 5  # as in COCO
+# Which suite's pairs stand for which kind of negative, in turn; all of combinations seen in
+# training.
+NEGATIVE_SUITES: tuple[tuple[Kind, str], ...] = (
     ("relation", "swap_obj"),
     ("attribute", "replace_att"),
     ("object", "replace_obj"),
@@ -27,13 +35,21 @@ IMAGE_NEGATIVES = (
     ("quantity", "counting-hard"),
     ("spatial", "relations"),
 )
+# Without subsampling, or JPEG would blur the colors of small shapes.
 JPEG = {"quality": 95, "subsampling": 0}
-Lines = list[dict[str, Any]]
+_FILE_OF_SUITE = {official.suite: official for official in OFFICIAL_FILES}
 
 
 @dataclass(frozen=True, slots=True)
 class IndexRange:
-    """Indices `start` to `stop` of a part: `train`, `retrieval`, `image_negatives` or a suite."""
+    """Indices `start` to `stop` of a part.
+
+    Attributes:
+        part: `train`, `retrieval`, `image_negatives` or the name of a suite.
+        start: first index.
+        stop: one past the last.
+        total: indices of the whole part.
+    """
 
     part: str
     start: int
@@ -41,119 +57,129 @@ class IndexRange:
     total: int
 
 
-def write_range(out: Path, seed: int, span: IndexRange) -> Lines:
+def write_range(out: Path, seed: int, index_range: IndexRange) -> list[Record]:
     """Write the images of a range and return its records.
 
-    Each index has a generator of its own, so it does not matter which process does which.
+    Each index has a generator of its own, so it does not matter which process writes it.
     """
-    write = _PARTS.get(span.part, _suite_item)
-    lines: Lines = []
-    for index in range(span.start, span.stop):
-        lines += write(out, seed, index, span)
-    return lines
-
-
-def images_of(span: IndexRange) -> Iterator[str]:
-    """Yield the paths of the images of a range, relative to the world's folder."""
-    for index in range(span.start, span.stop):
-        if span.part == "train":
-            yield _train_image(index)
-        elif span.part == "retrieval":
-            yield layouts.retrieval_image(index)
-        elif span.part == "image_negatives":
-            yield from _negative_images(index)
+    part = index_range.part
+    total = index_range.total
+    records: list[Record] = []
+    for index in range(index_range.start, index_range.stop):
+        if part == TRAIN:
+            records += _write_training_scene(out, seed, index)
+        elif part == RETRIEVAL:
+            records.append(_write_retrieval_scene(out, seed, index))
+        elif part == IMAGE_NEGATIVES:
+            records.append(_write_image_negative(out, seed, index, total))
         else:
-            yield from _suite_images(_OFFICIAL_FILES[span.part], index)
+            records.append(_write_suite_item(out, seed, index, total, _FILE_OF_SUITE[part]))
+    return records
 
 
-def _train_image(index: int) -> str:
-    return f"images/{index:06d}.png"
+def image_paths(part: str, index: int) -> Iterator[str]:
+    """Yield the paths, relative to the output folder, of the images of an index."""
+    if part == TRAIN:
+        yield f"images/{index:06d}.png"
+    elif part == RETRIEVAL:
+        yield layouts.retrieval_image(index)
+    elif part == IMAGE_NEGATIVES:
+        yield f"image_negatives/{index:06d}.png"
+        yield f"image_negatives/{index:06d}_negative.png"
+    else:
+        name = _FILE_OF_SUITE[part].image(index)
+        yield name
+        if part == "winoground":
+            yield name.replace("_img_0", "_img_1")
 
 
-def _negative_images(index: int) -> tuple[str, str]:
-    """The image of a pair, and the one that shows its negative."""
-    return f"image_negatives/{index:06d}.png", f"image_negatives/{index:06d}_negative.png"
-
-
-def _suite_images(official: OfficialFile, index: int) -> tuple[str, ...]:
-    """The image of an item; Winoground's items have two."""
-    first = official.image(index)
-    if official.suite == "winoground":
-        return first, first.replace("_img_0", "_img_1")
-    return (first,)
-
-
-def _train(out: Path, seed: int, index: int, span: IndexRange) -> Lines:
-    rng = world.stream(seed, "train", "scene", index)
+def _write_training_scene(out: Path, seed: int, index: int) -> list[Record]:
+    rng = stable_rng(seed, "train", "scene", index, digest="sha256")
     scene = captions.sample_scene(rng)
-    image = _train_image(index)
-    _save(out / image, render.paint(scene))
-    sampled = captions.sample_captions(rng, scene, CAPTIONS_PER_IMAGE)
-    return [_record(f"{index:06d}-{k}", image, c, scene) for k, c in enumerate(sampled)]
+    (name,) = image_paths(TRAIN, index)
+    _save(out / name, render.paint(scene))
+    things = [_thing_record(thing) for thing in scene.things]
+    records = []
+    for number, caption in enumerate(captions.sample_captions(rng, scene, CAPTIONS_PER_IMAGE)):
+        says = type(caption.meaning).__name__.lower()
+        meta = {"says": says, "scene": scene.layout, "things": things}
+        records.append(_caption_record(f"{index:06d}-{number}", name, caption, meta))
+    return records
 
 
-def _record(id_: str, image: str, caption: captions.Caption, scene: Scene) -> dict[str, Any]:
-    meta = {
-        "says": type(caption.meaning).__name__.lower(),
-        "scene": scene.layout,
-        "things": [_thing(thing) for thing in scene.things],
+def _thing_record(thing: Thing) -> Record:
+    return {
+        "look": asdict(thing.appearance),
+        "x": thing.x,
+        "y": thing.y,
+        "radius": thing.radius,
     }
-    return {"id": id_, "image": image, "caption": caption.text, "meta": meta}
 
 
-def _thing(thing: Thing) -> dict[str, Any]:
-    return {"look": asdict(thing.appearance), "x": thing.x, "y": thing.y, "radius": thing.radius}
+def _caption_record(id_: str, image: str, caption: Caption, meta: dict[str, Any]) -> Record:
+    record = asdict(CaptionRecord(id_, image, caption.text, meta=meta))
+    # A file of captions: `ahnpl negatives` is what adds them.
+    del record["negatives"]
+    return record
 
 
-def _retrieval(out: Path, seed: int, index: int, span: IndexRange) -> Lines:
-    rng = world.stream(seed, "test", "retrieval", index)
+def _write_retrieval_scene(out: Path, seed: int, index: int) -> Record:
+    rng = stable_rng(seed, "test", "retrieval", index, digest="sha256")
     scene = captions.sample_scene(rng, held_out=True)
-    name = layouts.retrieval_image(index)
+    (name,) = image_paths(RETRIEVAL, index)
     _save(out / name, render.paint(scene))
     sampled = captions.sample_captions(rng, scene, CAPTIONS_PER_RETRIEVED)
-    return [{"image": name, "caption": [caption.text for caption in sampled]}]
+    return {"image": name, "caption": [caption.text for caption in sampled]}
 
 
-def _image_negative(out: Path, seed: int, index: int, span: IndexRange) -> Lines:
-    kind, suite = IMAGE_NEGATIVES[index % len(IMAGE_NEGATIVES)]
-    item = make_item(suite, seed, index, span.total, split="train", held_out=False)
-    image, negative = _negative_images(index)
+def _write_image_negative(out: Path, seed: int, index: int, total: int) -> Record:
+    kind, suite = NEGATIVE_SUITES[index % len(NEGATIVE_SUITES)]
+    item = make_item(suite, seed, index, total, split="train", held_out=False)
+    image, negative_image = image_paths(IMAGE_NEGATIVES, index)
     _save(out / image, render.paint(item.scene))
-    _save(out / negative, render.paint(item.other))
-    return [
-        {
-            "id": f"{index:06d}",
-            "image": image,
-            "caption": item.caption.text,
-            "negative_image": negative,
-            "negative_caption": item.foil.text,
-            "kind": kind,
-        }
-    ]
+    _save(out / negative_image, render.paint(item.other))
+    record = ImageNegativeRecord(
+        id=f"{index:06d}",
+        image=image,
+        caption=item.caption.text,
+        negative_image=negative_image,
+        negative_caption=item.foil.text,
+        kind=kind,
+    )
+    return asdict(record)
 
 
-def _suite_item(out: Path, seed: int, index: int, span: IndexRange) -> Lines:
-    official = _OFFICIAL_FILES[span.part]
-    item = make_item(official.suite, seed, index, span.total)
-    image, *others = _suite_images(official, index)
-    _save(out / image, _paint(official, item, seed, index))
-    for other in others:
+def _write_suite_item(
+    out: Path, seed: int, index: int, total: int, official: OfficialFile
+) -> Record:
+    item = make_item(official.suite, seed, index, total)
+    name, *name_of_other = image_paths(official.suite, index)
+    if official.file.startswith("aro/"):
+        image = _paint_among_others(official.suite, item, seed, index)
+    else:
+        image = render.paint(item.scene)
+    _save(out / name, image)
+    for other in name_of_other:
         _save(out / other, render.paint(item.other))
-    return [official.record(index, item, PurePosixPath(image).name)]
+    return official.record(index, item, PurePosixPath(name).name)
 
 
-def _paint(official: OfficialFile, item: SceneItem, seed: int, index: int) -> Image.Image:
-    """The scene; for ARO as one quarter of four, another of which shows the foil's.
+def _paint_among_others(suite: str, item: SceneItem, seed: int, index: int) -> Image.Image:
+    """Paint the scene as one quarter of four, another of which is the pair's other scene.
 
-    So only a loader that obeys the box can tell caption from foil there.
+    So only a loader that obeys ARO's box can tell caption from foil.
     """
-    if not official.file.startswith("aro/"):
-        return render.paint(item.scene)
-    rng = world.stream(seed, "test", official.suite, "around", index)
-    quarters: list[Scene] = [item.other, captions.sample_scene(rng), captions.sample_scene(rng)]
+    rng = stable_rng(seed, "test", suite, "around", index, digest="sha256")
+    quarters: list[Scene] = [
+        item.other,
+        captions.sample_scene(rng),
+        captions.sample_scene(rng),
+    ]
     rng.shuffle(quarters)
-    x, y, *_ = layouts.box(index)
-    quarters.insert(2 * (y // world.SIDE) + x // world.SIDE, item.scene)
+    x, y, _, _ = layouts.aro_box(index)
+    row = y // world.SIDE
+    column = x // world.SIDE
+    quarters.insert(2 * row + column, item.scene)
     return render.paint_quarters(quarters)
 
 
@@ -164,11 +190,3 @@ def _save(path: Path, image: Image.Image) -> None:
     else:
         image.save(buffer, "PNG", compress_level=1)
     write_atomic(path, buffer.getvalue())
-
-
-_OFFICIAL_FILES = {official.suite: official for official in layouts.OFFICIAL_FILES}
-_PARTS: dict[str, Callable[[Path, int, int, IndexRange], Lines]] = {
-    "train": _train,
-    "retrieval": _retrieval,
-    "image_negatives": _image_negative,
-}

@@ -8,80 +8,89 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
-from ahnpl_cli.scenes.captions import true_place, true_relations
-from ahnpl_cli.scenes.meanings import (
-    Description,
-    Listing,
-    Meaning,
-    Placement,
-    Relation,
-)
+from ahnpl_cli.scenes.captions import ALL_PHRASES, sample_true_place, true_relations
+from ahnpl_cli.scenes.meanings import Description, Listing, Meaning, Placement, Relation
 from ahnpl_cli.scenes.world import Appearance, Scene
 
 Plan = Callable[[Scene], Meaning]
-Words = tuple[bool, bool]  # is the color said, is the size said
 
 
-def sample_words(rng: random.Random, count: int, *, color: float = 0.8) -> list[Words]:
-    """Which words each of `count` descriptions mentions."""
-    return [(rng.random() < color, rng.random() < 0.25) for _ in range(count)]
+class Mention(NamedTuple):
+    """Which words a description mentions beside the shape."""
+
+    color: bool
+    size: bool
 
 
-def describe(appearance: Appearance, words: Words) -> Description:
-    """`appearance` with the words that the plan mentions."""
-    color, size = words
-    return Description(
-        appearance.shape, appearance.color if color else None, appearance.size if size else None
-    )
+def describe(appearance: Appearance, mention: Mention) -> Description:
+    """Return the description of `appearance` with the words that are mentioned."""
+    color = appearance.color if mention.color else None
+    size = appearance.size if mention.size else None
+    return Description(appearance.shape, color, size)
 
 
-def relation(
-    rng: random.Random, scene: Scene, phrases: Sequence[str]
+def sample_mentions(rng: random.Random, count: int, *, color: float = 0.8) -> list[Mention]:
+    """Sample which words each of `count` descriptions mentions; `color` is a probability."""
+    return [Mention(rng.random() < color, rng.random() < 0.25) for _ in range(count)]
+
+
+def sample_relation(
+    rng: random.Random, scene: Scene, phrases: Sequence[str] = ALL_PHRASES
 ) -> tuple[int, str, int] | None:
-    """A true (subject, phrase, object) with a phrase of `phrases`; None where there is none."""
-    found = true_relations(scene, phrases)
-    return rng.choice(found) if found else None
+    """Sample a true (subject, phrase, object) with one of `phrases`; None where none is true."""
+    triples = true_relations(scene, phrases)
+    return rng.choice(triples) if triples else None
 
 
-def related(subject: int, phrase: str, object_: int, words: Sequence[Words]) -> Plan:
-    """The plan to say that two things stand in a relation."""
+def sample_places(rng: random.Random, scene: Scene, indices: Sequence[int]) -> list[str]:
+    """Sample a true place for each of these things."""
+    places = []
+    for index in indices:
+        appearance = scene.appearances[index]
+        # Described in full, so that no other thing of the scene can be meant.
+        item = Description(appearance.shape, appearance.color, appearance.size)
+        places.append(sample_true_place(rng, item, scene, corners=len(indices) == 1))
+    return places
+
+
+def relation_plan(subject: int, phrase: str, object_: int, mentions: Sequence[Mention]) -> Plan:
+    """Return the plan to say that two things stand in a relation."""
 
     def plan(scene: Scene) -> Meaning:
-        a, b = scene.appearances[subject], scene.appearances[object_]
-        return Relation(describe(a, words[0]), phrase, describe(b, words[1]))
-
-    return plan
-
-
-def listed(indices: Sequence[int], words: Sequence[Words]) -> Plan:
-    """The plan to list things."""
-
-    def plan(scene: Scene) -> Meaning:
-        appearances = [scene.appearances[i] for i in indices]
-        return Listing(
-            tuple(describe(appearance, w) for appearance, w in zip(appearances, words, strict=True))
+        return Relation(
+            describe(scene.appearances[subject], mentions[0]),
+            phrase,
+            describe(scene.appearances[object_], mentions[1]),
         )
 
     return plan
 
 
-def placed(indices: Sequence[int], places: Sequence[str], words: Sequence[Words]) -> Plan:
-    """The plan to say where things are."""
+def listing_plan(indices: Sequence[int], mentions: Sequence[Mention]) -> Plan:
+    """Return the plan to list things."""
 
     def plan(scene: Scene) -> Meaning:
-        appearances = [scene.appearances[i] for i in indices]
-        items = [describe(appearance, w) for appearance, w in zip(appearances, words, strict=True)]
+        return Listing(_describe_each(scene, indices, mentions))
+
+    return plan
+
+
+def placement_plan(
+    indices: Sequence[int], places: Sequence[str], mentions: Sequence[Mention]
+) -> Plan:
+    """Return the plan to say where things are."""
+
+    def plan(scene: Scene) -> Meaning:
+        items = _describe_each(scene, indices, mentions)
         return Placement(tuple(zip(items, places, strict=True)))
 
     return plan
 
 
-def sample_places(rng: random.Random, scene: Scene, indices: Sequence[int]) -> list[str]:
-    """A true place for each of these things."""
-    appearances = [scene.appearances[i] for i in indices]
-    items = [
-        Description(appearance.shape, appearance.color, appearance.size)
-        for appearance in appearances
-    ]
-    return [true_place(rng, item, scene, corners=len(items) == 1) for item in items]
+def _describe_each(
+    scene: Scene, indices: Sequence[int], mentions: Sequence[Mention]
+) -> tuple[Description, ...]:
+    pairs = zip(indices, mentions, strict=True)
+    return tuple(describe(scene.appearances[index], mention) for index, mention in pairs)

@@ -13,6 +13,7 @@ from PIL import Image, ImageDraw
 from ahnpl_cli.scenes.world import SIDE, Scene, Thing
 
 Pixels = npt.NDArray[np.float32]
+Point = tuple[float, float]
 
 RGB = {
     "red": (214, 40, 40),
@@ -22,116 +23,143 @@ RGB = {
     "white": (245, 245, 245),
     "black": (22, 22, 26),
 }
+SHADE = 10  # how far a color may differ from scene to scene, of 255
 OVERSAMPLING = 4
 TEXTURES = 96
 TEXTURE_SIDE = 2 * SIDE
+TEXTURE_SEED = 20260
+STAR_INNER = 0.42  # radius of a star's inner corners; its points reach 1
+RING_HOLE = 0.55
+HEART_POINTS = 60
 
 
 def paint(scene: Scene) -> Image.Image:
-    """The scene as a 64 x 64 RGB image; the same scene always gives the same pixels."""
+    """Return the scene as a 64 x 64 RGB image; the same scene always gives the same pixels."""
     rng = np.random.default_rng(scene.texture)
     canvas = _background(rng, SIDE)
-    _paint(canvas, scene.things, rng)
-    return _image(canvas)
+    _paint_things(canvas, scene.things, rng)
+    return _to_image(canvas)
 
 
 def paint_quarters(scenes: Sequence[Scene]) -> Image.Image:
-    """Four scenes as the quarters of one 128 x 128 image, row by row, over one texture."""
+    """Return four scenes as the quarters of one 128 x 128 image, row by row, over one texture."""
     canvas = _background(np.random.default_rng(scenes[0].texture), TEXTURE_SIDE)
     for index, scene in enumerate(scenes):
-        top, left = SIDE * (index // 2), SIDE * (index % 2)
+        top = SIDE * (index // 2)
+        left = SIDE * (index % 2)
+        # A view: what is painted on it is painted on the canvas.
         quarter = canvas[top : top + SIDE, left : left + SIDE]
-        _paint(quarter, scene.things, np.random.default_rng(scene.texture))
-    return _image(canvas)
+        _paint_things(quarter, scene.things, np.random.default_rng(scene.texture))
+    return _to_image(canvas)
 
 
-def _image(canvas: Pixels) -> Image.Image:
+@functools.cache
+def shape_mask(shape: str, radius: int) -> Pixels:
+    """Return how much of each pixel the shape covers: (2r+1, 2r+1) in [0, 1]."""
+    side = 2 * radius + 1
+    large_side = side * OVERSAMPLING
+    # Filled at four times the size and averaged, since PIL's own edges are jagged.
+    large = Image.new("L", (large_side, large_side), 0)
+    _fill_shape(ImageDraw.Draw(large), shape, large_side / 2)
+    small = large.resize((side, side), Image.Resampling.BOX)
+    return np.asarray(small, np.float32) / np.float32(255)
+
+
+@functools.cache
+def textures() -> tuple[Pixels, ...]:
+    """Return the textures, (128, 128, 3) each, that backgrounds are cut from."""
+    rng = np.random.default_rng(TEXTURE_SEED)
+    return tuple(_make_texture(rng) for _ in range(TEXTURES))
+
+
+def _to_image(canvas: Pixels) -> Image.Image:
     return Image.fromarray(np.clip(canvas, 0, 255).astype(np.uint8))
 
 
-def _paint(canvas: Pixels, things: Sequence[Thing], rng: np.random.Generator) -> None:
-    # One shade per color, so that exchanging two appearances changes nothing but the appearances.
-    shades = {color: rng.uniform(-10, 10, 3) for color in RGB}
+def _paint_things(canvas: Pixels, things: Sequence[Thing], rng: np.random.Generator) -> None:
+    # One shade per color, so that exchanging two appearances changes nothing but them.
+    shades = {color: rng.uniform(-SHADE, SHADE, 3) for color in RGB}
     for thing in things:
         mask = shape_mask(thing.appearance.shape, thing.radius)
-        color = np.asarray(RGB[thing.appearance.color]) + shades[thing.appearance.color]
+        color_name = thing.appearance.color
+        color = np.asarray(RGB[color_name]) + shades[color_name]
         _blend(canvas, mask, color.astype(np.float32), thing.x, thing.y)
 
 
 def _blend(canvas: Pixels, mask: Pixels, color: Pixels, x: int, y: int) -> None:
-    radius, height, width = mask.shape[0] // 2, canvas.shape[0], canvas.shape[1]
-    left, top = x - radius, y - radius
-    right, bottom = min(left + mask.shape[1], width), min(top + mask.shape[0], height)
-    inside = mask[max(-top, 0) : bottom - top, max(-left, 0) : right - left, None]
+    """Paint a mask in one color, its center at (x, y); what is outside the canvas is cut off."""
+    height, width, _ = canvas.shape
+    mask_height, mask_width = mask.shape
+    radius = mask_height // 2
+    left = x - radius
+    top = y - radius
+    right = min(left + mask_width, width)
+    bottom = min(top + mask_height, height)
+    coverage = mask[max(-top, 0) : bottom - top, max(-left, 0) : right - left, None]
     region = canvas[max(top, 0) : bottom, max(left, 0) : right]
-    region += inside * (color - region)
+    region += coverage * (color - region)
 
 
 def _background(rng: np.random.Generator, side: int) -> Pixels:
-    texture = _textures()[int(rng.integers(TEXTURES))]
+    texture = textures()[int(rng.integers(TEXTURES))]
     row, column = rng.integers(TEXTURE_SIDE - side + 1, size=2)
     return texture[row : row + side, column : column + side].copy()
 
 
-@functools.cache
-def _textures() -> tuple[Pixels, ...]:
-    rng = np.random.default_rng(20260)
-    return tuple(_texture(rng) for _ in range(TEXTURES))
-
-
-def _texture(rng: np.random.Generator) -> Pixels:
-    """Blotches, faint stripes and grain around a middle grey-ish tone that no color name has."""
+def _make_texture(rng: np.random.Generator) -> Pixels:
+    """Make blotches, faint stripes and grain around a gray-ish tone that no color name has."""
     base = rng.uniform(110, 165, 3)
     blotches = np.clip(base + rng.normal(0, 10, (16, 16, 3)), 0, 255).astype(np.uint8)
     size = (TEXTURE_SIDE, TEXTURE_SIDE)
     soft = np.asarray(Image.fromarray(blotches).resize(size, Image.Resampling.BICUBIC))
-    angle, period = rng.uniform(0, math.pi), rng.uniform(5, 20)
+    angle = rng.uniform(0, math.pi)
+    period = rng.uniform(5, 20)
     rows, columns = np.mgrid[:TEXTURE_SIDE, :TEXTURE_SIDE]
-    phase = (columns * math.cos(angle) + rows * math.sin(angle)) * 2 * math.pi / period
+    distance = columns * math.cos(angle) + rows * math.sin(angle)
+    phase = distance * 2 * math.pi / period
     stripes = rng.uniform(0, 8) * np.sin(phase)[..., None]
     grain = rng.normal(0, 4, (*size, 3))
     texture: Pixels = (soft + stripes + grain).astype(np.float32)
     return texture
 
 
-@functools.cache
-def shape_mask(shape: str, radius: int) -> Pixels:
-    """How much of each pixel the shape covers: (2r+1, 2r+1) in [0, 1]."""
-    side = 2 * radius + 1
-    big = Image.new("L", (side * OVERSAMPLING, side * OVERSAMPLING), 0)
-    _outline(ImageDraw.Draw(big), shape, side * OVERSAMPLING / 2)
-    small = big.resize((side, side), Image.Resampling.BOX)
-    return np.asarray(small, np.float32) / np.float32(255)
+def _fill_shape(pen: ImageDraw.ImageDraw, shape: str, half: float) -> None:
+    """Fill a shape on a square image whose side is twice `half`."""
+    if shape in ("circle", "ring"):
+        _fill_disc(pen, half, radius=1, fill=255)
+        if shape == "ring":
+            _fill_disc(pen, half, radius=RING_HOLE, fill=0)
+        return
+    points = [(half + (half - 1) * x, half + (half - 1) * y) for x, y in _corners(shape)]
+    pen.polygon(points, fill=255)
 
 
-def _outline(pen: ImageDraw.ImageDraw, shape: str, half: float) -> None:
-    def oval(x: float, y: float, rx: float, ry: float, fill: int) -> None:
-        box = (x - rx, y - ry, x + rx, y + ry)
-        pen.ellipse([half + (half - 1) * edge for edge in box], fill=fill)
-
-    if shape == "circle":
-        oval(0, 0, 1, 1, 255)
-    elif shape == "ring":
-        oval(0, 0, 1, 1, 255)
-        oval(0, 0, 0.55, 0.55, 0)
-    else:
-        points = [(half + (half - 1) * x, half + (half - 1) * y) for x, y in _corners(shape)]
-        pen.polygon(points, fill=255)
+def _fill_disc(pen: ImageDraw.ImageDraw, half: float, *, radius: float, fill: int) -> None:
+    low = half - (half - 1) * radius
+    high = half + (half - 1) * radius
+    pen.ellipse([low, low, high, high], fill=fill)
 
 
-def _corners(shape: str) -> list[tuple[float, float]]:
+def _corners(shape: str) -> list[Point]:
+    """Return the corners of a polygon in a square from -1 to 1, y growing downwards."""
     if shape == "square":
         return [(-0.85, -0.85), (0.85, -0.85), (0.85, 0.85), (-0.85, 0.85)]
     if shape == "triangle":
         return [(0, -0.95), (0.95, 0.8), (-0.95, 0.8)]
-    turns = [k * math.pi / 5 for k in range(10)]
     if shape == "star":
-        reach = [1 if k % 2 == 0 else 0.42 for k in range(10)]
-        pairs = zip(reach, turns, strict=True)
-        return [(r * math.sin(t), -r * math.cos(t)) for r, t in pairs]
-    return [_heart(2 * math.pi * k / 60) for k in range(60)]
+        return [_star_corner(k) for k in range(10)]
+    return [_heart_point(2 * math.pi * k / HEART_POINTS) for k in range(HEART_POINTS)]
 
 
-def _heart(t: float) -> tuple[float, float]:
+def _star_corner(k: int) -> Point:
+    """Return corner `k` of ten: points and inner corners in turn."""
+    turn = k * math.pi / 5
+    reach = 1 if k % 2 == 0 else STAR_INNER
+    return reach * math.sin(turn), -reach * math.cos(turn)
+
+
+def _heart_point(t: float) -> Point:
+    # The well-known heart curve, scaled by its width.
+    x = 16 * math.sin(t) ** 3
     y = 13 * math.cos(t) - 5 * math.cos(2 * t) - 2 * math.cos(3 * t) - math.cos(4 * t)
-    return 16 * math.sin(t) ** 3 / 17, -y / 17
+    return x / 17, -y / 17

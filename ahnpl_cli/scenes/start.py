@@ -1,14 +1,13 @@
-"""The start: the small CLIP that ships with the package, written out as an open_clip folder.
+"""The starting model: the small CLIP that ships with the package, as an open_clip folder.
 
 It was trained by `examples/train_scenes_start.py` with plain contrast; `scenes_tiny/recipe.json`
 says how, and what it scored. Of the token table only the rows of words that it saw are shipped. The
-others are noise, as they were when training began, drawn again here.
+others are noise, as they were when training began, and are filled in here.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import tempfile
 from importlib import resources
 from pathlib import Path
@@ -19,7 +18,7 @@ import numpy.typing as npt
 
 from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.errors import ConfigError, ModelError
-from ahnpl_cli.files import write_atomic
+from ahnpl_cli.files import parse_json, write_atomic
 
 NAME = "scenes-tiny"
 CONFIG = "open_clip_config.json"
@@ -29,21 +28,21 @@ SHIPPED = "weights.safetensors"
 TABLE = "token_embedding.weight"
 IDS = "token_ids"
 INITIAL_SCALE = 0.02  # standard deviation of open_clip's fresh token embeddings
+REINSTALL = "Install ahnpl again."
 
 Arrays = dict[str, npt.NDArray[Any]]
 
 
 def recipe() -> dict[str, Any]:
-    """How the shipped weights were made, their checksum and what they score."""
-    loaded: dict[str, Any] = json.loads(_shipped(RECIPE))
-    return loaded
+    """Return how the shipped weights were made, their checksum and what they score."""
+    return _read_shipped_json(RECIPE)
 
 
 def write_start_model(folder: Path) -> Path:
     """Write `scenes-tiny` as a folder that open_clip loads as `local-dir:FOLDER`.
 
     Args:
-        folder: made if it is not there; files of ours in it are replaced.
+        folder: made if it does not exist; files of ours in it are replaced.
 
     Returns:
         The folder.
@@ -53,17 +52,16 @@ def write_start_model(folder: Path) -> Path:
     """
     from safetensors.numpy import load, save
 
-    packed = _shipped(SHIPPED)
+    packed = _read_shipped(SHIPPED)
     if hashlib.sha256(packed).hexdigest() != recipe()["sha256"]:
         raise ModelError(
             "the weights of scenes-tiny are damaged",
             where=SHIPPED,
-            hint="Install ahnpl again.",
+            hint=REINSTALL,
         )
-    config = _shipped(CONFIG)
-    text = json.loads(config)["model_cfg"]["text_cfg"]
-    arrays = unpack(load(packed), rows=text["vocab_size"])
-    write_atomic(folder / CONFIG, config)
+    text_config = _read_shipped_json(CONFIG)["model_cfg"]["text_cfg"]
+    arrays = unpack(load(packed), rows=text_config["vocab_size"])
+    write_atomic(folder / CONFIG, _read_shipped(CONFIG))
     write_atomic(folder / WEIGHTS, save(arrays, metadata={"format": "pt"}))
     return folder
 
@@ -75,7 +73,7 @@ def load_start_model(
     device: str = "cpu",
     force_quick_gelu: bool | None = None,
 ) -> Backbone:
-    """Return the embedded model, which knows rendered scenes and nothing else; no download.
+    """Return the starting model, which knows synthetic scenes and nothing else; no download.
 
     Raises:
         ConfigError: weights were named beside it.
@@ -92,25 +90,42 @@ def load_start_model(
 
 
 def pack(arrays: Arrays, used: npt.NDArray[np.int32]) -> Arrays:
-    """Half precision, and of the token table the `used` rows alone."""
-    halves = {name: _as(array, np.float16) for name, array in arrays.items()}
+    """Return the weights as shipped.
+
+    Args:
+        arrays: the model's weights by name.
+        used: rows (K,) of the token table to keep.
+
+    Returns:
+        The weights in half precision, the token table (K, D), and `used` itself.
+    """
+    halves = {name: _cast_floats(array, np.float16) for name, array in arrays.items()}
     return {**halves, TABLE: halves[TABLE][used], IDS: used}
 
 
 def unpack(packed: Arrays, rows: int) -> Arrays:
-    """What `pack` kept, in single precision, the token table filled up to `rows`."""
-    arrays = {name: _as(array, np.float32) for name, array in packed.items()}
+    """Return what `pack` kept, in single precision, the token table filled up to `rows`."""
+    arrays = {name: _cast_floats(array, np.float32) for name, array in packed.items()}
     used = arrays.pop(IDS)
-    # RandomState, for numpy promises that its numbers stay the same in every version.
-    noise = np.random.RandomState(0).standard_normal((rows, arrays[TABLE].shape[1]))
+    width = arrays[TABLE].shape[1]
+    # RandomState, since numpy promises that its numbers stay the same in every version.
+    noise = np.random.RandomState(0).standard_normal((rows, width))
     table = (INITIAL_SCALE * noise).astype(np.float32)
     table[used] = arrays[TABLE]
     return {**arrays, TABLE: table}
 
 
-def _as(array: npt.NDArray[Any], kind: type[np.floating[Any]]) -> npt.NDArray[Any]:
+def _cast_floats(array: npt.NDArray[Any], kind: type[np.floating[Any]]) -> npt.NDArray[Any]:
+    # Batch norm counts batches in integers, which half precision would round.
     return array.astype(kind) if np.issubdtype(array.dtype, np.floating) else array
 
 
-def _shipped(name: str) -> bytes:
+def _read_shipped(name: str) -> bytes:
     return (resources.files("ahnpl_cli.scenes") / "scenes_tiny" / name).read_bytes()
+
+
+def _read_shipped_json(name: str) -> dict[str, Any]:
+    content: dict[str, Any] = parse_json(
+        _read_shipped(name), name, error=ModelError, hint=REINSTALL
+    )
+    return content

@@ -1,8 +1,8 @@
-"""ARO's VG-Relation and VG-Attribution, and Winoground's groups, as pairs."""
+"""ARO's VG-Relation and VG-Attribution, and Winoground's groups, as scene pairs."""
 
 from __future__ import annotations
 
-from typing import Any
+import itertools
 
 from ahnpl_cli.scenes import edits, plans, world
 from ahnpl_cli.scenes.grammar import Style
@@ -11,67 +11,87 @@ from ahnpl_cli.scenes.pairs import (
     ItemSampler,
     PairMaker,
     ScenePair,
-    actants,
-    alternate,
+    make_swapped_roles,
     pair_from_plan,
     with_notes,
 )
-from ahnpl_cli.scenes.suites_sugarcrepe import swapped
+from ahnpl_cli.scenes.plans import Mention
+from ahnpl_cli.scenes.suites_sugarcrepe import swap_maker
 
 # None of them is among the symmetric relations that ARO's average leaves out.
 VG_RELATIONS = tuple(PHRASES)
 ARO_STYLE = Style(clause=True, definite=True, variant=1)
-BARE = ((False, False), (False, False))
-COLORED = ((True, False), (True, False))
+BARE = Mention(color=False, size=False)
+COLORED = Mention(color=True, size=False)
 ITEMS_PER_COLOR_PAIR = 60  # so that each ordered pair has the 25 that ARO's average asks for
 
 
-def vg_relation(sampler: ItemSampler) -> ScenePair | None:
-    """Nouns exchanged in "the star is above the moon"; every relation equally often."""
+def _make_vg_relation(sampler: ItemSampler) -> ScenePair | None:
+    """Exchange the nouns in "the star is above the moon"; every relation equally often."""
     phrase = VG_RELATIONS[sampler.index % len(VG_RELATIONS)]
     scene = sampler.few()
-    found = plans.relation(sampler.rng, scene, (phrase,))
-    if found is None:
+    relation = plans.sample_relation(sampler.rng, scene, (phrase,))
+    if relation is None:
         return None
-    i, _, j = found
-    plan = plans.related(i, phrase, j, BARE)
+    i, _, j = relation
+    plan = plans.relation_plan(i, phrase, j, (BARE, BARE))
+    pair = pair_from_plan(scene, edits.exchange_all(scene, i, j), plan, ARO_STYLE)
     note = {"relation_name": phrase}
+    return with_notes(pair, note, note)
+
+
+def _make_vg_attribution(sampler: ItemSampler) -> ScenePair | None:
+    """Exchange the colors in "the red star and the blue moon"."""
+    first_color, second_color = _color_pair(sampler.index, sampler.total)
+    scene = world.sample_apart(sampler.rng, 2)
+    scene = edits.change(scene, 0, color=first_color)
+    scene = edits.change(scene, 1, color=second_color)
+    plan = plans.listing_plan((0, 1), (COLORED, COLORED))
+    pair = pair_from_plan(scene, edits.exchange(scene, 0, 1, ("color",)), plan, ARO_STYLE)
+    first, second = scene.appearances
+    names = {"obj1_name": first.shape, "obj2_name": second.shape}
     return with_notes(
-        pair_from_plan(scene, edits.exchange_all(scene, i, j), plan, ARO_STYLE), note, note
+        pair,
+        {"attributes": [first_color, second_color], **names},
+        {"attributes": [second_color, first_color], **names},
     )
 
 
-def vg_attribution(sampler: ItemSampler) -> ScenePair | None:
-    """Colors exchanged in "the red star and the blue moon"; few pairs of colors."""
-    pairs = [(a, b) for k, a in enumerate(world.COLORS) for b in world.COLORS[k + 1 :]]
-    used = max(1, min(len(pairs), sampler.total // ITEMS_PER_COLOR_PAIR))
-    colors = pairs[(sampler.index // 2) % used * (len(pairs) // used)]
-    scene = world.sample_apart(sampler.rng, 2)
-    for k in (0, 1):
-        scene = edits.change(scene, k, color=colors[k])
-    plan = plans.listed((0, 1), COLORED)
-    pair = pair_from_plan(scene, edits.exchange(scene, 0, 1, ("color",)), plan, ARO_STYLE)
-    names = {"obj1_name": scene.appearances[0].shape, "obj2_name": scene.appearances[1].shape}
-    notes: list[dict[str, Any]] = [{"attributes": [*c], **names} for c in (colors, colors[::-1])]
-    return with_notes(pair, *notes)
+def _color_pair(index: int, total: int) -> tuple[str, str]:
+    """Return the colors of an item; few pairs of colors, so that each has items enough."""
+    pairs = list(itertools.combinations(world.COLORS, 2))
+    used = max(1, min(len(pairs), total // ITEMS_PER_COLOR_PAIR))
+    # Two items in a row have the same pair, once in each order. The pairs used are spread over all.
+    step = len(pairs) // used
+    return pairs[index // 2 % used * step]
 
 
-def _tagged(maker: PairMaker, tag: str, collapsed: str) -> PairMaker:
+def _tagged(make: PairMaker, tag: str, collapsed: str) -> PairMaker:
     note = {"tag": tag, "collapsed_tag": collapsed}
 
-    def make(sampler: ItemSampler) -> ScenePair | None:
-        pair = maker(sampler)
-        return pair and with_notes(pair, note, note)
+    def make_tagged(sampler: ItemSampler) -> ScenePair | None:
+        pair = make(sampler)
+        return None if pair is None else with_notes(pair, note, note)
 
-    return make
+    return make_tagged
 
 
-MAKERS: dict[str, PairMaker] = {
-    "vg_relation": vg_relation,
-    "vg_attribution": vg_attribution,
-    "winoground": alternate(
-        _tagged(swapped("shape"), "Noun", "Object"),
-        _tagged(swapped("color"), "Adjective-Color", "Object"),
-        _tagged(actants, "Noun Phrase", "Relation"),
+def _alternate(*makers: PairMaker) -> PairMaker:
+    """Return the maker that takes the given ones in turn."""
+
+    def make_in_turn(sampler: ItemSampler) -> ScenePair | None:
+        make = makers[sampler.index % len(makers)]
+        return make(sampler)
+
+    return make_in_turn
+
+
+PAIR_MAKERS: dict[str, PairMaker] = {
+    "vg_relation": _make_vg_relation,
+    "vg_attribution": _make_vg_attribution,
+    "winoground": _alternate(
+        _tagged(swap_maker("shape"), "Noun", "Object"),
+        _tagged(swap_maker("color"), "Adjective-Color", "Object"),
+        _tagged(make_swapped_roles, "Noun Phrase", "Relation"),
     ),
 }

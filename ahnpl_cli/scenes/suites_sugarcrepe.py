@@ -1,110 +1,133 @@
-"""The seven SugarCrepe files as pairs; `add` says more in the foil, as SugarCrepe's does."""
+"""The seven SugarCrepe files as scene pairs.
+
+As in SugarCrepe, the foil of the two `add` files says more than the caption.
+"""
 
 from __future__ import annotations
 
 from ahnpl_cli.scenes import edits, plans, world
-from ahnpl_cli.scenes.grammar import sample_style
-from ahnpl_cli.scenes.meanings import PHRASES
+from ahnpl_cli.scenes.edits import Part
 from ahnpl_cli.scenes.pairs import (
     ItemSampler,
     PairMaker,
     ScenePair,
-    opposed,
+    make_opposites,
     pair_from_plan,
-    two_named,
+    plan_two,
 )
-from ahnpl_cli.scenes.world import Appearance, Scene
+from ahnpl_cli.scenes.plans import Mention
+from ahnpl_cli.scenes.world import Appearance, Position, Scene
 
 
-def swapped(part: str) -> PairMaker:
-    """Pairs that exchange the `shape` or the `color` of two things."""
+def swap_maker(part: Part) -> PairMaker:
+    """Return the maker of pairs that exchange the `shape` or the `color` of two things."""
+    # A color has to be said, or the two captions would be the same.
+    color = 1.0 if part == "color" else 0.8
 
-    def make(sampler: ItemSampler) -> ScenePair | None:
+    def make_swap(sampler: ItemSampler) -> ScenePair | None:
         scene = sampler.few()
-        made = two_named(sampler, scene, color=1 if part == "color" else 0.8)
-        if made is None:
+        planned = plan_two(sampler, scene, color=color)
+        if planned is None:
             return None
-        plan, i, j = made
-        return pair_from_plan(
-            scene, edits.exchange(scene, i, j, (part,)), plan, sample_style(sampler.rng)
-        )
+        exchanged = edits.exchange(scene, planned.i, planned.j, (part,))
+        return pair_from_plan(scene, exchanged, planned.plan, sampler.style())
 
-    return make
+    return make_swap
 
 
-def replace_obj(sampler: ItemSampler) -> ScenePair | None:
-    """A pair of which one thing has another shape."""
+def _make_replace_obj(sampler: ItemSampler) -> ScenePair | None:
+    """Make a pair in which one thing has another shape."""
     scene = sampler.few()
-    made = two_named(sampler, scene, color=0.8)
-    if made is None:
+    planned = plan_two(sampler, scene, color=0.8)
+    if planned is None:
         return None
-    plan, *named = made
-    shape = edits.absent_shape(sampler.rng, scene)
-    new = edits.change(scene, sampler.rng.choice(named), shape=shape)
-    return pair_from_plan(scene, new, plan, sample_style(sampler.rng))
+    shape = edits.sample_absent_shape(sampler.rng, scene)
+    replaced = sampler.rng.choice((planned.i, planned.j))
+    changed = edits.change(scene, replaced, shape=shape)
+    return pair_from_plan(scene, changed, planned.plan, sampler.style())
 
 
-def replace_att(sampler: ItemSampler) -> ScenePair | None:
-    """A pair of which one thing has another color or, more rarely, size."""
+def _make_replace_att(sampler: ItemSampler) -> ScenePair | None:
+    """Make a pair in which one thing has another color or, more rarely, size."""
     scene = sampler.few()
-    made = two_named(sampler, scene, color=1)
-    if made is None:
+    planned = plan_two(sampler, scene, color=1)
+    if planned is None:
         return None
-    plan, *named = made
-    which = sampler.rng.choice(named)
-    # A size that the plan does not mention gives no pair; the next sample may.
+    replaced = sampler.rng.choice((planned.i, planned.j))
+    # A size that the plan does not mention gives no valid pair; the next sample may.
     if sampler.rng.random() < 0.3:
-        new = edits.change(scene, which, size=edits.other_size(scene.appearances[which].size))
+        size = edits.other_size(scene.appearances[replaced].size)
+        changed = edits.change(scene, replaced, size=size)
     else:
-        new = edits.change(scene, which, color=edits.absent_color(sampler.rng, scene))
-    return pair_from_plan(scene, new, plan, sample_style(sampler.rng))
+        color = edits.sample_absent_color(sampler.rng, scene)
+        changed = edits.change(scene, replaced, color=color)
+    return pair_from_plan(scene, changed, planned.plan, sampler.style())
 
 
-def add_obj(sampler: ItemSampler) -> ScenePair | None:
-    """The foil lists one more thing, whose shape and color are there, but not together."""
-    scene, rng = sampler.few(), sampler.rng
+def _make_add_obj(sampler: ItemSampler) -> ScenePair | None:
+    """Make a pair whose foil lists one more thing.
+
+    Its shape and its color both occur in the scene, but not on the same thing.
+    """
+    scene = sampler.few()
+    rng = sampler.rng
     count = len(scene.appearances)
-    a, b = rng.sample(scene.appearances, 2)
-    stranger = Appearance(a.shape, b.color, rng.choice(world.SIZES))
-    new = Scene(
-        (*scene.appearances, stranger), (*scene.spots, _free(scene)), scene.layout, scene.texture
+    of_shape, of_color = rng.sample(scene.appearances, 2)
+    added = Appearance(of_shape.shape, of_color.color, rng.choice(world.SIZES))
+    larger = Scene(
+        (*scene.appearances, added),
+        (*scene.positions, _free_cell(scene)),
+        scene.layout,
+        scene.texture,
     )
-    words = sampler.words(count + 1, color=1)
-    said = rng.sample(range(count), rng.randint(1, count))
-    plan = plans.listed(said, words[: len(said)])
-    plan_b = plans.listed([*said, count], words[: len(said) + 1])
-    return pair_from_plan(scene, new, plan, sample_style(rng), plan_b)
+    mentions = sampler.mentions(count + 1, color=1)
+    listed = rng.sample(range(count), rng.randint(1, count))
+    plan = plans.listing_plan(listed, mentions[: len(listed)])
+    second_plan = plans.listing_plan([*listed, count], mentions[: len(listed) + 1])
+    return pair_from_plan(scene, larger, plan, sampler.style(), second_plan)
 
 
-def _free(scene: Scene) -> tuple[int, int]:
-    middle = world.SIDE // 2
-    taken = {(x > middle, y > middle) for x, y in scene.spots}
-    return next(cell for cell in world.CELLS if (cell[0] > middle, cell[1] > middle) not in taken)
+def _free_cell(scene: Scene) -> Position:
+    """Return the first cell in whose quarter nothing stands."""
+    taken = {_quarter(position) for position in scene.positions}
+    return next(cell for cell in world.CELLS if _quarter(cell) not in taken)
 
 
-def add_att(sampler: ItemSampler) -> ScenePair | None:
-    """The foil gives one thing a wrong color: half of the time the other thing's."""
-    scene, rng = sampler.few(), sampler.rng
-    found = plans.relation(rng, scene, tuple(PHRASES))
-    if found is None:
+def _quarter(position: Position) -> tuple[bool, bool]:
+    x, y = position
+    return x > world.SIDE // 2, y > world.SIDE // 2
+
+
+def _make_add_att(sampler: ItemSampler) -> ScenePair | None:
+    """Make a pair whose foil gives one thing a wrong color: half of the time the other thing's."""
+    scene = sampler.few()
+    rng = sampler.rng
+    relation = plans.sample_relation(rng, scene)
+    if relation is None:
         return None
-    i, phrase, j = found
-    which = rng.choice((0, 1))
-    bare = sampler.words(2, color=0)
-    said = [(k == which, size) for k, (_, size) in enumerate(bare)]
-    other = scene.appearances[(j, i)[which]].color
-    color = other if rng.random() < 0.5 else edits.absent_color(rng, scene)
-    new = edits.change(scene, (i, j)[which], color=color)
-    plan, plan_b = plans.related(i, phrase, j, bare), plans.related(i, phrase, j, said)
-    return pair_from_plan(scene, new, plan, sample_style(rng), plan_b)
+    i, phrase, j = relation
+    colored = rng.choice((0, 1))
+    mentions = sampler.mentions(2, color=0)
+    # The caption is silent about the color that the foil adds, so it holds of both scenes.
+    second_mentions = list(mentions)
+    second_mentions[colored] = Mention(color=True, size=mentions[colored].size)
+    changed_index, other_index = (i, j) if colored == 0 else (j, i)
+    if rng.random() < 0.5:
+        color = scene.appearances[other_index].color
+    else:
+        color = edits.sample_absent_color(rng, scene)
+    changed = edits.change(scene, changed_index, color=color)
+    plan = plans.relation_plan(i, phrase, j, mentions)
+    second_plan = plans.relation_plan(i, phrase, j, second_mentions)
+    return pair_from_plan(scene, changed, plan, sampler.style(), second_plan)
 
 
-MAKERS: dict[str, PairMaker] = {
-    "add_obj": add_obj,
-    "add_att": add_att,
-    "replace_obj": replace_obj,
-    "replace_att": replace_att,
-    "replace_rel": opposed,
-    "swap_obj": swapped("shape"),
-    "swap_att": swapped("color"),
+PAIR_MAKERS: dict[str, PairMaker] = {
+    "add_obj": _make_add_obj,
+    "add_att": _make_add_att,
+    "replace_obj": _make_replace_obj,
+    "replace_att": _make_replace_att,
+    "replace_rel": make_opposites,
+    "swap_obj": swap_maker("shape"),
+    "swap_att": swap_maker("color"),
 }

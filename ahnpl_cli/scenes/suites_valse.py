@@ -1,4 +1,4 @@
-"""The VALSE pieces that the world can express, as pairs."""
+"""The VALSE pieces that the world can express, as scene pairs."""
 
 from __future__ import annotations
 
@@ -7,93 +7,107 @@ from dataclasses import replace
 
 from ahnpl_cli.scenes import edits, plans
 from ahnpl_cli.scenes.captions import Caption
-from ahnpl_cli.scenes.grammar import sample_style
 from ahnpl_cli.scenes.meanings import Count, Description, Existence, Quantity
 from ahnpl_cli.scenes.pairs import (
     ItemSampler,
     PairMaker,
     ScenePair,
-    actants,
-    opposed,
+    make_opposites,
+    make_swapped_roles,
     pair_from_plan,
     with_notes,
 )
+from ahnpl_cli.scenes.plans import Mention
 from ahnpl_cli.scenes.world import Scene
 
 
-def existence(sampler: ItemSampler) -> ScenePair | None:
-    """One scene has the thing; the other has its color, or its shape, elsewhere."""
-    scene, style = sampler.few(), sample_style(sampler.rng)
-    which = sampler.rng.randrange(len(scene.appearances))
-    item = plans.describe(scene.appearances[which], sampler.words(1, color=0.6)[0])
-    new = edits.change(scene, which, shape=edits.absent_shape(sampler.rng, scene))
-    captions = Caption(Existence(item, True), style), Caption(Existence(item, False), style)
-    return ScenePair((scene, new), captions, ({"count": 1}, {"count": 0}))
+def _make_existence(sampler: ItemSampler) -> ScenePair | None:
+    """Make a pair of which one scene contains the thing.
+
+    Its color, or its shape, may occur in the other scene too, on another thing.
+    """
+    scene = sampler.few()
+    style = sampler.style()
+    index = sampler.rng.randrange(len(scene.appearances))
+    (mention,) = sampler.mentions(1, color=0.6)
+    item = plans.describe(scene.appearances[index], mention)
+    shape = edits.sample_absent_shape(sampler.rng, scene)
+    without = edits.change(scene, index, shape=shape)
+    present = Caption(Existence(item, True), style)
+    absent = Caption(Existence(item, False), style)
+    return ScenePair((scene, without), (present, absent), ({"count": 1}, {"count": 0}))
 
 
-def plurals(sampler: ItemSampler) -> ScenePair | None:
-    """One thing, or three to five."""
-    few, many = _counted(sampler, 1, sampler.rng.randint(3, 5))
-    item, beside = _group_words(sampler, few)
-    style = sample_style(sampler.rng)
+def _make_plurals(sampler: ItemSampler) -> ScenePair | None:
+    """Make a pair of one thing and three to five."""
+    few, many = _sample_counted(sampler, 1, sampler.rng.randint(3, 5))
+    item, beside = _describe_group(sampler, few)
+    style = sampler.style()
     single = Caption(Quantity(item, False, beside), style)
-    pair = ScenePair((few, many), (single, Caption(Quantity(item, True, beside), style)))
-    return with_notes(pair, {"class": item.shape}, {"class": item.shape})
+    several = Caption(Quantity(item, True, beside), style)
+    note = {"class": item.shape}
+    return ScenePair((few, many), (single, several), (note, note))
 
 
-def counting(pairs: Sequence[tuple[int, int]]) -> PairMaker:
-    """So many things, or so many."""
+def _counting_maker(number_pairs: Sequence[tuple[int, int]]) -> PairMaker:
+    """Return the maker of pairs of so many things and so many."""
 
-    def make(sampler: ItemSampler) -> ScenePair | None:
-        numbers = sampler.rng.choice(pairs)
-        few, many = _counted(sampler, *numbers)
-        item, _ = _group_words(sampler, few)
-        style = sample_style(sampler.rng)
-        style = replace(style, prefix="there is ", digits=True, sentence=True)
-        first, second = (Caption(Count(((item, n),)), style) for n in numbers)
-        notes = {"count": numbers[0]}, {"count": numbers[1]}
-        return ScenePair((few, many), (first, second), notes)
+    def make_counting(sampler: ItemSampler) -> ScenePair | None:
+        fewer, more = sampler.rng.choice(number_pairs)
+        few, many = _sample_counted(sampler, fewer, more)
+        item, _ = _describe_group(sampler, few)
+        # The sentence that the authors' counting pieces use.
+        style = replace(sampler.style(), prefix="there is ", digits=True, sentence=True)
+        first = Caption(Count(((item, fewer),)), style)
+        second = Caption(Count(((item, more),)), style)
+        return ScenePair((few, many), (first, second), ({"count": fewer}, {"count": more}))
 
-    return make
+    return make_counting
 
 
-def _counted(sampler: ItemSampler, fewer: int, more: int) -> tuple[Scene, Scene]:
-    """A scene with `fewer` and with `more` things of one appearance, and up to three others."""
+def _sample_counted(sampler: ItemSampler, fewer: int, more: int) -> tuple[Scene, Scene]:
+    """Sample a scene with `fewer` and with `more` things of one look, and up to three others."""
     many = sampler.group(more, sampler.rng.randint(0, 3))
-    drop = more - fewer
-    return replace(many, appearances=many.appearances[drop:], spots=many.spots[drop:]), many
+    # The counted things come first, so these are left out of both tuples.
+    surplus = more - fewer
+    few = replace(many, appearances=many.appearances[surplus:], positions=many.positions[surplus:])
+    return few, many
 
 
-def _group_words(sampler: ItemSampler, scene: Scene) -> tuple[Description, Description | None]:
-    """How to call the things that are counted and, if one stands apart, that one."""
-    item = plans.describe(scene.appearances[0], sampler.words(1, color=0.6)[0])
+def _describe_group(sampler: ItemSampler, scene: Scene) -> tuple[Description, Description | None]:
+    """Describe the things that are counted and, if a single other thing is there, that one."""
+    counted = scene.appearances[0]
     other = scene.appearances[-1]
-    alone = other != scene.appearances[0] and scene.appearances.count(other) == 1
-    return item, plans.describe(other, (True, False)) if alone else None
+    (mention,) = sampler.mentions(1, color=0.6)
+    item = plans.describe(counted, mention)
+    if other == counted or scene.appearances.count(other) > 1:
+        return item, None
+    return item, plans.describe(other, Mention(color=True, size=False))
 
 
-def foil_it(sampler: ItemSampler) -> ScenePair | None:
-    """Three things listed, one noun replaced."""
+def _make_foil_it(sampler: ItemSampler) -> ScenePair | None:
+    """Make a pair of three things listed, one noun replaced."""
     scene = sampler.few()
     if len(scene.appearances) < 3:
         return None
     order = sampler.rng.sample(range(3), 3)
-    which, shape = sampler.rng.choice(order), edits.absent_shape(sampler.rng, scene)
-    plan = plans.listed(order, sampler.words(3))
-    pair = pair_from_plan(
-        scene, edits.change(scene, which, shape=shape), plan, sample_style(sampler.rng)
-    )
-    return with_notes(pair, {"class": scene.appearances[which].shape}, {"class": shape})
+    replaced = sampler.rng.choice(order)
+    shape = edits.sample_absent_shape(sampler.rng, scene)
+    plan = plans.listing_plan(order, sampler.mentions(3))
+    changed = edits.change(scene, replaced, shape=shape)
+    pair = pair_from_plan(scene, changed, plan, sampler.style())
+    old_shape = scene.appearances[replaced].shape
+    return with_notes(pair, {"class": old_shape}, {"class": shape})
 
 
-MAKERS: dict[str, PairMaker] = {
-    "existence": existence,
-    "plurals": plurals,
-    "counting-hard": counting([(n, n + 1) for n in range(1, 6)]),
-    "counting-small-quant": counting([(1, 2), (1, 3), (2, 3)]),
+PAIR_MAKERS: dict[str, PairMaker] = {
+    "existence": _make_existence,
+    "plurals": _make_plurals,
+    "counting-hard": _counting_maker([(1, 2), (2, 3), (3, 4), (4, 5), (5, 6)]),
+    "counting-small-quant": _counting_maker([(1, 2), (1, 3), (2, 3)]),
     # The authors' captions count high and their foils low; here either may, or the text would tell.
-    "counting-adversarial": counting([(few, many) for few in (1, 2) for many in (4, 5, 6)]),
-    "relations": opposed,
-    "actant-swap": actants,
-    "foil-it": foil_it,
+    "counting-adversarial": _counting_maker([(1, 4), (1, 5), (1, 6), (2, 4), (2, 5), (2, 6)]),
+    "relations": make_opposites,
+    "actant-swap": make_swapped_roles,
+    "foil-it": _make_foil_it,
 }

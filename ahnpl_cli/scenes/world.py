@@ -1,8 +1,7 @@
-"""What a scene is, and how scenes are sampled.
+"""What a scene is, and how scenes are sampled at random.
 
-A scene lists appearances (shape, color, size) and spots (where the layout puts them). The two are
-apart so that an edit can exchange two appearances and leave everything else, texture included, as
-it was.
+A scene lists appearances (shape, color, size) and positions. The two are kept apart so that an edit
+can exchange two appearances and leave everything else, texture included, as it was.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import random
 from dataclasses import dataclass
 from typing import Literal
 
-from ahnpl_cli.stable_hash import stable_hash, stable_rng
+from ahnpl_cli.stable_hash import stable_hash
 
 SIDE = 64  # pixels of a scene's edge, the input size of the shipped model
 
@@ -20,11 +19,15 @@ SHAPES = ("circle", "square", "triangle", "star", "heart", "ring")
 SIZES = ("small", "large")
 
 Layout = Literal["apart", "group"]
+Position = tuple[int, int]  # x and y in pixels, y growing downwards
 
 RADIUS = {"small": 7, "large": 14}
+# Nine things have to fit without touching.
 GROUP_RADIUS = {"small": 5, "large": 8}
+# Centers of the four quarters of a scene, and of its nine ninths.
 CELLS = ((16, 16), (48, 16), (16, 48), (48, 48))
 GROUP_CELLS = tuple((11 + 21 * column, 11 + 21 * row) for row in range(3) for column in range(3))
+JITTER = 2  # pixels that a thing may stand away from the center of its cell, on either axis
 HELD_OUT_OF = 5  # one combination in five is kept for testing
 
 
@@ -53,32 +56,28 @@ class Scene:
 
     Attributes:
         appearances: one per thing.
-        spots: (x, y) per thing, in pixels, before the layout has its say.
+        positions: center of each thing.
         layout: `apart` is a few things in quarters, `group` many smaller ones in a finer grid.
-        texture: seed of the background and of the shade of each color; shared by a pair.
+        texture: seed of the background and of the shade of each color; both scenes of a pair share
+            it.
     """
 
     appearances: tuple[Appearance, ...]
-    spots: tuple[tuple[int, int], ...]
+    positions: tuple[Position, ...]
     layout: Layout
     texture: int
 
     @property
     def things(self) -> tuple[Thing, ...]:
-        """Every thing where it is painted, in the order of painting."""
+        """Every thing where it is painted, in painting order."""
         radii = GROUP_RADIUS if self.layout == "group" else RADIUS
         return tuple(
             Thing(appearance, x, y, radii[appearance.size])
-            for appearance, (x, y) in zip(self.appearances, self.spots, strict=True)
+            for appearance, (x, y) in zip(self.appearances, self.positions, strict=True)
         )
 
 
-def stream(*key: object) -> random.Random:
-    """A generator of its own for each key, whatever was sampled before or by which process."""
-    return stable_rng(*key, digest="sha256")
-
-
-def held_out(scene: Scene) -> bool:
+def is_held_out(scene: Scene) -> bool:
     """Whether the scene's combination is kept for testing.
 
     The combination is the unordered set of colors and the unordered set of shapes, so that no
@@ -86,50 +85,62 @@ def held_out(scene: Scene) -> bool:
     """
     colors = "+".join(sorted({appearance.color for appearance in scene.appearances}))
     shapes = "+".join(sorted({appearance.shape for appearance in scene.appearances}))
-    # The shipped model was trained on the other side of this very split.
+    # SHA-256, because the shipped model was trained on the other side of exactly this split.
     return stable_hash(f"{colors}|{shapes}", digest="sha256") % HELD_OUT_OF == 0
 
 
 def sample_apart(rng: random.Random, count: int) -> Scene:
-    """`count` things (at most 4) of different shapes and colors, each in a quarter of its own.
+    """Sample a scene of `count` things (at most 4) that differ in shape and in color.
 
-    Two things are neighbours, so that there is a relation to speak of.
+    Each stands in a quarter of its own. Two things are neighbors, so that there is a relation to
+    speak of.
     """
-    first, *others = rng.sample(CELLS, count)
+    cells = rng.sample(CELLS, count)
     if count == 2:
-        others = [rng.choice([c for c in CELLS if (c[0] == first[0]) != (c[1] == first[1])])]
-    spots = tuple(_jitter(rng, cell, 2) for cell in (first, *others))
-    return Scene(_distinct_appearances(rng, count), spots, "apart", _texture(rng))
+        cells[1] = rng.choice([cell for cell in CELLS if _are_neighbors(cells[0], cell)])
+    positions = tuple(_jitter(rng, cell) for cell in cells)
+    appearances = _sample_distinct_appearances(rng, count)
+    return Scene(appearances, positions, "apart", _sample_texture(rng))
 
 
 def sample_group(rng: random.Random, alike: int, others: int) -> Scene:
-    """`alike` things of one appearance first, then `others` of another (9 in all)."""
-    appearance = _appearance(rng)
-    appearances = (appearance,) * alike + (_unlike(rng, appearance),) * others
-    spots = tuple(_jitter(rng, cell, 2) for cell in rng.sample(GROUP_CELLS, len(appearances)))
-    return Scene(appearances, spots, "group", _texture(rng))
+    """Sample `alike` things of one appearance, then `others` of one other (9 in all at most)."""
+    common = Appearance(rng.choice(SHAPES), rng.choice(COLORS), rng.choice(SIZES))
+    different = _sample_unlike(rng, common)
+    appearances = (common,) * alike + (different,) * others
+    cells = rng.sample(GROUP_CELLS, len(appearances))
+    positions = tuple(_jitter(rng, cell) for cell in cells)
+    return Scene(appearances, positions, "group", _sample_texture(rng))
 
 
-def _distinct_appearances(rng: random.Random, count: int) -> tuple[Appearance, ...]:
-    shapes, colors = rng.sample(SHAPES, count), rng.sample(COLORS, count)
-    pairs = zip(shapes, colors, strict=True)
-    return tuple(Appearance(shape, color, rng.choice(SIZES)) for shape, color in pairs)
+def _are_neighbors(cell: Position, other: Position) -> bool:
+    """Whether two quarters share an edge: the same column or the same row, and not both."""
+    same_column = cell[0] == other[0]
+    same_row = cell[1] == other[1]
+    return same_column != same_row
 
 
-def _appearance(rng: random.Random) -> Appearance:
-    return Appearance(rng.choice(SHAPES), rng.choice(COLORS), rng.choice(SIZES))
+def _sample_distinct_appearances(rng: random.Random, count: int) -> tuple[Appearance, ...]:
+    shapes = rng.sample(SHAPES, count)
+    colors = rng.sample(COLORS, count)
+    return tuple(
+        Appearance(shape, color, rng.choice(SIZES))
+        for shape, color in zip(shapes, colors, strict=True)
+    )
 
 
-def _unlike(rng: random.Random, appearance: Appearance) -> Appearance:
-    """An appearance of another shape; half keep the color, so that color alone does not tell."""
-    shape = rng.choice([s for s in SHAPES if s != appearance.shape])
+def _sample_unlike(rng: random.Random, appearance: Appearance) -> Appearance:
+    """Sample an appearance of another shape."""
+    shape = rng.choice([shape for shape in SHAPES if shape != appearance.shape])
+    # Half of them keep the color, so that color alone does not tell things apart.
     color = appearance.color if rng.random() < 0.5 else rng.choice(COLORS)
     return Appearance(shape, color, rng.choice(SIZES))
 
 
-def _jitter(rng: random.Random, cell: tuple[int, int], by: int) -> tuple[int, int]:
-    return cell[0] + rng.randint(-by, by), cell[1] + rng.randint(-by, by)
+def _jitter(rng: random.Random, cell: Position) -> Position:
+    x, y = cell
+    return x + rng.randint(-JITTER, JITTER), y + rng.randint(-JITTER, JITTER)
 
 
-def _texture(rng: random.Random) -> int:
+def _sample_texture(rng: random.Random) -> int:
     return rng.getrandbits(32)

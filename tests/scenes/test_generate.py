@@ -13,11 +13,11 @@ from ahnpl_cli.errors import ConfigError, DataError
 from ahnpl_cli.evaluation.benchmarks import benchmarks
 from ahnpl_cli.evaluation.benchmarks.base import Options
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
-from ahnpl_cli.records import KINDS
+from ahnpl_cli.records import KINDS, ScenesReport
 from ahnpl_cli.scenes import render
-from ahnpl_cli.scenes.generate import Written, generate
+from ahnpl_cli.scenes.generate import generate
 from ahnpl_cli.scenes.layouts import OFFICIAL_FILES
-from ahnpl_cli.scenes.parts import IMAGE_NEGATIVES
+from ahnpl_cli.scenes.parts import NEGATIVE_SUITES
 from ahnpl_cli.scenes.suites import make_item
 
 TRAIN, TEST, SEED = 9, 7, 3
@@ -59,9 +59,10 @@ def test_the_bytes_do_not_depend_on_who_draws(world: Path, tmp_path: Path) -> No
 
 def test_another_seed_draws_another_world(world: Path, tmp_path: Path) -> None:
     generate(tmp_path, train=TRAIN, test=TEST, seed=SEED + 1, workers=1)
-    mine, other = contents(world), contents(tmp_path)
-    assert mine["captions.jsonl"] != other["captions.jsonl"]
-    assert mine["images/000000.png"] != other["images/000000.png"]
+    ours = contents(world)
+    other = contents(tmp_path)
+    assert ours["captions.jsonl"] != other["captions.jsonl"]
+    assert ours["images/000000.png"] != other["images/000000.png"]
 
 
 def test_a_larger_world_begins_like_a_smaller_one(world: Path, tmp_path: Path) -> None:
@@ -86,19 +87,22 @@ def test_a_world_made_otherwise_is_not_overwritten_unasked(world: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("name", ["captions.jsonl", "aro/visual_genome_relation.json"])
+FOREIGN = ["captions.jsonl", "aro/visual_genome_relation.json", "images/000001.png"]
+
+
+@pytest.mark.parametrize("name", FOREIGN)
 def test_a_file_of_others_is_not_overwritten_unasked(tmp_path: Path, name: str) -> None:
     (tmp_path / name).parent.mkdir(exist_ok=True)
     (tmp_path / name).write_text("mine")
     with pytest.raises(ConfigError) as caught:
-        generate(tmp_path, train=1, test=1, workers=1)
+        generate(tmp_path, train=2, test=1, workers=1)
     assert str(caught.value) == (
         f"{tmp_path / name}: exists, and was not written by `ahnpl scenes`. "
         "Choose another --output, or overwrite it with --force."
     )
     assert (tmp_path / name).read_text() == "mine"
-    generate(tmp_path, train=1, test=1, workers=1, force=True)
-    assert (tmp_path / name).read_text() != "mine"
+    generate(tmp_path, train=2, test=1, workers=1, force=True)
+    assert (tmp_path / name).read_bytes() != b"mine"
 
 
 def test_an_interrupted_world_is_finished_and_not_mixed(
@@ -126,7 +130,7 @@ def test_a_smaller_world_leaves_no_image_of_a_larger_one(tmp_path: Path) -> None
     assert len(list((tmp_path / "winoground" / "images").iterdir())) == 2
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"train": 3}'])
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"train": 3}', '{"train": true}', "[" * 9999])
 def test_a_damaged_report_is_named_and_replaced_on_request(tmp_path: Path, text: str) -> None:
     (tmp_path / "scenes.json").write_text(text)
     with pytest.raises(DataError, match="scenes.json"):
@@ -137,7 +141,7 @@ def test_a_damaged_report_is_named_and_replaced_on_request(tmp_path: Path, text:
 def test_force_replaces_a_world(tmp_path: Path) -> None:
     generate(tmp_path, train=1, test=0, seed=0, workers=1)
     written = generate(tmp_path, train=2, test=0, seed=0, workers=1, force=True)
-    assert written == Written(str(tmp_path), written.files, is_new=True)
+    assert written == ScenesReport(str(tmp_path), written.files, is_new=True)
     assert written.files["captions.jsonl"] == 6
 
 
@@ -237,11 +241,11 @@ def test_winoground_pictures_are_the_twins(world: Path) -> None:
 
 def test_image_negatives_are_the_scene_redrawn_with_the_edit_of_the_caption(world: Path) -> None:
     # Nothing in the world is said with a verb that could be refilled.
-    assert {kind for kind, _ in IMAGE_NEGATIVES} == set(KINDS) - {"action"}
+    assert {kind for kind, _ in NEGATIVE_SUITES} == set(KINDS) - {"action"}
     lines = records(world, "image_negatives.jsonl")
     assert len(lines) == TEST
     for index, line in enumerate(lines):
-        kind, suite = IMAGE_NEGATIVES[index % len(IMAGE_NEGATIVES)]
+        kind, suite = NEGATIVE_SUITES[index % len(NEGATIVE_SUITES)]
         item = make_item(suite, SEED, index, TEST, split="train", held_out=False)
         assert line["kind"] == kind
         assert (line["caption"], line["negative_caption"]) == (item.caption.text, item.foil.text)

@@ -3,9 +3,9 @@
 import pytest
 
 from ahnpl_cli.scenes.captions import (
-    Mention,
-    describe,
+    MentionRates,
     sample_captions,
+    sample_description,
     sample_scene,
     true_relations,
 )
@@ -20,7 +20,8 @@ from ahnpl_cli.scenes.meanings import (
     Quantity,
     Relation,
 )
-from ahnpl_cli.scenes.world import Appearance, Scene, held_out, stream
+from ahnpl_cli.scenes.world import Appearance, Scene, is_held_out
+from ahnpl_cli.stable_hash import stable_rng
 
 RED = Description("circle", "red")
 STAR = Description("star", size="small")
@@ -65,10 +66,10 @@ def test_a_meaning_is_said_in_plain_english(meaning: Meaning, style: Style, text
 
 def test_every_training_caption_holds_and_together_they_name_everything() -> None:
     for index in range(150):
-        rng = stream("captions", index)
+        rng = stable_rng("captions", index)
         scene = sample_scene(rng)
         captions = sample_captions(rng, scene, 3)
-        assert not held_out(scene)
+        assert not is_held_out(scene)
         assert all(caption.meaning.holds(scene) for caption in captions)
         assert len({caption.text for caption in captions}) == 3
         text = " ".join(caption.text for caption in captions).lower()
@@ -80,7 +81,7 @@ def test_every_training_caption_holds_and_together_they_name_everything() -> Non
 
 def test_a_list_always_tells_colors_so_that_exchanged_nouns_make_it_false() -> None:
     for index in range(150):
-        rng = stream("lists", index)
+        rng = stable_rng("lists", index)
         scene = sample_scene(rng)
         for caption in sample_captions(rng, scene, 3):
             if isinstance(caption.meaning, Listing):
@@ -96,7 +97,11 @@ def test_true_relations_finds_every_pair_that_a_phrase_fits() -> None:
     ]
 
 
-def test_a_description_mentions_what_the_lot_says() -> None:
+def test_a_description_mentions_what_the_rates_say() -> None:
     appearance = Appearance("circle", "red", "small")
-    assert describe(stream(0), appearance, Mention(1, 1)) == Description("circle", "red", "small")
-    assert describe(stream(0), appearance, Mention(0, 0)) == Description("circle")
+    assert sample_description(stable_rng(0), appearance, MentionRates(1, 1)) == Description(
+        "circle", "red", "small"
+    )
+    assert sample_description(stable_rng(0), appearance, MentionRates(0, 0)) == Description(
+        "circle"
+    )

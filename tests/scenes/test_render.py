@@ -5,7 +5,8 @@ import pytest
 
 from ahnpl_cli.scenes import render, world
 from ahnpl_cli.scenes.edits import change, exchange
-from ahnpl_cli.scenes.world import Appearance, Scene, stream
+from ahnpl_cli.scenes.world import Appearance, Scene
+from ahnpl_cli.stable_hash import stable_rng
 
 SCENE = Scene(
     (Appearance("circle", "red", "small"), Appearance("star", "blue", "large")),
@@ -61,7 +62,7 @@ def test_shapes_look_different() -> None:
 
 
 def test_quarters_show_four_scenes_where_their_boxes_say() -> None:
-    scenes = [world.sample_apart(stream(k), 1) for k in range(4)]
+    scenes = [world.sample_apart(stable_rng(k), 1) for k in range(4)]
     image = np.asarray(render.paint_quarters(scenes))
     assert image.shape == (128, 128, 3)
     for k, scene in enumerate(scenes):

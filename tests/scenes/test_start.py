@@ -1,4 +1,4 @@
-"""The shipped start: complete, loadable by open_clip, and as the papers find CLIP."""
+"""The starting model: complete, loadable by open_clip, and as the papers find CLIP."""
 
 import json
 from pathlib import Path
@@ -28,7 +28,10 @@ def test_the_shipped_weights_are_small_and_those_of_their_recipe() -> None:
 
 def test_the_folder_is_complete_and_always_the_same(folder: Path, tmp_path: Path) -> None:
     again = start.write_start_model(tmp_path)
-    assert sorted(path.name for path in folder.iterdir()) == [start.CONFIG, start.WEIGHTS]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        start.CONFIG,
+        start.WEIGHTS,
+    ]
     for name in (start.CONFIG, start.WEIGHTS):
         assert (again / name).read_bytes() == (folder / name).read_bytes()
     assert isinstance(
@@ -49,7 +52,10 @@ def test_packing_keeps_used_rows_and_fills_the_others_with_the_same_noise() -> N
     table = np.arange(12, dtype=np.float32).reshape(6, 2)
     arrays = {start.TABLE: table, "visual.count": np.array([3])}
     packed = start.pack(arrays, np.array([1, 4], dtype=np.int32))
-    assert packed[start.TABLE].dtype == np.float16 and packed[start.TABLE].shape == (2, 2)
+    assert packed[start.TABLE].dtype == np.float16 and packed[start.TABLE].shape == (
+        2,
+        2,
+    )
     full, again = (start.unpack(packed, rows=6) for _ in range(2))
     assert set(full) == set(arrays)
     assert full["visual.count"].tolist() == [3]
@@ -82,21 +88,21 @@ def score(folder: Path):
 
 
 @pytest.mark.parametrize("suite", ["replace_obj", "foil-it"])
-def test_the_start_knows_objects(score, suite: str) -> None:
+def test_the_starting_model_knows_objects(score, suite: str) -> None:
     assert score(suite) > 80
 
 
 @pytest.mark.parametrize(
     "suite", ["swap_obj", "swap_att", "vg_relation", "relations", "actant-swap"]
 )
-def test_the_start_reads_captions_as_bags_of_words(score, suite: str) -> None:
+def test_the_starting_model_reads_captions_as_bags_of_words(score, suite: str) -> None:
     # 50 and three standard errors of 150 fair items. It may be less: the start takes a place for
     # that of the nearer noun, so it is mostly wrong on "the star is to the left of the heart".
     assert score(suite) < 62.5
 
 
 def test_the_recipe_tells_the_accuracy_on_its_tuning_split(score) -> None:
-    expected = start.recipe()["tuning"]["accuracy"]
-    assert expected["replace_obj"] > 90
+    published = start.recipe()["tuning"]["accuracy"]
+    assert published["replace_obj"] > 90
     # Other items of the same suite, so only about the same.
-    assert abs(score("replace_obj") - expected["replace_obj"]) < 8
+    assert abs(score("replace_obj") - published["replace_obj"]) < 8

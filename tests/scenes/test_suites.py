@@ -1,4 +1,4 @@
-"""Test items: true captions, false foils, held-out pairs, and nothing that the text gives away."""
+"""Test items: true captions, false foils, held-out pair, and nothing that the text gives away."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -8,12 +8,12 @@ import pytest
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from ahnpl_cli.scenes.suites import MAKERS, ONE_SIDED, SceneItem, make_item
+from ahnpl_cli.scenes.suites import ONE_SIDED, PAIR_MAKERS, SceneItem, make_item
 from ahnpl_cli.scenes.suites_aro import VG_RELATIONS
-from ahnpl_cli.scenes.world import held_out
+from ahnpl_cli.scenes.world import is_held_out
 
-SUITES = sorted(MAKERS)
-BALANCED = sorted(set(MAKERS) - ONE_SIDED)
+SUITES = sorted(PAIR_MAKERS)
+BALANCED = sorted(set(PAIR_MAKERS) - ONE_SIDED)
 
 
 def items(name: str, count: int, seed: int = 0) -> list[SceneItem]:
@@ -26,18 +26,18 @@ def test_captions_are_true_and_foils_false_of_held_out_scenes(name: str) -> None
         assert item.caption.meaning.holds(item.scene), item.caption.text
         assert not item.foil.meaning.holds(item.scene, loosely=True), item.foil.text
         assert item.foil.meaning.holds(item.other), item.foil.text
-        assert held_out(item.scene) and held_out(item.other)
+        assert is_held_out(item.scene) and is_held_out(item.other)
         assert item.caption.text != item.foil.text
 
 
 @pytest.mark.parametrize("name", BALANCED)
-def test_the_other_twin_would_make_a_test_item_just_as_well(name: str) -> None:
+def test_the_other_scene_would_make_a_test_item_just_as_well(name: str) -> None:
     for item in items(name, 40):
         assert not item.caption.meaning.holds(item.other, loosely=True), item.caption.text
 
 
 @pytest.mark.parametrize("name", SUITES)
-def test_twins_share_texture_and_layout_but_for_what_is_edited(name: str) -> None:
+def test_pairs_share_texture_and_layout_but_for_what_is_edited(name: str) -> None:
     for item in items(name, 20):
         assert item.scene.texture == item.other.texture
 
@@ -52,7 +52,7 @@ def test_an_item_depends_on_its_key_alone() -> None:
 def test_items_for_training_come_from_the_other_combinations() -> None:
     for index in range(20):
         item = make_item("swap_obj", 0, index, 20, split="train", held_out=False)
-        assert not held_out(item.scene) and not held_out(item.other)
+        assert not is_held_out(item.scene) and not is_held_out(item.other)
 
 
 def bag(text: str) -> list[str]:
