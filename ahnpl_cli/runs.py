@@ -10,12 +10,13 @@ runs/ahnpl/best/             the best by `--best-metric`, when asked for
 
 from __future__ import annotations
 
-import json
 import re
+from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 from ahnpl_cli.errors import DataError
+from ahnpl_cli.files import parse_json, read_object
+from ahnpl_cli.records import RunStart, StepReport
 
 RUNS = Path("runs")
 METRICS, START, CONFIG, LAST, BEST = "metrics.jsonl", "start.json", "config.toml", "last", "best"
@@ -66,16 +67,47 @@ def run_checkpoints(run: Path) -> list[Path]:
     return [*kept, run / LAST] if is_checkpoint(run / LAST) else kept
 
 
-def start_of(run: Path) -> dict[str, Any]:
+def read_start(run: Path, *, hint: str = "Name a folder that `ahnpl train` wrote.") -> RunStart:
     """Return what `start.json` says of the model a run started from.
 
     Raises:
-        DataError: the file is missing or not JSON.
+        DataError: the file is missing or unreadable.
     """
     path = run / START
-    try:
-        start: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        hint = "Name a folder that `ahnpl train` wrote."
-        raise DataError("not a training run", where=str(path), hint=hint) from error
-    return start
+    if not path.is_file():
+        raise DataError("not a training run", where=str(path), hint=hint)
+    content = read_object(path, hint=hint)
+    known = {field.name for field in fields(RunStart)}
+    return RunStart(**{name: value for name, value in content.items() if name in known})
+
+
+def read_metrics(
+    run: Path, *, hint: str = "Train it again, or remove the line."
+) -> list[StepReport]:
+    """Return the steps in `metrics.jsonl`; empty when there is none.
+
+    A kill can leave half a line at the end, which is left out.
+
+    Raises:
+        DataError: another line is not a step's report.
+    """
+    # Not at the top: finding runs needs none of it, and the command line starts light.
+    from pydantic import TypeAdapter, ValidationError
+
+    path = run / METRICS
+    if not path.is_file():
+        return []
+    adapter = TypeAdapter(StepReport)
+    whole_lines = path.read_bytes().split(b"\n")[:-1]
+    steps = []
+    for number, line in enumerate(whole_lines, start=1):
+        where = f"{path}:{number}"
+        # Runs of old wrote infinities, which JSON does not know.
+        value = parse_json(line, where, hint=hint, constants=True)
+        try:
+            steps.append(adapter.validate_python(value))
+        except ValidationError as error:
+            reason = error.errors()[0]["msg"].lower()
+            what = f"not a step's report ({reason})"
+            raise DataError(what, where=where, hint=hint) from error
+    return steps

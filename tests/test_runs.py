@@ -8,6 +8,7 @@ import pytest
 
 from ahnpl_cli import runs
 from ahnpl_cli.errors import DataError
+from ahnpl_cli.records import RunStart
 
 
 def make_run(root: Path, name: str, time: int, steps: tuple[int, ...] = ()) -> Path:
@@ -38,9 +39,9 @@ def test_checkpoints_come_oldest_first_and_end_with_the_last(tmp_path: Path) -> 
 
 
 def test_a_run_knows_its_start(tmp_path: Path) -> None:
-    assert runs.start_of(make_run(tmp_path, "a", 1)) == {"model": "a"}
+    assert runs.read_start(make_run(tmp_path, "a", 1)) == RunStart(model="a")
 
 
 def test_a_folder_that_is_no_run_is_said_to_be_none(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="start.json: not a training run. Name a folder"):
-        runs.start_of(tmp_path)
+        runs.read_start(tmp_path)

@@ -19,8 +19,8 @@ from ahnpl_cli.runs import (
     is_run,
     label,
     newest_run,
+    read_start,
     run_checkpoints,
-    start_of,
 )
 
 logger = logging.getLogger(__name__)
@@ -72,8 +72,10 @@ def start_source(run: Path) -> ModelSource:
     Raises:
         DataError: the folder is no run.
     """
-    start = start_of(run)
-    return ModelSource("start", {key: start[key] for key in _START if start.get(key) is not None})
+    start = read_start(run)
+    arguments = {name: getattr(start, name) for name in _START}
+    given = {name: value for name, value in arguments.items() if value is not None}
+    return ModelSource("start", given)
 
 
 def run_sources(run: Path) -> list[ModelSource]:

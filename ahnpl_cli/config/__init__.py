@@ -23,9 +23,11 @@ from ahnpl_cli.config.options import (
     Device,
     OnError,
     TableFormat,
+    flat,
     group,
     opt,
     parse_shard,
+    to_toml,
     worker_count,
 )
 from ahnpl_cli.config.scenes import (
@@ -38,6 +40,10 @@ from ahnpl_cli.config.train import (
     RunConfig,
     TrainConfig,
     WeightConfig,
+    deciding,
+    deciding_options,
+    resolve_recipe,
+    resolved,
 )
 
 __all__ = [
@@ -58,8 +64,14 @@ __all__ = [
     "TableFormat",
     "TrainConfig",
     "WeightConfig",
+    "deciding",
+    "deciding_options",
+    "flat",
     "group",
     "opt",
     "parse_shard",
+    "resolve_recipe",
+    "resolved",
+    "to_toml",
     "worker_count",
 ]

@@ -11,6 +11,7 @@ objects; only workflows and the command line see them.
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -187,3 +188,24 @@ class ConsoleConfig:
     json: bool = opt(False, "Print one JSON object on stdout instead of tables.")
     quiet: bool = opt(False, "No progress and no notes on stderr.", flags=("-q",))
     verbose: bool = opt(False, "Notes for debugging on stderr.", flags=("-v",))
+
+
+def flat(config: Any) -> dict[str, Any]:
+    """Return every option by its flag's name, nested groups included, None left out."""
+    options: dict[str, Any] = {}
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if dataclasses.is_dataclass(value):
+            options.update(flat(value))
+        elif value is not None:
+            options[field.name] = list(value) if isinstance(value, tuple) else value
+    return options
+
+
+def to_toml(config: Any) -> str:
+    """Return options as a file for `--config`."""
+    lines = []
+    for name, value in flat(config).items():
+        # JSON's strings, numbers, booleans and lists of strings are TOML's too.
+        lines.append(f"{name} = {json.dumps(value, ensure_ascii=False)}")
+    return "\n".join(lines) + "\n"

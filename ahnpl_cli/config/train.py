@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, make_dataclass
+from dataclasses import dataclass, fields, make_dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from ahnpl_cli.catalog import choose
@@ -12,6 +12,7 @@ from ahnpl_cli.config.options import (
     OnError,
     device_option,
     dry_run_option,
+    flat,
     force_option,
     group,
     image_root_option,
@@ -26,15 +27,15 @@ from ahnpl_cli.config.options import (
     workers_option,
 )
 from ahnpl_cli.errors import ConfigError
-from ahnpl_cli.losses.recipes import OBJECTIVES, PAPER, RELEASED, Recipe
+from ahnpl_cli.losses.recipes import OBJECTIVES, PAPER, RELEASED, Recipe, recipe
 from ahnpl_cli.losses.registry import JOINT_WEIGHTS, TERMS, Term
 
 
 def _weights_in(recipes: Mapping[str, Recipe], name: str) -> str:
     given = []
-    for objective, recipe in recipes.items():
-        if name in recipe.weights:
-            given.append(f"{objective} {recipe.weights[name]:g}")
+    for objective, row in recipes.items():
+        if name in row.weights:
+            given.append(f"{objective} {row.weights[name]:g}")
     return ", ".join(given)
 
 
@@ -224,3 +225,89 @@ class TrainConfig:
         for flag, value in asked.items():
             if value and not every:
                 raise ConfigError(f"{flag} needs --eval-every", hint="Add --eval-every 500.")
+
+
+# What does not change the weights that a run ends with.
+_INCIDENTAL = {
+    "output",
+    "device",
+    "workers",
+    "resume",
+    "force",
+    "dry_run",
+    "image_cache",
+    "grad_checkpointing",
+    "keep",
+    "log_every",
+    "save_every",
+    "check_images",
+    "tracker",
+    "eval_every",
+    "eval_suites",
+    "eval_data",
+    "best_metric",
+}
+
+
+def resolve_recipe(config: TrainConfig) -> Recipe:
+    """Return the recipe of `--objective` with the weights and switches given by hand.
+
+    Raises:
+        ConfigError: the objective has no form of that fidelity, every weight is 0, or a switch has
+            no effect.
+    """
+    row = recipe(config.objective, config.fidelity)
+    switches = {name: value for name, value in vars(config.losses).items() if value is not None}
+    _check_effect(config)
+    resolved = replace(row, weights={**row.weights, **_given_weights(config)}, **switches)
+    if not resolved.active:
+        raise ConfigError(
+            "all loss weights are 0", hint="Set at least one, such as --weight-contrastive 0.5."
+        )
+    return replace(resolved, weights=resolved.active)
+
+
+def _given_weights(config: TrainConfig) -> dict[str, float]:
+    """Return the weights given by hand, by term; a term's own weight wins over a joint one."""
+    given = {name.removeprefix("weight_"): weight for name, weight in vars(config.weights).items()}
+    weights: dict[str, float] = {}
+    for joint, members in JOINT_WEIGHTS.items():
+        if given[joint] is not None:
+            weights.update(dict.fromkeys(members, given[joint]))
+    for name in TERMS:
+        if given[name] is not None:
+            weights[name] = given[name]
+    return weights
+
+
+def _check_effect(config: TrainConfig) -> None:
+    """Refuse switches that the released forms do not have."""
+    losses = config.losses
+    if config.fidelity == "released":
+        refused = {
+            "--softmax-negatives own": losses.softmax_negatives == "own",
+            "--mask-same-image": losses.mask_same_image is True,
+            "--margin-floor": losses.margin_floor not in (None, 0.0),
+        }
+        for flag, given in refused.items():
+            if given:
+                what = f"{flag} has no effect with --fidelity released"
+                raise ConfigError(what, hint="Leave one of them out.")
+
+
+def resolved(config: TrainConfig) -> TrainConfig:
+    """Return the options with every loss weight and switch spelled out."""
+    row = resolve_recipe(config)
+    weights = {f"weight_{name}": row.weights.get(name, 0.0) for name in TERMS}
+    switches = {field.name: getattr(row, field.name) for field in fields(LossConfig)}
+    return replace(config, weights=WeightConfig(**weights), losses=LossConfig(**switches))
+
+
+def deciding(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return those of a run's options, by name, that decide which weights it ends with."""
+    return {name: value for name, value in options.items() if name not in _INCIDENTAL}
+
+
+def deciding_options(config: TrainConfig) -> dict[str, Any]:
+    """Return the options that decide which weights a run ends with, spelled out."""
+    return deciding(flat(resolved(config)))

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from ahnpl_cli.records import StepReport
+from ahnpl_cli.records import StepReport, spread
 from ahnpl_cli.reporting.tables import Cell, Table
 
 BLOCKS = "▁▂▃▄▅▆▇█"
@@ -49,14 +49,7 @@ def epoch_rows(steps: tuple[StepReport, ...]) -> list[StepReport]:
     last = {step.epoch: step for step in steps}
     if len(last) > 1:
         return list(last.values())
-    count = min(EPOCH_ROWS, len(steps))
-    return [steps[round((i + 1) * len(steps) / count) - 1] for i in range(count)]
-
-
-def gap(step: StepReport) -> float:
-    """S(I,T) - S(I,T_neg), the mean over kinds; NaN without negatives."""
-    values = list(step.negatives.values())
-    return step.positive - sum(values) / len(values) if values else math.nan
+    return spread(steps, EPOCH_ROWS)
 
 
 def _line(steps: Sequence[StepReport], value: Callable[[StepReport], float | None]) -> Points:
@@ -85,7 +78,7 @@ def curves(steps: Sequence[StepReport]) -> list[Curves]:
         Curves(
             "Losses", {**_by_name(steps, lambda s: s.terms), "loss": _line(steps, lambda s: s.loss)}
         ),
-        Curves("S(I,T) - S(I,T_neg)", {"gap": _line(steps, gap)}),
+        Curves("S(I,T) - S(I,T_neg)", {"gap": _line(steps, lambda s: s.gap)}),
         Curves("Similarities", similarities),
         Curves("Threshold M per kind (Eq. 10)", _by_name(steps, lambda s: s.margins), "M "),
         Curves("a (Eq. 8)", {"a": _line(steps, lambda s: s.a)}),
@@ -133,7 +126,7 @@ def epoch_table(steps: Sequence[StepReport]) -> Table:
     rows = tuple(
         (
             *(step.epoch, step.step, step.loss, *(step.terms.get(name) for name in terms)),
-            *(step.a, *(step.margins.get(kind) for kind in kinds), gap(step)),
+            *(step.a, *(step.margins.get(kind) for kind in kinds), step.gap),
             round(step.images_per_second),
         )
         for step in steps

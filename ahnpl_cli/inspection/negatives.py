@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from ahnpl_cli.backbones.base import Backbone
+from ahnpl_cli.backbones.hardness import SAMPLE, measure, placed
 from ahnpl_cli.config import InspectConfig
 from ahnpl_cli.data.jsonl import read_records
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.inspection.compare import named_model
 from ahnpl_cli.inspection.examples import SPARE, Draw, draw_examples
-from ahnpl_cli.inspection.hardness import SAMPLE, measure, placed
 from ahnpl_cli.inspection.pages import file_page
 from ahnpl_cli.inspection.report import Example, FileReport, Finding, file_report
 from ahnpl_cli.inspection.text_only_bias import WordCounts, fold_of, guess_rate, words
@@ -23,7 +23,7 @@ from ahnpl_cli.negatives.generate import meta_path
 from ahnpl_cli.progress import Track, silent
 from ahnpl_cli.records import KINDS, CaptionRecord, Hardness, Negative, apply_edits
 from ahnpl_cli.reporting.edits import changed
-from ahnpl_cli.reporting.negatives import hardness_table
+from ahnpl_cli.reporting.hardness import hardness_table
 from ahnpl_cli.reporting.tables import Cell, Table
 
 BLIND_LIMIT = 60.0  # percent; SugarCrepe's own blind models stay below it

@@ -3,52 +3,27 @@
 from __future__ import annotations
 
 import math
+from dataclasses import asdict
 from pathlib import Path
 
-from pydantic import TypeAdapter, ValidationError
-
 from ahnpl_cli.config import InspectConfig
-from ahnpl_cli.errors import DataError
-from ahnpl_cli.files import read_lines
 from ahnpl_cli.inspection.checkpoint import flat
-from ahnpl_cli.inspection.curves import RunDetails, curve_table, epoch_rows, epoch_table, gap
+from ahnpl_cli.inspection.curves import RunDetails, curve_table, epoch_rows, epoch_table
 from ahnpl_cli.inspection.inspect import run_examples
 from ahnpl_cli.inspection.page_run import run_page
 from ahnpl_cli.inspection.report import FileReport, Finding, file_report
 from ahnpl_cli.inspection.results import results_of_run
 from ahnpl_cli.progress import Track
-from ahnpl_cli.records import StepReport
+from ahnpl_cli.records import DEAD_AFTER, StepReport, dead_terms
 from ahnpl_cli.reporting.tables import Table
-from ahnpl_cli.runs import LAST, METRICS, is_checkpoint, run_checkpoints, start_of
-
-DEAD_SHARE = 1e-4  # of the gradient norms; below it a term does nothing
-
-
-def read_metrics(path: Path) -> tuple[StepReport, ...]:
-    """Return the lines of `metrics.jsonl`; empty when there is none.
-
-    Raises:
-        DataError: a line is not a step's report; a half line at the end is left out.
-    """
-    if not path.is_file():
-        return ()
-    adapter, steps, lines = TypeAdapter(StepReport), [], list(read_lines(path))
-    for number, line in lines:
-        try:
-            steps.append(adapter.validate_json(line))
-        except ValidationError as error:
-            if number == lines[-1][0]:
-                break
-            what = error.errors()[0]["msg"].lower()
-            raise DataError(f"not a step's report ({what})", where=f"{path}:{number}") from error
-    return tuple(steps)
-
-
-def dead_terms(steps: tuple[StepReport, ...]) -> list[str]:
-    """Return terms whose share of the gradient stayed at zero over the last half of the run."""
-    half = steps[len(steps) // 2 :]
-    names = half[-1].shares if half else {}
-    return [name for name in names if all(s.shares.get(name, 0) < DEAD_SHARE for s in half)]
+from ahnpl_cli.runs import (
+    LAST,
+    METRICS,
+    is_checkpoint,
+    read_metrics,
+    read_start,
+    run_checkpoints,
+)
 
 
 def _metric_findings(steps: tuple[StepReport, ...]) -> list[Finding]:
@@ -64,7 +39,8 @@ def _metric_findings(steps: tuple[StepReport, ...]) -> list[Finding]:
     if not found:
         found.append(Finding("fine", f"{len(steps):,} logged steps in order, every loss finite"))
     for name in dead_terms(steps):
-        found.append(Finding("note", f"{name} gave no gradient over the second half of the run"))
+        what = f"{name} gave no gradient in the last {DEAD_AFTER} logged steps"
+        found.append(Finding("note", what))
     skipped = steps[-1].skipped
     if skipped:
         found.append(Finding("note", f"{skipped:,} images could not be decoded"))
@@ -80,11 +56,11 @@ def _checkpoint_finding(run: Path, checkpoints: list[Path]) -> Finding:
 
 
 def _facts(run: Path, steps: tuple[StepReport, ...]) -> dict[str, str | int | float | None]:
-    facts = {f"start {name}": value for name, value in flat(start_of(run)).items()}
+    facts = {f"start {name}": value for name, value in flat(asdict(read_start(run))).items()}
     if steps:
         end = steps[-1]
         facts |= {"steps": end.step, "epochs": end.epoch, "loss at the end": end.loss}
-        facts |= {"a at the end": end.a, "S(I,T) - S(I,T_neg) at the end": gap(end)}
+        facts |= {"a at the end": end.a, "S(I,T) - S(I,T_neg) at the end": end.gap}
         facts |= {"images per second": end.images_per_second}
     return facts
 
@@ -95,7 +71,7 @@ def inspect_run(run: Path) -> FileReport:
     Raises:
         DataError: its metrics cannot be read.
     """
-    steps = read_metrics(run / METRICS)
+    steps = tuple(read_metrics(run))
     checkpoints = run_checkpoints(run)
     findings = [*_metric_findings(steps), _checkpoint_finding(run, checkpoints)]
     details = RunDetails(steps, tuple(folder.name for folder in checkpoints))

@@ -17,10 +17,22 @@ from ahnpl_cli.records.embedding import EmbedReport
 from ahnpl_cli.records.negatives import NegativesReport
 from ahnpl_cli.records.scenes import ImageNegativeRecord, ScenesManifest, ScenesReport
 from ahnpl_cli.records.schema import SCHEMA
-from ahnpl_cli.records.training import Hardness, StepReport, TrainPlan, TrainReport
+from ahnpl_cli.records.training import (
+    DEAD_AFTER,
+    CheckpointOrigin,
+    Hardness,
+    RunStart,
+    StepReport,
+    TrainPlan,
+    TrainReport,
+    dead_terms,
+    spread,
+)
 
 __all__ = [
     "CaptionRecord",
+    "CheckpointOrigin",
+    "DEAD_AFTER",
     "DEFAULT_KINDS",
     "Edit",
     "EmbedReport",
@@ -30,6 +42,7 @@ __all__ = [
     "Kind",
     "Negative",
     "NegativesReport",
+    "RunStart",
     "SCHEMA",
     "ScenesManifest",
     "ScenesReport",
@@ -37,4 +50,6 @@ __all__ = [
     "TrainPlan",
     "TrainReport",
     "apply_edits",
+    "dead_terms",
+    "spread",
 ]

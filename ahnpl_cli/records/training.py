@@ -1,8 +1,13 @@
-"""A line of `metrics.jsonl`, and what `ahnpl train` and its dry run report."""
+"""What a training run writes into its folder, and what `ahnpl train` and its dry run report."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Any
+
+DEAD_SHARE = 1e-4  # of the gradient norms; below it a term does nothing
+DEAD_AFTER = 5  # logged steps in a row
 
 
 @dataclass(frozen=True, slots=True)
@@ -12,7 +17,7 @@ class StepReport:
     Attributes:
         step: steps done, from 1.
         epoch: passes over the data begun, from 1.
-        loss: what was minimised.
+        loss: what was minimized.
         terms: each named loss before its weight.
         shares: each term's part of the gradient norms on the features; they add up to 1.
         active: part of the hinges of a margin term that are above 0.
@@ -23,7 +28,8 @@ class StepReport:
         valid: part of the slots that hold a negative.
         logit_scale: 1/tau.
         lr: learning rate of the step.
-        grad_norm: norm of all parameters' gradient, before clipping.
+        grad_norm: norm of all parameters' gradient, before clipping; None where an fp16 step
+            overflowed and was left out.
         images_per_second: since the line before.
         memory_mb: peak memory, of the GPU if there is one.
         skipped: images that could not be decoded so far.
@@ -43,11 +49,85 @@ class StepReport:
     valid: float
     logit_scale: float
     lr: float
-    grad_norm: float
+    grad_norm: float | None
     images_per_second: float
     memory_mb: float
     skipped: int = 0
     evaluation: dict[str, float] = field(default_factory=dict)
+
+    @property
+    def gap(self) -> float | None:
+        """Mean S(I,T) - S(I,T_n), each kind counted once; None without negatives."""
+        if not self.negatives:
+            return None
+        return self.positive - sum(self.negatives.values()) / len(self.negatives)
+
+
+def dead_terms(steps: Sequence[StepReport]) -> list[str]:
+    """Return the terms that gave next to no gradient in each of the last logged steps.
+
+    Args:
+        steps: in order; of fewer than `DEAD_AFTER` nothing is said.
+    """
+    latest = steps[-DEAD_AFTER:]
+    if len(latest) < DEAD_AFTER:
+        return []
+    dead = []
+    for name in latest[-1].shares:
+        if all(step.shares.get(name, 0.0) < DEAD_SHARE for step in latest):
+            dead.append(name)
+    return dead
+
+
+def spread(steps: Sequence[StepReport], most: int) -> list[StepReport]:
+    """Return at most `most` steps, evenly spread, the first and the last among them."""
+    if len(steps) <= most:
+        return list(steps)
+    return [steps[round(i * (len(steps) - 1) / (most - 1))] for i in range(most)]
+
+
+@dataclass(frozen=True, slots=True)
+class RunStart:
+    """`start.json`: the model and the data that a run began with.
+
+    Attributes:
+        model: `--model`, as a path that holds from anywhere if it is one.
+        pretrained: `--pretrained`, likewise.
+        checkpoint: `--checkpoint`, likewise.
+        force_quick_gelu: what the user decided about the activation.
+        name: short name of the model.
+        sha256: hash of its weights.
+        data: `--data`.
+        data_sha256: hash of these files.
+    """
+
+    model: str | None = None
+    pretrained: str | None = None
+    checkpoint: str | None = None
+    force_quick_gelu: bool | None = None
+    name: str | None = None
+    sha256: str | None = None
+    data: tuple[str, ...] = ()
+    data_sha256: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CheckpointOrigin:
+    """What `ahnpl.json` says of a checkpoint beside its model: where it came from.
+
+    Attributes:
+        recipe: every option of the run.
+        parent: the model and the data that it began with.
+        step: steps taken.
+        a: Eq. 8's learnable scalar.
+        margins: M of Eq. 10 by kind, or CE-CLIP's thresholds.
+    """
+
+    recipe: dict[str, Any]
+    parent: RunStart
+    step: int
+    a: float
+    margins: dict[str, float]
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ahnpl_cli.negatives.validity import REASONS
-from ahnpl_cli.records import CaptionRecord, Edit, Hardness, NegativesReport
+from ahnpl_cli.records import CaptionRecord, Edit, NegativesReport
 from ahnpl_cli.reporting.tables import Cell, Span, Table
 
 SHOWN = 5  # captions shown as examples, all of them in a dry run
@@ -81,11 +81,3 @@ def tables(report: NegativesReport) -> list[Table]:
         rows = tuple((what,) for what in report.skipped_list)
         made.insert(0, Table("Skipped", ("what and why",), rows))
     return [table for table in made if table.rows]
-
-
-def hardness_table(hardness: tuple[Hardness, ...], title: str) -> Table:
-    """Return how hard negatives are for a model, by kind."""
-    rows = tuple((h.kind, h.n, h.text_similarity, h.with_image, h.right, h.gap) for h in hardness)
-    columns = ("kind", "sampled", "cos(T,T_neg)", "with image", "% S(I,T) wins", "mean gap")
-    note = "Gap: S(I,T) - S(I,T_neg). Hard negatives lie near to their caption and win often."
-    return Table(title, columns, rows, note, digits=3)

@@ -5,37 +5,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ahnpl_cli.losses.registry import label
-from ahnpl_cli.records import StepReport, TrainPlan, TrainReport
-from ahnpl_cli.reporting.negatives import hardness_table
+from ahnpl_cli.records import StepReport, TrainPlan, TrainReport, spread
+from ahnpl_cli.reporting.hardness import hardness_table
 from ahnpl_cli.reporting.tables import Cell, Table
 
 SHOWN = 6
 
 
-def spread(steps: Sequence[StepReport], most: int = SHOWN) -> list[StepReport]:
-    """Return at most `most` steps, evenly spread, the first and the last among them."""
-    if len(steps) <= most:
-        return list(steps)
-    return [steps[round(i * (len(steps) - 1) / (most - 1))] for i in range(most)]
-
-
-def gap(step: StepReport) -> float | None:
-    """Return mean S(I,T) - S(I,T_n), each kind counted once; None without negatives."""
-    if not step.negatives:
-        return None
-    return step.positive - sum(step.negatives.values()) / len(step.negatives)
-
-
 def course_table(report: TrainReport) -> Table:
     """Return how losses, margins and similarities went, one column per step shown."""
-    steps = spread(report.metrics)
+    steps = spread(report.metrics, SHOWN)
     rows: list[tuple[Cell, ...]] = [("epoch", *(s.epoch for s in steps))]
     rows.append(("loss", *(s.loss for s in steps)))
     for term in steps[0].terms:
         rows.append((label(term), *(s.terms.get(term) for s in steps)))
     rows.append(("S(I,T)", *(s.positive for s in steps)))
     if any(s.negatives for s in steps):
-        rows.append(("S(I,T) - S(I,Tn)", *(gap(s) for s in steps)))
+        rows.append(("S(I,T) - S(I,Tn)", *(step.gap for step in steps)))
     if "positive_margin" in steps[0].terms:
         rows.append(("a", *(s.a for s in steps)))
     for kind in report.negatives:
@@ -65,7 +51,9 @@ def shares_table(report: TrainReport) -> Table | None:
         hinges = 100 * sum(active) / len(active) if active else None
         rows.append((label(term), 100 * share, hinges))
     columns = ("term", "gradient %", "active hinges %")
-    return Table("What moved the features", columns, tuple(rows), "Means over the logged steps.")
+    return Table(
+        "Gradient share by loss term", columns, tuple(rows), "Means over the logged steps."
+    )
 
 
 def tables(report: TrainReport) -> list[Table]:

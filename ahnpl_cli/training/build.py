@@ -1,4 +1,4 @@
-"""Everything a run needs before its first step: model, data, objective, optimizer."""
+"""Builds what a run trains: model, data, objective, optimizer."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -17,7 +16,7 @@ from torch import nn
 
 from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.backbones.load import load_backbone, pick_device
-from ahnpl_cli.config import TrainConfig, worker_count
+from ahnpl_cli.config import TrainConfig, resolve_recipe, worker_count
 from ahnpl_cli.data.dataset import Picture, TrainingSet, resolve_files
 from ahnpl_cli.data.jsonl import read_records
 from ahnpl_cli.data.loader import ImageLoader
@@ -27,51 +26,58 @@ from ahnpl_cli.losses.objective import Objective
 from ahnpl_cli.losses.recipes import Recipe
 from ahnpl_cli.losses.released import PLACEHOLDER
 from ahnpl_cli.progress import Track, silent
-from ahnpl_cli.records import CaptionRecord
-from ahnpl_cli.training.checkpoints import WeightExport, describe
+from ahnpl_cli.records import CaptionRecord, RunStart
+from ahnpl_cli.training.checkpoints import WeightExport, hash_data
 from ahnpl_cli.training.distributed import world_size
-from ahnpl_cli.training.encoders import Encoders, freeze, parameter_groups
+from ahnpl_cli.training.encoders import Encoders, freeze, parameter_groups, set_train_mode
 from ahnpl_cli.training.evaluating import check_evaluation
 from ahnpl_cli.training.lora import add_lora
-from ahnpl_cli.training.options import resolve_recipe
-from ahnpl_cli.training.schedule import Plan
+from ahnpl_cli.training.schedule import BatchOrder, Milestones
 
 logger = logging.getLogger(__name__)
 PRECISION = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
-SHOWN = 5
+OFTEN = 100  # steps between checkpoints at least: small data has short epochs
 
 
-@dataclass
+@dataclass(frozen=True, kw_only=True)
 class TrainingParts:
     """What a run is made of.
 
     Attributes:
         accelerator: device, precision, processes, trackers.
         backbone: the model that is trained.
-        towers: the same as one module, wrapped for several processes if there are any.
+        encoders: the same as one module, wrapped for several processes if there are any.
         objective: the losses and their state.
         optimizer: over both.
         data: the pairs.
         loader: their images.
-        plan: which pairs a step sees.
+        order: which pairs a step sees.
+        milestones: after which steps the run logs, saves and evaluates.
         start: what `start.json` says.
-        publisher: makes the model that checkpoints show.
+        export: builds the model that checkpoints hold.
         skipped: records left out because of their image.
         problems: what is wrong with which image.
     """
 
     accelerator: Accelerator
     backbone: Backbone
-    towers: nn.Module
+    encoders: nn.Module
     objective: Objective
     optimizer: torch.optim.Optimizer
     data: TrainingSet
     loader: ImageLoader
-    plan: Plan
-    start: dict[str, Any]
-    publisher: WeightExport
+    order: BatchOrder
+    milestones: Milestones
+    start: RunStart
+    export: WeightExport
     skipped: int
     problems: tuple[str, ...]
+
+    @property
+    def device(self) -> torch.device:
+        """Where the model is."""
+        device: torch.device = self.accelerator.device
+        return device
 
 
 def make_accelerator(config: TrainConfig, run: Path) -> Accelerator:
@@ -81,13 +87,14 @@ def make_accelerator(config: TrainConfig, run: Path) -> Accelerator:
         ConfigError: the device is not here, or the tracker is not installed.
     """
     device = pick_device(config.device).partition(":")[0]
-    wanted = config.memory.precision
-    precision = ("bf16" if device == "cuda" else "fp32") if wanted == "auto" else wanted
+    precision = config.memory.precision
+    if precision == "auto":
+        precision = "bf16" if device == "cuda" else "fp32"
     if precision == "fp16" and device != "cuda":
         raise ConfigError(f"--precision fp16 needs --device cuda, not {device}", hint="Use bf16.")
     tracker = config.run.tracker
     if tracker != "none" and importlib.util.find_spec(tracker) is None:
-        hint = f"Install it with: pip install 'ahnpl[{tracker}]'."
+        hint = f"Install it with: pip install {tracker}."
         raise ConfigError(f"--tracker {tracker} is not installed", hint=hint)
     # Accelerate keeps one state a process; a second run in it may differ in precision.
     AcceleratorState._reset_state(reset_partial_state=world_size() == 1)
@@ -147,86 +154,111 @@ def check_images(data: TrainingSet, config: TrainConfig, track: Track = silent) 
     Raises:
         DataError: an image is missing or broken, and `--on-error` is stop.
     """
-    found = data.problems(track=track) if config.run.check_images else {}
-    if not found:
+    problems = data.problems(track=track) if config.run.check_images else {}
+    if not problems:
         return ()
-    first, problem = next(iter(found.items()))
+    first, problem = next(iter(problems.items()))
     if config.on_error == "stop":
-        more = f", and {len(found) - 1} more like it" if len(found) > 1 else ""
+        more = f", and {len(problems) - 1} more like it" if len(problems) > 1 else ""
         hint = "Check --image-root, or leave them out with --on-error skip."
         raise DataError(f"{problem}{more}", where=data.name_of(first), hint=hint)
     before = len(data)
-    data.leave_out(found)
-    logger.warning("Left out %d records, as of %s.", before - len(data), data.name_of(first))
+    data.leave_out(problems)
+    logger.warning(
+        "Skipped %d records with unreadable images (first: %s).",
+        before - len(data),
+        data.name_of(first),
+    )
     if not len(data):
         raise DataError("no image can be read", hint="Check --image-root.")
-    return tuple(f"{data.name_of(number)}: {problem}" for number, problem in found.items())
+    return tuple(f"{data.name_of(number)}: {problem}" for number, problem in problems.items())
 
 
-def make_plan(config: TrainConfig, pairs: int) -> Plan:
+def make_order(config: TrainConfig, pairs: int) -> BatchOrder:
     """Return which pairs each step sees.
 
     Raises:
         ConfigError: the batch cannot be shared among the processes.
     """
-    wanted, processes = config.optimizer.batch_size, world_size()
-    size = min(wanted, pairs // processes * processes)
-    if wanted % processes or not size:
+    options = config.optimizer
+    processes = world_size()
+    size = min(options.batch_size, pairs // processes * processes)
+    if options.batch_size % processes or not size:
         raise ConfigError(
-            f"--batch-size {wanted} cannot be shared by {processes} processes",
+            f"--batch-size {options.batch_size} cannot be shared by {processes} processes",
             hint="It counts the pairs of all of them.",
         )
-    if size < wanted:
-        logger.info("Only %d pairs: batches of %d instead of %d.", pairs, size, wanted)
-    steps = config.optimizer.steps or config.optimizer.epochs * (pairs // size)
-    if config.optimizer.warmup >= steps:
-        warmup = config.optimizer.warmup
-        logger.warning("%d steps, --warmup %d: the peak rate is never reached.", steps, warmup)
-    return Plan(pairs, size, steps, config.seed)
+    if size < options.batch_size:
+        logger.info("Only %d pairs: batches of %d instead of %d.", pairs, size, options.batch_size)
+    steps = options.steps or options.epochs * (pairs // size)
+    if options.warmup >= steps:
+        logger.warning(
+            "%d steps, --warmup %d: the peak rate is never reached.", steps, options.warmup
+        )
+    return BatchOrder(pairs, size, steps, config.seed)
 
 
-def start_info(config: TrainConfig, backbone: Backbone, data_sha256: str) -> dict[str, Any]:
+def make_milestones(config: TrainConfig, order: BatchOrder) -> Milestones:
+    """Return after which steps the run logs, saves and evaluates."""
+    return Milestones(
+        total=order.total,
+        log_every=config.run.log_every,
+        save_every=config.run.save_every or max(OFTEN, order.epoch_steps),
+        eval_every=config.run.eval_every,
+    )
+
+
+def start_info(config: TrainConfig, backbone: Backbone, data_sha256: str) -> RunStart:
     """Return what names the parent model, with paths that hold from anywhere, and the data."""
-
-    def anywhere(name: str | None) -> str | None:
-        return str(Path(name).resolve()) if name and Path(name).exists() else name
-
-    return {
-        "model": anywhere(config.model),
-        "pretrained": anywhere(config.pretrained),
-        "checkpoint": anywhere(config.checkpoint),
-        "force_quick_gelu": config.force_quick_gelu,
-        "name": backbone.info.name,
-        "sha256": backbone.info.weights_sha256,
-        "data": list(config.data),
-        "data_sha256": data_sha256,
-    }
+    return RunStart(
+        model=_anywhere(config.model),
+        pretrained=_anywhere(config.pretrained),
+        checkpoint=_anywhere(config.checkpoint),
+        force_quick_gelu=config.force_quick_gelu,
+        name=backbone.info.name,
+        sha256=backbone.info.weights_sha256,
+        data=config.data,
+        data_sha256=data_sha256,
+    )
 
 
-def make_optimizer(config: TrainConfig, model: nn.Module, objective: Objective) -> Any:
+def _anywhere(name: str | None) -> str | None:
+    """Return an absolute path if a name is that of a file or folder."""
+    return str(Path(name).resolve()) if name and Path(name).exists() else name
+
+
+def make_optimizer(
+    config: TrainConfig, model: nn.Module, objective: Objective
+) -> torch.optim.Optimizer:
     """Return AdamW over the model and `a`."""
-    chosen = config.optimizer
-    groups = list(parameter_groups(model, objective.parameters(), chosen.weight_decay))
-    betas = (chosen.beta1, chosen.beta2)
-    return torch.optim.AdamW(groups, lr=chosen.lr, betas=betas, eps=chosen.eps, fused=True)
+    options = config.optimizer
+    groups = list(parameter_groups(model, objective.parameters(), options.weight_decay))
+    betas = (options.beta1, options.beta2)
+    return torch.optim.AdamW(groups, lr=options.lr, betas=betas, eps=options.eps, fused=True)
 
 
-def make_publisher(config: TrainConfig, backbone: Backbone) -> WeightExport:
-    """Return what makes the model that checkpoints show; before corrections are added."""
-    chosen = config.memory
-    differs = any(option is not None for option in (chosen.lora, chosen.ema, chosen.wise_ft))
-    return WeightExport(backbone, differs=differs, wise_ft=chosen.wise_ft)
+def make_export(config: TrainConfig, backbone: Backbone) -> WeightExport:
+    """Return what builds the model that checkpoints hold; before corrections are added."""
+    memory = config.memory
+    differs = any(option is not None for option in (memory.lora, memory.ema, memory.wise_ft))
+    return WeightExport(backbone, differs=differs, wise_ft=memory.wise_ft)
+
+
+def _try_text_length(backbone: Backbone) -> None:
+    """Let the model find out, while dropout is off, whether texts may have their own length."""
+    with torch.no_grad():
+        backbone.encode_text(backbone.tokenize(["a"]))
 
 
 def build(config: TrainConfig, run: Path, *, track: Track = silent) -> TrainingParts:
-    """Load, read and build everything; writes nothing.
+    """Load, read and build everything, the model in training mode; writes nothing.
 
     Raises:
-        AhnplError: whatever the user has to mend first.
+        AhnplError: whatever the user has to fix first.
     """
     recipe = resolve_recipe(config)
     # Before the model is loaded, which may take a while.
-    data_sha256 = describe(data_files(config))
+    data_sha256 = hash_data(data_files(config))
     check_evaluation(config.run)
     accelerator = make_accelerator(config, run)
     backbone = load_backbone(
@@ -236,14 +268,14 @@ def build(config: TrainConfig, run: Path, *, track: Track = silent) -> TrainingP
         device=str(accelerator.device),
         force_quick_gelu=config.force_quick_gelu,
     )
-    with torch.no_grad():
-        # Whether texts may be encoded at their own length is found out while dropout is off.
-        backbone.encode_text(backbone.tokenize(["a"]))
+    _try_text_length(backbone)
     start = start_info(config, backbone, data_sha256)
     data = read_data(config, recipe, backbone, track)
-    before, problems = len(data), check_images(data, config, track)
-    plan = make_plan(config, len(data))
-    publisher = make_publisher(config, backbone)
+    records = len(data)
+    problems = check_images(data, config, track)
+    order = make_order(config, len(data))
+    # What is saved has the names of the model as it is now, without corrections.
+    export = make_export(config, backbone)
     freeze(backbone, config.memory.freeze)
     if config.memory.lora:
         add_lora(backbone, config.memory.lora, seed=config.seed)
@@ -258,18 +290,20 @@ def build(config: TrainConfig, run: Path, *, track: Track = silent) -> TrainingP
         cache_gigabytes=config.memory.image_cache,
         pin_memory=accelerator.device.type == "cuda",
     )
-    towers = accelerator.prepare_model(Encoders(backbone))
+    encoders = accelerator.prepare_model(Encoders(backbone))
+    set_train_mode(backbone.module)
     return TrainingParts(
-        accelerator,
-        backbone,
-        towers,
-        objective,
-        optimizer,
-        data,
-        loader,
-        plan,
-        start,
-        publisher,
-        before - len(data),
-        problems,
+        accelerator=accelerator,
+        backbone=backbone,
+        encoders=encoders,
+        objective=objective,
+        optimizer=optimizer,
+        data=data,
+        loader=loader,
+        order=order,
+        milestones=make_milestones(config, order),
+        start=start,
+        export=export,
+        skipped=records - len(data),
+        problems=problems,
     )

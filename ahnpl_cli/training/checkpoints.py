@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
-import tomllib
 from collections.abc import Iterable
 from dataclasses import asdict
 from pathlib import Path
@@ -13,30 +13,43 @@ from pickle import UnpicklingError
 from typing import Any
 
 import torch
-from pydantic import TypeAdapter
 from torch import Tensor, nn
 
 from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.backbones.checkpoint import atomic_folder, recover, save_checkpoint, write_model
-from ahnpl_cli.config import TrainConfig
+from ahnpl_cli.config import TrainConfig, deciding, deciding_options, resolved, to_toml
 from ahnpl_cli.data.images import file_sha256
-from ahnpl_cli.errors import ConfigError, DataError, TrainingError
-from ahnpl_cli.files import write_atomic
-from ahnpl_cli.records import StepReport
-from ahnpl_cli.runs import BEST, CONFIG, LAST, METRICS, START, is_checkpoint, is_run, step_folder
+from ahnpl_cli.errors import DataError, TrainingError
+from ahnpl_cli.files import disk_errors, read_toml, to_json, write_atomic, write_json
+from ahnpl_cli.outputs import foreign, settle
+from ahnpl_cli.records import CheckpointOrigin, RunStart, StepReport
+from ahnpl_cli.runs import (
+    BEST,
+    CONFIG,
+    LAST,
+    METRICS,
+    START,
+    is_checkpoint,
+    is_run,
+    read_metrics,
+    read_start,
+    step_folder,
+)
 from ahnpl_cli.training.lora import merged
-from ahnpl_cli.training.options import INCIDENTAL, fingerprint, to_toml, written_back
 
 STATE = "training_state.pt"
+EVALS = "evals"
 AFRESH = "Start over with --force."
-_steps = TypeAdapter(list[StepReport])
-
 Weights = dict[str, Tensor]
 
 
 def snapshot(module: nn.Module) -> Weights:
     """Return a copy of the floating-point weights of a module."""
-    return {k: v.detach().clone() for k, v in module.state_dict().items() if v.is_floating_point()}
+    weights = {}
+    for name, weight in module.state_dict().items():
+        if weight.is_floating_point():
+            weights[name] = weight.detach().clone()
+    return weights
 
 
 class RunningMean:
@@ -66,48 +79,44 @@ def interpolate(start: Weights, trained: Weights, alpha: float) -> Weights:
 
 
 class WeightExport:
-    """Makes the model that a checkpoint shows of the weights that are trained."""
+    """Builds the weights to save: plain, EMA, WiSE-FT or merged LoRA."""
 
     def __init__(self, backbone: Backbone, *, differs: bool, wise_ft: float | None) -> None:
         """Remember the start.
 
         Args:
             backbone: before training and before corrections are added.
-            differs: whether what is written is not what is trained.
-            wise_ft: part of the trained weights in what is written; None for all.
+            differs: whether what is saved is not what is trained.
+            wise_ft: part of the trained weights in what is saved; None for all.
         """
-        self._backbone, self._alpha = backbone, wise_ft
+        self._backbone = backbone
+        self._alpha = wise_ft
         self._start = {} if wise_ft is None else snapshot(backbone.module)
-        self._shown = backbone.clone() if differs else None
+        self._saved = backbone.clone() if differs else None
 
-    def publish(self, mean: RunningMean | None) -> tuple[Backbone, Weights]:
-        """Return the model to write, and the trained weights where they are others.
+    def model(self, mean: RunningMean | None) -> Backbone:
+        """Return the model to save.
 
         Args:
-            mean: running mean of the weights, if it is what should be written.
+            mean: running mean of the weights, if it is what should be saved.
         """
-        if self._shown is None:
-            return self._backbone, {}
+        if self._saved is None:
+            return self._backbone
         trained = self._backbone.module.state_dict()
         weights = merged(trained if mean is None else {**trained, **mean.weights})
         if self._alpha is not None:
             chosen = {name: weights[name] for name in self._start}
             weights |= interpolate(self._start, chosen, self._alpha)
-        self._shown.module.load_state_dict(weights)
-        return self._shown, trained
+        self._saved.module.load_state_dict(weights)
+        return self._saved
 
-
-def _write_state(path: Path, state: dict[str, Any]) -> None:
-    try:
-        torch.save(state, path)
-    except RuntimeError as error:  # Of a full disk it says no more than a position in the file.
-        hint = "Free some space and run the same command again: it goes on from the last one."
-        what = "the checkpoint cannot be written whole"
-        raise TrainingError(what, where=str(path.parent), hint=hint) from error
+    def trained_weights(self) -> Weights:
+        """Return the trained weights where they are not those of `model`, else nothing."""
+        return {} if self._saved is None else self._backbone.module.state_dict()
 
 
 class RunFolder:
-    """Reads and writes `runs/NAME/`."""
+    """Reads and writes `runs/NAME/`; `runs.py` describes its layout."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -118,148 +127,153 @@ class RunFolder:
         return self.path / LAST
 
     @property
+    def best(self) -> Path:
+        """The best checkpoint by `--best-metric`."""
+        return self.path / BEST
+
+    @property
     def evals(self) -> Path:
         """Reports of the evaluations on the way."""
-        return self.path / "evals"
+        return self.path / EVALS
 
-    def check(self, config: TrainConfig) -> bool:
+    def _contents(self) -> list[Path]:
+        """What a run writes here, as far as it exists."""
+        names = (START, CONFIG, METRICS, LAST, BEST, EVALS)
+        files = [self.path / name for name in names if (self.path / name).exists()]
+        return files + sorted(self.path.glob("step-*"))
+
+    def resumes(self, config: TrainConfig) -> bool:
         """Return whether an interrupted or finished run of the same options is here.
 
         Raises:
-            ConfigError: a run of other options is, and `--force` is not given.
-            DataError: the path is a file.
+            ConfigError: a run of other options is here, or files that are no run of ours, and
+                `--force` is not given.
+            DataError: the path is a file, or the options of the run are unreadable.
         """
         if self.path.exists() and not self.path.is_dir():
             hint = "Choose another folder with --output."
             what = "a file stands where the run should go"
             raise DataError(what, where=str(self.path), hint=hint)
-        if not is_run(self.path) or config.force:
+        if not is_run(self.path):
+            contents = self._contents()
+            if contents and not config.force:
+                raise foreign(contents[0], "ahnpl train")
             return False
-        differing = self._differing(config)
-        if differing:
-            raise ConfigError(
-                f"a run with other options is here: {', '.join(differing)}",
-                where=str(self.path),
-                hint="Choose another --output, or overwrite it with --force.",
-            )
+        kept = self._kept_options() if not config.force else None
+        state = settle(
+            self.path,
+            deciding_options(config),
+            kept,
+            force=config.force,
+            resume=config.resume,
+        )
         recover(self.last)
-        return config.resume and is_checkpoint(self.last)
+        return state == "resume" and is_checkpoint(self.last)
 
-    def _differing(self, config: TrainConfig) -> list[str]:
-        try:
-            kept = tomllib.loads((self.path / CONFIG).read_text(encoding="utf-8"))
-        except (OSError, tomllib.TOMLDecodeError) as error:
-            what = "unreadable options of a run"
-            raise DataError(what, where=str(self.path / CONFIG), hint=AFRESH) from error
-        mine = fingerprint(config)
-        theirs = {name: value for name, value in kept.items() if name not in INCIDENTAL}
-        return sorted(k for k in mine.keys() | theirs.keys() if mine.get(k) != theirs.get(k))
+    def _kept_options(self) -> dict[str, Any] | None:
+        """Return the options of the run that is here; None if it was killed as it began."""
+        path = self.path / CONFIG
+        if not path.exists() and not self.last.exists():
+            return None
+        return deciding(read_toml(path, hint=AFRESH))
 
-    def begin(self, config: TrainConfig, start: dict[str, Any]) -> None:
+    def begin(self, config: TrainConfig, start: RunStart) -> None:
         """Start a fresh run; what a run left here before is removed."""
         self.path.mkdir(parents=True, exist_ok=True)
-        for old in (self.last, self.path / BEST, self.evals, *self.path.glob("step-*")):
-            shutil.rmtree(old, ignore_errors=True)
+        for path in self._contents():
+            if path.is_dir():
+                _discard(path)
         (self.path / METRICS).unlink(missing_ok=True)
-        write_atomic(self.path / CONFIG, to_toml(written_back(config)))
-        write_atomic(self.path / START, json.dumps(start, indent=2, sort_keys=True) + "\n")
+        # First what tells that the folder is ours: a kill from here on leaves a run.
+        write_json(self.path / START, asdict(start), indent=2, sort_keys=True)
+        write_atomic(self.path / CONFIG, to_toml(resolved(config)))
 
-    def go_on(self, start: dict[str, Any]) -> dict[str, Any]:
+    def load_state(self, start: RunStart) -> dict[str, Any]:
         """Return the training state of `last`.
 
         Raises:
-            TrainingError: the run began from another model or data, or its state is unreadable.
-            DataError: what it began from is unreadable.
+            TrainingError: the run was started from another model or data, or its state is
+                unreadable.
+            DataError: what it was started from is unreadable.
         """
-        kept = self._start()
-        for name, what in (("sha256", "model"), ("data_sha256", "data")):
-            if kept.get(name) != start.get(name):
+        kept = read_start(self.path, hint=AFRESH)
+        for what, before, now in (
+            ("model", kept.sha256, start.sha256),
+            ("data", kept.data_sha256, start.data_sha256),
+        ):
+            if before != now:
                 raise TrainingError(
-                    f"this run began from another {what}",
+                    f"this run was started from another {what}",
                     where=str(self.path),
                     hint="Start over with --force, or choose another --output.",
                 )
+        path = self.last / STATE
         try:
-            # Read to the CPU: every process reads it, and the next machine may have no GPU.
-            state: dict[str, Any] = torch.load(
-                self.last / STATE, map_location="cpu", weights_only=True
-            )
+            # To the CPU: every process reads it, and the next machine may have no GPU.
+            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
         except (OSError, EOFError, RuntimeError, ValueError, UnpicklingError) as error:
-            raise TrainingError(
-                "no training state to resume from",
-                where=str(self.last / STATE),
-                hint=AFRESH,
-            ) from error
+            what = "no training state to resume from"
+            raise TrainingError(what, where=str(path), hint=AFRESH) from error
         return state
 
-    def _start(self) -> dict[str, Any]:
-        path = self.path / START
-        try:
-            kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            raise DataError("unreadable", where=str(path), hint=AFRESH) from error
-        return kept
-
-    def save(self, backbone: Backbone, state: dict[str, Any], *, info: dict[str, Any]) -> None:
+    def save(self, backbone: Backbone, state: dict[str, Any], origin: CheckpointOrigin) -> None:
         """Write `last`: model and training state together."""
         with atomic_folder(self.last) as folder:
-            write_model(folder, backbone, extra=info)
-            _write_state(folder / STATE, state)
+            write_model(folder, backbone, extra=asdict(origin))
+            with disk_errors(folder / STATE):
+                torch.save(state, folder / STATE)
 
-    def keep(self, backbone: Backbone, step: int, *, most: int, info: dict[str, Any]) -> None:
+    def keep(self, backbone: Backbone, step: int, *, most: int, origin: CheckpointOrigin) -> None:
         """Write a checkpoint without training state, and remove the oldest over `most`."""
         if most:
-            save_checkpoint(step_folder(self.path, step), backbone, extra=info)
+            save_checkpoint(step_folder(self.path, step), backbone, extra=asdict(origin))
         kept = sorted(self.path.glob("step-*"))
         for old in kept[: max(0, len(kept) - most)]:
-            shutil.rmtree(old)
+            _discard(old)
 
-    def keep_best(self, backbone: Backbone, *, info: dict[str, Any]) -> None:
+    def keep_best(self, backbone: Backbone, origin: CheckpointOrigin) -> None:
         """Write `best`."""
-        save_checkpoint(self.path / BEST, backbone, extra=info)
+        save_checkpoint(self.best, backbone, extra=asdict(origin))
 
     def append(self, report: StepReport) -> None:
         """Add a line to the metrics."""
         with (self.path / METRICS).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(asdict(report)) + "\n")
+            file.write(_line(report))
 
-    def metrics(self, *, until: int, drop: bool = True) -> list[StepReport]:
-        """Return the logged steps up to `until`.
-
-        Args:
-            until: last step that counts; later ones will be done again.
-            drop: whether later ones are removed from the file.
+    def metrics(self, *, until: int) -> list[StepReport]:
+        """Return the logged steps up to `until`; later ones will be taken again.
 
         Raises:
             DataError: a line is damaged.
         """
-        path = self.path / METRICS
-        if not path.is_file():
-            return []
-        # A kill can leave half a line at the end.
-        lines = [ln for ln in path.read_text(encoding="utf-8").splitlines(True) if ln[-1:] == "\n"]
-        try:
-            found = _steps.validate_python([json.loads(line) for line in lines])
-        except ValueError as error:
-            raise DataError("a line is no step's", where=str(path), hint=AFRESH) from error
-        kept = [report for report in found if report.step <= until]
-        if drop:
-            self.rewrite(kept)
-        return kept
+        steps = read_metrics(self.path, hint=AFRESH)
+        return [report for report in steps if report.step <= until]
 
     def rewrite(self, metrics: Iterable[StepReport]) -> None:
         """Replace the metrics."""
-        write_atomic(self.path / METRICS, "".join(json.dumps(asdict(r)) + "\n" for r in metrics))
+        write_atomic(self.path / METRICS, "".join(_line(report) for report in metrics))
+
+
+def _line(report: StepReport) -> str:
+    return json.dumps(to_json(report), allow_nan=False) + "\n"
+
+
+def _discard(folder: Path) -> None:
+    """Remove a folder: gone at once for whoever looks, whenever we are killed."""
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    folder.rename(temporary)
+    shutil.rmtree(temporary, ignore_errors=True)
 
 
 def last_good(folder: RunFolder) -> str:
-    """Return a sentence on where to go on after training went wrong."""
+    """Return a sentence on where to continue after training went wrong."""
     if is_checkpoint(folder.last):
         return f"The last good checkpoint is {folder.last}."
     return "No checkpoint was written yet."
 
 
-def describe(files: Iterable[Path]) -> str:
+def hash_data(files: Iterable[Path]) -> str:
     """Return a hash of data files: their content, or names and sizes of shards.
 
     Raises:
@@ -269,6 +283,7 @@ def describe(files: Iterable[Path]) -> str:
     for path in files:
         if not path.is_file():
             raise DataError("no such file", where=str(path), hint="Check --data.")
-        what = str(path.stat().st_size) if path.suffix == ".tar" else file_sha256(path)
-        digest.update(f"{path.name} {what}\n".encode())
+        # Shards are too large to read twice.
+        content = str(path.stat().st_size) if path.suffix == ".tar" else file_sha256(path)
+        digest.update(f"{path.name} {content}\n".encode())
     return digest.hexdigest()

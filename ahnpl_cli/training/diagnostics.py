@@ -1,4 +1,4 @@
-"""What a step says about itself: who moves the features, which hinges are awake, what M is."""
+"""Per-step diagnostics: gradient share of each term, active hinges, margins."""
 
 from __future__ import annotations
 
@@ -12,23 +12,29 @@ import torch.distributed as dist
 from torch import Tensor
 
 from ahnpl_cli.losses.features import Features
-from ahnpl_cli.losses.objective import Objective
+from ahnpl_cli.losses.objective import Losses, Objective
 from ahnpl_cli.losses.registry import TERMS, resolve
 from ahnpl_cli.records import StepReport
 from ahnpl_cli.training.step import Outcome
 
-DEAD_AFTER = 5  # logged steps in a row without gradient
 
-
-def gradient_shares(outcome: Outcome) -> dict[str, float]:
+def gradient_shares(losses: Losses, leaves: Sequence[Tensor]) -> dict[str, float]:
     """Return each weighted term's part of the gradient norms on the features; they sum to 1.
 
     Under several processes a text that two of them encode counts twice.
+
+    Args:
+        losses: of a step, before their backward pass.
+        leaves: the features that they were computed from (N, D) each.
     """
     squares = []
-    for value in outcome.losses.weighted.values():
-        found = torch.autograd.grad(value, outcome.leaves[:2], retain_graph=True, allow_unused=True)
-        squares.append(sum((g.square().sum() for g in found if g is not None), value.new_zeros(())))
+    for loss in losses.weighted.values():
+        gradients = torch.autograd.grad(loss, leaves, retain_graph=True, allow_unused=True)
+        square = loss.new_zeros(())
+        for gradient in gradients:
+            if gradient is not None:
+                square = square + gradient.square().sum()
+        squares.append(square)
     if not squares:
         return {}
     norms = torch.stack(squares)
@@ -36,7 +42,7 @@ def gradient_shares(outcome: Outcome) -> dict[str, float]:
         dist.all_reduce(norms)
     norms = norms.sqrt()
     shares = norms / norms.sum().clamp(min=1e-30)
-    return dict(zip(outcome.losses.weighted, shares.tolist(), strict=True))
+    return dict(zip(losses.weighted, shares.tolist(), strict=True))
 
 
 def active_hinges(features: Features, objective: Objective) -> dict[str, float]:
@@ -79,29 +85,86 @@ def peak_memory_mb(device: torch.device) -> float:
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device) / 1e6
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Kilobytes, but bytes on macOS.
     return peak / (1e6 if sys.platform == "darwin" else 1e3)
 
 
 def scalars(report: StepReport) -> dict[str, float]:
     """Return a report as flat numbers by name, as trackers want them."""
-    found: dict[str, float] = {}
+    numbers: dict[str, float] = {}
     for field in fields(report):
         value = getattr(report, field.name)
         if isinstance(value, dict):
-            found |= {f"{field.name}/{name}": number for name, number in value.items()}
+            for name, number in value.items():
+                numbers[f"{field.name}/{name}"] = number
         elif field.name != "step":
-            found[field.name] = value
-    return found
+            numbers[field.name] = value
+    return numbers
 
 
-class DeadTerms:
-    """Names a term once that has given no gradient for several logged steps in a row."""
+def describe(
+    outcome: Outcome, objective: Objective, kinds: Sequence[str], *, step: int, epoch: int
+) -> StepReport:
+    """Return the report of a step, as far as it is known before the optimizer moves anything.
+
+    Args:
+        outcome: the loss, before its backward pass.
+        objective: with the `a` and the margins that the loss was computed with.
+        kinds: names of the slots.
+        step: of the run, from 0.
+        epoch: pass over the data, from 0.
+    """
+    losses, features = outcome.losses, outcome.features
+    shares = gradient_shares(losses, outcome.leaves[:2])
+    with torch.no_grad():
+        return StepReport(
+            step=step + 1,
+            epoch=epoch + 1,
+            loss=losses.total.item(),
+            terms={name: term.item() for name, term in losses.terms.items()},
+            shares=shares,
+            active=active_hinges(features, objective),
+            a=objective.a.item(),
+            margins=margins(objective, kinds),
+            positive=features.positive.mean().item(),
+            negatives=by_kind(mean_by_kind(features.negative, features.valid), kinds),
+            valid=float(features.valid.float().mean()) if kinds else 0.0,
+            logit_scale=features.logit_scale.item(),
+            lr=0.0,
+            grad_norm=None,
+            images_per_second=0.0,
+            memory_mb=0.0,
+        )
+
+
+class LossGuard:
+    """Notices a loss that explodes: far above the first steps, and not just once.
+
+    The first losses say what is normal. In small batches single losses differ by orders of
+    magnitude without anything being wrong, so a limit is never below `SMALL`, and one step alone
+    has to be far over it.
+    """
+
+    FIRST = 10  # steps that say what is normal
+    EXPLODED = 10.0  # times that
 
     def __init__(self) -> None:
-        self._quiet: dict[str, int] = {}
+        self._steps = 0
+        self._ceiling = 0.0
 
-    def update(self, shares: dict[str, float]) -> list[str]:
-        """Return the terms that are found dead now."""
-        for name, share in shares.items():
-            self._quiet[name] = 0 if share > 0 else self._quiet.get(name, 0) + 1
-        return [name for name, quiet in self._quiet.items() if quiet == DEAD_AFTER]
+    def explodes(self, loss: float) -> bool:
+        """Take in the loss of a step; return whether it has exploded."""
+        self._steps += 1
+        if self._steps <= self.FIRST:
+            self._ceiling = max(self._ceiling, self.EXPLODED * loss)
+            return False
+        return loss > self._ceiling
+
+    def state_dict(self) -> dict[str, float]:
+        """Return what a resumed run needs."""
+        return {"steps": self._steps, "ceiling": self._ceiling}
+
+    def load_state_dict(self, state: dict[str, float]) -> None:
+        """Continue from what `state_dict` returned."""
+        self._steps = int(state["steps"])
+        self._ceiling = state["ceiling"]

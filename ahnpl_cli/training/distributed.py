@@ -1,11 +1,13 @@
-"""Features of all processes in each, with gradient for the own ones."""
+"""Several processes: who they are, and the features of all of them in each."""
 
 from __future__ import annotations
 
 from dataclasses import fields
 
+import numpy as np
 import torch
 import torch.distributed as dist
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ahnpl_cli.training.batch import Index
@@ -14,6 +16,26 @@ from ahnpl_cli.training.batch import Index
 def world_size() -> int:
     """Return the number of processes."""
     return dist.get_world_size() if dist.is_initialized() else 1
+
+
+def is_first_process() -> bool:
+    """Whether this process is the one that writes and speaks."""
+    return not dist.is_initialized() or dist.get_rank() == 0
+
+
+def of_first_process(value: bool) -> bool:
+    """Return what the first process found, in every process."""
+    if world_size() == 1:
+        return value
+    values = [value]
+    dist.broadcast_object_list(values, src=0)
+    return values[0]
+
+
+def local_share(rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return this process's share of a batch."""
+    rank = dist.get_rank() if dist.is_initialized() else 0
+    return np.array_split(rows, world_size())[rank]
 
 
 def gather_rows(own: Tensor) -> list[Tensor]:
@@ -61,5 +83,7 @@ def gather_batch(images: Tensor, texts: Tensor, index: Index) -> tuple[Tensor, T
         concreteness=index.concreteness,
         image_ids=index.image_ids,
     )
-    whole = {f.name: torch.cat(gather_rows(getattr(shifted, f.name))) for f in fields(Index)}
+    whole: dict[str, Tensor] = {}
+    for field in fields(Index):
+        whole[field.name] = torch.cat(gather_rows(getattr(shifted, field.name)))
     return torch.cat(gather_rows(images)), torch.cat(all_texts), Index(**whole)

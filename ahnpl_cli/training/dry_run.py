@@ -1,21 +1,22 @@
-"""Workflow: what a training run would do, found out without writing anything."""
+"""What a training run would do, found out without writing anything."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 import torch
 
+from ahnpl_cli.backbones.hardness import Placed, recall
 from ahnpl_cli.config import TrainConfig
 from ahnpl_cli.data.images import ImageRef
-from ahnpl_cli.inspection.hardness import Placed, recall
 from ahnpl_cli.progress import Track, silent
 from ahnpl_cli.records import TrainPlan
 from ahnpl_cli.training.build import build, open_records
-from ahnpl_cli.training.loop import run_path
-from ahnpl_cli.training.trainer import Trainer
+from ahnpl_cli.training.checkpoints import RunFolder
+from ahnpl_cli.training.loop import train
+from ahnpl_cli.training.run import Run, new_state, run_path
 
 TRIED = 3
 
@@ -30,28 +31,35 @@ def preview(config: TrainConfig, *, track: Track = silent) -> TrainPlan:
     Raises:
         AhnplError: what would stop the run, except for images, which are listed.
     """
-    run, config = run_path(config), replace(config, on_error="skip")
-    setup = build(config, run, track=track)
-    plan = setup.plan
+    config = replace(config, on_error="skip")
+    path = run_path(config)
+    parts = build(config, path, track=track)
     # Before the steps: they change the model, and what is on disk is of the start.
-    hardness = recall(_placed(config), setup.backbone.info, seed=config.seed)
-    parameters = list(setup.backbone.module.parameters())
+    hardness = recall(_placed(config), parts.backbone.info, seed=config.seed)
+    parameters = list(parts.backbone.module.parameters())
+    run = Run(
+        config=replace(config, run=replace(config.run, tracker="none")),
+        folder=RunFolder(path),
+        parts=parts,
+        state=new_state(parts, config),
+        writes=False,
+    )
     with torch.random.fork_rng(devices=[]):
-        seconds = _try_steps(Trainer(setup, config), track)
+        seconds = time_steps(train(run), track)
     return TrainPlan(
-        run=str(run),
-        records=len(setup.data),
-        images=len(setup.data.pictures),
-        negatives=dict(setup.data.negatives),
-        problems=setup.problems,
-        parameters=sum(p.numel() for p in parameters),
-        trainable=sum(p.numel() for p in parameters if p.requires_grad),
-        steps=plan.total,
-        batch_size=plan.batch_size,
+        run=str(path),
+        records=len(parts.data),
+        images=len(parts.data.pictures),
+        negatives=dict(parts.data.negatives),
+        problems=parts.problems,
+        parameters=sum(parameter.numel() for parameter in parameters),
+        trainable=sum(parameter.numel() for parameter in parameters if parameter.requires_grad),
+        steps=parts.order.total,
+        batch_size=parts.order.batch_size,
         seconds_per_step=seconds,
-        estimate=seconds * plan.total,
+        estimate=seconds * parts.order.total,
         hardness=hardness,
-        weights=setup.objective.recipe.active,
+        weights=parts.objective.recipe.active,
     )
 
 
@@ -62,11 +70,16 @@ def _placed(config: TrainConfig) -> Iterator[Placed]:
             yield record, picture.path
 
 
-def _try_steps(trainer: Trainer, track: Track) -> float:
-    """Return seconds a step, without the first, which pays for what is made once."""
+def time_steps(steps: Iterable[object], track: Track) -> float:
+    """Take some steps; return seconds a step, without the first, which pays for what is made once.
+
+    Args:
+        steps: each item is a step.
+        track: shows progress.
+    """
     marks = [time.perf_counter()]
-    steps = zip(range(TRIED), trainer.steps(), strict=False)
-    for _ in track(steps, total=TRIED, description="trying three steps", unit="steps"):
+    tried = zip(range(TRIED), steps, strict=False)
+    for _ in track(tried, total=TRIED, description="trying three steps", unit="steps"):
         marks.append(time.perf_counter())
     counted = marks[1:] if len(marks) > 2 else marks
     return (counted[-1] - counted[0]) / (len(counted) - 1)

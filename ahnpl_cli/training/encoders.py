@@ -60,3 +60,14 @@ def parameter_groups(
     trained = [p for p in model.parameters() if p.requires_grad]
     yield {"params": [p for p in trained if p.ndim >= 2], "weight_decay": weight_decay}
     yield {"params": [*(p for p in trained if p.ndim < 2), *scalars], "weight_decay": 0.0}
+
+
+def set_train_mode(model: nn.Module) -> None:
+    """Put a model into training mode, but let batch norm keep its statistics.
+
+    With statistics of the batch, a batch encoded in parts would differ from the whole.
+    """
+    model.train()
+    for module in model.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.eval()

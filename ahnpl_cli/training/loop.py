@@ -1,209 +1,273 @@
-"""Workflow: fine-tune a model and keep what comes of it in a run folder."""
+"""The training loop: fine-tune a model and save the results."""
 
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
+from torch import nn
 
-from ahnpl_cli.backbones.load import pick_device
-from ahnpl_cli.config import TrainConfig
-from ahnpl_cli.errors import TrainingError
+from ahnpl_cli.config import TrainConfig, flat, resolved
+from ahnpl_cli.data.loader import Loaded
+from ahnpl_cli.errors import DataError, TrainingError
 from ahnpl_cli.progress import Track, silent
-from ahnpl_cli.records import StepReport, TrainReport
-from ahnpl_cli.runs import RUNS
-from ahnpl_cli.training.build import build
-from ahnpl_cli.training.checkpoints import RunFolder, last_good
-from ahnpl_cli.training.diagnostics import margins, scalars
+from ahnpl_cli.records import DEAD_AFTER, StepReport, TrainReport, dead_terms
+from ahnpl_cli.training.batch import OVERHEAD, make_batch
+from ahnpl_cli.training.build import TrainingParts
+from ahnpl_cli.training.checkpoints import last_good
+from ahnpl_cli.training.diagnostics import describe, peak_memory_mb, scalars
+from ahnpl_cli.training.distributed import local_share
 from ahnpl_cli.training.evaluating import best_step, evaluate_now
-from ahnpl_cli.training.options import flat, written_back
-from ahnpl_cli.training.trainer import Trainer
+from ahnpl_cli.training.run import Run, captured_state, open_run
+from ahnpl_cli.training.schedule import learning_rate
+from ahnpl_cli.training.step import backward, compute_loss, encode
 
 logger = logging.getLogger(__name__)
-OFTEN = 100  # steps: small data has short epochs
-
-
-def run_path(config: TrainConfig) -> Path:
-    """Return the folder of a run."""
-    return Path(config.output) if config.output else RUNS / config.objective
-
-
-class Run:
-    """A training run: iterate over it, a step at a time, then ask for its report.
-
-    Attributes:
-        folder: where it is kept.
-        setup: what it is made of.
-        trainer: what takes its steps.
-        metrics: the logged steps so far, those before a resume included.
-        resumed_from: step at which this process began.
-    """
-
-    def __init__(self, config: TrainConfig, *, track: Track = silent) -> None:
-        """Read the data and the model, and find where an interrupted run stopped.
-
-        Raises:
-            AhnplError: whatever the user has to mend first.
-        """
-        pick_device(config.device)
-        self.config, self.folder = config, RunFolder(run_path(config))
-        there = self.folder.check(config)
-        self.setup = build(config, self.folder.path, track=track)
-        self._main = self.setup.accelerator.is_main_process
-        self.trainer = Trainer(self.setup, config)
-        self.metrics: list[StepReport] = []
-        self._seconds = 0.0
-        if there:
-            self._go_on()
-        elif self._main:
-            self.folder.begin(config, self.setup.start)
-        self.resumed_from = self.trainer.done
-
-    def _go_on(self) -> None:
-        state = self.folder.go_on(self.setup.start)
-        if state["weights"]:
-            self.setup.backbone.module.load_state_dict(state["weights"])
-        else:
-            self.setup.backbone.restore(self.folder.last)
-        self.trainer.load(state)
-        self.setup.accelerator.wait_for_everyone()
-        self.metrics = self.folder.metrics(until=self.trainer.done, drop=self._main)
-        logger.info("Resuming %s at step %d.", self.folder.path, self.trainer.done)
-
-    @property
-    def left(self) -> int:
-        """Steps that are left."""
-        return max(0, self.setup.plan.total - self.trainer.done)
-
-    def __iter__(self) -> Iterator[StepReport | None]:
-        """Take a step at a time; yields its report if it is logged, else None.
-
-        Raises:
-            TrainingError: the loss is no number or has exploded; names the last good checkpoint.
-        """
-        started = time.perf_counter()
-        self._start_trackers()
-        try:
-            self._evaluate_if_due()
-            for report in self.trainer.steps():
-                if report:
-                    self._log(report)
-                if self._due(self.config.run.save_every or self._seldom()):
-                    self._save()
-                self._evaluate_if_due()
-                self._seconds = time.perf_counter() - started
-                yield report
-        except TrainingError as error:
-            raise TrainingError(error.what, hint=last_good(self.folder)) from error
-        self.setup.accelerator.end_training()
-
-    def _seldom(self) -> int:
-        return max(OFTEN, self.setup.plan.epoch_steps)
-
-    def _due(self, every: int) -> bool:
-        done = self.trainer.done
-        evaluated = self.config.run.eval_every
-        last = done == self.setup.plan.total
-        return last or done % every == 0 or bool(evaluated and done % evaluated == 0)
-
-    def _start_trackers(self) -> None:
-        if self.config.run.tracker != "none" and self.left:
-            options = {k: str(v) for k, v in flat(written_back(self.config)).items()}
-            self.setup.accelerator.init_trackers("ahnpl", config=options)
-
-    def _log(self, report: StepReport) -> None:
-        self.metrics.append(report)
-        if self._main:
-            self.folder.append(report)
-        self.setup.accelerator.log(scalars(report), step=report.step)
-
-    def _save(self) -> None:
-        if self._main:
-            shown, raw = self.setup.publisher.publish(self.trainer.ema)
-            info = self._info()
-            self.folder.save(shown, {**self.trainer.state(), "weights": raw}, info=info)
-            self.folder.keep(shown, self.trainer.done, most=self.config.run.keep, info=info)
-        self.setup.accelerator.wait_for_everyone()
-
-    def _info(self) -> dict[str, object]:
-        objective = self.setup.objective
-        return {
-            "recipe": flat(written_back(self.config)),
-            "parent": self.setup.start,
-            "step": self.trainer.done,
-            "a": objective.a.item(),
-            "margins": margins(objective, self.setup.data.kinds),
-        }
-
-    def _evaluate_if_due(self) -> None:
-        """Measure the newest checkpoint, unless that was done before an interruption."""
-        every, done = self.config.run.eval_every, self.trainer.done
-        if not every or not done or not self.metrics or self.metrics[-1].evaluation:
-            return
-        if done % every and done != self.setup.plan.total:
-            return
-        if self._main:
-            found = evaluate_now(self.config, self.folder, done)
-            self.metrics[-1] = replace(self.metrics[-1], evaluation=found)
-            values = (f"{name} {value:.1f}" for name, value in found.items() if "." not in name)
-            logger.info("Step %d: %s.", done, ", ".join(values))
-            self.folder.rewrite(self.metrics)
-            if best_step(self.metrics, self.config.run).get("step") == done:
-                shown, _ = self.setup.publisher.publish(self.trainer.ema)
-                self.folder.keep_best(shown, info=self._info())
-            self.setup.accelerator.log(
-                {f"eval/{name}": value for name, value in found.items()}, step=done
-            )
-        self.setup.accelerator.wait_for_everyone()
-
-    def report(self) -> TrainReport:
-        """Return what was done so far."""
-        data = self.setup.data
-        return TrainReport(
-            run=str(self.folder.path),
-            checkpoint=str(self.folder.last),
-            objective=self.config.objective,
-            records=len(data),
-            images=len(data.pictures),
-            negatives=data.negatives,
-            skipped=self.trainer.skipped,
-            steps=self.trainer.done,
-            seconds=self._seconds,
-            resumed_from=self.resumed_from,
-            metrics=tuple(self.metrics),
-            best=best_step(self.metrics, self.config.run),
-            notes=tuple(self.trainer.notes),
-        )
 
 
 def fit(config: TrainConfig, *, track: Track = silent) -> TrainReport:
-    """Train, or go on with an interrupted run of the same options, and return what came of it.
+    """Train, or resume an interrupted run of the same options.
 
     Args:
         config: every option.
         track: shows progress.
 
     Raises:
-        AhnplError: see `Run`.
+        AhnplError: see `open_run` and `train`.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.seed)
-        run = Run(config, track=track)
-        terms = run.setup.objective.recipe.active
+        run = open_run(config, track=track)
         logger.info(
             "%s (%s): %d pairs, %d steps of %d, %s.",
             config.objective,
             config.fidelity,
-            len(run.setup.data),
-            run.setup.plan.total,
-            run.setup.plan.batch_size,
-            " + ".join(terms),
+            len(run.parts.data),
+            run.parts.order.total,
+            run.parts.order.batch_size,
+            " + ".join(run.parts.objective.recipe.active),
         )
-        steps = track(run, total=run.left, description=f"train {config.objective}", unit="steps")
-        for _ in steps:
+        description = f"train {config.objective}"
+        for _ in track(
+            train(run), total=run.remaining_steps, description=description, unit="steps"
+        ):
             pass
         return run.report()
+
+
+def train(run: Run) -> Iterator[StepReport | None]:
+    """Take the steps that are left; yields the report of each one that is logged, else None.
+
+    Args:
+        run: see `open_run`; its state moves on with each step.
+
+    Raises:
+        TrainingError: the loss or the gradient is not finite, or the loss exploded.
+        DataError: an image cannot be decoded, and `--on-error` is stop.
+    """
+    config, parts, state = run.config, run.parts, run.state
+    objective, device = parts.objective, parts.device
+    started = time.perf_counter()
+    logged_at, logged_step = started, state.step
+    start_tracker(run)
+    # An interrupted run may have saved and not evaluated.
+    evaluate_if_due(run)
+    for step, rows, loaded in batches(parts, first=state.step):
+        handle_unreadable(run, rows, loaded)
+        epoch = parts.order.epoch(step)
+        if step % parts.order.epoch_steps == 0:
+            objective.start_epoch()
+
+        batch = make_batch(
+            parts.data,
+            rows,
+            loaded,
+            seed=config.seed,
+            epoch=epoch,
+            parts=config.memory.accumulate,
+            overhead=OVERHEAD.get(device.type, 64),
+        )
+        encoded = encode(parts.encoders, batch, device)
+        outcome = compute_loss(objective, encoded)
+        loss = float(outcome.losses.total.detach())
+        check_finite(run, step, "the loss", loss)
+        if state.guard.explodes(loss):
+            why = f"the loss is {loss:.4g}, more than ten times that of the first steps"
+            raise stopped(run, step, why)
+
+        report = None
+        if parts.milestones.logs(step + 1):
+            # Before anything moves: a, M and the features are those of this step.
+            report = describe(outcome, objective, parts.data.kinds, step=step, epoch=epoch)
+
+        scale = gradient_scale(parts)
+        backward(parts.encoders, objective, encoded, outcome, device=device, scale=scale)
+        rate = learning_rate(
+            step,
+            peak=config.optimizer.lr,
+            warmup=config.optimizer.warmup,
+            total=parts.order.total,
+        )
+        gradient_norm = optimizer_step(run, step, rate)
+        # Eq. 10: the margins of the next step come from the features of this one.
+        objective.update(outcome.features)
+        if state.ema:
+            state.ema.update(parts.backbone.module, step)
+        state.step = step + 1
+
+        if report is not None:
+            now = time.perf_counter()
+            images = (state.step - logged_step) * parts.order.batch_size
+            report = replace(
+                report,
+                lr=rate,
+                grad_norm=gradient_norm if math.isfinite(gradient_norm) else None,
+                images_per_second=images / (now - logged_at),
+                memory_mb=peak_memory_mb(device),
+                skipped=state.skipped,
+            )
+            logged_at, logged_step = now, state.step
+            log(run, report)
+        if parts.milestones.saves(state.step):
+            save(run)
+        evaluate_if_due(run)
+        state.seconds = time.perf_counter() - started
+        yield report
+    parts.accelerator.end_training()
+
+
+def batches(parts: TrainingParts, *, first: int) -> Iterator[tuple[int, NDArray[np.int64], Loaded]]:
+    """Yield step, rows and images of this process's share of each batch."""
+
+    def local_rows(step: int) -> NDArray[np.int64]:
+        return local_share(parts.data.rows[parts.order.rows(step)])
+
+    def pictures() -> Iterator[list[int]]:
+        # Read ahead by the loader's workers, so that this runs some steps before the loop.
+        for step in range(first, parts.order.total):
+            yield parts.data.picture_of[local_rows(step)].tolist()
+
+    for step, loaded in enumerate(parts.loader.batches(pictures()), start=first):
+        yield step, local_rows(step), loaded
+
+
+def handle_unreadable(run: Run, rows: NDArray[np.int64], loaded: Loaded) -> None:
+    """Raise on an unreadable image, or count and skip it."""
+    state = run.state
+    for place, problem in loaded.problems.items():
+        record = run.parts.data.ids[rows[place]]
+        if run.config.on_error == "stop":
+            hint = "Fix it, or leave such records out with --on-error skip."
+            raise DataError(problem, where=f"record '{record}'", hint=hint)
+        state.skipped += 1
+        if record not in state.warned:
+            state.warned.add(record)
+            logger.warning("Skipped record '%s': %s.", record, problem)
+    if len(loaded.kept) == 0:
+        raise stopped(run, state.step, "no image in the batch could be decoded")
+
+
+def gradient_scale(parts: TrainingParts) -> float:
+    """Return the factor of an fp16 scaler, which only a scaled tensor makes it settle on."""
+    scaler = parts.accelerator.scaler
+    return scaler.scale(torch.ones((), device=parts.device)).item() if scaler else 1.0
+
+
+def optimizer_step(run: Run, step: int, rate: float) -> float:
+    """Move the weights; return the gradient's norm."""
+    parts = run.parts
+    optimizer, scaler = parts.optimizer, parts.accelerator.scaler
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    if scaler:
+        scaler.unscale_(optimizer)
+    parameters = [p for group in optimizer.param_groups for p in group["params"]]
+    total_norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+    norm = float(total_norm)
+    # A scaler leaves such a step out and takes a smaller factor.
+    if not scaler:
+        check_finite(run, step, "the gradient's norm", norm)
+    if run.config.optimizer.grad_clip:
+        nn.utils.clip_grads_with_norm_(parameters, run.config.optimizer.grad_clip, total_norm)
+    if scaler:
+        scaler.step(optimizer)
+        scaler.update()
+    else:
+        optimizer.step()
+    optimizer.zero_grad()
+    parts.objective.project()
+    parts.accelerator.unwrap_model(parts.encoders).clamp_logit_scale()
+    return norm
+
+
+def check_finite(run: Run, step: int, name: str, value: float) -> None:
+    """Stop a run whose loss or gradient is not a finite number."""
+    if not math.isfinite(value):
+        raise stopped(run, step, f"{name} is {value}")
+
+
+def stopped(run: Run, step: int, why: str) -> TrainingError:
+    """Return the error of a run that cannot continue, with where its last checkpoint is."""
+    return TrainingError(
+        f"training went wrong at step {step + 1}: {why}", hint=last_good(run.folder)
+    )
+
+
+def start_tracker(run: Run) -> None:
+    """Tell the tracker, if there is one, which run this is."""
+    if run.config.run.tracker != "none" and run.remaining_steps:
+        options = {name: str(value) for name, value in flat(resolved(run.config)).items()}
+        run.parts.accelerator.init_trackers("ahnpl", config=options)
+
+
+def log(run: Run, report: StepReport) -> None:
+    """Add a step to the metrics, and name the terms that died with it."""
+    state = run.state
+    state.metrics.append(report)
+    dead = set(dead_terms(state.metrics))
+    for name in sorted(dead - state.dead):
+        note = f"{name} has given no gradient for {DEAD_AFTER} logged steps."
+        state.notes.append(f"step {report.step}: {note}")
+        logger.warning("Step %d: %s", report.step, note)
+    state.dead = dead
+    if run.writes:
+        run.folder.append(report)
+    run.parts.accelerator.log(scalars(report), step=report.step)
+
+
+def save(run: Run) -> None:
+    """Write `last` and, as far as asked for, a checkpoint of this step."""
+    parts, state = run.parts, run.state
+    if run.writes:
+        model = parts.export.model(state.ema)
+        saved = {**captured_state(parts, state), "weights": parts.export.trained_weights()}
+        run.folder.save(model, saved, run.origin())
+        run.folder.keep(model, state.step, most=run.config.run.keep, origin=run.origin())
+    parts.accelerator.wait_for_everyone()
+
+
+def evaluate_if_due(run: Run) -> None:
+    """Measure the newest checkpoint, unless that was done before an interruption."""
+    parts, state = run.parts, run.state
+    if not parts.milestones.evaluates(state.step):
+        return
+    if not state.metrics or state.metrics[-1].evaluation:
+        return
+    if run.writes:
+        values = evaluate_now(run.config, run.folder, state.step)
+        state.metrics[-1] = replace(state.metrics[-1], evaluation=values)
+        headlines = (f"{name} {value:.1f}" for name, value in values.items() if "." not in name)
+        logger.info("Step %d: %s.", state.step, ", ".join(headlines))
+        # Before the metrics say that it was measured: a kill in between measures it again.
+        if best_step(state.metrics, run.config.run).get("step") == state.step:
+            run.folder.keep_best(parts.export.model(state.ema), run.origin())
+        run.folder.rewrite(state.metrics)
+        numbers = {f"eval/{name}": value for name, value in values.items()}
+        parts.accelerator.log(numbers, step=state.step)
+    parts.accelerator.wait_for_everyone()

@@ -1,4 +1,4 @@
-"""Which pairs a step sees, and its learning rate: functions of the step, so exact on resume."""
+"""What a step does, as functions of its number, so that a resumed run is exact."""
 
 from __future__ import annotations
 
@@ -18,13 +18,14 @@ def learning_rate(step: int, *, peak: float, warmup: int, total: int) -> float:
     return peak * 0.5 * (1 + math.cos(math.pi * progress))
 
 
-@lru_cache(maxsize=2)
+# Images are loaded ahead, so that short epochs are asked for by turns.
+@lru_cache(maxsize=8)
 def _permutation(pairs: int, seed: int, epoch: int) -> NDArray[np.int64]:
     return np.random.default_rng([seed, epoch]).permutation(pairs)
 
 
 @dataclass(frozen=True)
-class Plan:
+class BatchOrder:
     """A seeded permutation per epoch, cut into batches; a remainder waits for another epoch.
 
     Attributes:
@@ -53,3 +54,34 @@ class Plan:
         start = step % self.epoch_steps * self.batch_size
         order = _permutation(self.pairs, self.seed, self.epoch(step))
         return order[start : start + self.batch_size]
+
+
+@dataclass(frozen=True)
+class Milestones:
+    """After which steps a run logs, saves and evaluates.
+
+    Attributes:
+        total: steps of the run; the last does all of it.
+        log_every: steps between lines of metrics.
+        save_every: steps between checkpoints.
+        eval_every: steps between evaluations; None for none at all.
+    """
+
+    total: int
+    log_every: int
+    save_every: int
+    eval_every: int | None
+
+    def evaluates(self, done: int) -> bool:
+        """Whether the suites are measured after `done` steps."""
+        if self.eval_every is None or done == 0:
+            return False
+        return done == self.total or done % self.eval_every == 0
+
+    def logs(self, done: int) -> bool:
+        """Whether step `done` is logged; what is evaluated has a line to stand in."""
+        return done == self.total or done % self.log_every == 0 or self.evaluates(done)
+
+    def saves(self, done: int) -> bool:
+        """Whether a checkpoint is written after `done` steps; what is evaluated is saved first."""
+        return done == self.total or done % self.save_every == 0 or self.evaluates(done)

@@ -1,6 +1,6 @@
 """One step's loss and gradients, cut at the features.
 
-The loss is computed on detached features; its gradient there is then carried into the towers. The
+The loss is computed on detached features; its gradient there is then carried into the encoders. The
 cut makes three things one: a batch encoded in parts (Gao et al. 2021, GradCache) has the loss and
 the gradient of the whole, several processes have those of one, and each term's gradient can be
 looked at cheaply.
@@ -9,7 +9,7 @@ looked at cheaply.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -24,13 +24,49 @@ Encoded = tuple[Tensor, Tensor, Tensor]
 
 
 @dataclass(frozen=True)
+class RngState:
+    """States of the generators that dropout draws from."""
+
+    cpu: Tensor
+    cuda: Tensor | None
+
+    @classmethod
+    def now(cls, device: torch.device) -> RngState:
+        """Return the current states."""
+        on_gpu = device.type == "cuda"
+        return cls(torch.get_rng_state(), torch.cuda.get_rng_state(device) if on_gpu else None)
+
+    def restore(self, device: torch.device) -> None:
+        """Go back to these states."""
+        torch.set_rng_state(self.cpu)
+        if self.cuda is not None:
+            torch.cuda.set_rng_state(self.cuda, device)
+
+
+@dataclass(frozen=True)
+class EncodedBatch:
+    """Features of this process's share of a batch.
+
+    Attributes:
+        batch: images and texts, in parts.
+        parts: image features, features of the distinct texts and 1/tau of each part; with a graph
+            if there is one part, without if there are more.
+        rng: generator states before each part, where parts are encoded again for their gradient.
+    """
+
+    batch: Batch
+    parts: list[Encoded]
+    rng: list[RngState | None]
+
+
+@dataclass(frozen=True)
 class Outcome:
-    """What a step computed, before the optimizer.
+    """The loss of a step.
 
     Attributes:
         losses: of the whole batch.
-        features: of the whole batch, as leaves.
-        leaves: own image features, own text features and logit_scale, whose gradients are known.
+        features: of the whole batch, computed from the leaves.
+        leaves: own image features, own text features and 1/tau, cut off from the encoders.
     """
 
     losses: Losses
@@ -38,39 +74,71 @@ class Outcome:
     leaves: Encoded
 
 
-@dataclass(frozen=True)
-class _Chance:
-    """States of the generators that dropout draws from."""
+def encode(encoders: nn.Module, batch: Batch, device: torch.device) -> EncodedBatch:
+    """Encode this process's images and texts.
 
-    cpu: Tensor
-    cuda: Tensor | None
-
-    @classmethod
-    def now(cls, device: torch.device) -> _Chance:
-        on_gpu = device.type == "cuda"
-        return cls(torch.get_rng_state(), torch.cuda.get_rng_state(device) if on_gpu else None)
-
-    def restore(self, device: torch.device) -> None:
-        torch.set_rng_state(self.cpu)
-        if self.cuda is not None:
-            torch.cuda.set_rng_state(self.cuda, device)
-
-
-@contextlib.contextmanager
-def _replayed(before: _Chance | None, device: torch.device) -> Iterator[None]:
-    """Run with earlier generator states, so that dropout drops the same, and go back after."""
-    if before is None:
-        yield
-        return
-    after = _Chance.now(device)
-    before.restore(device)
-    yield
-    after.restore(device)
+    Args:
+        encoders: an `Encoders`, or DDP around it.
+        batch: this process's share.
+        device: where the encoders are.
+    """
+    if len(batch.parts) == 1:
+        return EncodedBatch(batch, [_encode_part(encoders, batch.parts[0], device)], [None])
+    encoded: list[Encoded] = []
+    states: list[RngState | None] = []
+    for part in batch.parts:
+        states.append(RngState.now(device))
+        # Without a graph, whose activations are what does not fit; `backward` encodes again.
+        with torch.no_grad():
+            encoded.append(_encode_part(encoders, part, device))
+    return EncodedBatch(batch, encoded, states)
 
 
-def _encode(towers: nn.Module, part: Part, device: torch.device) -> Encoded:
+def compute_loss(objective: Objective, encoded: EncodedBatch) -> Outcome:
+    """Return the loss of the whole batch, all processes' shares together."""
+    images = _leaf(torch.cat([part[0] for part in encoded.parts]))
+    texts = _leaf(torch.cat([part[1] for part in encoded.parts]))
+    scale = _leaf(encoded.parts[0][2].float())
+    index = encoded.batch.index.to(images.device)
+    all_images, all_texts, all_index = gather_batch(images, texts, index)
+    features = all_index.features(all_images, all_texts, scale)
+    return Outcome(objective(features), features, (images, texts, scale))
+
+
+def backward(
+    encoders: nn.Module,
+    objective: Objective,
+    encoded: EncodedBatch,
+    outcome: Outcome,
+    *,
+    device: torch.device,
+    scale: float = 1.0,
+) -> None:
+    """Add the gradient of the whole batch's loss to every parameter.
+
+    Args:
+        encoders: as for `encode`.
+        objective: its `a` gets a gradient too.
+        encoded: what `encode` returned.
+        outcome: what `compute_loss` made of it.
+        device: where the encoders are.
+        scale: factor on all gradients, of an fp16 gradient scaler.
+    """
+    outcome.losses.total.backward()  # type: ignore[no-untyped-call]
+    if scale != 1.0 and objective.a.grad is not None:
+        objective.a.grad.mul_(scale)
+    parts = encoded.batch.parts
+    gradients = _split_gradients(outcome.leaves, parts, scale)
+    for number, part in enumerate(parts):
+        last = number == len(parts) - 1
+        with _replayed(encoded.rng[number], device), _synchronized(encoders, last):
+            graph = encoded.parts[0] if len(parts) == 1 else _encode_part(encoders, part, device)
+            _backward_part(graph, gradients[number], last)
+
+
+def _encode_part(encoders: nn.Module, part: Part, device: torch.device) -> Encoded:
     images = part.images.to(device, non_blocking=True)
-    encoded: Encoded = towers(images, [tokens.to(device) for tokens in part.buckets])
+    encoded: Encoded = encoders(images, [tokens.to(device) for tokens in part.buckets])
     return encoded
 
 
@@ -78,68 +146,8 @@ def _leaf(encoded: Tensor) -> Tensor:
     return encoded.detach().requires_grad_()
 
 
-def forward_backward(
-    towers: nn.Module,
-    objective: Objective,
-    batch: Batch,
-    *,
-    device: torch.device,
-    scale: float = 1.0,
-    before_backward: Callable[[Outcome], None] | None = None,
-) -> Outcome:
-    """Add the gradient of the whole batch's loss to every parameter.
-
-    Args:
-        towers: a `Encoders`, or DDP around it.
-        objective: the losses.
-        batch: this process's share.
-        device: where the towers are.
-        scale: factor on all gradients, of an fp16 gradient scaler.
-        before_backward: called while the losses can still be differentiated by the leaves.
-    """
-    parts = batch.parts
-    states: list[_Chance | None] = [None] * len(parts)
-    if len(parts) == 1:
-        encoded = [_encode(towers, parts[0], device)]
-    else:
-        encoded = []
-        for number, part in enumerate(parts):
-            states[number] = _Chance.now(device)
-            with torch.no_grad():
-                encoded.append(_encode(towers, part, device))
-    outcome = _loss(objective, encoded, batch, before_backward)
-    if scale != 1.0 and objective.a.grad is not None:
-        objective.a.grad.mul_(scale)
-    gradients = _split_gradients(outcome.leaves, parts, scale)
-    for number, part in enumerate(parts):
-        last = number == len(parts) - 1
-        with _replayed(states[number], device), _synced(towers, last):
-            fresh = encoded[0] if len(parts) == 1 else _encode(towers, part, device)
-            _backward(fresh, gradients[number], last)
-    return outcome
-
-
-def _loss(
-    objective: Objective,
-    encoded: list[Encoded],
-    batch: Batch,
-    before_backward: Callable[[Outcome], None] | None,
-) -> Outcome:
-    """Compute losses on leaves, and the leaves' gradients."""
-    images = _leaf(torch.cat([part[0] for part in encoded]))
-    texts = _leaf(torch.cat([part[1] for part in encoded]))
-    scale = _leaf(encoded[0][2].float())
-    whole = gather_batch(images, texts, batch.index.to(images.device))
-    features = whole[2].features(whole[0], whole[1], scale)
-    outcome = Outcome(objective(features), features, (images, texts, scale))
-    if before_backward is not None:
-        before_backward(outcome)
-    outcome.losses.total.backward()  # type: ignore[no-untyped-call]
-    return outcome
-
-
 def _split_gradients(leaves: Encoded, parts: list[Part], scale: float) -> list[Encoded]:
-    """Cut the leaves' gradients by parts; DDP takes means over processes, so towers count double.
+    """Cut the leaves' gradients by parts; DDP takes means over processes, so features count double.
 
     Every process knows the whole loss's gradient of logit_scale, but only its own rows'.
     """
@@ -154,23 +162,35 @@ def _split_gradients(leaves: Encoded, parts: list[Part], scale: float) -> list[E
     ]
 
 
-def _backward(encoded: Encoded, gradients: Encoded, last: bool) -> None:
-    """Carry gradients into the towers; that of logit_scale once, with the last part."""
-    taken = (True, True, last)
-    pairs = [
-        (out, grad.to(out.dtype))
-        for out, grad, take in zip(encoded, gradients, taken, strict=True)
-        if take and out.requires_grad
-    ]
-    torch.autograd.backward([out for out, _ in pairs], [grad for _, grad in pairs])
+def _backward_part(encoded: Encoded, gradients: Encoded, last: bool) -> None:
+    """Carry gradients into the encoders; that of logit_scale once, with the last part."""
+    outputs: list[Tensor] = []
+    output_gradients: list[Tensor] = []
+    for output, gradient, counts in zip(encoded, gradients, (True, True, last), strict=True):
+        if counts and output.requires_grad:
+            outputs.append(output)
+            output_gradients.append(gradient.to(output.dtype))
+    torch.autograd.backward(outputs, output_gradients)
 
 
 @contextlib.contextmanager
-def _synced(towers: nn.Module, last: bool) -> Iterator[None]:
+def _replayed(before: RngState | None, device: torch.device) -> Iterator[None]:
+    """Run with earlier generator states, so that dropout drops the same, and go back after."""
+    if before is None:
+        yield
+        return
+    after = RngState.now(device)
+    before.restore(device)
+    yield
+    after.restore(device)
+
+
+@contextlib.contextmanager
+def _synchronized(encoders: nn.Module, last: bool) -> Iterator[None]:
     """Under DDP exchange gradients with the last part only."""
-    quiet = getattr(towers, "no_sync", None)
-    if last or quiet is None:
+    without_exchange = getattr(encoders, "no_sync", None)
+    if last or without_exchange is None:
         yield
     else:
-        with quiet():
+        with without_exchange():
             yield

@@ -28,7 +28,7 @@ from ahnpl_cli.losses.objective import Objective
 from ahnpl_cli.losses.recipes import recipe
 from ahnpl_cli.training.batch import OVERHEAD, make_batch
 from ahnpl_cli.training.encoders import Encoders, parameter_groups
-from ahnpl_cli.training.step import forward_backward
+from ahnpl_cli.training.step import backward, compute_loss, encode
 
 SLOTS = 4
 PLACEHOLDER = "###"
@@ -101,7 +101,8 @@ class Ours:
         self, data: TrainingSet, backbone: OpenClipBackbone, objective: Objective, loaded: Loaded
     ) -> None:
         self.data, self.objective, self.loaded = data, objective, loaded
-        self.towers, self.device = Encoders(backbone), torch.device(backbone.device)
+        self.encoders = Encoders(backbone)
+        self.device = torch.device(backbone.device)
 
     def step(self) -> Tensor:
         batch = make_batch(
@@ -112,8 +113,10 @@ class Ours:
             epoch=0,
             overhead=OVERHEAD[self.device.type],
         )
-        made = forward_backward(self.towers, self.objective, batch, device=self.device)
-        return made.losses.total.detach()
+        encoded = encode(self.encoders, batch, self.device)
+        outcome = compute_loss(self.objective, encoded)
+        backward(self.encoders, self.objective, encoded, outcome, device=self.device)
+        return outcome.losses.total.detach()
 
 
 def timed(

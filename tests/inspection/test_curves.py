@@ -3,7 +3,7 @@
 import dataclasses
 import math
 
-from ahnpl_cli.inspection.curves import curve_table, curves, epoch_table, gap, spark
+from ahnpl_cli.inspection.curves import curve_table, curves, epoch_table, spark
 from ahnpl_cli.records import StepReport
 from ahnpl_cli.reporting.tables import text
 
@@ -40,8 +40,8 @@ def test_long_curves_are_averaged_to_the_width() -> None:
 
 
 def test_the_gap_is_the_mean_over_kinds() -> None:
-    assert math.isclose(gap(STEP), 0.7 - 0.5)
-    assert math.isnan(gap(dataclasses.replace(STEP, negatives={})))
+    assert math.isclose(STEP.gap, 0.7 - 0.5)
+    assert dataclasses.replace(STEP, negatives={}).gap is None
 
 
 def test_curves_leave_out_what_was_never_measured() -> None:

@@ -3,8 +3,8 @@
 import dataclasses
 from dataclasses import replace
 
-from ahnpl_cli.records import Hardness, StepReport, TrainPlan, TrainReport
-from ahnpl_cli.reporting.train import gap, plan_table, plan_tables, spread, tables
+from ahnpl_cli.records import Hardness, StepReport, TrainPlan, TrainReport, spread
+from ahnpl_cli.reporting.train import plan_table, plan_tables, tables
 
 STEP = StepReport(
     step=10,
@@ -48,7 +48,7 @@ def test_the_course_shows_terms_margins_similarities_and_suites() -> None:
         "L_cont": (2.0, 2.0),
         "L_mar+": (0.5, 0.5),
         "S(I,T)": (0.4, 0.4),
-        "S(I,T) - S(I,Tn)": (gap(STEP), gap(STEP)),
+        "S(I,T) - S(I,Tn)": (STEP.gap, STEP.gap),
         "a": (0.9, 0.8),
         "M object": (0.05, 0.05),
         "aro": (None, 61.0),
@@ -58,14 +58,14 @@ def test_the_course_shows_terms_margins_similarities_and_suites() -> None:
 
 
 def test_the_gap_counts_kinds_alike() -> None:
-    assert gap(STEP) is not None
-    assert abs(gap(STEP) - 0.05) < 1e-9  # 0.4 less the mean of 0.3 and 0.4
-    assert gap(replace(STEP, negatives={})) is None
+    assert STEP.gap is not None
+    assert abs(STEP.gap - 0.05) < 1e-9  # 0.4 less the mean of 0.3 and 0.4
+    assert replace(STEP, negatives={}).gap is None
 
 
 def test_few_steps_are_shown_of_many_with_both_ends() -> None:
     steps = [replace(STEP, step=n) for n in range(1, 101)]
-    shown = [step.step for step in spread(steps)]
+    shown = [step.step for step in spread(steps, 6)]
     assert (len(shown), shown[0], shown[-1]) == (6, 1, 100)
     assert shown == sorted(set(shown))
 

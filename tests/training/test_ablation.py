@@ -8,9 +8,8 @@ from types import ModuleType
 
 import pytest
 
-from ahnpl_cli.config import TrainConfig, WeightConfig
+from ahnpl_cli.config import TrainConfig, WeightConfig, resolve_recipe
 from ahnpl_cli.losses.recipes import OBJECTIVES, PAPER
-from ahnpl_cli.training.options import resolve_recipe
 
 SCRIPT = Path(__file__).parents[2] / "examples" / "ablation.py"
 

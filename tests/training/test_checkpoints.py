@@ -13,8 +13,9 @@ from ahnpl_cli.backbones.load import load_backbone
 from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
 from ahnpl_cli.config import TrainConfig
 from ahnpl_cli.training.checkpoints import RunningMean, interpolate, snapshot
-from ahnpl_cli.training.loop import Run, fit
+from ahnpl_cli.training.loop import fit, train
 from ahnpl_cli.training.lora import add_lora, merged
+from ahnpl_cli.training.run import open_run
 
 
 def written(config: TrainConfig) -> dict[str, torch.Tensor]:
@@ -65,8 +66,8 @@ def test_a_lora_run_is_written_merged_and_goes_on_exactly(
     options = {"lora": 2, "save_every": 2, "lr": 1e-2}
     whole, cut = make_config(output=str(tmp_path / "w"), **options), make_config(**options)
     fit(whole)
-    run = Run(cut)
-    steps = iter(run)
+    run = open_run(cut)
+    steps = train(run)
     for _ in range(3):
         next(steps)
     assert fit(cut).resumed_from == 2
@@ -133,10 +134,10 @@ def test_open_clip_itself_loads_a_checkpoint_to_the_same_features(
     make_config: Callable[..., TrainConfig],
 ) -> None:
     config = make_config()
-    run = Run(config)
-    for _ in run:
+    run = open_run(config)
+    for _ in train(run):
         pass
-    run.setup.backbone.module.eval()
+    run.parts.backbone.module.eval()
     model, _, _ = open_clip.create_model_and_transforms(f"local-dir:{config.output}/last")
     model.eval()
     images = torch.linspace(0, 1, 3 * 32 * 32).view(1, 3, 32, 32)
@@ -145,7 +146,7 @@ def test_open_clip_itself_loads_a_checkpoint_to_the_same_features(
         theirs = torch.cat(
             [model.encode_image(images, normalize=True), model.encode_text(tokens, normalize=True)]
         )
-    torch.testing.assert_close(theirs, probe(run.setup.backbone), atol=1e-6, rtol=0)
+    torch.testing.assert_close(theirs, probe(run.parts.backbone), atol=1e-6, rtol=0)
 
 
 @pytest.mark.parametrize("options", [{}, {"wise_ft": 0.5}])

@@ -11,10 +11,9 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from ahnpl_cli.config import TrainConfig
+from ahnpl_cli.config import TrainConfig, to_toml
 from ahnpl_cli.training.distributed import gather_rows, world_size
 from ahnpl_cli.training.loop import fit
-from ahnpl_cli.training.options import to_toml
 
 
 def free_port() -> int:

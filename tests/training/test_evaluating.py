@@ -12,7 +12,8 @@ from ahnpl_cli.config import RunConfig, TrainConfig
 from ahnpl_cli.errors import BenchmarkError, ConfigError
 from ahnpl_cli.records import StepReport
 from ahnpl_cli.training.evaluating import best_step
-from ahnpl_cli.training.loop import Run, fit
+from ahnpl_cli.training.loop import fit, train
+from ahnpl_cli.training.run import open_run
 
 Make = Callable[..., TrainConfig]
 FILES = ("add_att", "add_obj", "replace_att", "replace_obj", "replace_rel", "swap_att", "swap_obj")
@@ -76,8 +77,8 @@ def test_measuring_does_not_change_the_training(
 
 
 def test_a_run_interrupted_before_its_evaluation_makes_up_for_it(config: TrainConfig) -> None:
-    run = Run(config)
-    steps = iter(run)
+    run = open_run(config)
+    steps = train(run)
     for _ in range(3):
         next(steps)
     metrics = Path(config.output) / "metrics.jsonl"

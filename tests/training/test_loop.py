@@ -17,9 +17,10 @@ from ahnpl_cli.config import TrainConfig
 from ahnpl_cli.errors import ConfigError, DataError, TrainingError
 from ahnpl_cli.losses.objective import Objective
 from ahnpl_cli.losses.recipes import OBJECTIVES
+from ahnpl_cli.records import StepReport, dead_terms
 from ahnpl_cli.training import diagnostics
-from ahnpl_cli.training.loop import Run, fit
-from ahnpl_cli.training.trainer import Trainer
+from ahnpl_cli.training.loop import fit, train
+from ahnpl_cli.training.run import captured_state, new_state, open_run, restore_state
 
 Make = Callable[..., TrainConfig]
 
@@ -64,12 +65,14 @@ def test_a_line_of_metrics_says_what_the_step_did(make_config: Make) -> None:
 
 
 def test_a_and_the_temperature_are_held_in_their_bounds(make_config: Make) -> None:
-    run = Run(make_config(steps=1, warmup=0, lr=1.0))
-    scale = run.setup.backbone.module.get_parameter("logit_scale")
+    run = open_run(make_config(steps=1, warmup=0, lr=1.0))
+    scale = run.parts.backbone.module.get_parameter("logit_scale")
     with torch.no_grad():
         scale.fill_(9.0)
-    (step,) = [report for report in run if report]
-    assert step.a == pytest.approx(0.2)  # at this rate it would be -0.1
+    (step,) = [report for report in train(run) if report]
+    assert step.a == pytest.approx(0.9)  # what the step was taken with
+    # At this rate it would be -0.1.
+    assert run.parts.objective.a.item() == pytest.approx(0.2)
     assert scale.item() == pytest.approx(math.log(100))
     assert scale.grad is None  # or steps would add up
 
@@ -77,12 +80,12 @@ def test_a_and_the_temperature_are_held_in_their_bounds(make_config: Make) -> No
 def test_a_step_has_the_rate_of_the_schedule_and_the_margins_the_step_before_left(
     make_config: Make,
 ) -> None:
-    run = Run(make_config(objective="ce-clip", steps=4))
-    kinds, left = run.setup.data.kinds, dict.fromkeys(run.setup.data.kinds, 0.0)
-    for report in run:
+    run = open_run(make_config(objective="ce-clip", steps=4))
+    kinds, left = run.parts.data.kinds, dict.fromkeys(run.parts.data.kinds, 0.0)
+    for report in train(run):
         assert report.margins == left
-        assert {group["lr"] for group in run.setup.optimizer.param_groups} == {report.lr}
-        left = diagnostics.margins(run.setup.objective, kinds)
+        assert {group["lr"] for group in run.parts.optimizer.param_groups} == {report.lr}
+        left = diagnostics.margins(run.parts.objective, kinds)
         assert any(left.values())
 
 
@@ -131,9 +134,9 @@ def test_bf16_is_close_to_fp32(make_config: Make, tmp_path: Path) -> None:
 
 def test_a_gradient_scaler_changes_nothing_but_the_range(make_config: Make, tmp_path: Path) -> None:
     # fp16 needs a GPU, but its scaler works anywhere.
-    run = Run(make_config(output=str(tmp_path / "a"), grad_clip=1.0, accumulate=2))
-    run.setup.accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
-    scaled = [step for step in run if step]
+    run = open_run(make_config(output=str(tmp_path / "a"), grad_clip=1.0, accumulate=2))
+    run.parts.accelerator.scaler = torch.amp.GradScaler("cpu", init_scale=1024.0)
+    scaled = [step for step in train(run) if step]
     plain = fit(make_config(output=str(tmp_path / "b"), grad_clip=1.0, accumulate=2)).metrics
     for one, other in zip(scaled, plain, strict=True):
         assert one.loss == pytest.approx(other.loss, rel=1e-5)
@@ -155,11 +158,11 @@ def test_a_clipped_gradient_still_reports_its_norm(make_config: Make) -> None:
 def test_a_clipped_gradient_moves_the_weights_less(make_config: Make) -> None:
     # AdamW takes out the scale of a gradient, but not of one far below its epsilon.
     config = make_config(grad_clip=1e-9, eps=1e-3, steps=1, warmup=0, weight_decay=0.0)
-    run = Run(config)
-    before = {k: v.clone() for k, v in run.setup.backbone.module.state_dict().items()}
-    for _ in run:
+    run = open_run(config)
+    before = {k: v.clone() for k, v in run.parts.backbone.module.state_dict().items()}
+    for _ in train(run):
         pass
-    for name, weight in run.setup.backbone.module.state_dict().items():
+    for name, weight in run.parts.backbone.module.state_dict().items():
         torch.testing.assert_close(weight, before[name], atol=1e-7, rtol=0)
 
 
@@ -192,11 +195,11 @@ def test_batch_norm_keeps_its_statistics(make_config: Make, tmp_path: Path) -> N
     )
     save_checkpoint(tmp_path / "resnet", backbone, extra={})
     made = make_config(checkpoint=str(tmp_path / "resnet"), accumulate=2)
-    run = Run(made)
-    before = run.setup.backbone.module.visual.bn1.running_mean.clone()
-    for _ in run:
+    run = open_run(made)
+    before = run.parts.backbone.module.visual.bn1.running_mean.clone()
+    for _ in train(run):
         pass
-    assert torch.equal(run.setup.backbone.module.visual.bn1.running_mean, before)
+    assert torch.equal(run.parts.backbone.module.visual.bn1.running_mean, before)
 
 
 @pytest.mark.parametrize(("value", "shown"), [(float("nan"), "nan"), (float("inf"), "inf")])
@@ -208,14 +211,14 @@ def test_a_loss_that_is_no_number_stops_the_run_and_names_the_last_good_checkpoi
 
     def broken(self: Objective, features: object) -> object:
         losses = forward(self, features)
-        if run.trainer.done == 4:
+        if run.state.step == 4:
             losses.total.data.fill_(value)
         return losses
 
-    run = Run(config)
+    run = open_run(config)
     monkeypatch.setattr(Objective, "forward", broken)
     with pytest.raises(TrainingError) as caught:
-        for _ in run:
+        for _ in train(run):
             pass
     assert str(caught.value) == (
         f"training went wrong at step 5: the loss is {shown}. "
@@ -224,11 +227,11 @@ def test_a_loss_that_is_no_number_stops_the_run_and_names_the_last_good_checkpoi
 
 
 def test_a_gradient_that_is_no_number_stops_the_run(make_config: Make) -> None:
-    run = Run(make_config(save_every=99))
-    scale = run.setup.backbone.module.get_parameter("logit_scale")
+    run = open_run(make_config(save_every=99))
+    scale = run.parts.backbone.module.get_parameter("logit_scale")
     scale.register_hook(lambda gradient: gradient * float("nan"))
     with pytest.raises(TrainingError) as caught:
-        for _ in run:
+        for _ in train(run):
             pass
     assert str(caught.value) == (
         "training went wrong at step 1: the gradient's norm is nan. No checkpoint was written yet."
@@ -238,18 +241,18 @@ def test_a_gradient_that_is_no_number_stops_the_run(make_config: Make) -> None:
 def test_a_loss_that_explodes_stops_the_run(
     make_config: Make, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = Run(make_config(steps=14, save_every=99))
+    run = open_run(make_config(steps=14, save_every=99))
     forward = Objective.forward
 
     def broken(self: Objective, features: object) -> object:
         losses = forward(self, features)
-        if run.trainer.done == 11:
+        if run.state.step == 11:
             losses.total.data.mul_(1000)
         return losses
 
     monkeypatch.setattr(Objective, "forward", broken)
     with pytest.raises(TrainingError) as caught:
-        for _ in run:
+        for _ in train(run):
             pass
     assert "training went wrong at step 12: the loss is" in str(caught.value)
     assert str(caught.value).endswith(
@@ -260,18 +263,36 @@ def test_a_loss_that_explodes_stops_the_run(
 def test_a_term_without_gradient_is_named_once(
     make_config: Make, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(diagnostics, "gradient_shares", lambda _: {"negative_margin": 0.0})
+    monkeypatch.setattr(diagnostics, "gradient_shares", lambda *_: {"negative_margin": 0.0})
     report = fit(make_config(steps=12))
     note = "negative_margin has given no gradient for 5 logged steps."
     assert report.notes == (f"step 5: {note}",)
     assert caplog.messages.count(f"Step 5: {note}") == 1
 
 
+def make_step(shares: dict[str, float]) -> StepReport:
+    numbers = dict.fromkeys(
+        ("loss", "a", "positive", "valid", "logit_scale", "lr", "images_per_second", "memory_mb"),
+        0.0,
+    )
+    return StepReport(
+        step=1,
+        epoch=1,
+        terms={},
+        shares=shares,
+        active={},
+        margins={},
+        negatives={},
+        grad_norm=None,
+        **numbers,
+    )
+
+
 def test_dead_terms_wake_up_again() -> None:
-    dead, said = diagnostics.DeadTerms(), []
-    for share in (0, 0, 0, 0, 0, 0, 0.1, 0, 0, 0, 0, 0):
-        said.append(dead.update({"a": share, "b": 0.5}))
-    assert [bool(names) for names in said] == [False] * 4 + [True] + [False] * 6 + [True]
+    shares = (0, 0, 0, 0, 0, 0, 0.1, 0, 0, 0, 0, 0)
+    steps = [make_step({"a": share, "b": 0.5}) for share in shares]
+    dead = [dead_terms(steps[: count + 1]) for count in range(len(steps))]
+    assert dead == [[]] * 4 + [["a"]] * 2 + [[]] * 5 + [["a"]]
 
 
 def break_image(make_config: Make, data: Path, tmp_path: Path, content: bytes) -> dict[str, str]:
@@ -302,7 +323,10 @@ def test_a_broken_image_is_left_out_and_counted(
     options = break_image(make_config, data, tmp_path, b"no image")
     report = fit(make_config(on_error="skip", **options))
     assert (report.records, report.skipped) == (22, 2)
-    assert f"Left out 2 records, as of {tmp_path}/images/3.png (record 'r6')." in caplog.messages
+    assert (
+        f"Skipped 2 records with unreadable images (first: {tmp_path}/images/3.png (record 'r6'))."
+        in caplog.messages
+    )
 
 
 @pytest.mark.parametrize("on_error", ["stop", "skip"])
@@ -320,7 +344,7 @@ def test_an_image_that_breaks_off_is_found_when_it_is_decoded(
         with pytest.raises(DataError) as caught:
             fit(config)
         assert re.fullmatch(
-            r"record 'r[67]': .*/images/3.png: cannot be decoded \(.*\)\. Mend it, or leave such "
+            r"record 'r[67]': .*/images/3.png: cannot be decoded \(.*\)\. Fix it, or leave such "
             r"records out with --on-error skip\.",
             str(caught.value),
         )
@@ -367,11 +391,11 @@ def test_a_warmup_that_takes_the_whole_run_is_said(
 
 def test_frozen_towers_stay(make_config: Make, tiny_backbone: OpenClipBackbone) -> None:
     for tower, prefix in (("image", "visual."), ("text", "transformer.")):
-        run = Run(make_config(freeze=tower, force=True, steps=2))
-        for _ in run:
+        run = open_run(make_config(freeze=tower, force=True, steps=2))
+        for _ in train(run):
             pass
         before = tiny_backbone.module.state_dict()
-        after = run.setup.backbone.module.state_dict()
+        after = run.parts.backbone.module.state_dict()
         same = {name for name in before if torch.equal(before[name], after[name])}
         assert {name for name in before if name.startswith(prefix)} <= same
         assert any(not name.startswith(prefix) and name not in same for name in before)
@@ -408,7 +432,7 @@ def test_a_tracker_that_is_not_installed_says_how_to_get_it(
     with pytest.raises(ConfigError) as caught:
         fit(make_config(tracker="wandb"))
     assert str(caught.value) == (
-        "--tracker wandb is not installed. Install it with: pip install 'ahnpl[wandb]'."
+        "--tracker wandb is not installed. Install it with: pip install wandb."
     )
 
 
@@ -425,15 +449,15 @@ def test_shards_train_as_files_do(make_config: Make, data: Path, tmp_path: Path)
     assert [s.loss for s in one.metrics] == [s.loss for s in two.metrics]
 
 
-def test_a_trainer_takes_up_where_its_state_was_left(make_config: Make) -> None:
-    run = Run(make_config())
-    for _ in run:
+def test_a_state_takes_up_where_another_was_left(make_config: Make) -> None:
+    run = open_run(make_config())
+    for _ in train(run):
         pass
-    state = run.trainer.state()
-    again = Trainer(run.setup, run.config)
+    saved = captured_state(run.parts, run.state)
+    again = new_state(run.parts, run.config)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(5)
-        again.load(state)
-        assert torch.equal(torch.get_rng_state(), state["rng"])
-    assert again.done == 6
-    assert again.state()["ceiling"] == state["ceiling"] > 0
+        restore_state(run.parts, again, saved)
+        assert torch.equal(torch.get_rng_state(), saved["rng"])
+    assert again.step == 6
+    assert again.guard.state_dict() == saved["guard"] == run.state.guard.state_dict()

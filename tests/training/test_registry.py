@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ahnpl_cli.config import TrainConfig
-from ahnpl_cli.training.options import to_toml
+from ahnpl_cli.config import TrainConfig, to_toml
 
 LOSS = '''
 """Pulls every pair together; a hinge that is active below 1."""
@@ -31,7 +30,7 @@ line = Term(
 )
 TERMS["toy"] = line
 
-from ahnpl_cli.cli.app import main
+from ahnpl_cli.__main__ import main
 
 main()
 """

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from ahnpl_cli.training.schedule import Plan, learning_rate
+from ahnpl_cli.training.schedule import BatchOrder, learning_rate
 
-PLAN = Plan(pairs=10, batch_size=3, total=9, seed=0)
+ORDER = BatchOrder(pairs=10, batch_size=3, total=9, seed=0)
 
 
 def test_the_rate_by_hand() -> None:
@@ -19,13 +19,13 @@ def test_without_warmup_the_first_step_has_the_peak() -> None:
 
 
 def test_an_epoch_shows_each_pair_at_most_once_and_drops_the_rest() -> None:
-    seen = np.concatenate([PLAN.rows(step) for step in range(3)])
-    assert PLAN.epoch_steps == 3
+    seen = np.concatenate([ORDER.rows(step) for step in range(3)])
+    assert ORDER.epoch_steps == 3
     assert len(seen) == len(set(seen)) == 9
 
 
 def test_epochs_differ_and_a_plan_made_again_is_the_same() -> None:
-    assert [PLAN.epoch(step) for step in (0, 2, 3, 8)] == [0, 0, 1, 2]
-    assert PLAN.rows(0).tolist() != PLAN.rows(3).tolist()
-    assert Plan(10, 3, 9, seed=0).rows(4).tolist() == PLAN.rows(4).tolist()
-    assert Plan(10, 3, 9, seed=1).rows(4).tolist() != PLAN.rows(4).tolist()
+    assert [ORDER.epoch(step) for step in (0, 2, 3, 8)] == [0, 0, 1, 2]
+    assert ORDER.rows(0).tolist() != ORDER.rows(3).tolist()
+    assert BatchOrder(10, 3, 9, seed=0).rows(4).tolist() == ORDER.rows(4).tolist()
+    assert BatchOrder(10, 3, 9, seed=1).rows(4).tolist() != ORDER.rows(4).tolist()

@@ -13,51 +13,55 @@ from ahnpl_cli.losses.features import Features
 from ahnpl_cli.losses.recipes import OBJECTIVES
 from ahnpl_cli.training.batch import Batch, make_batch
 from ahnpl_cli.training.build import TrainingParts, build
-from ahnpl_cli.training.step import forward_backward
-from ahnpl_cli.training.trainer import Trainer
+from ahnpl_cli.training.step import backward, compute_loss, encode
 
 CPU = torch.device("cpu")
 
 
-def load(setup: TrainingParts, rows: Tensor) -> Loaded:
-    pictures = [setup.data.pictures[p] for p in setup.data.picture_of[rows.numpy()]]
-    pixels = torch.stack([setup.backbone.preprocess(open_picture(p)) for p in pictures])
+def load(built: TrainingParts, rows: Tensor) -> Loaded:
+    pictures = [built.data.pictures[p] for p in built.data.picture_of[rows.numpy()]]
+    pixels = torch.stack([built.backbone.preprocess(open_picture(p)) for p in pictures])
     return Loaded(pixels, torch.arange(len(rows)), {})
 
 
-def batch_of(setup: TrainingParts, parts: int = 1, count: int = 10) -> Batch:
+def batch_of(built: TrainingParts, parts: int = 1, count: int = 10) -> Batch:
     rows = torch.arange(count)
     return make_batch(
-        setup.data, rows.numpy(), load(setup, rows), seed=0, epoch=0, parts=parts, overhead=4
+        built.data, rows.numpy(), load(built, rows), seed=0, epoch=0, parts=parts, overhead=4
     )
 
 
-def gradients(setup: TrainingParts) -> dict[str, Tensor]:
-    named = {**dict(setup.backbone.module.named_parameters()), "a": setup.objective.a}
+def gradients(built: TrainingParts) -> dict[str, Tensor]:
+    named = {**dict(built.backbone.module.named_parameters()), "a": built.objective.a}
     found = {name: p.grad.clone() for name, p in named.items() if p.grad is not None}
     for parameter in named.values():
         parameter.grad = None
     return found
 
 
-def outcome(setup: TrainingParts, batch: Batch) -> tuple[float, dict[str, Tensor]]:
-    made = forward_backward(setup.towers, setup.objective, batch, device=CPU)
-    return made.losses.total.item(), gradients(setup)
+def forward_backward(built: TrainingParts, batch: Batch) -> float:
+    encoded = encode(built.encoders, batch, CPU)
+    made = compute_loss(built.objective, encoded)
+    backward(built.encoders, built.objective, encoded, made, device=CPU)
+    return made.losses.total.item()
+
+
+def outcome(built: TrainingParts, batch: Batch) -> tuple[float, dict[str, Tensor]]:
+    return forward_backward(built, batch), gradients(built)
 
 
 @pytest.fixture
-def setup(make_config: Callable[..., TrainConfig]) -> TrainingParts:
+def built(make_config: Callable[..., TrainConfig]) -> TrainingParts:
     config = make_config()
     made = build(config, config.output)
-    Trainer(made, config)  # puts the model into training mode
     made.objective.margin.fill_(0.03)
     return made
 
 
 @pytest.mark.parametrize("parts", [2, 3, 7])
-def test_parts_add_up_to_the_whole(setup: TrainingParts, parts: int) -> None:
-    loss, want = outcome(setup, batch_of(setup))
-    again, got = outcome(setup, batch_of(setup, parts))
+def test_parts_add_up_to_the_whole(built: TrainingParts, parts: int) -> None:
+    loss, want = outcome(built, batch_of(built))
+    again, got = outcome(built, batch_of(built, parts))
     assert again == pytest.approx(loss, rel=1e-6)
     assert want.keys() == got.keys()
     for name, gradient in want.items():
@@ -69,39 +73,39 @@ def test_the_cut_at_the_features_is_plain_backpropagation(
     objective: str, make_config: Callable[..., TrainConfig]
 ) -> None:
     config = make_config(objective=objective)
-    setup = build(config, config.output)
-    loss, got = outcome(setup, batch_of(setup))
+    built = build(config, config.output)
+    loss, got = outcome(built, batch_of(built))
 
     rows = torch.arange(10)
-    draw = setup.data.draw(rows.numpy(), seed=0, epoch=0)
-    tokens = setup.data.tokens.padded(draw.text)
-    backbone, width = setup.backbone, len(setup.data.kinds)
+    draw = built.data.draw(rows.numpy(), seed=0, epoch=0)
+    tokens = built.data.tokens.padded(draw.text)
+    backbone, width = built.backbone, len(built.data.kinds)
     negatives = torch.zeros(10, width, backbone.info.embed_dim)
     for i in range(10):
         for k in range(width):
             if draw.valid[i, k]:
-                text = setup.data.tokens.padded(draw.negative[i, k : k + 1])
+                text = built.data.tokens.padded(draw.negative[i, k : k + 1])
                 negatives[i, k] = backbone.encode_text(text)[0]
     features = Features(
-        image_features=backbone.encode_image(load(setup, rows).pixels),
+        image_features=backbone.encode_image(load(built, rows).pixels),
         text_features=backbone.encode_text(tokens),
         negative_features=negatives,
         valid=torch.from_numpy(draw.valid),
         logit_scale=backbone.logit_scale,
-        image_ids=torch.from_numpy(setup.data.picture_of[:10]),
+        image_ids=torch.from_numpy(built.data.picture_of[:10]),
         concreteness=torch.from_numpy(draw.concreteness),
     )
-    plain = setup.objective(features).total
+    plain = built.objective(features).total
     plain.backward()
     assert plain.item() == pytest.approx(loss, rel=1e-5)
-    for name, gradient in gradients(setup).items():
+    for name, gradient in gradients(built).items():
         torch.testing.assert_close(got[name], gradient, atol=2e-5, rtol=1e-3)
 
 
 def test_identical_texts_are_encoded_once_and_each_bucket_has_its_own_length(
-    setup: TrainingParts,
+    built: TrainingParts,
 ) -> None:
-    batch = batch_of(setup)
+    batch = batch_of(built)
     rows = [tuple(r[r != 0].tolist()) for bucket in batch.parts[0].buckets for r in bucket]
     assert len(rows) == len(set(rows))
     lengths = [bucket.shape[1] for bucket in batch.parts[0].buckets]
@@ -111,36 +115,36 @@ def test_identical_texts_are_encoded_once_and_each_bucket_has_its_own_length(
         assert bucket[:, -1].any()
 
 
-def test_only_valid_negatives_are_encoded(setup: TrainingParts) -> None:
-    batch = batch_of(setup)
+def test_only_valid_negatives_are_encoded(built: TrainingParts) -> None:
+    batch = batch_of(built)
     texts = sum(len(bucket) for bucket in batch.parts[0].buckets)
     valid = int(batch.index.valid.sum())
-    assert texts <= 10 + valid < 10 * (1 + len(setup.data.kinds))
+    assert texts <= 10 + valid < 10 * (1 + len(built.data.kinds))
     assert (batch.index.negative[~batch.index.valid] == -1).all()
 
 
-def test_a_broken_image_leaves_its_pair_out(setup: TrainingParts) -> None:
+def test_a_broken_image_leaves_its_pair_out(built: TrainingParts) -> None:
     rows = torch.arange(4)
-    loaded = load(setup, rows)
+    loaded = load(built, rows)
     kept = torch.tensor([0, 1, 3])
     broken = Loaded(loaded.pixels[kept], kept, {2: "broken"})
-    batch = make_batch(setup.data, rows.numpy(), broken, seed=0, epoch=0)
+    batch = make_batch(built.data, rows.numpy(), broken, seed=0, epoch=0)
     assert len(batch.index.text) == 3
-    assert batch.index.image_ids.tolist() == setup.data.picture_of[[0, 1, 3]].tolist()
+    assert batch.index.image_ids.tolist() == built.data.picture_of[[0, 1, 3]].tolist()
 
 
-def test_dropout_drops_the_same_when_a_part_is_encoded_again(setup: TrainingParts) -> None:
-    for block in setup.backbone.module.transformer.resblocks:
+def test_dropout_drops_the_same_when_a_part_is_encoded_again(built: TrainingParts) -> None:
+    for block in built.backbone.module.transformer.resblocks:
         block.attn.dropout = 0.5
-    batch = batch_of(setup, parts=2)
+    batch = batch_of(built, parts=2)
     torch.manual_seed(1)
     seen = []
 
     def remember(module: object, inputs: object, output: tuple[Tensor, ...]) -> None:
         seen.append(output[1].detach().clone())
 
-    setup.towers.register_forward_hook(remember)
-    forward_backward(setup.towers, setup.objective, batch, device=CPU)
+    built.encoders.register_forward_hook(remember)
+    forward_backward(built, batch)
     cached, replayed = seen[:2], seen[2:]
     for one, other in zip(cached, replayed, strict=True):
         torch.testing.assert_close(one, other)

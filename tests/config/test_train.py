@@ -12,10 +12,13 @@ from ahnpl_cli.config import (
     RunConfig,
     TrainConfig,
     WeightConfig,
+    deciding_options,
+    resolve_recipe,
+    resolved,
+    to_toml,
 )
 from ahnpl_cli.errors import ConfigError
 from ahnpl_cli.losses.recipes import OBJECTIVES, PAPER, recipe
-from ahnpl_cli.training.options import fingerprint, resolve_recipe, to_toml, written_back
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
@@ -44,11 +47,11 @@ def test_released_is_another_row() -> None:
 
 def test_what_is_written_back_spells_the_recipe_out_and_means_the_same() -> None:
     config = TrainConfig(objective="ce-clip", weights=WeightConfig(weight_intra_modal=0.1))
-    whole = written_back(config)
+    whole = resolved(config)
     assert whole.weights.weight_contrastive == 1.0
     assert whole.losses.softmax_negatives == "own"
     assert resolve_recipe(whole) == resolve_recipe(config)
-    assert fingerprint(whole) == fingerprint(config)
+    assert deciding_options(whole) == deciding_options(config)
 
 
 def test_the_file_is_toml_with_every_option_that_is_set() -> None:
@@ -69,7 +72,7 @@ def test_incidental_options_are_no_part_of_what_a_run_is() -> None:
         config, device="cpu", workers=3, memory=MemoryConfig(image_cache=0.0), run=measured
     )
     other = replace(config, optimizer=OptimizerConfig(lr=1e-3))
-    assert fingerprint(same) == fingerprint(config) != fingerprint(other)
+    assert deciding_options(same) == deciding_options(config) != deciding_options(other)
 
 
 def test_nothing_to_learn_is_said() -> None:

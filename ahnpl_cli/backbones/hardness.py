@@ -13,9 +13,9 @@ from ahnpl_cli.backbones.base import Backbone, ModelInfo
 from ahnpl_cli.backbones.encode import encode_images, encode_texts
 from ahnpl_cli.backbones.feature_cache import known_features
 from ahnpl_cli.data.images import ImageRef, image_key, text_key
-from ahnpl_cli.inspection.examples import draw_key
 from ahnpl_cli.progress import Track, silent
 from ahnpl_cli.records import KINDS, CaptionRecord, Hardness
+from ahnpl_cli.stable_hash import stable_hash
 
 SAMPLE = 1000  # records; the standard error of a share is then below 1.6 points
 Placed = tuple[CaptionRecord, Path]
@@ -28,7 +28,7 @@ def placed(records: Iterable[CaptionRecord], root: Path) -> Iterator[Placed]:
 
 def _sample(records: Iterable[Placed], seed: int) -> list[Placed]:
     usable = (item for item in records if item[0].negatives)
-    return heapq.nsmallest(SAMPLE, usable, key=lambda item: draw_key(seed, item[0]))
+    return heapq.nsmallest(SAMPLE, usable, key=lambda item: stable_hash(seed, item[0].id))
 
 
 def _texts(sample: Iterable[Placed]) -> list[str]:

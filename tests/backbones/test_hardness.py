@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from ahnpl_cli.inspection import hardness
+from ahnpl_cli.backbones import hardness
 from ahnpl_cli.records import CaptionRecord, Hardness, Negative
 
 RECORD = CaptionRecord("r", "i", "t", (Negative("object", "near"), Negative("object", "far")))

@@ -1,0 +1,195 @@
+"""A training run: what it is made of, where it is kept, and the state that brings it back."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ahnpl_cli.backbones.load import pick_device
+from ahnpl_cli.config import TrainConfig, flat, resolved
+from ahnpl_cli.progress import Track, silent
+from ahnpl_cli.records import CheckpointOrigin, StepReport, TrainReport, dead_terms
+from ahnpl_cli.runs import RUNS
+from ahnpl_cli.training.build import TrainingParts, build
+from ahnpl_cli.training.checkpoints import RunFolder, RunningMean
+from ahnpl_cli.training.diagnostics import LossGuard, margins
+from ahnpl_cli.training.distributed import is_first_process, of_first_process
+from ahnpl_cli.training.evaluating import best_step
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class RunState:
+    """All that changes while a run trains, beside model, optimizer and objective.
+
+    Attributes:
+        step: steps taken since the beginning of the run.
+        resumed_from: steps that were taken before this process began.
+        skipped: images that could not be decoded, and records left out before.
+        metrics: the logged steps, those before a resume included.
+        notes: what was said of dead terms.
+        dead: terms that give no gradient now.
+        warned: records whose broken image was named.
+        guard: notices an exploding loss.
+        ema: running mean of the weights, if asked for.
+        seconds: of this process's training.
+    """
+
+    step: int = 0
+    resumed_from: int = 0
+    skipped: int = 0
+    metrics: list[StepReport] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    dead: set[str] = field(default_factory=set)
+    warned: set[str] = field(default_factory=set)
+    guard: LossGuard = field(default_factory=LossGuard)
+    ema: RunningMean | None = None
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class Run:
+    """A training run.
+
+    Attributes:
+        config: every option.
+        folder: where it is kept.
+        parts: model, data, objective, optimizer.
+        state: what changes while it trains.
+        writes: whether this process writes the folder: the first one, and not in a dry run.
+    """
+
+    config: TrainConfig
+    folder: RunFolder
+    parts: TrainingParts
+    state: RunState
+    writes: bool
+
+    @property
+    def remaining_steps(self) -> int:
+        """Steps that are left."""
+        return max(0, self.parts.order.total - self.state.step)
+
+    def origin(self) -> CheckpointOrigin:
+        """Return what a checkpoint of now says of where it came from."""
+        objective = self.parts.objective
+        return CheckpointOrigin(
+            recipe=flat(resolved(self.config)),
+            parent=self.parts.start,
+            step=self.state.step,
+            a=objective.a.item(),
+            margins=margins(objective, self.parts.data.kinds),
+        )
+
+    def report(self) -> TrainReport:
+        """Return what was done so far."""
+        data = self.parts.data
+        return TrainReport(
+            run=str(self.folder.path),
+            checkpoint=str(self.folder.last),
+            objective=self.config.objective,
+            records=len(data),
+            images=len(data.pictures),
+            negatives=data.negatives,
+            skipped=self.state.skipped,
+            steps=self.state.step,
+            seconds=self.state.seconds,
+            resumed_from=self.state.resumed_from,
+            metrics=tuple(self.state.metrics),
+            best=best_step(self.state.metrics, self.config.run),
+            notes=tuple(self.state.notes),
+        )
+
+
+def run_path(config: TrainConfig) -> Path:
+    """Return the folder of a run."""
+    return Path(config.output) if config.output else RUNS / config.objective
+
+
+def new_state(parts: TrainingParts, config: TrainConfig) -> RunState:
+    """Return the state of a run before its first step."""
+    decay = config.memory.ema
+    ema = None if decay is None else RunningMean(parts.backbone.module, decay)
+    return RunState(skipped=parts.skipped, ema=ema)
+
+
+def open_run(config: TrainConfig, *, track: Track = silent) -> Run:
+    """Build a run, and bring it to where an interrupted one of the same options stopped.
+
+    Args:
+        config: every option.
+        track: shows progress.
+
+    Raises:
+        AhnplError: whatever the user has to fix first.
+    """
+    pick_device(config.device)
+    folder = RunFolder(run_path(config))
+    # Before the model is loaded, which may take a while.
+    resumes = folder.resumes(config)
+    parts = build(config, folder.path, track=track)
+    first = is_first_process()
+    run = Run(config, folder, parts, new_state(parts, config), writes=first)
+    # The first process may have begun the folder since another one looked.
+    if of_first_process(resumes):
+        _resume(run)
+    elif first:
+        folder.begin(config, parts.start)
+    return run
+
+
+def _resume(run: Run) -> None:
+    saved = run.folder.load_state(run.parts.start)
+    if saved["weights"]:
+        run.parts.backbone.module.load_state_dict(saved["weights"])
+    else:
+        run.parts.backbone.restore(run.folder.last)
+    restore_state(run.parts, run.state, saved)
+    run.parts.accelerator.wait_for_everyone()
+    state = run.state
+    state.metrics = run.folder.metrics(until=state.step)
+    state.dead = set(dead_terms(state.metrics))
+    state.resumed_from = state.step
+    if run.writes:
+        run.folder.rewrite(state.metrics)
+    logger.info("Resuming %s at step %d.", run.folder.path, state.step)
+
+
+def captured_state(parts: TrainingParts, state: RunState) -> dict[str, Any]:
+    """Return everything but the model's weights that the next step depends on."""
+    scaler = parts.accelerator.scaler
+    on_gpu = parts.device.type == "cuda"
+    return {
+        "step": state.step,
+        "skipped": state.skipped,
+        "guard": state.guard.state_dict(),
+        "optimizer": parts.optimizer.state_dict(),
+        "objective": parts.objective.state_dict(),
+        "scaler": scaler.state_dict() if scaler else {},
+        "ema": state.ema.weights if state.ema else {},
+        "rng": torch.get_rng_state(),
+        "cuda_rng": [torch.cuda.get_rng_state(parts.device)] if on_gpu else [],
+    }
+
+
+def restore_state(parts: TrainingParts, state: RunState, saved: dict[str, Any]) -> None:
+    """Continue from what `captured_state` returned; the model's weights are the caller's."""
+    state.step = saved["step"]
+    state.skipped = saved["skipped"]
+    state.guard.load_state_dict(saved["guard"])
+    parts.optimizer.load_state_dict(saved["optimizer"])
+    parts.objective.load_state_dict(saved["objective"])
+    scaler = parts.accelerator.scaler
+    if scaler and saved["scaler"]:
+        scaler.load_state_dict(saved["scaler"])
+    if state.ema:
+        state.ema.weights = {name: mean.to(parts.device) for name, mean in saved["ema"].items()}
+    torch.set_rng_state(saved["rng"])
+    if parts.device.type == "cuda":
+        for rng in saved["cuda_rng"]:
+            torch.cuda.set_rng_state(rng, parts.device)
