@@ -48,7 +48,7 @@ def test_defaults_chain_from_the_negatives_to_a_run(folder: Path, tiny_model_fol
     assert (folder / "runs/ahnpl/last/open_clip_model.safetensors").is_file()
     assert "Training ahnpl" in result.stdout
     assert "L_neg visual" in result.stdout
-    assert "What moved the features" in result.stdout
+    assert "Gradient share by loss term" in result.stdout
     assert "2 steps. The checkpoint is in runs/ahnpl/last." in result.stderr
     assert "Next: ahnpl eval aro valse sugarcrepe --checkpoint runs/ahnpl" in result.stderr
 
@@ -95,8 +95,8 @@ def test_other_options_for_a_run_that_is_there_are_refused(
     result = run(tiny_model_folder, "--steps", "1", "--lr", "1e-3")
     assert result.exit_code == 2
     assert result.stderr == (
-        "Error: runs/ahnpl: a run with other options is here: lr. Choose another --output, or "
-        "overwrite it with --force.\n"
+        "Error: runs/ahnpl: made with other options: lr 2e-05, now 0.001. Choose another --output, "
+        "or overwrite it with --force.\n"
     )
 
 
