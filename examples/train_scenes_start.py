@@ -200,18 +200,17 @@ def accuracies(model: open_clip.CLIP, config: dict, items: int) -> dict[str, flo
         context_length=config["model_cfg"]["text_cfg"]["context_length"]
     )
     model.eval()
-    found = {}
+    by_suite = {}
     for name in PAIR_MAKERS:
-        made = [make_item(name, index=i, total=items, **TUNING) for i in range(items)]
-        pixels = torch.from_numpy(np.stack([np.asarray(render.paint(i.scene)) for i in made]))
-        image = model.encode_image(prepare(pixels, config["preprocess_cfg"]), True)
-        true, false = (
-            encode_text(model, tokenizer(texts))
-            for texts in ([i.caption.text for i in made], [i.foil.text for i in made])
-        )
-        right = (image * true).sum(1) > (image * false).sum(1)
-        found[name] = round(100 * right.float().mean().item(), 1)
-    return found
+        sampled = [make_item(name, index=i, total=items, **TUNING) for i in range(items)]
+        images = np.stack([np.asarray(render.paint(item.scene)) for item in sampled])
+        pixels = prepare(torch.from_numpy(images), config["preprocess_cfg"])
+        image = model.encode_image(pixels, True)
+        caption = encode_text(model, tokenizer([item.caption.text for item in sampled]))
+        foil = encode_text(model, tokenizer([item.foil.text for item in sampled]))
+        right = (image * caption).sum(1) > (image * foil).sum(1)
+        by_suite[name] = round(100 * right.float().mean().item(), 1)
+    return by_suite
 
 
 def packed(model: open_clip.CLIP, fresh: Tensor) -> bytes:

@@ -66,9 +66,12 @@ def sample_scene(rng: random.Random, *, held_out: bool = False) -> Scene:
     """Sample a scene of any layout, of the combinations kept for testing or of the others."""
     while True:
         if rng.random() < SHARE_APART:
-            scene = world.sample_apart(rng, rng.choice((2, 2, 3)))
+            count = rng.choice(world.FEW)
+            scene = world.sample_apart(rng, count)
         else:
-            scene = world.sample_group(rng, rng.randint(1, 6), rng.randint(0, 3))
+            alike = rng.randint(1, 6)
+            others = rng.randint(0, 3)
+            scene = world.sample_group(rng, alike, others)
         if world.is_held_out(scene) == held_out:
             return scene
 
@@ -94,9 +97,12 @@ def true_relations(
 ) -> list[tuple[int, str, int]]:
     """Return (subject, phrase, object) by index, for every phrase that strictly holds."""
     triples = []
-    for (i, a), (j, b) in itertools.permutations(enumerate(scene.things), 2):
+    indices = range(len(scene.things))
+    for i, j in itertools.permutations(indices, 2):
+        subject = scene.things[i]
+        object_ = scene.things[j]
         for phrase in phrases:
-            if is_related(PHRASES[phrase], a, b, loosely=False):
+            if is_related(PHRASES[phrase], subject, object_, loosely=False):
                 triples.append((i, phrase, j))
     return triples
 
@@ -112,9 +118,12 @@ def sample_true_place(
         scene: where it is.
         corners: whether a corner may be named, which then happens about half of the time.
     """
-    true_places = [place for place in PLACES if Placement(((item, place),)).holds(scene)]
+    true_places = []
     preferred = []
-    for place in true_places:
+    for place in PLACES:
+        if not Placement(((item, place),)).holds(scene):
+            continue
+        true_places.append(place)
         # Decided for each place anew. Deciding once would do, but the shipped model and the
         # published scenes were made this way.
         want_corner = corners and rng.random() < 0.5
@@ -133,7 +142,8 @@ def _sample_of_few(rng: random.Random, scene: Scene, rates: MentionRates) -> Mea
         return _sample_placement(rng, scene, appearances, rates)
     if which < 0.88:
         absent = Description(edits.sample_absent_shape(rng, scene))
-        return Existence(absent, False, beside=sample_description(rng, appearances[0], rates))
+        beside = sample_description(rng, appearances[0], rates)
+        return Existence(absent, False, beside)
     # Without colors, exchanging two nouns of a list would change nothing.
     colored = rates._replace(color=1)
     items = [sample_description(rng, appearance, colored) for appearance in appearances]
@@ -161,21 +171,26 @@ def _sample_placement(
 def _sample_of_group(rng: random.Random, scene: Scene, rates: MentionRates) -> Meaning:
     """Sample what to say of a scene of many things, of one or two appearances."""
     distinct = list(dict.fromkeys(scene.appearances))
-    items = [sample_description(rng, appearance, rates) for appearance in distinct]
-    counts = tuple((item, len(item.among(scene.things))) for item in items)
+    counts = []
+    for appearance in distinct:
+        item = sample_description(rng, appearance, rates)
+        counts.append((item, len(item.among(scene.things))))
     which = rng.random()
     item, number = counts[0]
     # Two are neither one nor several.
     if which < 0.3 and number != 2:
-        return Quantity(item, number > 2, beside=None)
-    return Count(counts if which < 0.7 else counts[:1])
+        return Quantity(item, number > 2)
+    if which >= 0.7:
+        counts = counts[:1]
+    return Count(tuple(counts))
 
 
 def _names_all(texts: set[str], appearances: Sequence[Appearance]) -> bool:
     """Whether the texts together use every shape, color and size of the scene."""
     used: set[str] = set()
     for text in texts:
-        used.update(word.strip(".,").lower() for word in text.split())
+        plain = text.lower().replace(".", "").replace(",", "")
+        used.update(plain.split())
     for appearance in appearances:
         names_shape = appearance.shape in used or plural(appearance.shape) in used
         if not (names_shape and appearance.color in used and appearance.size in used):

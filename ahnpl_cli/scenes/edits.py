@@ -15,9 +15,13 @@ ALL_PARTS: tuple[Part, ...] = ("shape", "color", "size")
 
 def exchange(scene: Scene, i: int, j: int, parts: Sequence[Part]) -> Scene:
     """Return the scene with some parts of things `i` and `j` exchanged."""
-    parts_of_i = {part: getattr(scene.appearances[i], part) for part in parts}
-    parts_of_j = {part: getattr(scene.appearances[j], part) for part in parts}
-    return change(change(scene, i, **parts_of_j), j, **parts_of_i)
+    first = scene.appearances[i]
+    second = scene.appearances[j]
+    exchanged = scene
+    for part in parts:
+        exchanged = change(exchanged, i, **{part: getattr(second, part)})
+        exchanged = change(exchanged, j, **{part: getattr(first, part)})
+    return exchanged
 
 
 def exchange_all(scene: Scene, i: int, j: int) -> Scene:
@@ -35,15 +39,18 @@ def change(scene: Scene, i: int, **parts: str) -> Scene:
 def sample_absent_shape(rng: random.Random, scene: Scene) -> str:
     """Sample a shape that nothing in the scene has."""
     present = {appearance.shape for appearance in scene.appearances}
-    return rng.choice([shape for shape in SHAPES if shape not in present])
+    absent = [shape for shape in SHAPES if shape not in present]
+    return rng.choice(absent)
 
 
 def sample_absent_color(rng: random.Random, scene: Scene) -> str:
     """Sample a color that nothing in the scene has."""
     present = {appearance.color for appearance in scene.appearances}
-    return rng.choice([color for color in COLORS if color not in present])
+    absent = [color for color in COLORS if color not in present]
+    return rng.choice(absent)
 
 
 def other_size(size: str) -> str:
     """Return the size that `size` is not."""
-    return SIZES[1 - SIZES.index(size)]
+    small, large = SIZES
+    return small if size == large else large

@@ -91,7 +91,10 @@ class Relation:
         """Whether some subject stands so to some object."""
         relation = PHRASES[self.phrase]
         pairs = _assignments((self.subject, self.object), scene)
-        return any(is_related(relation, a, b, loosely=loosely) for a, b in pairs)
+        for subject, object_ in pairs:
+            if is_related(relation, subject, object_, loosely=loosely):
+                return True
+        return False
 
 
 @dataclass(frozen=True, slots=True)

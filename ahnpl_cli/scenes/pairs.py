@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from ahnpl_cli.scenes import edits, plans, world
@@ -33,7 +33,7 @@ class ScenePair:
 
     scenes: tuple[Scene, Scene]
     captions: tuple[Caption, Caption]
-    notes: tuple[Notes, Notes] = field(default_factory=lambda: ({}, {}))
+    notes: tuple[Notes, Notes] = ({}, {})
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +54,18 @@ class ItemSampler:
 
     def few(self) -> Scene:
         """Sample a scene of two or three things."""
-        return self._sample(lambda: world.sample_apart(self.rng, self.rng.choice((2, 2, 3))))
+        while True:
+            count = self.rng.choice(world.FEW)
+            scene = world.sample_apart(self.rng, count)
+            if world.is_held_out(scene) == self.held_out:
+                return scene
 
     def group(self, alike: int, others: int) -> Scene:
         """Sample a scene of many things."""
-        return self._sample(lambda: world.sample_group(self.rng, alike, others))
+        while True:
+            scene = world.sample_group(self.rng, alike, others)
+            if world.is_held_out(scene) == self.held_out:
+                return scene
 
     def mentions(self, count: int, *, color: float = 0.8) -> list[Mention]:
         """Sample which words each of `count` descriptions mentions."""
@@ -67,12 +74,6 @@ class ItemSampler:
     def style(self) -> Style:
         """Sample how the captions of a pair are said."""
         return sample_style(self.rng)
-
-    def _sample(self, sample_any: Callable[[], Scene]) -> Scene:
-        while True:
-            scene = sample_any()
-            if world.is_held_out(scene) == self.held_out:
-                return scene
 
 
 # None where what was sampled allows no such pair; the next sample may.
@@ -93,15 +94,20 @@ def is_valid_pair(pair: ScenePair, *, held_out: bool, one_sided: bool) -> bool:
         return False
     if any(world.is_held_out(scene) != held_out for scene in pair.scenes):
         return False
-    if not (first.meaning.holds(first_scene) and second.meaning.holds(second_scene)):
+    if not first.meaning.holds(first_scene) or not second.meaning.holds(second_scene):
         return False
+    # What is neither strictly true nor plainly false makes no question.
     if second.meaning.holds(first_scene, loosely=True):
         return False
     return one_sided or not first.meaning.holds(second_scene, loosely=True)
 
 
 def pair_from_plan(
-    first: Scene, second: Scene, plan: Plan, style: Style, second_plan: Plan | None = None
+    first: Scene,
+    second: Scene,
+    plan: Plan,
+    style: Style,
+    second_plan: Plan | None = None,
 ) -> ScenePair:
     """Return the pair whose captions follow one plan, or the second its own."""
     first_caption = Caption(plan(first), style)
@@ -137,14 +143,17 @@ def plan_two(sampler: ItemSampler, scene: Scene, *, color: float) -> PlannedPair
         if relation is None:
             return None
         i, phrase, j = relation
-        return PlannedPair(plans.relation_plan(i, phrase, j, mentions), i, j)
-    i, j = sampler.rng.sample(range(len(scene.appearances)), 2)
+        plan = plans.relation_plan(i, phrase, j, mentions)
+        return PlannedPair(plan, i, j)
+    indices = sampler.rng.sample(range(len(scene.appearances)), 2)
     if which < 0.8:
-        places = plans.sample_places(sampler.rng, scene, (i, j))
-        return PlannedPair(plans.placement_plan((i, j), places, mentions), i, j)
-    # Without its color a thing in a list cannot be taken for the other.
-    colored = [mention._replace(color=True) for mention in mentions]
-    return PlannedPair(plans.listing_plan((i, j), colored), i, j)
+        places = plans.sample_places(sampler.rng, scene, indices)
+        plan = plans.placement_plan(indices, places, mentions)
+    else:
+        # Without its color a thing in a list cannot be taken for the other.
+        colored = [mention._replace(color=True) for mention in mentions]
+        plan = plans.listing_plan(indices, colored)
+    return PlannedPair(plan, *indices)
 
 
 def make_swapped_roles(sampler: ItemSampler) -> ScenePair | None:

@@ -33,7 +33,12 @@ def describe(appearance: Appearance, mention: Mention) -> Description:
 
 def sample_mentions(rng: random.Random, count: int, *, color: float = 0.8) -> list[Mention]:
     """Sample which words each of `count` descriptions mentions; `color` is a probability."""
-    return [Mention(rng.random() < color, rng.random() < 0.25) for _ in range(count)]
+    mentions = []
+    for _ in range(count):
+        says_color = rng.random() < color
+        says_size = rng.random() < 0.25
+        mentions.append(Mention(says_color, says_size))
+    return mentions
 
 
 def sample_relation(
@@ -46,12 +51,15 @@ def sample_relation(
 
 def sample_places(rng: random.Random, scene: Scene, indices: Sequence[int]) -> list[str]:
     """Sample a true place for each of these things."""
+    # Two corners in one sentence would be long, and the halves say enough.
+    corners = len(indices) == 1
     places = []
     for index in indices:
         appearance = scene.appearances[index]
         # Described in full, so that no other thing of the scene can be meant.
         item = Description(appearance.shape, appearance.color, appearance.size)
-        places.append(sample_true_place(rng, item, scene, corners=len(indices) == 1))
+        place = sample_true_place(rng, item, scene, corners=corners)
+        places.append(place)
     return places
 
 
@@ -59,11 +67,10 @@ def relation_plan(subject: int, phrase: str, object_: int, mentions: Sequence[Me
     """Return the plan to say that two things stand in a relation."""
 
     def plan(scene: Scene) -> Meaning:
-        return Relation(
-            describe(scene.appearances[subject], mentions[0]),
-            phrase,
-            describe(scene.appearances[object_], mentions[1]),
-        )
+        # Described when the plan is put to a scene: an edit may have changed what stands there.
+        subject_item = describe(scene.appearances[subject], mentions[0])
+        object_item = describe(scene.appearances[object_], mentions[1])
+        return Relation(subject_item, phrase, object_item)
 
     return plan
 
@@ -92,5 +99,7 @@ def placement_plan(
 def _describe_each(
     scene: Scene, indices: Sequence[int], mentions: Sequence[Mention]
 ) -> tuple[Description, ...]:
-    pairs = zip(indices, mentions, strict=True)
-    return tuple(describe(scene.appearances[index], mention) for index, mention in pairs)
+    items = []
+    for index, mention in zip(indices, mentions, strict=True):
+        items.append(describe(scene.appearances[index], mention))
+    return tuple(items)

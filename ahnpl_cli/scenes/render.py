@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -72,8 +73,9 @@ def textures() -> tuple[Pixels, ...]:
     return tuple(_make_texture(rng) for _ in range(TEXTURES))
 
 
-def _to_image(canvas: Pixels) -> Image.Image:
-    return Image.fromarray(np.clip(canvas, 0, 255).astype(np.uint8))
+def _to_image(canvas: npt.NDArray[np.floating[Any]]) -> Image.Image:
+    clipped = np.clip(canvas, 0, 255)
+    return Image.fromarray(clipped.astype(np.uint8))
 
 
 def _paint_things(canvas: Pixels, things: Sequence[Thing], rng: np.random.Generator) -> None:
@@ -83,21 +85,22 @@ def _paint_things(canvas: Pixels, things: Sequence[Thing], rng: np.random.Genera
         mask = shape_mask(thing.appearance.shape, thing.radius)
         color_name = thing.appearance.color
         color = np.asarray(RGB[color_name]) + shades[color_name]
-        _blend(canvas, mask, color.astype(np.float32), thing.x, thing.y)
+        _blend(canvas, mask, color.astype(np.float32), thing)
 
 
-def _blend(canvas: Pixels, mask: Pixels, color: Pixels, x: int, y: int) -> None:
-    """Paint a mask in one color, its center at (x, y); what is outside the canvas is cut off."""
+def _blend(canvas: Pixels, mask: Pixels, color: Pixels, thing: Thing) -> None:
+    """Paint a mask in one color where a thing is; what is outside the canvas is cut off."""
     height, width, _ = canvas.shape
-    mask_height, mask_width = mask.shape
-    radius = mask_height // 2
-    left = x - radius
-    top = y - radius
-    right = min(left + mask_width, width)
-    bottom = min(top + mask_height, height)
-    coverage = mask[max(-top, 0) : bottom - top, max(-left, 0) : right - left, None]
-    region = canvas[max(top, 0) : bottom, max(left, 0) : right]
-    region += coverage * (color - region)
+    left = thing.x - thing.radius
+    top = thing.y - thing.radius
+    right = min(thing.x + thing.radius + 1, width)
+    bottom = min(thing.y + thing.radius + 1, height)
+    first_row = max(top, 0)
+    first_column = max(left, 0)
+    region = canvas[first_row:bottom, first_column:right]
+    coverage = mask[first_row - top : bottom - top, first_column - left : right - left]
+    # In place: the region is a view of the canvas.
+    region += coverage[..., None] * (color - region)
 
 
 def _background(rng: np.random.Generator, side: int) -> Pixels:
@@ -109,15 +112,16 @@ def _background(rng: np.random.Generator, side: int) -> Pixels:
 def _make_texture(rng: np.random.Generator) -> Pixels:
     """Make blotches, faint stripes and grain around a gray-ish tone that no color name has."""
     base = rng.uniform(110, 165, 3)
-    blotches = np.clip(base + rng.normal(0, 10, (16, 16, 3)), 0, 255).astype(np.uint8)
+    blotches = _to_image(base + rng.normal(0, 10, (16, 16, 3)))
     size = (TEXTURE_SIDE, TEXTURE_SIDE)
-    soft = np.asarray(Image.fromarray(blotches).resize(size, Image.Resampling.BICUBIC))
+    soft = np.asarray(blotches.resize(size, Image.Resampling.BICUBIC))
     angle = rng.uniform(0, math.pi)
     period = rng.uniform(5, 20)
     rows, columns = np.mgrid[:TEXTURE_SIDE, :TEXTURE_SIDE]
     distance = columns * math.cos(angle) + rows * math.sin(angle)
     phase = distance * 2 * math.pi / period
-    stripes = rng.uniform(0, 8) * np.sin(phase)[..., None]
+    amplitude = rng.uniform(0, 8)
+    stripes = amplitude * np.sin(phase)[..., None]
     grain = rng.normal(0, 4, (*size, 3))
     texture: Pixels = (soft + stripes + grain).astype(np.float32)
     return texture
@@ -130,13 +134,16 @@ def _fill_shape(pen: ImageDraw.ImageDraw, shape: str, half: float) -> None:
         if shape == "ring":
             _fill_disc(pen, half, radius=RING_HOLE, fill=0)
         return
-    points = [(half + (half - 1) * x, half + (half - 1) * y) for x, y in _corners(shape)]
+    # One pixel inside, so that no outline is cut off by the image's edge.
+    scale = half - 1
+    points = [(half + scale * x, half + scale * y) for x, y in _corners(shape)]
     pen.polygon(points, fill=255)
 
 
 def _fill_disc(pen: ImageDraw.ImageDraw, half: float, *, radius: float, fill: int) -> None:
-    low = half - (half - 1) * radius
-    high = half + (half - 1) * radius
+    scaled = (half - 1) * radius
+    low = half - scaled
+    high = half + scaled
     pen.ellipse([low, low, high, high], fill=fill)
 
 
@@ -148,7 +155,8 @@ def _corners(shape: str) -> list[Point]:
         return [(0, -0.95), (0.95, 0.8), (-0.95, 0.8)]
     if shape == "star":
         return [_star_corner(k) for k in range(10)]
-    return [_heart_point(2 * math.pi * k / HEART_POINTS) for k in range(HEART_POINTS)]
+    step = 2 * math.pi / HEART_POINTS
+    return [_heart_point(k * step) for k in range(HEART_POINTS)]
 
 
 def _star_corner(k: int) -> Point:

@@ -99,13 +99,13 @@ def pack(arrays: Arrays, used: npt.NDArray[np.int32]) -> Arrays:
     Returns:
         The weights in half precision, the token table (K, D), and `used` itself.
     """
-    halves = {name: _cast_floats(array, np.float16) for name, array in arrays.items()}
+    halves = _cast_floats(arrays, np.float16)
     return {**halves, TABLE: halves[TABLE][used], IDS: used}
 
 
 def unpack(packed: Arrays, rows: int) -> Arrays:
     """Return what `pack` kept, in single precision, the token table filled up to `rows`."""
-    arrays = {name: _cast_floats(array, np.float32) for name, array in packed.items()}
+    arrays = _cast_floats(packed, np.float32)
     used = arrays.pop(IDS)
     width = arrays[TABLE].shape[1]
     # RandomState, since numpy promises that its numbers stay the same in every version.
@@ -115,9 +115,13 @@ def unpack(packed: Arrays, rows: int) -> Arrays:
     return {**arrays, TABLE: table}
 
 
-def _cast_floats(array: npt.NDArray[Any], kind: type[np.floating[Any]]) -> npt.NDArray[Any]:
-    # Batch norm counts batches in integers, which half precision would round.
-    return array.astype(kind) if np.issubdtype(array.dtype, np.floating) else array
+def _cast_floats(arrays: Arrays, kind: type[np.floating[Any]]) -> Arrays:
+    cast = dict(arrays)
+    for name, array in arrays.items():
+        # Batch norm counts batches in integers, which half precision would round.
+        if np.issubdtype(array.dtype, np.floating):
+            cast[name] = array.astype(kind)
+    return cast
 
 
 def _read_shipped(name: str) -> bytes:

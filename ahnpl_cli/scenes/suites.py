@@ -45,7 +45,13 @@ class SceneItem:
 
 
 def make_item(
-    name: str, seed: int, index: int, total: int, *, split: str = "test", held_out: bool = True
+    name: str,
+    seed: int,
+    index: int,
+    total: int,
+    *,
+    split: str = "test",
+    held_out: bool = True,
 ) -> SceneItem:
     """Return item `index` of `total` of a suite; the same arguments always give the same item.
 

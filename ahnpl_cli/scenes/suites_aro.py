@@ -35,7 +35,8 @@ def _make_vg_relation(sampler: ItemSampler) -> ScenePair | None:
         return None
     i, _, j = relation
     plan = plans.relation_plan(i, phrase, j, (BARE, BARE))
-    pair = pair_from_plan(scene, edits.exchange_all(scene, i, j), plan, ARO_STYLE)
+    exchanged = edits.exchange_all(scene, i, j)
+    pair = pair_from_plan(scene, exchanged, plan, ARO_STYLE)
     note = {"relation_name": phrase}
     return with_notes(pair, note, note)
 
@@ -47,7 +48,8 @@ def _make_vg_attribution(sampler: ItemSampler) -> ScenePair | None:
     scene = edits.change(scene, 0, color=first_color)
     scene = edits.change(scene, 1, color=second_color)
     plan = plans.listing_plan((0, 1), (COLORED, COLORED))
-    pair = pair_from_plan(scene, edits.exchange(scene, 0, 1, ("color",)), plan, ARO_STYLE)
+    exchanged = edits.exchange(scene, 0, 1, ("color",))
+    pair = pair_from_plan(scene, exchanged, plan, ARO_STYLE)
     first, second = scene.appearances
     names = {"obj1_name": first.shape, "obj2_name": second.shape}
     return with_notes(

@@ -5,6 +5,8 @@ As in SugarCrepe, the foil of the two `add` files says more than the caption.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ahnpl_cli.scenes import edits, plans, world
 from ahnpl_cli.scenes.edits import Part
 from ahnpl_cli.scenes.pairs import (
@@ -73,17 +75,18 @@ def _make_add_obj(sampler: ItemSampler) -> ScenePair | None:
     rng = sampler.rng
     count = len(scene.appearances)
     of_shape, of_color = rng.sample(scene.appearances, 2)
-    added = Appearance(of_shape.shape, of_color.color, rng.choice(world.SIZES))
-    larger = Scene(
-        (*scene.appearances, added),
-        (*scene.positions, _free_cell(scene)),
-        scene.layout,
-        scene.texture,
+    size = rng.choice(world.SIZES)
+    added = Appearance(of_shape.shape, of_color.color, size)
+    larger = replace(
+        scene,
+        appearances=(*scene.appearances, added),
+        positions=(*scene.positions, _free_cell(scene)),
     )
     mentions = sampler.mentions(count + 1, color=1)
-    listed = rng.sample(range(count), rng.randint(1, count))
-    plan = plans.listing_plan(listed, mentions[: len(listed)])
-    second_plan = plans.listing_plan([*listed, count], mentions[: len(listed) + 1])
+    listed_count = rng.randint(1, count)
+    listed = rng.sample(range(count), listed_count)
+    plan = plans.listing_plan(listed, mentions[:listed_count])
+    second_plan = plans.listing_plan([*listed, count], mentions[: listed_count + 1])
     return pair_from_plan(scene, larger, plan, sampler.style(), second_plan)
 
 

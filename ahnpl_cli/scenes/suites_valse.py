@@ -35,18 +35,21 @@ def _make_existence(sampler: ItemSampler) -> ScenePair | None:
     without = edits.change(scene, index, shape=shape)
     present = Caption(Existence(item, True), style)
     absent = Caption(Existence(item, False), style)
-    return ScenePair((scene, without), (present, absent), ({"count": 1}, {"count": 0}))
+    pair = ScenePair((scene, without), (present, absent))
+    return with_notes(pair, {"count": 1}, {"count": 0})
 
 
 def _make_plurals(sampler: ItemSampler) -> ScenePair | None:
     """Make a pair of one thing and three to five."""
-    few, many = _sample_counted(sampler, 1, sampler.rng.randint(3, 5))
+    # Two would be neither one nor several.
+    number = sampler.rng.randint(3, 5)
+    few, many = _sample_counted(sampler, 1, number)
     item, beside = _describe_group(sampler, few)
     style = sampler.style()
     single = Caption(Quantity(item, False, beside), style)
     several = Caption(Quantity(item, True, beside), style)
     note = {"class": item.shape}
-    return ScenePair((few, many), (single, several), (note, note))
+    return with_notes(ScenePair((few, many), (single, several)), note, note)
 
 
 def _counting_maker(number_pairs: Sequence[tuple[int, int]]) -> PairMaker:
@@ -60,14 +63,16 @@ def _counting_maker(number_pairs: Sequence[tuple[int, int]]) -> PairMaker:
         style = replace(sampler.style(), prefix="there is ", digits=True, sentence=True)
         first = Caption(Count(((item, fewer),)), style)
         second = Caption(Count(((item, more),)), style)
-        return ScenePair((few, many), (first, second), ({"count": fewer}, {"count": more}))
+        pair = ScenePair((few, many), (first, second))
+        return with_notes(pair, {"count": fewer}, {"count": more})
 
     return make_counting
 
 
 def _sample_counted(sampler: ItemSampler, fewer: int, more: int) -> tuple[Scene, Scene]:
     """Sample a scene with `fewer` and with `more` things of one look, and up to three others."""
-    many = sampler.group(more, sampler.rng.randint(0, 3))
+    others = sampler.rng.randint(0, 3)
+    many = sampler.group(more, others)
     # The counted things come first, so these are left out of both tuples.
     surplus = more - fewer
     few = replace(many, appearances=many.appearances[surplus:], positions=many.positions[surplus:])

@@ -6,6 +6,7 @@ can exchange two appearances and leave everything else, texture included, as it 
 
 from __future__ import annotations
 
+import itertools
 import random
 from dataclasses import dataclass
 from typing import Literal
@@ -26,8 +27,10 @@ RADIUS = {"small": 7, "large": 14}
 GROUP_RADIUS = {"small": 5, "large": 8}
 # Centers of the four quarters of a scene, and of its nine ninths.
 CELLS = ((16, 16), (48, 16), (16, 48), (48, 48))
-GROUP_CELLS = tuple((11 + 21 * column, 11 + 21 * row) for row in range(3) for column in range(3))
+_NINTHS = (11, 32, 53)
+GROUP_CELLS = tuple((x, y) for y, x in itertools.product(_NINTHS, _NINTHS))
 JITTER = 2  # pixels that a thing may stand away from the center of its cell, on either axis
+FEW = (2, 2, 3)  # how many things a scene of few has: two, more often than three
 HELD_OUT_OF = 5  # one combination in five is kept for testing
 
 
@@ -83,10 +86,11 @@ def is_held_out(scene: Scene) -> bool:
     The combination is the unordered set of colors and the unordered set of shapes, so that no
     exchange between the things of a scene moves it from one side to the other.
     """
-    colors = "+".join(sorted({appearance.color for appearance in scene.appearances}))
-    shapes = "+".join(sorted({appearance.shape for appearance in scene.appearances}))
+    colors = {appearance.color for appearance in scene.appearances}
+    shapes = {appearance.shape for appearance in scene.appearances}
+    combination = "+".join(sorted(colors)) + "|" + "+".join(sorted(shapes))
     # SHA-256, because the shipped model was trained on the other side of exactly this split.
-    return stable_hash(f"{colors}|{shapes}", digest="sha256") % HELD_OUT_OF == 0
+    return stable_hash(combination, digest="sha256") % HELD_OUT_OF == 0
 
 
 def sample_apart(rng: random.Random, count: int) -> Scene:
@@ -97,7 +101,9 @@ def sample_apart(rng: random.Random, count: int) -> Scene:
     """
     cells = rng.sample(CELLS, count)
     if count == 2:
-        cells[1] = rng.choice([cell for cell in CELLS if _are_neighbors(cells[0], cell)])
+        # On a diagonal, no phrase for a relation would strictly hold.
+        neighbors = [cell for cell in CELLS if _are_neighbors(cells[0], cell)]
+        cells[1] = rng.choice(neighbors)
     positions = tuple(_jitter(rng, cell) for cell in cells)
     appearances = _sample_distinct_appearances(rng, count)
     return Scene(appearances, positions, "apart", _sample_texture(rng))
@@ -105,12 +111,19 @@ def sample_apart(rng: random.Random, count: int) -> Scene:
 
 def sample_group(rng: random.Random, alike: int, others: int) -> Scene:
     """Sample `alike` things of one appearance, then `others` of one other (9 in all at most)."""
-    common = Appearance(rng.choice(SHAPES), rng.choice(COLORS), rng.choice(SIZES))
+    common = _sample_appearance(rng)
     different = _sample_unlike(rng, common)
     appearances = (common,) * alike + (different,) * others
     cells = rng.sample(GROUP_CELLS, len(appearances))
     positions = tuple(_jitter(rng, cell) for cell in cells)
     return Scene(appearances, positions, "group", _sample_texture(rng))
+
+
+def _sample_appearance(rng: random.Random) -> Appearance:
+    shape = rng.choice(SHAPES)
+    color = rng.choice(COLORS)
+    size = rng.choice(SIZES)
+    return Appearance(shape, color, size)
 
 
 def _are_neighbors(cell: Position, other: Position) -> bool:
@@ -123,15 +136,17 @@ def _are_neighbors(cell: Position, other: Position) -> bool:
 def _sample_distinct_appearances(rng: random.Random, count: int) -> tuple[Appearance, ...]:
     shapes = rng.sample(SHAPES, count)
     colors = rng.sample(COLORS, count)
-    return tuple(
-        Appearance(shape, color, rng.choice(SIZES))
-        for shape, color in zip(shapes, colors, strict=True)
-    )
+    appearances = []
+    for shape, color in zip(shapes, colors, strict=True):
+        size = rng.choice(SIZES)
+        appearances.append(Appearance(shape, color, size))
+    return tuple(appearances)
 
 
 def _sample_unlike(rng: random.Random, appearance: Appearance) -> Appearance:
     """Sample an appearance of another shape."""
-    shape = rng.choice([shape for shape in SHAPES if shape != appearance.shape])
+    other_shapes = [shape for shape in SHAPES if shape != appearance.shape]
+    shape = rng.choice(other_shapes)
     # Half of them keep the color, so that color alone does not tell things apart.
     color = appearance.color if rng.random() < 0.5 else rng.choice(COLORS)
     return Appearance(shape, color, rng.choice(SIZES))
@@ -139,7 +154,9 @@ def _sample_unlike(rng: random.Random, appearance: Appearance) -> Appearance:
 
 def _jitter(rng: random.Random, cell: Position) -> Position:
     x, y = cell
-    return x + rng.randint(-JITTER, JITTER), y + rng.randint(-JITTER, JITTER)
+    right = rng.randint(-JITTER, JITTER)
+    down = rng.randint(-JITTER, JITTER)
+    return x + right, y + down
 
 
 def _sample_texture(rng: random.Random) -> int:

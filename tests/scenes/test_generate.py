@@ -1,6 +1,12 @@
 """The files of a world: the same bytes whoever draws, the authors' layouts, true pictures."""
 
+import gzip
 import json
+import multiprocessing
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +15,7 @@ import pytest
 from PIL import Image
 
 from ahnpl_cli.data.images import ImageRef, open_image
-from ahnpl_cli.errors import ConfigError, DataError
+from ahnpl_cli.errors import AhnplError, ConfigError, DataError
 from ahnpl_cli.evaluation.benchmarks import benchmarks
 from ahnpl_cli.evaluation.benchmarks.base import Options
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
@@ -128,6 +134,84 @@ def test_a_smaller_world_leaves_no_image_of_a_larger_one(tmp_path: Path) -> None
     images = sorted(path.name for path in (tmp_path / "images").iterdir())
     assert images == ["000000.png", "000001.png", "mine.png"]
     assert len(list((tmp_path / "winoground" / "images").iterdir())) == 2
+
+
+def test_a_cut_archive_in_the_place_of_the_manifest_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "scenes.json").write_bytes(gzip.compress(b'{"train": 1}')[:-6])
+    with pytest.raises(DataError, match=r"scenes\.json: damaged file: "):
+        generate(tmp_path, train=1, test=0, workers=1)
+
+
+def test_a_killed_run_leaves_no_process_and_the_same_command_finishes(tmp_path: Path) -> None:
+    killed = tmp_path / "killed"
+    whole = tmp_path / "whole"
+    options = ["--train", "500", "--test", "40", "--workers", "2", "-q"]
+    command = [sys.executable, "-m", "ahnpl_cli", "scenes"]
+    process = subprocess.Popen([*command, str(killed), *options])
+    while not list(killed.glob("images/0001*.png")):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.kill()
+    process.wait()
+    (killed / "images" / f".000003.png.{process.pid}.tmp").write_bytes(b"cut")
+    deadline = time.monotonic() + 20
+    before: list[Path] = []
+    after = sorted(killed.rglob("*"))
+    while before != after:
+        assert time.monotonic() < deadline, "a worker still writes"
+        time.sleep(0.5)
+        before = after
+        after = sorted(killed.rglob("*"))
+    assert read(killed / "scenes.json")["files"] == {}
+    with pytest.raises(ConfigError, match="train 500, now 5"):
+        generate(killed, train=5, test=40, workers=1)
+    subprocess.run([*command, str(killed), *options], check=True)
+    generate(whole, train=500, test=40, workers=1)
+    assert contents(killed) == contents(whole)
+
+
+def test_a_killed_worker_is_one_line_and_the_same_command_finishes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def kill_worker(items: Iterable[Any], **_: object) -> Iterator[Any]:
+        for number, item in enumerate(items):
+            if number == 0:
+                multiprocessing.active_children()[0].kill()
+            yield item
+
+    with pytest.raises(AhnplError) as caught:
+        generate(tmp_path, train=1500, test=0, workers=2, track=kill_worker)
+    assert str(caught.value) == (
+        "a worker process died. "
+        "If memory ran out, use fewer --workers; then run the same command again."
+    )
+    assert generate(tmp_path, train=1500, test=0, workers=1).is_new
+
+
+def test_a_finished_world_is_only_looked_at(tmp_path: Path) -> None:
+    generate(tmp_path, train=1, test=0, workers=1)
+    before = tmp_path.stat().st_mtime_ns
+    assert not generate(tmp_path, train=1, test=0, workers=1).is_new
+    # No lock was taken, which would have needed a new file.
+    assert tmp_path.stat().st_mtime_ns == before
+
+
+def test_the_first_world_is_pinned(tmp_path: Path) -> None:
+    # The shipped model was trained on scenes sampled in this way.
+    generate(tmp_path, train=2, test=0, seed=0, workers=1)
+    lines = records(tmp_path, "captions.jsonl")
+    assert [line["caption"] for line in lines[:4]] == [
+        "there is a small black circle below a large red ring",
+        "a picture of a red ring above a black circle",
+        "a circle on the right and a ring on the right",
+        "a circle to the left of a blue square",
+    ]
+    assert lines[0]["meta"]["things"][0] == {
+        "look": {"shape": "circle", "color": "black", "size": "small"},
+        "x": 47,
+        "y": 49,
+        "radius": 7,
+    }
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"train": 3}', '{"train": true}', "[" * 9999])
