@@ -49,6 +49,8 @@ def _explain(error: OSError) -> str:
 def _usage(error: Any) -> str:
     """Return a usage error in one line, with the way to the command's help."""
     message = " ".join(error.format_message().split())
+    if not message.endswith((".", "?")):
+        message += "."
     if error.ctx is None:
         return message
     return f"{message} Try '{error.ctx.command_path} --help' for help."

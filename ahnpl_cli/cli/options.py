@@ -1,11 +1,10 @@
-"""Typer options made from the dataclasses of `config.py`, so that each option is written once."""
+"""Typer options made from the dataclasses of `config`, so that each option is written once."""
 
 from __future__ import annotations
 
 import dataclasses
 import functools
 import inspect
-import tomllib
 import typing
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,139 +16,179 @@ from ahnpl_cli.catalog import choose
 from ahnpl_cli.cli import interrupts
 from ahnpl_cli.cli.console import Screen
 from ahnpl_cli.config import ConsoleConfig
+from ahnpl_cli.config.options import bounds, check_number, check_text
 from ahnpl_cli.errors import ConfigError
+from ahnpl_cli.files import check_regular, read_toml
 
 CONFIG_HELP = "TOML file with options by name; what is typed here wins over it."
+TOML_HINT = "Write one option a line, such as lr = 1e-5."
+LONGEST_SHOWN = 60  # characters of a wrong value in a message
 
 
-class _Field(NamedTuple):
+class _Option(NamedTuple):
     field: dataclasses.Field[Any]
-    type: Any
+    kind: Any
     panel: str | None
 
+    @property
+    def name(self) -> str:
+        return self.field.name
 
-def _fields(config: type, panel: str | None = None) -> Iterator[_Field]:
-    """Every leaf option of `config`, nested groups included."""
+    @property
+    def flag(self) -> str:
+        return "--" + self.name.replace("_", "-")
+
+
+def _options(config: type, panel: str | None = None) -> Iterator[_Option]:
+    """Yield every leaf option of `config`, nested groups included."""
     hints = typing.get_type_hints(config)
     for field in dataclasses.fields(config):
         kind = hints[field.name]
-        if dataclasses.is_dataclass(kind) and isinstance(kind, type):
-            yield from _fields(kind, field.metadata["panel"])
+        if _is_group(kind):
+            yield from _options(kind, field.metadata["panel"])
         else:
-            yield _Field(field, kind, panel)
+            yield _Option(field, kind, panel)
+
+
+def _is_group(kind: Any) -> bool:
+    return isinstance(kind, type) and dataclasses.is_dataclass(kind)
 
 
 def _is_list(kind: Any) -> bool:
     return typing.get_origin(kind) is tuple
 
 
-def _names(field: dataclasses.Field[Any], kind: Any) -> list[str]:
-    name = "--" + field.name.replace("_", "-")
-    if kind is bool and field.default is False:
-        return [name, *field.metadata["flags"]]
-    if bool in (kind, *typing.get_args(kind)):
-        return [f"{name}/--no-{name[2:]}", *field.metadata["flags"]]
-    return [name, *field.metadata["flags"]]
+def _spellings(option: _Option) -> list[str]:
+    """Return the flags of an option; one that is on by default can be switched off."""
+    flag = option.flag
+    is_switch = bool in (option.kind, *typing.get_args(option.kind))
+    if is_switch and option.field.default is not False:
+        flag = f"{flag}/--no-{flag[2:]}"
+    return [flag, *option.field.metadata["flags"]]
 
 
-def _parameter(item: _Field) -> inspect.Parameter:
-    field, kind, panel = item
-    default: Any = field.default
+def _parameter(option: _Option) -> inspect.Parameter:
+    kind = option.kind
+    default: Any = option.field.default
     shown: str | bool = True
     if _is_list(kind):
         # Typer cannot repeat a tuple; an untouched list option stays None and takes the default.
         shown = ",".join(default) or False
-        kind, default = list[str] | None, None
+        kind = list[str] | None
+        default = None
     info = typer.Option(
-        *_names(field, kind),
-        help=field.metadata["help"],
-        min=field.metadata["min"],
-        max=field.metadata["max"],
-        metavar=field.metadata["metavar"],
+        *_spellings(option),
+        help=option.field.metadata["help"],
+        min=option.field.metadata["min"],
+        max=option.field.metadata["max"],
+        metavar=option.field.metadata["metavar"],
         show_default=shown,
-        rich_help_panel=panel,
+        rich_help_panel=option.panel,
     )
     return inspect.Parameter(
-        field.name,
+        option.name,
         inspect.Parameter.KEYWORD_ONLY,
         default=default,
         annotation=Annotated[kind, info],
     )
 
 
-def _read_toml(path: str, known: list[str]) -> dict[str, Any]:
+# A TOML file
+
+
+def _read_config(path: str, known: list[str]) -> dict[str, Any]:
     """Return the options in a TOML file, tables flattened, dashes as underscores."""
-    try:
-        tree = tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except OSError as error:
-        what = f"cannot read --config: {(error.strerror or str(error)).lower()}"
-        raise ConfigError(what, where=path, hint="Check the path.") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        hint = "Write one option a line, such as lr = 1e-5."
-        raise ConfigError(f"not TOML: {error}", where=path, hint=hint) from error
+    check_regular(Path(path), error=ConfigError)
+    tree = read_toml(Path(path), error=ConfigError, hint=TOML_HINT)
     flat: dict[str, Any] = {}
     for key, value in tree.items():
         flat.update(value if isinstance(value, dict) else {key: value})
-    return {choose(key.replace("-", "_"), known, f"option in {path}"): v for key, v in flat.items()}
+    options = {}
+    for key, value in flat.items():
+        options[choose(key.replace("-", "_"), known, f"option in {path}")] = value
+    return options
 
 
-def _split(value: Any, field: dataclasses.Field[Any]) -> Any:
-    """Turn what Typer or TOML gave for a list option into a tuple."""
-    if value is None:
-        return field.default
-    items = [value] if isinstance(value, str) else list(value)
-    if "," in (field.metadata["metavar"] or ""):
-        items = [part.strip() for item in items for part in item.split(",") if part.strip()]
-    return tuple(items)
+def _check_value(value: Any, option: _Option, where: str) -> Any:
+    """Return a value of a TOML file if the flag could have given it.
 
-
-def _build(config: type, values: dict[str, Any]) -> Any:
-    hints = typing.get_type_hints(config)
-    made: dict[str, Any] = {}
-    for field in dataclasses.fields(config):
-        kind = hints[field.name]
-        if dataclasses.is_dataclass(kind) and isinstance(kind, type):
-            made[field.name] = _build(kind, values)
-        else:
-            value = values[field.name]
-            made[field.name] = _split(value, field) if _is_list(kind) else value
-    return config(**made)
-
-
-def _check_value(value: Any, item: _Field, where: str) -> Any:
-    """A TOML value has to be what the flag would have been, within its bounds."""
-    kind, bounds = item.type, item.field.metadata
-    if _is_list(kind):
-        good = isinstance(value, str) or (
-            isinstance(value, list) and all(isinstance(v, str) for v in value)
-        )
+    Raises:
+        ConfigError: it is of another type, or out of bounds.
+    """
+    if _is_list(option.kind):
+        texts = value if isinstance(value, list) else [value]
+        good = all(isinstance(text, str) for text in texts)
     else:
-        parts = (kind, *typing.get_args(kind))
-        allowed = [part for part in parts if isinstance(part, type)]
-        choices = [c for part in parts for c in typing.get_args(part) if isinstance(c, str)]
-        if float in allowed and type(value) is int:
+        kinds = (option.kind, *typing.get_args(option.kind))
+        choices = [c for kind in kinds for c in typing.get_args(kind) if isinstance(c, str)]
+        if float in kinds and type(value) is int:
             value = float(value)
-        good = type(value) in allowed or value in choices
-    if good and isinstance(value, int | float):
-        low, high = bounds["min"], bounds["max"]
-        good = (low is None or value >= low) and (high is None or value <= high)
+        # `type`, since isinstance takes True for the number 1.
+        good = type(value) in kinds or value in choices
+    if good and type(value) in (int, float):
+        low, high = bounds(option.field)
+        good = low <= value <= high
     if not good:
-        what = f"option {item.field.name} cannot be {value!r}"
-        raise ConfigError(what, where=where, hint="Its values stand in --help.")
+        shown = repr(value)
+        if len(shown) > LONGEST_SHOWN:
+            shown = shown[:LONGEST_SHOWN] + "..."
+        what = f"option {option.name} cannot be {shown}"
+        raise ConfigError(what, where=where, hint="See --help for allowed values.")
     return value
 
 
-def _merge(ctx: typer.Context, values: dict[str, Any], fields: list[_Field]) -> dict[str, Any]:
-    """Lay the values typed by the user over those of `--config`."""
+# From values to a configuration
+
+
+def _merge(ctx: typer.Context, values: dict[str, Any], options: list[_Option]) -> dict[str, Any]:
+    """Lay the values typed by the user over those of `--config`, and check what is text."""
     path = values.pop("config_file")
-    if path is None:
-        return values
-    known = {item.field.name: item for item in fields}
-    for name, value in _read_toml(path, list(known)).items():
-        source = ctx.get_parameter_source(name)
-        if source is not None and source.name == "DEFAULT":
-            values[name] = _check_value(value, known[name], path)
+    known = {option.name: option for option in options}
+    if path is not None:
+        for name, value in _read_config(path, list(known)).items():
+            source = ctx.get_parameter_source(name)
+            if source is not None and source.name == "DEFAULT":
+                values[name] = _check_value(value, known[name], path)
+    for name, option in known.items():
+        given = values[name]
+        for value in given if isinstance(given, list) else [given]:
+            if isinstance(value, str):
+                check_text(value, option.flag)
+            elif value is not None and type(value) is not bool:
+                check_number(value, option.flag, option.field)
     return values
+
+
+def _split(value: Any, field: dataclasses.Field[Any]) -> tuple[str, ...]:
+    """Turn what Typer or TOML gave for a list option into a tuple."""
+    if value is None:
+        return tuple(field.default)  # type: ignore[arg-type]
+    texts = [value] if isinstance(value, str) else value
+    if "," not in (field.metadata["metavar"] or ""):
+        return tuple(texts)
+    parts = [part.strip() for text in texts for part in text.split(",")]
+    return tuple(part for part in parts if part)
+
+
+def _build(config: type, values: dict[str, Any]) -> Any:
+    """Return an instance of a configuration, its groups included."""
+    hints = typing.get_type_hints(config)
+    arguments: dict[str, Any] = {}
+    for field in dataclasses.fields(config):
+        kind = hints[field.name]
+        if _is_group(kind):
+            arguments[field.name] = _build(kind, values)
+        elif _is_list(kind):
+            arguments[field.name] = _split(values[field.name], field)
+        else:
+            arguments[field.name] = values[field.name]
+    return config(**arguments)
+
+
+def _keyword(name: str, default: Any, annotation: Any) -> inspect.Parameter:
+    return inspect.Parameter(
+        name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
+    )
 
 
 def options_from(config: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
@@ -161,31 +200,7 @@ def options_from(config: type) -> Callable[[Callable[..., None]], Callable[..., 
     """
 
     def decorate(command: Callable[..., None]) -> Callable[..., None]:
-        own = [*_fields(config)]
-        fields = [*own, *_fields(ConsoleConfig)]
-        file = inspect.Parameter(
-            "config_file",
-            inspect.Parameter.KEYWORD_ONLY,
-            default=None,
-            annotation=Annotated[
-                str | None, typer.Option("--config", help=CONFIG_HELP, metavar="FILE")
-            ],
-        )
-        context = inspect.Parameter(
-            "ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context
-        )
-
-        @functools.wraps(command)
-        def wrapped(ctx: typer.Context, **values: Any) -> None:
-            arguments = {name: values.pop(name) for name in declared}
-            if "ctx" in parameters:
-                arguments["ctx"] = ctx
-            values = _merge(ctx, values, fields)
-            screen = Screen(_build(ConsoleConfig, values), values.get("format", "rich"))
-            interrupts.during_work()
-            with screen:
-                command(**arguments, config=_build(config, values), screen=screen)
-
+        options = [*_options(config), *_options(ConsoleConfig)]
         hints = typing.get_type_hints(command, include_extras=True)
         parameters = inspect.signature(command).parameters
         declared = {
@@ -193,9 +208,29 @@ def options_from(config: type) -> Callable[[Callable[..., None]], Callable[..., 
             for name, parameter in parameters.items()
             if name not in ("ctx", "config", "screen")
         }
-        made = [context, *declared.values(), *map(_parameter, fields), file]
-        wrapped.__signature__ = inspect.Signature(made)  # type: ignore[attr-defined]
-        wrapped.__annotations__ = {p.name: p.annotation for p in made}
+
+        @functools.wraps(command)
+        def wrapped(ctx: typer.Context, **values: Any) -> None:
+            arguments = {name: values.pop(name) for name in declared}
+            if "ctx" in parameters:
+                arguments["ctx"] = ctx
+            values = _merge(ctx, values, options)
+            screen = Screen(_build(ConsoleConfig, values), values.get("format", "rich"))
+            settings = _build(config, values)
+            # From here on there is work that an interrupt should save.
+            interrupts.during_work()
+            with screen:
+                command(**arguments, config=settings, screen=screen)
+
+        context = inspect.Parameter(
+            "ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=typer.Context
+        )
+        file_option = typer.Option("--config", help=CONFIG_HELP, metavar="FILE")
+        file = _keyword("config_file", None, Annotated[str | None, file_option])
+        signature = [context, *declared.values(), *map(_parameter, options), file]
+        # Typer reads the options off the signature.
+        wrapped.__signature__ = inspect.Signature(signature)  # type: ignore[attr-defined]
+        wrapped.__annotations__ = {p.name: p.annotation for p in signature}
         return wrapped
 
     return decorate

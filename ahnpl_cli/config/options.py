@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -46,6 +47,45 @@ def opt(
     return dataclasses.field(default=default, metadata=metadata)
 
 
+# What an option without bounds of its own may be: beyond any use, and below what the libraries
+# behind it can count to. Infinity and NaN lie outside.
+MOST = 10**12
+SEED_MOST = 2**32 - 1  # NumPy's and scikit-learn's generators take no more
+BATCH_MOST = 2**20
+WORKERS_MOST = 1024
+LONGEST_SHOWN = 40  # characters of a wrong value in a message
+
+
+def bounds(field: dataclasses.Field[Any]) -> tuple[float, float]:
+    """Return the smallest and the largest value of a numeric option that `opt` made."""
+    low, high = field.metadata["min"], field.metadata["max"]
+    return -MOST if low is None else low, MOST if high is None else high
+
+
+def check_number(value: float, flag: str, field: dataclasses.Field[Any]) -> None:
+    """Refuse a number out of the bounds of its option.
+
+    Raises:
+        ConfigError: it is out of bounds, infinite or NaN.
+    """
+    low, high = bounds(field)
+    if not low <= value <= high:
+        shown = str(value)[:LONGEST_SHOWN]
+        raise ConfigError(f"{flag} {shown} is out of range", hint=f"Give {low:g} to {high:g}.")
+
+
+def check_text(text: str, flag: str) -> None:
+    """Refuse a text that no option can mean.
+
+    Raises:
+        ConfigError: it is empty, or holds a NUL, which ends a path for the system.
+    """
+    if not text.strip():
+        raise ConfigError(f"{flag} is empty", hint="Leave it out for its default.")
+    if "\0" in text:
+        raise ConfigError(f"{flag} holds a NUL character", hint="Write it again.")
+
+
 def group(config: type, title: str) -> Any:
     """A nested configuration, shown as a panel of its own in `--help`."""
     return dataclasses.field(default_factory=config, metadata={"panel": title})
@@ -53,7 +93,12 @@ def group(config: type, title: str) -> Any:
 
 def seed_option() -> Any:
     """`--seed`."""
-    return opt(0, "Seed of everything random; the same seed gives the same bytes.", min=0)
+    return opt(
+        0,
+        "Seed of everything random; the same seed gives the same bytes.",
+        min=0,
+        max=SEED_MOST,
+    )
 
 
 def device_option() -> Any:
@@ -63,12 +108,13 @@ def device_option() -> Any:
 
 def batch_size_option(default: int, unit: str) -> Any:
     """`--batch-size`."""
-    return opt(default, f"{unit} computed at once.", min=1)
+    return opt(default, f"{unit} computed at once.", min=1, max=BATCH_MOST)
 
 
 def workers_option(what: str) -> Any:
     """`--workers`."""
-    return opt(None, f"Processes that {what}; default: one per core, at most 8.", min=0)
+    help = f"Processes that {what}; default: one per core, at most 8."
+    return opt(None, help, min=0, max=WORKERS_MOST)
 
 
 def limit_option(unit: str) -> Any:
@@ -159,10 +205,10 @@ def format_option() -> Any:
     return opt("rich", "How tables are printed on stdout.", flags=("-f",))
 
 
-def worker_count(asked: int | None) -> int:
-    """Return what `--workers` means: as asked, or one per core this process may use, at most 8."""
-    if asked is not None:
-        return asked
+def worker_count(workers: int | None) -> int:
+    """Return what `--workers` means: by default one per core of this process, at most 8."""
+    if workers is not None:
+        return workers
     usable = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
     return min(len(usable) if usable else os.cpu_count() or 1, 8)
 
@@ -175,9 +221,10 @@ def parse_shard(text: str | None) -> tuple[int, int]:
     """
     if text is None:
         return 0, 1
-    index, slash, count = text.partition("/")
-    if slash and index.isdigit() and count.isdigit() and int(index) < int(count):
-        return int(index), int(count)
+    # Nine digits and ASCII: int() takes other scripts' digits and refuses thousands of them.
+    numbers = re.fullmatch(r"([0-9]{1,9})/([0-9]{1,9})", text)
+    if numbers and int(numbers[1]) < int(numbers[2]):
+        return int(numbers[1]), int(numbers[2])
     raise ConfigError(f"--shard {text} is not I/N with I below N", hint="Write 0/4 for the first.")
 
 

@@ -1,5 +1,6 @@
 """One dataclass field is one option, and a TOML file lies under what is typed."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
@@ -115,7 +116,65 @@ def test_every_command_can_be_quiet_or_speak_json() -> None:
     assert run("-q")[2].quiet
 
 
-@pytest.mark.parametrize("text", ["3", "2/2", "a/b", "-1/2", "1/0"])
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--seed", "1000000000001"), "--seed 1000000000001 is out of range. Give 0 to 1e+12."),
+        (("--seed", "1" * 400), "--seed " + "1" * 40 + " is out of range."),
+        (("--weight", "inf"), "--weight inf is out of range. Give 0 to 1e+12."),
+        (("--checkpoint", ""), "--checkpoint is empty. Leave it out for its default."),
+        (("--kinds", " "), "--kinds is empty. Leave it out for its default."),
+    ],
+)
+def test_a_value_that_nothing_can_mean_is_refused(arguments: tuple[str, str], message: str) -> None:
+    code, shown = refusal(*arguments)
+    assert code == 2
+    assert message in shown
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("seed = 1000000000001", "option seed cannot be 1000000000001"),
+        ("weight = nan", "option weight cannot be nan"),
+        ('kinds = ""', "--kinds is empty"),
+        ('checkpoint = ["a\\u0000b"]', "--checkpoint holds a NUL character"),
+        ("seed = " + "1" * 5000, "{path}: not TOML: Exceeds the limit"),
+        ("kinds = " + "[" * 5000, "{path}: nested too deeply"),
+        ("mode = " + "[" * 200 + "]" * 200, "option mode cannot be [[[["),
+        ("seed = 1979-05-27", "option seed cannot be datetime.date"),
+    ],
+)
+def test_a_value_of_a_file_is_held_to_the_same_bounds(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    file = tmp_path / "options.toml"
+    file.write_text(text)
+    code, shown = refusal("--config", str(file))
+    assert code == 2
+    assert message.format(path=file) in shown
+    assert len(shown) < 400
+
+
+@pytest.mark.parametrize("path", ["/dev/zero", "/dev/null", "/"])
+def test_a_file_of_options_is_a_regular_file(path: str) -> None:
+    code, shown = refusal("--config", path)
+    assert code == 2
+    assert shown.startswith(f"Error: {path}: ")
+
+
+def test_a_pipe_is_no_file_of_options(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    code, shown = refusal("--config", str(tmp_path / "pipe"))
+    assert (code, shown) == (
+        2,
+        f"Error: {tmp_path / 'pipe'}: not a regular file. Check the path.\n",
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["3", "2/2", "a/b", "-1/2", "1/0", "²/3", "1/" + "9" * 5000, "0/3 ", "0/٣"]
+)
 def test_a_shard_is_a_part_of_a_whole(text: str) -> None:
     with pytest.raises(ConfigError, match="is not I/N with I below N"):
         parse_shard(text)

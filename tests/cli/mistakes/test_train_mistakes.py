@@ -13,7 +13,7 @@ MISTAKES = [
     (
         "train --config missing.toml",
         2,
-        "missing.toml: cannot read --config: no such file or directory. Check the path.",
+        "missing.toml: no such file. Check the path.",
     ),
     (
         "train --config broken.toml",
@@ -29,7 +29,7 @@ MISTAKES = [
     (
         "train --config type.toml",
         2,
-        "type.toml: option lr cannot be 'fast'. Its values stand in --help.",
+        "type.toml: option lr cannot be 'fast'. See --help for allowed values.",
     ),
     (
         "train --objective anhpl",
