@@ -15,7 +15,7 @@ PACKAGE = Path(ahnpl_cli.__file__).parent
 # The longest matching prefix decides; a module may import its own layer and those before it.
 LAYERS = {
     "leaf": (
-        *("__init__", "errors", "files", "outputs", "records", "config", "stable_hash"),
+        *("__init__", "errors", "files", "visible", "outputs", "records", "config", "stable_hash"),
         *("losses.registry", "losses.recipes"),
         *("progress", "catalog", "runs"),
     ),

@@ -11,8 +11,9 @@ import typer
 from typer.core import TyperGroup
 
 from ahnpl_cli import __version__
-from ahnpl_cli.cli import interrupts
+from ahnpl_cli.cli import interrupts, streams
 from ahnpl_cli.errors import AhnplError
+from ahnpl_cli.visible import visible_line
 
 # Typer hides its copy of Click; a bad parameter is the one usage error that it shows.
 UsageError: Any = typer.BadParameter.__mro__[1]
@@ -56,15 +57,21 @@ def _usage(error: Any) -> str:
     return f"{message} Try '{error.ctx.command_path} --help' for help."
 
 
+def _say(error: str) -> None:
+    """Print an error as one line, whatever characters a path or an id in it has."""
+    typer.echo(f"Error: {visible_line(error)}", err=True)
+
+
 class ErrorLines(TyperGroup):
     """Prints errors as one line on stderr, with their exit code; bugs keep their traceback."""
 
     def main(self, args: Any = None, *rest: Any, standalone_mode: bool = True, **extra: Any) -> Any:
         """Run the program; usage errors, which Typer frames in a box, become one line."""
+        streams.make_usable()
         try:
             code = super().main(args, *rest, **{**extra, "standalone_mode": False})
         except UsageError as error:
-            typer.echo(f"Error: {_usage(error)}", err=True)
+            _say(_usage(error))
             code = error.exit_code
         except typer.Abort:
             typer.echo("Aborted.", err=True)
@@ -80,10 +87,10 @@ class ErrorLines(TyperGroup):
         except BrokenPipeError:
             raise  # The reader has gone, as in `ahnpl ... | head`; Typer ends quietly.
         except AhnplError as error:
-            typer.echo(f"Error: {error}", err=True)
+            _say(str(error))
             raise typer.Exit(error.exit_code) from error
         except OSError as error:
-            typer.echo(f"Error: {_explain(error)}", err=True)
+            _say(_explain(error))
             raise typer.Exit(3) from error
         except KeyboardInterrupt as error:
             typer.echo(interrupts.LINE, err=True, nl=False)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import logging
 import re
 import sys
@@ -13,8 +12,8 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ahnpl_cli.config import ConsoleConfig, TableFormat
-from ahnpl_cli.files import to_json
 from ahnpl_cli.progress import silent
+from ahnpl_cli.visible import dump_json, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -48,8 +47,17 @@ class _NoteHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         style = "yellow" if record.levelno >= logging.WARNING else "dim"
-        text = record.getMessage()
+        text = visible(record.getMessage())
         self.console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+def _rate(speed: float | None, unit: str) -> str:
+    """Return a speed with the digits that it deserves, as seconds where it is below one."""
+    if not speed or not unit:
+        return ""
+    if speed < 1:
+        return f"{1 / speed:,.1f} s/{unit.removesuffix('s')}"
+    return f"{speed:,.1f} {unit}/s" if speed < 10 else f"{speed:,.0f} {unit}/s"
 
 
 def page_path(config: PageOptions, default: Path) -> Path | None:
@@ -110,7 +118,7 @@ class Screen:
         """Say one line on stderr, unless `--quiet`."""
         if not self.quiet:
             # Never broken into lines, so that a command shown can be copied.
-            self.err.print(text, markup=False, highlight=False, soft_wrap=True)
+            self.err.print(visible(text), markup=False, highlight=False, soft_wrap=True)
 
     def write_page(self, path: Path, html: str) -> None:
         """Write a page and say where."""
@@ -122,7 +130,7 @@ class Screen:
     def show(self, data: Any, tables: Sequence[Table]) -> None:
         """Print the outcome on stdout: `data` as one JSON object, or the tables as asked."""
         if self.json:
-            print(json.dumps(to_json(data), ensure_ascii=False))
+            print(dump_json(data))
             return
         from ahnpl_cli.reporting.tables import print_table
 
@@ -137,7 +145,7 @@ class Screen:
             about: what `--json` says of it beside its text.
         """
         if self.json:
-            print(json.dumps({**about, "text": text}, ensure_ascii=False))
+            print(dump_json({**about, "text": text}))
         elif self.out.is_terminal and self.format == "rich":
             from rich.markdown import Markdown
 
@@ -181,6 +189,6 @@ class Screen:
                     yield item
                     bars.advance(task)
                     speed = bars.tasks[bars.task_ids.index(task)].speed
-                    bars.update(task, rate=f"{speed:,.0f} {unit}/s" if speed and unit else "")
+                    bars.update(task, rate=_rate(speed, unit))
             finally:
                 bars.remove_task(task)

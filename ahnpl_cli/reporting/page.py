@@ -17,6 +17,7 @@ from ahnpl_cli import __version__
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.files import write_atomic
 from ahnpl_cli.reporting.tables import Cell, Table, is_numeric, spans
+from ahnpl_cli.visible import visible
 
 SIDE = 320  # pixels of a picture's longer edge; more would make the page heavy
 
@@ -169,9 +170,11 @@ def render_page(title: str, subtitle: str, sections: Sequence[Section]) -> str:
         sections: in order; those without blocks are left out.
     """
     kept = [section for section in sections if section.blocks]
-    return _template("page").render(
+    html = _template("page").render(
         title=title, subtitle=subtitle, sections=kept, version=__version__
     )
+    # All text of a page passes here; an override in a caption would turn the line around.
+    return visible(html)
 
 
 def write_page(path: Path, html: str) -> None:

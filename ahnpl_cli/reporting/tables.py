@@ -1,17 +1,19 @@
 """One neutral table, printed as rich, Markdown, LaTeX or CSV.
 
-Workflows return records; `reporting` makes tables of them; `cli.console.Screen` prints them. Text
-that users fed in is escaped for each format here, in one place.
+Workflows return records, each stage makes tables of its own, and `cli.console.Screen` prints them.
+Text that users fed in is made visible and escaped for each format here, in one place.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-import json
+import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
+
+from ahnpl_cli.visible import dump_json, visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -27,7 +29,7 @@ _STYLES: dict[Mark, str] = {
     "dim": "dim",
     "bold": "bold",
 }
-# For readers without colour: wdiff's marks, Markdown's, and LaTeX's (\\sout is package ulem's).
+# For readers without color: wdiff's marks, Markdown's, and LaTeX's (\\sout is package ulem's).
 _PLAIN: dict[Mark, str] = {"old": "[-{}-]", "new": "{{+{}+}}"}
 _MARKDOWN: dict[Mark, str] = {"old": "~~{}~~", "new": "**{}**", "good": "**{}**"}
 _LATEX: dict[Mark, str] = {
@@ -54,6 +56,11 @@ _LATEX_SPECIAL = str.maketrans(
 )
 
 
+LABEL_WIDTH = 26
+# Our own signed numbers, such as "+21.7 *" and "-6.1 to 24.1", begin like a formula and are none.
+_SIGNED = re.compile(r"[+-][\d.,]+(%| \*| to [+-]?[\d.,]+)?")
+
+
 @dataclass(frozen=True, slots=True)
 class Span:
     """A piece of a cell's text and what it means."""
@@ -61,8 +68,6 @@ class Span:
     text: str
     mark: Mark = ""
 
-
-LABEL_WIDTH = 26
 
 Cell = str | int | float | None | Span | tuple[Span, ...]
 
@@ -87,16 +92,18 @@ class Table:
 
 
 def spans(cell: Cell, digits: int) -> tuple[Span, ...]:
-    """Return any cell as marked text; None is a dash."""
+    """Return any cell as marked text that is safe to look at; None is a dash."""
     if cell is None:
         return (Span("-", "dim"),)
     if isinstance(cell, tuple):
-        return cell
+        return tuple(Span(visible(span.text), span.mark) for span in cell)
     if isinstance(cell, Span):
-        return (cell,)
+        return (Span(visible(cell.text), cell.mark),)
     if isinstance(cell, float):
         return (Span(f"{cell:.{digits}f}"),)
-    return (Span(f"{cell:,}" if isinstance(cell, int) else cell),)
+    if isinstance(cell, int):
+        return (Span(f"{cell:,}"),)
+    return (Span(visible(cell)),)
 
 
 def text(cell: Cell, digits: int) -> str:
@@ -127,7 +134,7 @@ def _rich_text(cell: Cell, digits: int, *, color: bool) -> Text:
 
 
 def _spaced(marked: tuple[Span, ...]) -> Iterator[Span]:
-    """The spans, with a blank between an old word and the new one beside it."""
+    """Yield the spans, with a blank between an old word and the new one beside it."""
     for before, span in zip((Span(""), *marked), marked, strict=False):
         if (before.mark, span.mark) == ("old", "new"):
             yield Span(" ")
@@ -138,7 +145,7 @@ def _print_rich(table: Table, console: Console) -> None:
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    drawn = RichTable(
+    grid = RichTable(
         title=Text(table.title, style="bold"),
         title_justify="left",
         caption=Text(table.note) if table.note else None,
@@ -147,11 +154,11 @@ def _print_rich(table: Table, console: Console) -> None:
     )
     for index, name in enumerate(table.columns):
         side: Literal["left", "right"] = "right" if is_numeric(table, index) else "left"
-        drawn.add_column(Text(name), justify=side, overflow="fold", no_wrap=_is_label(table, index))
+        grid.add_column(Text(name), justify=side, overflow="fold", no_wrap=_is_label(table, index))
+    color = console.color_system is not None and not console.no_color
     for row in table.rows:
-        color = console.color_system is not None and not console.no_color
-        drawn.add_row(*(_rich_text(cell, table.digits, color=color) for cell in row))
-    console.print(drawn)
+        grid.add_row(*(_rich_text(cell, table.digits, color=color) for cell in row))
+    console.print(grid)
 
 
 def markdown(table: Table) -> str:
@@ -205,13 +212,28 @@ def csv_text(table: Table) -> str:
     """Return the table as CSV, numbers at full precision, without title and note."""
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(name.replace("\n", " ") for name in table.columns)
+    writer.writerow([_csv_cell(name.replace("\n", " ")) for name in table.columns])
     for row in table.rows:
-        writer.writerow(
-            "" if cell is None else cell if isinstance(cell, int | float) else text(cell, 0)
-            for cell in row
-        )
+        writer.writerow([_csv_cell(cell) for cell in row])
     return buffer.getvalue()
+
+
+def _csv_cell(cell: Cell) -> str | int | float:
+    if cell is None:
+        return ""
+    if isinstance(cell, int | float):
+        return cell
+    content = text(cell, 0)
+    # An apostrophe makes a spreadsheet show a cell as text.
+    return f"'{content}" if _is_formula(content) else content
+
+
+def _is_formula(content: str) -> bool:
+    """Whether a spreadsheet would run a cell."""
+    content = content.strip()
+    if content.startswith(("=", "@")):
+        return True
+    return content.startswith(("+", "-")) and len(content) > 1 and not _SIGNED.fullmatch(content)
 
 
 def as_records(table: Table) -> list[dict[str, object]]:
@@ -225,14 +247,19 @@ def as_records(table: Table) -> list[dict[str, object]]:
     ]
 
 
+def _shown(table: Table) -> Table:
+    """Return a table whose title, headings and note are safe to look at."""
+    columns = tuple(visible(name) for name in table.columns)
+    title, note = visible(table.title), visible(table.note)
+    return replace(table, title=title, columns=columns, note=note)
+
+
 def print_table(table: Table, format: str, console: Console) -> None:
-    """Print a table on `console` in the format asked for."""
+    """Print a table on `console` in the format of `--format`."""
+    table = _shown(table)
     if format == "rich":
         _print_rich(table, console)
         return
-    makers = {"markdown": markdown, "latex": latex, "csv": csv_text}
-    if format == "json":
-        made = json.dumps(as_records(table), ensure_ascii=False)
-    else:
-        made = makers[format](table)
-    console.print(made, markup=False, highlight=False, soft_wrap=True, emoji=False)
+    writers = {"markdown": markdown, "latex": latex, "csv": csv_text}
+    text = dump_json(as_records(table)) if format == "json" else writers[format](table)
+    console.print(text, markup=False, highlight=False, soft_wrap=True, emoji=False)

@@ -100,3 +100,35 @@ def test_markup_of_rich_in_a_caption_stays_text() -> None:
     assert "[red]not red[/red] :dog:" in printed(
         Table("t", ("x",), (("[red]not red[/red] :dog:",),))
     )
+
+
+HOSTILE = Table("t\x1b[2J", ("x\x9b",), (("\x1b]0;title\x07\u202egpj",),), "n\x00")
+
+
+@pytest.mark.parametrize("format", ["rich", "markdown", "latex", "csv", "json"])
+def test_no_format_lets_an_input_steer_the_terminal(format: str) -> None:
+    stream = io.StringIO()
+    console = Console(file=stream, width=80, force_terminal=False)
+    print_table(HOSTILE, format, console)
+    shown = stream.getvalue()
+    assert "]0;title" in shown
+    assert not set(shown) & set("\x1b\x9b\x07\x00\u202e")
+
+
+@pytest.mark.parametrize(
+    ("cell", "shown"),
+    [
+        ("=cmd|' /C calc'!A0", "'=cmd|' /C calc'!A0"),
+        ("@SUM(A1)", "'@SUM(A1)"),
+        ("+1+cmd|x", "'+1+cmd|x"),
+        ("-2+3", "'-2+3"),
+        (" =1", "' =1"),
+        ("+21.7 *", "+21.7 *"),
+        ("-6.1 to 24.1", "-6.1 to 24.1"),
+        ("-", "-"),
+        ("a = b", "a = b"),
+    ],
+)
+def test_a_cell_that_a_spreadsheet_would_run_is_text(cell: str, shown: str) -> None:
+    assert csv_text(Table("t", ("x",), ((cell,),))) == f"x\n{shown}\n"
+    assert csv_text(Table("t", (cell,), (("x",),))) == f"{shown}\nx\n"
