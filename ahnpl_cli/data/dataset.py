@@ -20,8 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ahnpl_cli.data.images import ImageRef, open_image
-from ahnpl_cli.data.shards import TarMember, open_member
+from ahnpl_cli.data.images import ImageRef, header_problem, open_image
+from ahnpl_cli.data.tar_shards import TarMember, member_problem, open_member
 from ahnpl_cli.data.tokens import Tokenize, TokenTable
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.progress import Track, silent
@@ -45,14 +45,8 @@ def open_picture(picture: Picture) -> Image.Image:
 def picture_problem(picture: Picture) -> str | None:
     """Return what is wrong with an image, from its header alone; None if nothing is."""
     if isinstance(picture, TarMember):
-        return None
-    try:
-        with Image.open(picture.path):
-            return None
-    except FileNotFoundError:
-        return "no such image"
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
-        return "cannot be decoded"
+        return member_problem(picture)
+    return header_problem(picture.path)
 
 
 @dataclass(frozen=True)
@@ -158,7 +152,7 @@ class TrainingSet:
         """Return an image and the first record that shows it, for messages."""
         place = self.pictures[picture]
         record = self.ids[int(np.argmax(self.picture_of == picture))]
-        path = f"{place.path}: {place.name}" if isinstance(place, TarMember) else str(place.path)
+        path = place.where if isinstance(place, TarMember) else str(place.path)
         return f"{path} (record '{record}')"
 
     def leave_out(self, pictures: Iterable[int]) -> None:

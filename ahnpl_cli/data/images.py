@@ -1,18 +1,54 @@
-"""Image files: named, opened, hashed; a broken one is an error that says which."""
+"""Image files: found, opened, hashed; a broken one is an error that says which.
+
+Every image that comes from outside is decoded by `decode`, and by nothing else.
+"""
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import os
+import stat
+import warnings
+from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePath
+from typing import IO
 
+import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from ahnpl_cli.errors import DataError
 
-SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+# Formats that Pillow decodes itself, with their endings. It hands others, such as EPS and WMF, to
+# Ghostscript and the like, whatever the file is called. TGA is last, since it has no signature.
+_FORMATS = {
+    "JPEG": ".jpg .jpeg .jpe .jfif",
+    "PNG": ".png .apng",
+    "WEBP": ".webp",
+    "GIF": ".gif",
+    "BMP": ".bmp",
+    "DIB": ".dib",
+    "TIFF": ".tif .tiff",
+    "AVIF": ".avif .avifs",
+    "JPEG2000": ".jp2 .j2k .jpc .jpf .jpx .j2c",
+    "MPO": ".mpo",
+    "PPM": ".ppm .pgm .pbm .pnm .pfm",
+    "ICO": ".ico",
+    "PCX": ".pcx",
+    "PSD": ".psd",
+    "QOI": ".qoi",
+    "SGI": ".sgi .rgb .rgba .bw",
+    "SUN": ".ras",
+    "TGA": ".tga",
+}
+SUFFIXES = frozenset(" ".join(_FORMATS.values()).split())
+# Decoded and converted, this takes at most 1 GB; cameras end at about 100 million.
+MOST_PIXELS = 120_000_000
 HINT_BROKEN = "Replace the file, or pass --on-error skip."
 HINT_MISSING = "Check --image-root."
+# What operating systems and editors leave in folders: never data, whatever its ending.
+_CLUTTER = frozenset({".DS_Store", "Thumbs.db", "desktop.ini", "__MACOSX", ".ipynb_checkpoints"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,25 +64,141 @@ class ImageRef:
     crop: tuple[int, int, int, int] | None = None
 
 
-def open_image(ref: ImageRef) -> Image.Image:
-    """Return the pixels as RGB.
+@functools.cache
+def _formats() -> tuple[str, ...]:
+    """Return those of `_FORMATS` that this Pillow was built with."""
+    Image.init()
+    return tuple(name for name in _FORMATS if name in Image.OPEN)
 
-    Neither EXIF orientation nor alpha is treated, as in the benchmarks' scripts.
+
+def is_clutter(path: PurePath) -> bool:
+    """Whether a path, relative to a folder of data, is something that a system left there.
+
+    macOS puts `._photo.png` beside photo.png on other disks, and `__MACOSX/` into archives.
+    """
+    return any(part in _CLUTTER or part.startswith("._") for part in path.parts)
+
+
+def find_images(folder: Path) -> Iterator[Path]:
+    """Yield the image files below a folder, in order of path, clutter left out."""
+    for place, folders, files in os.walk(folder):
+        folders[:] = sorted(name for name in folders if not is_clutter(PurePath(name)))
+        for name in sorted(files):
+            if Path(name).suffix.lower() in SUFFIXES and not is_clutter(PurePath(name)):
+                yield Path(place) / name
+
+
+def _check_regular(path: Path) -> None:
+    """Refuse what is no regular file: a FIFO or a device could be read without end.
+
+    Raises:
+        DataError: it is missing or something else.
+    """
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError, ValueError) as error:  # ValueError: NUL inside
+        raise DataError("no such image", where=str(path), hint=HINT_MISSING) from error
+    except OSError as error:
+        what = f"cannot be read ({error.strerror})"
+        raise DataError(what, where=str(path), hint=HINT_MISSING) from error
+    if not stat.S_ISREG(mode):
+        what = "cannot be read (is a folder)" if stat.S_ISDIR(mode) else "not a regular file"
+        raise DataError(what, where=str(path), hint=HINT_MISSING)
+
+
+def _open(source: Path | IO[bytes], where: str) -> Image.Image:
+    """Read an image's header.
+
+    Raises:
+        DataError: it is no image of a known format, or has too many pixels.
+    """
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns from 89 million pixels on; ours is the limit that counts.
+            warnings.simplefilter("ignore")
+            image = Image.open(source, formats=_formats())
+    except UnidentifiedImageError as error:
+        # The decoder's words name the file again when it cannot tell the format.
+        raise _undecodable("not an image", where) from error
+    except Image.DecompressionBombError as error:
+        raise _undecodable("more pixels than any camera takes", where) from error
+    except Exception as error:
+        # Decoders raise nearly anything on damaged bytes.
+        raise _undecodable(str(error), where) from error
+    if image.width * image.height > MOST_PIXELS:
+        image.close()
+        size = f"{image.width:,} x {image.height:,} pixels"
+        raise _undecodable(f"{size}, more than {MOST_PIXELS:,}", where)
+    return image
+
+
+def _undecodable(why: str, where: str) -> DataError:
+    what = f"cannot be decoded ({why.rstrip('.')})" if why else "cannot be decoded"
+    return DataError(what, where=where, hint=HINT_BROKEN)
+
+
+def decode(source: Path | IO[bytes], where: str) -> Image.Image:
+    """Return the pixels of an image as RGB.
+
+    Neither EXIF orientation nor alpha is treated, as in the benchmarks' scripts. Gray of 16 bits
+    or of floats is scaled to 8 bits, since converting alone would cut it off at white.
+
+    Args:
+        source: a regular file, or an open one.
+        where: what the image is called in messages.
+
+    Raises:
+        DataError: it is no image, is damaged, or has too many pixels.
+    """
+    with _open(source, where) as image:
+        try:
+            if image.mode.startswith("I;16") or image.mode in ("I", "F"):
+                return Image.fromarray(_eight_bits(np.asarray(image))).convert("RGB")
+            return image.convert("RGB")
+        except MemoryError:
+            raise
+        except Exception as error:
+            raise _undecodable(str(error), where) from error
+
+
+def _eight_bits(gray: np.ndarray) -> np.ndarray:
+    """Return gray values (H, W) as 8 bits.
+
+    Raises:
+        ValueError: it is not known what is white.
+    """
+    low, high = float(gray.min()), float(gray.max())
+    if np.issubdtype(gray.dtype, np.floating):
+        if not (low >= 0 and high <= 255):
+            raise ValueError(f"gray from {low:g} to {high:g}; floats go from 0 to 1, or to 255")
+        white = 1.0 if high <= 1 else 255.0
+    else:
+        # A PNG of 16 bits may be opened with 32.
+        if low < 0 or high > 65535:
+            raise ValueError(f"gray from {low:g} to {high:g}, more than 16 bits hold")
+        white = 65535.0
+    return np.round(gray.astype(np.float32) * np.float32(255 / white)).astype(np.uint8)
+
+
+def header_problem(source: Path | IO[bytes]) -> str | None:
+    """Return what is wrong with an image by its header alone; None if nothing is."""
+    try:
+        if isinstance(source, Path):
+            _check_regular(source)
+        with _open(source, ""):
+            return None
+    except DataError as error:
+        return error.what
+
+
+def open_image(ref: ImageRef) -> Image.Image:
+    """Return the pixels of a file, or of a box of it, as RGB; see `decode`.
 
     Raises:
         DataError: the file is missing or no image, or the crop lies outside of it.
     """
-    try:
-        with Image.open(ref.path) as image:
-            pixels = image.convert("RGB")
-    except FileNotFoundError as error:
-        raise DataError("no such image", where=str(ref.path), hint=HINT_MISSING) from error
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        # The decoder's words name the file again when it cannot tell the format.
-        why = "not an image" if isinstance(error, UnidentifiedImageError) else str(error)
-        raise DataError(
-            f"cannot be decoded ({why.rstrip('.')})", where=str(ref.path), hint=HINT_BROKEN
-        ) from error
+    _check_regular(ref.path)
+    pixels = decode(ref.path, str(ref.path))
     return pixels if ref.crop is None else _crop(pixels, ref)
 
 
@@ -55,7 +207,11 @@ def _crop(pixels: Image.Image, ref: ImageRef) -> Image.Image:
     inside = x < pixels.width and y < pixels.height and x + width > 0 and y + height > 0
     if width <= 0 or height <= 0 or not inside:
         size = f"{pixels.width}x{pixels.height}"
-        raise DataError(f"crop {ref.crop} holds nothing of {size} pixels", where=str(ref.path))
+        what = f"crop {ref.crop} lies outside the {size} image"
+        raise DataError(what, where=str(ref.path))
+    if width * height > MOST_PIXELS:
+        what = f"crop {ref.crop} has more than {MOST_PIXELS:,} pixels"
+        raise DataError(what, where=str(ref.path))
     return pixels.crop((x, y, x + width, y + height))
 
 
@@ -65,12 +221,13 @@ def file_sha256(path: Path) -> str:
     Raises:
         DataError: the file cannot be read.
     """
+    _check_regular(path)
     try:
         with path.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
-        why = "no such image" if isinstance(error, FileNotFoundError) else "cannot be read"
-        raise DataError(why, where=str(path), hint=HINT_MISSING) from error
+        what = f"cannot be read ({error.strerror})"
+        raise DataError(what, where=str(path), hint=HINT_MISSING) from error
 
 
 def image_key(ref: ImageRef) -> str:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
 from ahnpl_cli.config import OnError
-from ahnpl_cli.data.images import SUFFIXES
+from ahnpl_cli.data.images import find_images
 from ahnpl_cli.data.jsonl import read_records
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.files import STDIN, not_utf8, open_bytes, read_lines
@@ -19,12 +18,9 @@ logger = logging.getLogger(__name__)
 
 def _images(folder: Path) -> Iterator[CaptionRecord]:
     """One record per image file below a folder, in order of path, without caption."""
-    for place, folders, files in os.walk(folder):
-        folders.sort()
-        for name in sorted(files):
-            if Path(name).suffix.lower() in SUFFIXES:
-                path = (Path(place) / name).relative_to(folder).as_posix()
-                yield CaptionRecord(id=path, image=path, caption="")
+    for path in find_images(folder):
+        name = path.relative_to(folder).as_posix()
+        yield CaptionRecord(id=name, image=name, caption="")
 
 
 def _texts(path: Path, on_error: OnError) -> Iterator[CaptionRecord]:

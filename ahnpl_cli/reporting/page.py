@@ -11,9 +11,9 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
-from PIL import Image
 
 from ahnpl_cli import __version__
+from ahnpl_cli.data.images import ImageRef, open_image
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.files import write_atomic
 from ahnpl_cli.reporting.tables import Cell, Table, is_numeric, spans
@@ -146,13 +146,9 @@ def picture(path: Path, crop: tuple[int, int, int, int] | None = None) -> str:
         crop: (x, y, width, height) to show; None for all of it.
     """
     try:
-        with Image.open(path) as opened:
-            image = opened.convert("RGB")
-    except (OSError, Image.DecompressionBombError):
+        image = open_image(ImageRef(path, crop))
+    except DataError:
         return ""
-    if crop is not None:
-        x, y, width, height = crop
-        image = image.crop((x, y, x + width, y + height))
     image.thumbnail((SIDE, SIDE))
     buffer = io.BytesIO()
     # Scenes are tiny and flat, photos are not: each in the format that is smaller and clean.

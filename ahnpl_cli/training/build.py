@@ -20,7 +20,7 @@ from ahnpl_cli.config import TrainConfig, resolve_recipe, worker_count
 from ahnpl_cli.data.dataset import Picture, TrainingSet, resolve_files
 from ahnpl_cli.data.jsonl import read_records
 from ahnpl_cli.data.loader import ImageLoader
-from ahnpl_cli.data.shards import is_shards, read_shards, shard_paths
+from ahnpl_cli.data.tar_shards import is_shards, read_shards, shard_paths
 from ahnpl_cli.errors import ConfigError, DataError
 from ahnpl_cli.losses.objective import Objective
 from ahnpl_cli.losses.recipes import Recipe

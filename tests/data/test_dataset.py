@@ -126,7 +126,7 @@ def test_missing_and_broken_images_are_found_by_their_headers(tmp_path: Path) ->
     (tmp_path / "2.png").write_bytes(b"not an image")
     records = [*RECORDS, make("d", "3.png", "a pig")]
     data = TrainingSet(resolve_files(records, tmp_path), tokenize)
-    assert data.problems() == {1: "cannot be decoded", 2: "no such image"}
+    assert data.problems() == {1: "cannot be decoded (not an image)", 2: "no such image"}
     assert data.name_of(2) == f"{tmp_path / '3.png'} (record 'd')"
     data.leave_out([1, 2])
     assert [data.ids[row] for row in data.rows] == ["a", "b"]

@@ -1,0 +1,363 @@
+"""Webdataset tar shards, read at random: each shard is indexed once, then members are seeked to.
+
+A sample is what shares a key: an image (`.jpg`, `.png`, ...) and a `.json` with a caption record,
+or a `.txt` with the caption. Random access costs one pass over the tar headers and buys an exact
+shuffle and an exact resume; shards must be plain local tar files. The webdataset library reads
+shards in one direction only, so it is not used here.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+import os
+import re
+import tarfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO, Any
+
+from PIL import Image
+
+from ahnpl_cli.config import OnError
+from ahnpl_cli.data.images import SUFFIXES, decode, header_problem, is_clutter
+from ahnpl_cli.data.jsonl import parse_record
+from ahnpl_cli.errors import DataError
+from ahnpl_cli.files import not_utf8, parse_json
+from ahnpl_cli.records import CaptionRecord
+
+logger = logging.getLogger(__name__)
+
+_BLOCK = tarfile.BLOCKSIZE
+_TEXTS = (".json", ".txt")
+_LARGEST_TEXT = 1 << 24  # bytes of a caption or its JSON
+_OWN_FIELDS = ("id", "image", "negatives", "meta")
+
+
+@dataclass(frozen=True, slots=True)
+class TarMember:
+    """Bytes of an image inside a shard.
+
+    Attributes:
+        path: the shard.
+        name: the member's name, for messages.
+        offset: first byte in the shard.
+        size: how many bytes.
+    """
+
+    path: Path
+    name: str
+    offset: int
+    size: int
+
+    @property
+    def where(self) -> str:
+        """The shard and the member, for messages."""
+        return f"{self.path}: {self.name}"
+
+    def open(self) -> IO[bytes]:
+        """Open the member's bytes for reading, without reading the rest of the shard."""
+        return io.BufferedReader(_Window(self))
+
+
+class _Window(io.RawIOBase):
+    """The part of a shard that one member takes."""
+
+    def __init__(self, member: TarMember) -> None:
+        self._file = member.path.open("rb", buffering=0)
+        self._member, self._at = member, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._member.size}[whence]
+        self._at = max(0, base + offset)
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        wanted = min(len(buffer), max(0, self._member.size - self._at))
+        self._file.seek(self._member.offset + self._at)
+        content = self._file.read(wanted) or b""
+        buffer[: len(content)] = content
+        self._at += len(content)
+        return len(content)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def is_shards(pattern: str) -> bool:
+    """Whether a `--data` value names tar shards."""
+    return pattern.endswith((".tar", ".tar.gz", ".tgz"))
+
+
+def expand_braces(pattern: str) -> Iterator[str]:
+    """Yield the names that a pattern such as `a/{000..099}.tar` or `{a,b}-{1..3}.tar` stands for.
+
+    One at a time: a pattern of a few characters can stand for billions.
+    """
+    found = re.search(r"\{([^{}]*)\}", pattern)
+    inner = found[1] if found else ""
+    span = re.fullmatch(r"(\d+)\.\.(\d+)", inner)
+    if found is None or not (span or "," in inner):
+        yield pattern
+        return
+    before, after = pattern[: found.start()], pattern[found.end() :]
+    for choice in _span(span[1], span[2]) if span else inner.split(","):
+        yield from expand_braces(f"{before}{choice}{after}")
+
+
+def _span(first: str, last: str) -> Iterator[str]:
+    """Yield the numbers from one to another; written with zeros in front, they keep their width."""
+    padded = first.startswith("0") or last.startswith("0")
+    width = max(len(first), len(last)) if padded else 0
+    step = 1 if int(first) <= int(last) else -1
+    for number in range(int(first), int(last) + step, step):
+        yield f"{number:0{width}d}"
+
+
+def shard_paths(pattern: str) -> Iterator[Path]:
+    """Yield the shards that a pattern with braces names, in its order.
+
+    Raises:
+        DataError: one is missing or compressed.
+    """
+    for name in expand_braces(pattern):
+        path = Path(name)
+        if not path.is_file():
+            raise DataError("no such shard", where=name, hint="Check the braces of --data.")
+        if path.suffix != ".tar":
+            what = "compressed shards do not support random access"
+            raise DataError(what, where=name, hint="Unpack it.")
+        yield path
+
+
+def open_member(member: TarMember) -> Image.Image:
+    """Return an image of a shard as RGB.
+
+    Raises:
+        DataError: the bytes are no image.
+    """
+    with member.open() as file:
+        return decode(file, member.where)
+
+
+def member_problem(member: TarMember) -> str | None:
+    """Return what is wrong with an image of a shard by its header; None if nothing is."""
+    if not member.size:
+        return "an empty image"
+    with member.open() as file:
+        return header_problem(file)
+
+
+def read_shards(
+    patterns: Sequence[str], *, on_error: OnError = "stop"
+) -> Iterator[tuple[CaptionRecord, TarMember]]:
+    """Yield the caption records of shards with the place of their images.
+
+    Args:
+        patterns: paths with braces, such as `shards/{000..099}.tar`.
+        on_error: stop at a sample without image or caption, or leave it out.
+
+    Raises:
+        DataError: a shard or a sample is broken; the message names it.
+    """
+    for pattern in patterns:
+        for path in shard_paths(pattern):
+            samples = _Shard(path).samples()
+            while True:
+                try:
+                    sample = next(samples, None)
+                    if sample is None:
+                        break
+                    yield _record(path, sample)
+                except DataError as error:
+                    if on_error == "stop":
+                        raise
+                    logger.warning("Skipped %s", error)
+
+
+@dataclass(slots=True)
+class _Sample:
+    """Members with one key: images by their extension, and the bytes of texts."""
+
+    key: str
+    images: dict[str, TarMember]
+    texts: dict[str, bytes]
+    twice: str = ""  # an extension that occurs twice
+
+
+class _Shard:
+    """One pass over the headers of a tar file."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def samples(self) -> Iterator[_Sample]:
+        """Yield the samples, whose members stand together.
+
+        Raises:
+            DataError: the file is no tar, or cut off; what stands before that is yielded first.
+        """
+        group: list[tuple[str, TarMember | bytes]] = []
+        current = ""
+        damage: DataError | None = None
+        members = self._members()
+        while True:
+            try:
+                member = next(members, None)
+            except DataError as error:
+                damage, member = error, None
+            # The library's own rule: a key ends at the first dot of the name.
+            key = _key(member[0]) if member else ""
+            # The last sample before the damage may lack a part.
+            if group and key != current and damage is None:
+                yield from _split(current, group)
+                group = []
+            if member is None:
+                break
+            current = key
+            group.append(member)
+        if damage is not None:
+            raise damage
+
+    def _members(self) -> Iterator[tuple[str, TarMember | bytes]]:
+        """Yield (name, place of the image, or content of the text) of the members that count.
+
+        Raises:
+            DataError: the file is no tar, or cut off.
+        """
+        try:
+            with self.path.open("rb") as file:
+                start: int | None = 0
+                # Shards may have been joined by `cat`: behind the end of one the next begins.
+                while start is not None:
+                    file.seek(start)
+                    with tarfile.open(fileobj=file, mode="r:") as tar:
+                        yield from self._members_of(tar)
+                        end = tar.offset
+                    start = self._next_archive(file, end)
+        except tarfile.TarError as error:
+            raise DataError(f"not a tar file, or cut off: {error}", where=str(self.path)) from error
+        except OSError as error:
+            raise DataError(f"cannot be read: {error}", where=str(self.path)) from error
+
+    def _members_of(self, tar: tarfile.TarFile) -> Iterator[tuple[str, TarMember | bytes]]:
+        for info in tar:
+            name = PurePosixPath(info.name)
+            suffix = name.suffix.lower()
+            if not info.isfile() or is_clutter(name) or not _key(info.name):
+                continue
+            if suffix in _TEXTS:
+                yield info.name, self._text(tar, info)
+            elif suffix in SUFFIXES:
+                yield info.name, TarMember(self.path, info.name, info.offset_data, info.size)
+
+    def _text(self, tar: tarfile.TarFile, info: tarfile.TarInfo) -> bytes:
+        if info.size > _LARGEST_TEXT:
+            where = f"{self.path}: {info.name}"
+            raise DataError(f"a text of {info.size:,} bytes", where=where)
+        file = tar.extractfile(info)
+        return file.read() if file else b""
+
+    def _next_archive(self, file: IO[bytes], end: int) -> int | None:
+        """Return where another archive begins behind the end of one; None at the end of the file.
+
+        Raises:
+            DataError: what stands there is not the empty block that ends an archive.
+        """
+        file.seek(end)
+        block = file.read(_BLOCK)
+        if len(block) < _BLOCK or block.strip(b"\0"):
+            what = "cut off" if len(block) < _BLOCK else f"damaged at byte {end}"
+            hint = "Copy or download it again."
+            raise DataError(
+                f"{what}: a tar file ends with an empty block", where=str(self.path), hint=hint
+            )
+        while block:
+            if block.strip(b"\0"):
+                return file.tell() - len(block)
+            block = file.read(_BLOCK)
+        return None
+
+
+def _key(name: str) -> str:
+    """Return a member's key, with its folder; empty for a name that begins with a dot."""
+    folder, _, base = name.rpartition("/")
+    stem = base.partition(".")[0]
+    return f"{folder}/{stem}" if folder and stem else stem
+
+
+def _split(key: str, group: list[tuple[str, TarMember | bytes]]) -> Iterator[_Sample]:
+    """Yield the samples of members with one key.
+
+    Usually that is one: beside `7.png` and `7.txt` a `7.mask.png` is left alone. But names with
+    dots in them, `cam.07.001.png`, all begin with one key; these are told apart by their stems.
+    """
+    if any(PurePosixPath(name).suffix == name[len(key) :] for name, _ in group):
+        yield _sample(key, group)
+        return
+    by_stem: dict[str, list[tuple[str, TarMember | bytes]]] = {}
+    for name, part in group:
+        by_stem.setdefault(name.removesuffix(PurePosixPath(name).suffix), []).append((name, part))
+    for stem, members in by_stem.items():
+        yield _sample(stem, members)
+
+
+def _sample(key: str, group: list[tuple[str, TarMember | bytes]]) -> _Sample:
+    sample = _Sample(key, {}, {})
+    for name, part in group:
+        extension = name[len(key) :].lower()
+        if extension in sample.images or extension in sample.texts:
+            sample.twice = extension
+        elif isinstance(part, TarMember):
+            sample.images[extension] = part
+        else:
+            sample.texts[extension] = part
+    return sample
+
+
+def _record(path: Path, sample: _Sample) -> tuple[CaptionRecord, TarMember]:
+    where = f"{path}: {sample.key}"
+    if sample.twice:
+        raise DataError(f"two members are called {sample.key}{sample.twice}", where=where)
+    plain = [name for name in sample.images if name in SUFFIXES]
+    if len(plain) > 1:
+        raise DataError(f"two images in this sample: {' and '.join(plain)}", where=where)
+    if not plain:
+        raise DataError("no image in this sample", where=where)
+    image = sample.images[plain[0]]
+    if ".json" in sample.texts:
+        return _json_record(sample, image, where), image
+    if ".txt" in sample.texts:
+        caption = _caption(sample.texts[".txt"], where)
+        return CaptionRecord(sample.key, image.name, caption), image
+    raise DataError("neither .json nor .txt in this sample", where=where)
+
+
+def _caption(text: bytes, where: str) -> str:
+    try:
+        caption = text.decode("utf-8-sig").strip()
+    except UnicodeDecodeError as error:
+        raise not_utf8(where, error, DataError) from error
+    if not caption:
+        raise DataError("empty", where=f"{where}: caption", hint="Pass --on-error skip.")
+    return caption
+
+
+def _json_record(sample: _Sample, image: TarMember, where: str) -> CaptionRecord:
+    """Return a sample's JSON as a record, its caption perhaps from the text beside it."""
+    content = parse_json(sample.texts[".json"], where)
+    if not isinstance(content, dict):
+        raise DataError("not a JSON object", where=where)
+    caption = content.get("caption") or _caption(sample.texts.get(".txt", b""), where)
+    fields = {name: value for name, value in content.items() if name in _OWN_FIELDS}
+    record = {"id": sample.key, "image": sample.key, **fields, "caption": caption}
+    return parse_record(json.dumps(record).encode(), where)
