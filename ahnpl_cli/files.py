@@ -199,12 +199,27 @@ def parse_json(
         value = json.loads(text, parse_constant=refuse)
     except (ValueError, RecursionError) as broken:
         raise error(_why_not_json(broken), where=where, hint=hint) from broken
-    if _SURROGATE.search(text):
-        _check_surrogates(value, where, error, hint)
+    check_surrogates(text, value, where, error=error, hint=hint)
     return value
 
 
-def _check_surrogates(value: Any, where: str, error: ErrorClass, hint: str | None) -> None:
+def check_surrogates(
+    text: str, value: Any, where: str, *, error: ErrorClass = DataError, hint: str | None = None
+) -> None:
+    """Refuse half of a surrogate pair, which no file or database could take.
+
+    Args:
+        text: JSON.
+        value: what it stands for.
+        where: file and line, for the message.
+        error: class of the error.
+        hint: what to do about it.
+
+    Raises:
+        error: there is one.
+    """
+    if not _SURROGATE.search(text):
+        return
     try:
         json.dumps(value, ensure_ascii=False).encode("utf-8")
     except UnicodeEncodeError as broken:

@@ -46,7 +46,7 @@ LAYERS = {
 ORDER = list(LAYERS)
 HEAVY = {
     *("accelerate", "matplotlib", "numpy", "open_clip", "pandas", "PIL", "pydantic", "safetensors"),
-    *("scipy", "sklearn", "spacy", "torch", "torchvision", "transformers", "webdataset"),
+    *("scipy", "sklearn", "spacy", "torch", "torchvision", "transformers"),
 }
 
 

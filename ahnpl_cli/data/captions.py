@@ -14,7 +14,7 @@ from typing import Any, Literal
 from ahnpl_cli.config import OnError
 from ahnpl_cli.data.json_stream import elements
 from ahnpl_cli.data.jsonl import LINE_HINT
-from ahnpl_cli.data.tabular import read_table
+from ahnpl_cli.data.tabular import TableFormat, decode_head, read_table
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.files import STDIN, open_bytes, parse_json, read_lines
 from ahnpl_cli.records import CaptionRecord
@@ -54,27 +54,28 @@ def detect_format(path: Path) -> InputFormat:
         DataError: nothing that we know; the message says how to force a format.
     """
     with open_bytes(path) as stream:
-        head = stream.read(HEAD).decode("utf-8-sig", errors="replace").lstrip()
+        head = decode_head(stream.read(HEAD)).lstrip()
     if not head:
         raise DataError("an empty file", where=str(path), hint="Name a file of captions.")
-    first = head.split("\n", 1)[0]
+    first = head.splitlines()[0]
     if head.startswith("["):
         return "blip"
     if head.startswith("{"):
         return "jsonl" if _is_record(first) else _document(path, head)
     if "\t" in first:
         return "tsv"
-    if "," in first:
+    if "," in first or ";" in first:
         return "csv"
-    raise DataError("format not recognised", where=str(path), hint="Say it with --input-format.")
+    raise DataError("unrecognized format", where=str(path), hint="Set --input-format.")
 
 
 def _is_record(line: str) -> bool:
     try:
-        return not {"images", "annotations"} & json.loads(line).keys()
-    except ValueError:
+        record = json.loads(line)
+    except (ValueError, RecursionError):
         # A broken first line is still JSONL if it starts like a record.
         return '"caption"' in line and '"images"' not in line
+    return isinstance(record, dict) and not {"images", "annotations"} & record.keys()
 
 
 def _document(path: Path, head: str) -> InputFormat:
@@ -82,7 +83,7 @@ def _document(path: Path, head: str) -> InputFormat:
         return "karpathy"
     if '"annotations"' in head or '"images"' in head:
         return "coco"
-    hint = "Say it with --input-format."
+    hint = "Set --input-format."
     raise DataError("JSON of an unknown layout", where=str(path), hint=hint)
 
 
@@ -177,9 +178,9 @@ def _jsonl(path: Path, layout: Layout) -> Items:
             yield where, error
 
 
-def _table(path: Path, layout: Layout, delimiter: str) -> Items:
+def _table(path: Path, layout: Layout, kind: TableFormat) -> Items:
     needed = (layout.image_column, layout.caption_column)
-    for number, row in read_table(path, delimiter, needed):
+    for number, row in read_table(path, kind, needed):
         where = f"{path}:{number}"
         if isinstance(row, DataError):
             yield where, row
@@ -196,11 +197,11 @@ def _table(path: Path, layout: Layout, delimiter: str) -> Items:
 
 
 def _csv(path: Path, layout: Layout) -> Items:
-    return _table(path, layout, ",")
+    return _table(path, layout, "csv")
 
 
 def _tsv(path: Path, layout: Layout) -> Items:
-    return _table(path, layout, "\t")
+    return _table(path, layout, "tsv")
 
 
 def _blip(path: Path, layout: Layout) -> Items:

@@ -1,4 +1,7 @@
-"""Reads one large JSON document piece by piece, so that memory does not grow with the file."""
+"""Reads one large JSON document piece by piece, so that memory does not grow with the file.
+
+Not ijson, which is as fast: its errors name no line, and 100 kB of `[` take it more than 20 GB.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +12,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from ahnpl_cli.errors import DataError
-from ahnpl_cli.files import not_utf8, open_bytes
+from ahnpl_cli.files import LONGEST_LINE, check_surrogates, not_utf8, open_bytes
 
-CHUNK = 1 << 18
+_CHUNK = 1 << 18
 _SPACE = " \t\r\n"
 _decoder = json.JSONDecoder()
 
@@ -35,7 +38,7 @@ class _Text:
         """Read on, doubling the window while one value does not fit; False at the end."""
         if self.ended:
             return False
-        data = self.stream.read(max(CHUNK, len(self.buffer) - self.at))
+        data = self.stream.read(max(_CHUNK, len(self.buffer) - self.at))
         self.ended = not data
         self.line += self.buffer.count("\n", 0, self.at)
         self.buffer, self.at = self.buffer[self.at :], 0
@@ -71,11 +74,20 @@ class _Text:
             try:
                 value, end = _decoder.raw_decode(self.buffer, self.at)
             except json.JSONDecodeError as error:
+                if len(self.buffer) - self.at > LONGEST_LINE:
+                    raise self.fail(f"a value of more than {LONGEST_LINE >> 20} MiB") from error
                 if not self.more():
                     raise self.fail(error.msg.lower()) from error
                 continue
+            except RecursionError as error:
+                raise self.fail("nested too deeply") from error
+            except ValueError as error:
+                # Thousands of digits: Python adds a hint for programmers behind a semicolon.
+                raise self.fail(str(error).split(";")[0].lower()) from error
             # A number may go on in the next chunk.
             if end < len(self.buffer) or not self.more():
+                text = self.buffer[self.at : end]
+                check_surrogates(text, value, self._where())
                 self.at = end
                 return value
 

@@ -65,16 +65,6 @@ def open_tensors(path: Path) -> Iterator[Any]:
         yield reader
 
 
-def read_tensors(path: Path) -> dict[str, Array]:
-    """Return every array of a file by name.
-
-    Raises:
-        DataError: see `open_tensors`.
-    """
-    with open_tensors(path) as reader:
-        return {name: reader.get_tensor(name) for name in reader.keys()}  # noqa: SIM118
-
-
 def is_ours(path: Path) -> bool:
     """Whether `write_tensors` wrote a file."""
     try:

@@ -149,8 +149,8 @@ def test_standard_input_is_read(monkeypatch, tmp_path):
             '[{"image": "a.jpg"}]',
             "{path}: [0]: caption: missing. Every record has an id, an image and a caption.",
         ),
-        ("hello", "{path}: format not recognised. Say it with --input-format."),
-        ("{\n}", "{path}: JSON of an unknown layout. Say it with --input-format."),
+        ("hello", "{path}: unrecognized format. Set --input-format."),
+        ("{\n}", "{path}: JSON of an unknown layout. Set --input-format."),
     ],
 )
 def test_what_is_wrong_is_said_with_file_line_and_field(tmp_path, text, message):
@@ -169,7 +169,7 @@ def test_broken_records_can_be_skipped(tmp_path, caplog):
 
 
 def test_a_document_larger_than_the_window_is_read_in_pieces(tmp_path, monkeypatch):
-    monkeypatch.setattr("ahnpl_cli.data.json_stream.CHUNK", 7)
+    monkeypatch.setattr("ahnpl_cli.data.json_stream._CHUNK", 7)
     many = [{"image": f"{n}.jpg", "caption": "é" * n + "x"} for n in range(50)]
     path = written(tmp_path, json.dumps(many, ensure_ascii=False))
     assert [r.caption for r in read_captions(path)] == [m["caption"] for m in many]

@@ -17,6 +17,7 @@ import torch
 from PIL import Image
 from safetensors.numpy import load_file
 
+import ahnpl_cli
 from ahnpl_cli.backbones.checkpoint import save_checkpoint
 from ahnpl_cli.backbones.encode import encode_images, encode_texts
 from ahnpl_cli.backbones.feature_cache import FeatureCache
@@ -418,11 +419,10 @@ def test_shards_of_another_model_are_not_taken_for_ours(
     assert run(world / "negatives.jsonl", checkpoint=str(world / "other")).kept == 0
 
 
-def test_the_readme_s_lines_read_it(world: Path, run: Run) -> None:
+def test_the_manual_s_lines_read_it(world: Path, run: Run) -> None:
     run(world / "negatives.jsonl", output=str(world / "embeddings"))
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    section = readme.split("\n## Features")[1].split("\n## ")[0]
-    code = "\n".join(re.findall(r"```python\n(.*?)```", section, re.S))
+    manual = (Path(ahnpl_cli.__file__).parent / "docs" / "features.md").read_text(encoding="utf-8")
+    code = "\n".join(re.findall(r"```python\n(.*?)```", manual, re.S))
     shown = "\nprint(index['images'][0][0], similarity.shape, negatives.tolist())"
     command = [sys.executable, "-W", "ignore", "-c", code + shown]
     done = subprocess.run(command, cwd=world, capture_output=True, text=True)
