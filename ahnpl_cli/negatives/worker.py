@@ -4,55 +4,45 @@ from __future__ import annotations
 
 import atexit
 import gc
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ahnpl_cli.config import NegativesConfig
 from ahnpl_cli.data.jsonl import dump
-from ahnpl_cli.files import write_atomic
-from ahnpl_cli.negatives.base import Parsed, Unit
+from ahnpl_cli.negatives.candidates import ParsedCaption
 from ahnpl_cli.negatives.fillers import Filler
 from ahnpl_cli.negatives.fillers.choose import FillerChoice
-from ahnpl_cli.negatives.fillers.corpus import CorpusFiller, Counts
-from ahnpl_cli.negatives.make import Maker, Recipe
-from ahnpl_cli.negatives.parse import units
-from ahnpl_cli.negatives.select import Select, weigher
-from ahnpl_cli.negatives.survey import Index
-from ahnpl_cli.negatives.tagging import Tagger
-from ahnpl_cli.records import CaptionRecord, Kind
+from ahnpl_cli.negatives.fillers.corpus import CorpusFiller, read_counts
+from ahnpl_cli.negatives.first_pass import Index
+from ahnpl_cli.negatives.journal import BlockResult
+from ahnpl_cli.negatives.lexicon.concreteness import word_weights
+from ahnpl_cli.negatives.maker import Maker
+from ahnpl_cli.negatives.text.tagging import Tagger
+from ahnpl_cli.negatives.text.words import Word, words_of
+from ahnpl_cli.records import CaptionRecord
 
 BLOCK = 256  # captions tagged and filled together, by their number in the file, in every run
 
 
 @dataclass(frozen=True, slots=True)
-class Spec:
+class WorkerConfig:
     """What a process needs to know; sent once.
 
     Attributes:
+        options: of the command.
         folder: where the index and the counts are.
         spacy_model: pipeline for the tags.
         filler: what refills words.
         device: where a masked language model computes.
-        kinds: what is made.
-        per_kind: negatives of each kind and caption at most.
-        top_k: best valid words among which one is drawn.
-        seed: of all draws.
-        select: which word is changed.
-        temperature: of `select`.
     """
 
+    options: NegativesConfig
     folder: Path
     spacy_model: str
     filler: FillerChoice
     device: str
-    kinds: tuple[Kind, ...]
-    per_kind: int
-    top_k: int
-    seed: int
-    select: Select
-    temperature: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,81 +53,63 @@ class Block:
     records: tuple[CaptionRecord, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Lines:
-    """The records of a block with their negatives, and what was counted on the way."""
-
-    start: int
-    lines: tuple[str, ...]
-    made: Counter[str]
-    rejected: Counter[tuple[str, str]]
-
-
-def index_path(folder: Path) -> Path:
-    """Where the index of a run is."""
-    return folder / "index.sqlite"
-
-
 def counts_path(folder: Path) -> Path:
     """Where the statistics of the captions are."""
     return folder / "counts.json"
 
 
-def write_counts(path: Path, counts: Counts) -> None:
-    """Write the statistics for the workers, whole or not at all."""
-    # JSON has no tuples for keys, so pairs become rows.
-    pairs = [[*key, words] for key, words in counts.pairs.items()]
-    write_atomic(path, json.dumps([counts.words, pairs, counts.uses, counts.captions]))
+class _Worker:
+    """Loads the models once, then tags and makes negatives."""
 
-
-def read_counts(path: Path) -> Counts:
-    """Return what `write_counts` wrote."""
-    words, pairs, uses, captions = json.loads(path.read_text(encoding="utf-8"))
-    by_key = {(place, neighbour, tag): found for place, neighbour, tag, found in pairs}
-    return Counts(words, by_key, uses, captions)
-
-
-class Worker:
-    """Loads the models once, then tags and makes."""
-
-    def __init__(self, spec: Spec) -> None:
-        self.spec = spec
-        self.tagger = Tagger(spec.spacy_model)
+    def __init__(self, config: WorkerConfig) -> None:
+        self.config = config
+        self.tagger = Tagger(config.spacy_model)
         self._index: Index | None = None
         self._maker: Maker | None = None
 
-    def parse(self, captions: Sequence[str]) -> list[tuple[Unit, ...]]:
-        """Return the units of captions."""
+    def parse(self, captions: Sequence[str]) -> list[tuple[Word, ...]]:
+        """Return the words of captions."""
         tagged = self.tagger.tag(captions)
-        return [units(text, words) for text, words in zip(captions, tagged, strict=True)]
+        return [words_of(text, tags) for text, tags in zip(captions, tagged, strict=True)]
 
-    def make(self, block: Block) -> Lines:
+    def make(self, block: Block) -> BlockResult:
         """Return the lines of a block."""
         index, maker = self._ready()
-        records = block.records
-        known = index.units(block.start, block.start + len(records))
-        rest = [i for i in range(len(records)) if block.start + i not in known]
-        fresh = self.parse([records[i].caption for i in rest])
-        known |= {block.start + i: made for i, made in zip(rest, fresh, strict=True)}
-        parsed = [
-            Parsed(record, known[block.start + i], index.image_words(record.image))
-            for i, record in enumerate(records)
-        ]
-        made = maker.make(parsed)
-        kinds = Counter[str](negative.kind for row in made.negatives for negative in row)
+        parsed = self._parsed(block, index)
+        result = maker.make(parsed)
+        kinds = Counter[str](negative.kind for row in result.negatives for negative in row)
         lines = tuple(
-            dump(replace(record, negatives=tuple(row)))
-            for record, row in zip(records, made.negatives, strict=True)
+            dump(replace(record, negatives=tuple(negatives)))
+            for record, negatives in zip(block.records, result.negatives, strict=True)
         )
-        return Lines(block.start, lines, kinds, made.rejected)
+        return BlockResult(lines, kinds, result.rejected)
+
+    def _parsed(self, block: Block, index: Index) -> list[ParsedCaption]:
+        """Parse the captions of a block, but those that the count of words has parsed before."""
+        words = index.words(block.start, block.start + len(block.records))
+        numbered = dict(enumerate(block.records, block.start))
+        fresh = [number for number in numbered if number not in words]
+        parsed = self.parse([numbered[number].caption for number in fresh])
+        words.update(zip(fresh, parsed, strict=True))
+        return [
+            ParsedCaption(record, words[number], index.image_words(record.image))
+            for number, record in numbered.items()
+        ]
 
     def _ready(self) -> tuple[Index, Maker]:
+        """Load what only `make` needs; the first pass and the count are done by then."""
         if self._index is None or self._maker is None:
-            spec = self.spec
-            weigh = weigher(spec.select, spec.temperature)
-            recipe = Recipe(spec.kinds, spec.per_kind, spec.top_k, spec.seed, weigh)
-            self._index = Index(index_path(spec.folder))
-            self._maker = Maker(recipe, self._filler(), self.tagger)
+            options = self.config.options
+            self._index = Index(self.config.folder)
+            self._maker = Maker(
+                self._filler(),
+                self.tagger,
+                kinds=options.kinds,
+                per_kind=options.per_kind,
+                top_k=options.top_k,
+                seed=options.seed,
+                weigh=word_weights(options.select, options.select_temperature),
+            )
             # What is loaded by now stays: the collector need not look at it again.
             gc.collect()
             gc.freeze()
@@ -146,34 +118,32 @@ class Worker:
         return self._index, self._maker
 
     def _filler(self) -> Filler:
-        choice = self.spec.filler
+        choice = self.config.filler
         if choice.kind == "corpus" or choice.model is None:
-            counts = read_counts(counts_path(self.spec.folder))
-            return CorpusFiller(counts, self.spec.top_k)
+            return CorpusFiller(read_counts(counts_path(self.config.folder)))
         from ahnpl_cli.negatives.fillers.roberta import RobertaFiller
 
-        return RobertaFiller(choice.model, self.spec.device)
+        return RobertaFiller(choice.model, self.config.device)
 
 
-_here: Worker | None = None
+# Functions for a `ProcessMap`, which sends names of functions, and no objects that hold models.
+
+_worker: _Worker | None = None
 
 
-def start(spec: Spec) -> None:
+def start(config: WorkerConfig) -> None:
     """Make this process a worker; called once in each."""
-    global _here
-    _here = Worker(spec)
+    global _worker
+    _worker = _Worker(config)
 
 
-def _worker() -> Worker:
-    assert _here is not None
-    return _here
+def parse(captions: Sequence[str]) -> list[tuple[Word, ...]]:
+    """Return the words of captions, tagged in this process."""
+    assert _worker is not None
+    return _worker.parse(captions)
 
 
-def parse(captions: Sequence[str]) -> list[tuple[Unit, ...]]:
-    """`Worker.parse` in this process."""
-    return _worker().parse(captions)
-
-
-def make(blocks: Sequence[Block]) -> list[Lines]:
-    """`Worker.make` of each block in this process."""
-    return [_worker().make(block) for block in blocks]
+def make(blocks: Sequence[Block]) -> list[BlockResult]:
+    """Return the lines of blocks, made in this process."""
+    assert _worker is not None
+    return [_worker.make(block) for block in blocks]

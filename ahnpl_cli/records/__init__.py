@@ -5,16 +5,14 @@ older files stay readable.
 """
 
 from ahnpl_cli.records.captions import (
-    DEFAULT_KINDS,
-    KINDS,
     CaptionRecord,
     Edit,
-    Kind,
     Negative,
     apply_edits,
 )
 from ahnpl_cli.records.embedding import EmbedReport
-from ahnpl_cli.records.negatives import NegativesReport
+from ahnpl_cli.records.kinds import DEFAULT_KINDS, KIND_MODULES, KINDS, Kind
+from ahnpl_cli.records.negatives import REASONS, NegativesReport
 from ahnpl_cli.records.scenes import ImageNegativeRecord, ScenesManifest, ScenesReport
 from ahnpl_cli.records.schema import SCHEMA
 from ahnpl_cli.records.training import (
@@ -39,9 +37,11 @@ __all__ = [
     "Hardness",
     "ImageNegativeRecord",
     "KINDS",
+    "KIND_MODULES",
     "Kind",
     "Negative",
     "NegativesReport",
+    "REASONS",
     "RunStart",
     "SCHEMA",
     "ScenesManifest",

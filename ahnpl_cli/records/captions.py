@@ -3,12 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any
 
-Kind = Literal["relation", "attribute", "action", "object", "attribute_swap", "quantity", "spatial"]
-# Slot order: append only, since thresholds M and saved features depend on it.
-KINDS: tuple[Kind, ...] = get_args(Kind)
-DEFAULT_KINDS: tuple[Kind, ...] = KINDS[:4]
+from ahnpl_cli.records.kinds import Kind
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,24 @@ from typing import Any
 from ahnpl_cli.records.captions import CaptionRecord
 from ahnpl_cli.records.schema import SCHEMA
 
+# Why a candidate is rejected, with what it means.
+REASONS = {
+    "same text": "the text does not change, but for case and spaces",
+    "same lemma": "the new word is a form of the old one",
+    "not a word": "no dictionary word of this part of speech",
+    "part of speech": "tagged in its new place, the word is another part of speech",
+    "synonym": "the new word means the same",
+    "hypernym": "the new word is a more general one",
+    "hyponym": "the new word is a more specific one",
+    "compatible": "both words may hold at once, such as large and white",
+    "agreement": "the word does not agree with an article or pronoun around it",
+    "said of the image": "a caption of the image uses the word, or a word for the same thing",
+    "symmetric": "swapped or not, the caption says the same",
+    "negated": "after no, not or without, another word may be true",
+    "of": "the nouns belong together by `of`",
+    "duplicate": "another negative of the caption has this text",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class NegativesReport:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ahnpl_cli.negatives.validity import REASONS
-from ahnpl_cli.records import CaptionRecord, Edit, NegativesReport
+from ahnpl_cli.records import REASONS, CaptionRecord, Edit, NegativesReport
 from ahnpl_cli.reporting.tables import Cell, Span, Table
 
 SHOWN = 5  # captions shown as examples, all of them in a dry run

@@ -21,8 +21,8 @@ import spacy
 
 from ahnpl_cli.config import NegativesConfig
 from ahnpl_cli.data.captions import read_captions
+from ahnpl_cli.data.spacy_models import find_spacy_model
 from ahnpl_cli.negatives.generate import generate
-from ahnpl_cli.negatives.tagging import find_model
 
 
 def timed(work: Callable[[], object]) -> tuple[float, float]:
@@ -34,7 +34,7 @@ def timed(work: Callable[[], object]) -> tuple[float, float]:
 
 def tag(captions: list[str], exclude: list[str]) -> None:
     """Tag with spaCy as it comes."""
-    nlp = spacy.load(find_model(None), exclude=exclude)
+    nlp = spacy.load(find_spacy_model(None), exclude=exclude)
     for _ in nlp.pipe(captions, batch_size=256):
         pass
 

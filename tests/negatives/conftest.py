@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from ahnpl_cli.negatives.base import Parsed, Unit
-from ahnpl_cli.negatives.parse import units
-from ahnpl_cli.negatives.tagging import Tagger
+from ahnpl_cli.negatives.candidates import ParsedCaption
+from ahnpl_cli.negatives.text.tagging import Tagger
+from ahnpl_cli.negatives.text.words import words_of
 from ahnpl_cli.records import CaptionRecord
 
 # Small scenes that stand for COCO: enough for every kind, several captions an image.
@@ -50,11 +50,11 @@ def tagger() -> Tagger:
 
 
 @pytest.fixture(scope="session")
-def parse(tagger: Tagger) -> Callable[..., Parsed]:
+def parse(tagger: Tagger) -> Callable[..., ParsedCaption]:
     """Gives a caption parsed, with words that other captions of its image use."""
 
-    def parsed(caption: str, *said: str, identity: str = "1") -> Parsed:
-        made: tuple[Unit, ...] = units(caption, tagger.tag([caption])[0])
-        return Parsed(CaptionRecord(identity, "a.jpg", caption), made, frozenset(said))
+    def parsed(caption: str, *said: str, identity: str = "1") -> ParsedCaption:
+        words = words_of(caption, tagger.tag([caption])[0])
+        return ParsedCaption(CaptionRecord(identity, "a.jpg", caption), words, frozenset(said))
 
     return parsed

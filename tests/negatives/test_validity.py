@@ -1,7 +1,14 @@
 import pytest
 
 from ahnpl_cli.negatives import validity
-from ahnpl_cli.negatives.validity import REASONS, pair_reason, place_of, place_reason, said
+from ahnpl_cli.negatives.lexicon import wordnet
+from ahnpl_cli.negatives.validity import (
+    context_of,
+    context_reason,
+    pair_reason,
+    said_of_image,
+)
+from ahnpl_cli.records import REASONS
 
 
 @pytest.mark.parametrize(
@@ -60,7 +67,7 @@ def test_every_reason_given_is_explained():
     ],
 )
 def test_a_word_for_the_same_thing_counts_as_said_of_the_image(lemma, words, expected):
-    assert said(lemma, "n", frozenset(words)) is expected
+    assert said_of_image(lemma, "n", frozenset(words)) is expected
 
 
 @pytest.mark.parametrize(
@@ -82,10 +89,10 @@ def test_a_word_for_the_same_thing_counts_as_said_of_the_image(lemma, words, exp
 )
 def test_a_word_has_to_fit_its_place(parse, caption, word, new, reason):
     parsed = parse(caption)
-    index = next(i for i, unit in enumerate(parsed.units) if unit.lower == word)
-    lemma = validity.wordnet.lemma(new, parsed.units[index].pos)
-    assert place_reason(place_of(parsed.units, index), new, lemma) == reason
+    index = next(i for i, token in enumerate(parsed.words) if token.lower == word)
+    lemma = wordnet.lemma(new, parsed.words[index].pos)
+    assert context_reason(context_of(parsed.words, index), new, lemma) == reason
 
 
 def test_texts_are_compared_without_case_spaces_and_full_stop():
-    assert validity.normalised(" A  cat. ") == validity.normalised("a cat")
+    assert validity.normalized(" A  cat. ") == validity.normalized("a cat")

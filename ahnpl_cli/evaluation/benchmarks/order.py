@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ahnpl_cli.data.images import file_sha256
+from ahnpl_cli.data.spacy_models import load_spacy
 from ahnpl_cli.errors import BenchmarkError
 from ahnpl_cli.evaluation.benchmarks.base import Options, field, limited, read_entries
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders, ImageFinder
@@ -25,7 +26,6 @@ from ahnpl_cli.evaluation.benchmarks.word_order import KINDS, clean, shuffles
 from ahnpl_cli.evaluation.scoring import judging, metrics
 from ahnpl_cli.evaluation.scoring.items import Count, Item, Verdict
 from ahnpl_cli.files import atomic_path
-from ahnpl_cli.negatives.tagging import load_spacy
 
 if TYPE_CHECKING:
     from spacy.language import Language

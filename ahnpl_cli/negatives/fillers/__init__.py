@@ -1,29 +1,15 @@
-"""What refills a blank: a masked language model, or statistics of the captions themselves."""
+"""What refills a masked word: a masked language model, or statistics of the captions themselves."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
-from ahnpl_cli.negatives.fill import Blank
-
-
-class Ranked(NamedTuple):
-    """What may go into a blank.
-
-    Attributes:
-        words: words and scores, best first, higher is better.
-        rejected: reason -> words that the filler left out as no negatives.
-        checked: whether it left out all that `validity` rejects by word alone.
-    """
-
-    words: list[tuple[str, float]]
-    rejected: dict[str, int] = {}  # never changed
-    checked: bool = False
+from ahnpl_cli.negatives.candidates import MaskedWord, Ranking
 
 
 class Filler(Protocol):
-    """Ranks words for blanks.
+    """Ranks words for masked words.
 
     Attributes:
         name: what stands in the records, such as `roberta-base@<revision>` or `corpus`.
@@ -31,10 +17,10 @@ class Filler(Protocol):
 
     name: str
 
-    def rank(self, blanks: Sequence[Blank]) -> list[Ranked]:
-        """Return what may go into each blank."""
+    def rank(self, masked_words: Sequence[MaskedWord]) -> Sequence[Ranking]:
+        """Return words with scores for each masked word, best first."""
         ...
 
-    def sure_of(self, blank: Blank, word: str) -> bool:
+    def sure_of(self, masked: MaskedWord, word: str) -> bool:
         """Whether it is known without tagging that a word keeps the tag of what it replaces."""
         ...

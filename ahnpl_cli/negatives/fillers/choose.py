@@ -1,8 +1,7 @@
-"""Decides which filler is used, within seconds and without hanging on a dead network."""
+"""Decides which filler is used; the network is asked only for a model that the user names."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -12,7 +11,9 @@ from huggingface_hub import constants
 from ahnpl_cli.data.network import is_offline, is_reachable
 from ahnpl_cli.errors import ModelError
 
+DEFAULT_MODEL = "roberta-base"  # the paper's
 WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+FILES = ("*.json", "*.txt", "model.safetensors", "*.model")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,27 +33,35 @@ class FillerChoice:
     why: str
 
 
-def choose_filler(wanted: str, model: str) -> FillerChoice:
+def choose_filler(filler: str, model: str | None) -> FillerChoice:
     """Return the filler for `auto`, `roberta` or `corpus`.
 
-    `auto` is the masked language model if its weights are on this disk or the hub answers, else
-    the captions' own statistics.
+    `auto` is the masked language model if its weights are on this disk, else the captions' own
+    statistics.
+
+    Args:
+        filler: value of `--filler`.
+        model: value of `--filler-model`, None for the default, which is never downloaded unasked.
 
     Raises:
-        ModelError: `roberta` was asked for and its weights cannot be had.
+        ModelError: `roberta` was asked for and its weights are not available.
     """
-    if wanted == "corpus":
-        return FillerChoice("corpus", None, None, "filler: corpus, as asked for")
-    found = _on_disk(model)
-    if found is not None:
-        return FillerChoice("roberta", model, found or None, f"filler: {model}, found on this disk")
-    revision, without = _from_hub(model)
+    if filler == "corpus":
+        return FillerChoice("corpus", None, None, "corpus, as requested")
+    name = model or DEFAULT_MODEL
+    revision = _on_disk(name)
     if revision is not None:
-        return FillerChoice("roberta", model, revision, f"filler: {model}, from the hub")
-    if wanted == "roberta":
+        return FillerChoice("roberta", name, revision or None, f"{name}, found on this disk")
+    if filler == "auto" and model is None:
+        why = f"corpus, since {name} is not on this disk; --filler roberta downloads it"
+        return FillerChoice("corpus", None, None, why)
+    revision, obstacle = _from_hub(name)
+    if revision is not None:
+        return FillerChoice("roberta", name, revision, f"{name}, from the hub")
+    if filler == "roberta":
         hint = "Connect once, name a folder with --filler-model, or use --filler corpus."
-        raise ModelError(f"the weights of '{model}' are not here and {without}", hint=hint)
-    why = f"filler: corpus, since the weights of {model} are not here and {without}"
+        raise ModelError(f"the weights of '{name}' are not here and {obstacle}", hint=hint)
+    why = f"corpus, since the weights of {name} are not here and {obstacle}"
     return FillerChoice("corpus", None, None, why)
 
 
@@ -83,5 +92,4 @@ def _fetch(model: str) -> str:
     """Download what transformers needs of a model; return the revision."""
     from huggingface_hub import snapshot_download
 
-    wanted: Sequence[str] = ("*.json", "*.txt", "model.safetensors", "*.model")
-    return Path(snapshot_download(model, allow_patterns=list(wanted))).name
+    return Path(snapshot_download(model, allow_patterns=list(FILES))).name

@@ -9,13 +9,12 @@ import torch
 from torch import Tensor
 
 from ahnpl_cli.errors import ModelError
-from ahnpl_cli.negatives.fill import Blank
-from ahnpl_cli.negatives.fillers import Ranked
+from ahnpl_cli.negatives.candidates import MaskedWord, Ranking
 
 # Masked captions at once; fixed, since the last bits of scores depend on it. On a CPU more would
 # not fit its caches: with roberta-base, 128 are a quarter slower than 32.
 BATCH, BATCH_CPU = 512, 32
-BEST = 64  # words ranked for a blank
+BEST = 64  # words ranked for a masked word
 _STARTS = ("Ġ", "▁")  # marks of a word's first piece in byte-level BPE and SentencePiece
 
 
@@ -71,10 +70,9 @@ class RobertaFiller:
         marked = any(token.startswith(_STARTS) for token in vocabulary)
         words = {}
         for token, number in vocabulary.items():
+            begins = token.startswith(_STARTS) if marked else not token.startswith("##")
             word = token.lstrip("".join(_STARTS)) if marked else token
-            if (token.startswith(_STARTS) if marked else not token.startswith("##")) and (
-                word.isascii() and word.isalpha()
-            ):
+            if begins and word.isascii() and word.isalpha():
                 words[number] = word
         return words
 
@@ -100,30 +98,29 @@ class RobertaFiller:
     @torch.inference_mode()
     def _batch(self, encoded: list[list[int]], k: int) -> tuple[Tensor, Tensor]:
         batch = self.tokenizer.pad({"input_ids": encoded}, return_tensors="pt").to(self.device)
-        found = batch["input_ids"] == self.tokenizer.mask_token_id
-        self._mask_at = found.int().argmax(dim=1)
+        is_mask = batch["input_ids"] == self.tokenizer.mask_token_id
+        self._mask_at = is_mask.int().argmax(dim=1)
         logits = self.network(**batch).logits[:, 0]
         best = logits.log_softmax(-1).topk(k)
         return best.indices.cpu(), best.values.cpu()
 
-    def rank(self, blanks: Sequence[Blank]) -> list[Ranked]:
-        """Return the best whole words for each blank, best first, with log probabilities."""
-        if not blanks:
+    def rank(self, masked_words: Sequence[MaskedWord]) -> list[Ranking]:
+        """Return the best whole words for each masked word, with log probabilities."""
+        if not masked_words:
             return []
-        mask = self.tokenizer.mask_token
-        texts = [
-            text[: blank.unit.start] + mask + text[blank.unit.end :]
-            for blank in blanks
-            for text in (blank.parsed.record.caption,)
-        ]
         k = min(BEST, len(self.tokenizer))
-        found = zip(*(t.tolist() for t in self.top_tokens(texts, k)), strict=True)
-        return [self._ranked(tokens, scores) for tokens, scores in found]
+        tokens, scores = self.top_tokens([self._masked_text(word) for word in masked_words], k)
+        rows = zip(tokens.tolist(), scores.tolist(), strict=True)
+        return [self._whole_words_of(*row) for row in rows]
 
-    def _ranked(self, tokens: list[int], scores: list[float]) -> Ranked:
+    def _masked_text(self, masked: MaskedWord) -> str:
+        text, word = masked.caption.record.caption, masked.word
+        return text[: word.start] + str(self.tokenizer.mask_token) + text[word.end :]
+
+    def _whole_words_of(self, tokens: list[int], scores: list[float]) -> Ranking:
         pairs = zip(tokens, scores, strict=True)
-        return Ranked([(self._words[t], score) for t, score in pairs if t in self._words])
+        return [(self._words[token], score) for token, score in pairs if token in self._words]
 
-    def sure_of(self, blank: Blank, word: str) -> bool:
+    def sure_of(self, masked: MaskedWord, word: str) -> bool:
         """Never: a language model's words come with no tags."""
         return False

@@ -53,7 +53,7 @@ MISTAKES = [
     (
         "negatives twice.jsonl --filler corpus",
         3,
-        "twice.jsonl:2: id: duplicate 'a'. Every caption needs an id of its own.",
+        "twice.jsonl:2: id: duplicate 'a'. Ids name records, so each may be used once.",
     ),
     (
         "negatives cut.jsonl.gz",

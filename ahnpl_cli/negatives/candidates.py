@@ -1,0 +1,99 @@
+"""What the makers of negatives share: a parsed caption, a word to refill, and what is proposed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from ahnpl_cli.negatives.lexicon.concreteness import Weigh
+from ahnpl_cli.negatives.text.words import Word
+from ahnpl_cli.records import CaptionRecord, Edit
+from ahnpl_cli.stable_hash import RandomStream
+
+# Words with scores, best first, higher is better; read only as far as valid words are needed.
+Ranking = Iterable[tuple[str, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedCaption:
+    """A caption, its words in order, and the lemmas that captions of its image use."""
+
+    record: CaptionRecord
+    words: tuple[Word, ...]
+    image_words: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class MaskedWord:
+    """A word of a caption that is to be refilled.
+
+    Attributes:
+        caption: the caption.
+        index: of the word that is masked.
+    """
+
+    caption: ParsedCaption
+    index: int
+
+    @property
+    def word(self) -> Word:
+        """The word that is there now."""
+        return self.caption.words[self.index]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One word that becomes another.
+
+    Attributes:
+        word: what is replaced.
+        new: the new text, in the case it will have.
+        lemma: base form of the new word.
+    """
+
+    word: Word
+    new: str
+    lemma: str
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A negative that still has to be checked.
+
+    Attributes:
+        changes: the words changed, in order.
+        edits: the same and what they entail (a/an), as edits of the caption.
+        concreteness: of what is changed.
+        score: of the filler, None where no filler was asked.
+        masked: the word that a filler refilled, if one did.
+    """
+
+    changes: tuple[Change, ...]
+    edits: tuple[Edit, ...]
+    concreteness: float | None = None
+    score: float | None = None
+    masked: MaskedWord | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """A possible change that makes no negative, and why (see `records.REASONS`)."""
+
+    reason: str
+
+
+class Edits(Protocol):
+    """A kind of negative whose words are all known from the caption and our tables."""
+
+    def __call__(
+        self, caption: ParsedCaption, stream: RandomStream, weigh: Weigh
+    ) -> Iterator[Candidate | Rejected]:
+        """Yield candidates in the order to try them, and what was rejected on the way.
+
+        Args:
+            caption: the caption.
+            stream: random numbers of this caption and kind.
+            weigh: how often a word is the one that is changed.
+        """
+        ...

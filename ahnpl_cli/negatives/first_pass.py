@@ -1,0 +1,213 @@
+"""The first pass over the captions: counts them, checks ids, collects what images show, samples.
+
+Everything that grows with the input is kept on disk, in one SQLite file in the work folder.
+"""
+
+from __future__ import annotations
+
+import functools
+import heapq
+import json
+import re
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import NamedTuple
+
+from ahnpl_cli.config import OnError
+from ahnpl_cli.data.captions import Layout, read_located
+from ahnpl_cli.errors import DataError
+from ahnpl_cli.files import disk_errors
+from ahnpl_cli.negatives.lexicon import wordnet
+from ahnpl_cli.negatives.text.words import Word
+from ahnpl_cli.records import CaptionRecord
+from ahnpl_cli.stable_hash import stable_hash
+
+SAMPLE = 50_000  # captions whose statistics the corpus filler knows, by hash of their ids
+CHUNK = 10_000  # captions of a database transaction
+LISTED = 100  # skipped records named in the report
+_WORD = re.compile(r"[a-z]+(?:-[a-z]+)*")
+
+
+class Index:
+    """What the first pass finds, on disk: ids, captions by image, words of sampled captions.
+
+    Args:
+        folder: where the file is, or will be.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "index.sqlite"
+        self._db = sqlite3.connect(self.path, isolation_level=None)
+        # A killed first pass is made again from the start, so nothing needs to be durable.
+        self._db.execute("PRAGMA journal_mode=OFF")
+        self._db.execute("PRAGMA synchronous=OFF")
+        self.image_words = functools.lru_cache(maxsize=512)(self._image_words)
+
+    def create(self) -> None:
+        """Make the tables of a new index."""
+        self._db.execute("CREATE TABLE ids (id TEXT PRIMARY KEY) WITHOUT ROWID")
+        self._db.execute("CREATE TABLE images (image TEXT PRIMARY KEY, captions TEXT)")
+        self._db.execute("CREATE TABLE words (caption INTEGER PRIMARY KEY, words TEXT)")
+
+    def new_ids(self, ids: Sequence[str]) -> list[bool]:
+        """Note ids, and return for each whether it is new."""
+        self._db.execute("BEGIN")
+        insert = "INSERT OR IGNORE INTO ids VALUES (?)"
+        new = [self._db.execute(insert, (identity,)).rowcount == 1 for identity in ids]
+        self._db.execute("COMMIT")
+        return new
+
+    def add_captions(self, records: Sequence[CaptionRecord]) -> None:
+        """Note what the captions of each image say."""
+        rows = [(record.image, record.caption.lower()) for record in records]
+        self._insert(
+            "INSERT INTO images VALUES (?, ?) ON CONFLICT (image) "
+            "DO UPDATE SET captions = captions || char(10) || excluded.captions",
+            rows,
+        )
+
+    def add_words(self, captions: Iterable[tuple[int, tuple[Word, ...]]]) -> None:
+        """Keep the words of captions, by number."""
+        rows = [(number, json.dumps(words)) for number, words in captions]
+        with disk_errors(self.path):
+            self._insert("INSERT OR REPLACE INTO words VALUES (?, ?)", rows)
+
+    def _insert(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
+        self._db.execute("BEGIN")
+        self._db.executemany(statement, rows)
+        self._db.execute("COMMIT")
+
+    def words(self, start: int, end: int) -> dict[int, tuple[Word, ...]]:
+        """Return the words kept of captions `start` to before `end`, by number."""
+        query = "SELECT caption, words FROM words WHERE caption >= ? AND caption < ?"
+        rows = self._db.execute(query, (start, end)).fetchall()
+        return {number: tuple(map(Word._make, json.loads(text))) for number, text in rows}
+
+    def _image_words(self, image: str) -> frozenset[str]:
+        """Return the words that captions of an image use, in every base form they may have."""
+        query = "SELECT captions FROM images WHERE image = ?"
+        row = self._db.execute(query, (image,)).fetchone()
+        lemmas: set[str] = set()
+        for form in set(_WORD.findall(row[0] if row else "")):
+            lemmas.update(_base_forms(form))
+        return frozenset(lemmas)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._db.close()
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def _base_forms(form: str) -> tuple[str, ...]:
+    # Untagged, "saw" may be a tool or what somebody did.
+    return (form, *(wordnet.lemma(form, pos) for pos in ("n", "v", "a")))
+
+
+class Captions:
+    """The captions of one file, the same ones in each pass.
+
+    Attributes:
+        skipped: what was left out, at most `LISTED` of it.
+        skips: how many records were left out.
+    """
+
+    def __init__(self, path: Path, layout: Layout, on_error: OnError, limit: int | None) -> None:
+        self.path, self.layout, self.on_error, self.limit = path, layout, on_error, limit
+        self.skipped: list[str] = []
+        self.skips = 0
+        self._duplicates: set[str] = set()
+
+    def chunks(self, index: Index) -> Iterator[list[CaptionRecord]]:
+        """Yield the captions in chunks, each id noted and checked; for the first pass.
+
+        Raises:
+            DataError: a broken record or a duplicate id, unless these are skipped.
+        """
+        located = read_located(self.path, self.layout)
+        remaining = self.limit
+        while remaining != 0:
+            chunk = list(islice(located, CHUNK))
+            if not chunk:
+                return
+            records = [item for _, item in chunk if isinstance(item, CaptionRecord)]
+            new = iter(index.new_ids([record.id for record in records]))
+            accepted: list[CaptionRecord] = []
+            for where, item in chunk:
+                if len(accepted) == remaining:
+                    break
+                if isinstance(item, DataError):
+                    self._skip(item)
+                elif next(new):
+                    accepted.append(item)
+                else:
+                    self._duplicates.add(where)
+                    self._skip(duplicate_id(item.id, where))
+            if remaining is not None:
+                remaining -= len(accepted)
+            yield accepted
+
+    def _skip(self, error: DataError) -> None:
+        if self.on_error == "stop":
+            raise error
+        self.skips += 1
+        if len(self.skipped) < LISTED:
+            self.skipped.append(str(error))
+
+    def records(self) -> Iterator[CaptionRecord]:
+        """Yield the same captions once more."""
+        good = (
+            item
+            for where, item in read_located(self.path, self.layout)
+            if isinstance(item, CaptionRecord) and where not in self._duplicates
+        )
+        return islice(good, self.limit)
+
+
+def duplicate_id(identity: str, where: str) -> DataError:
+    """Return the error for a record whose id an earlier one has."""
+    hint = "Ids name records, so each may be used once."
+    return DataError(f"duplicate '{identity}'", where=f"{where}: id", hint=hint)
+
+
+class Sampled(NamedTuple):
+    """A caption sampled for statistics, and its number in the file."""
+
+    number: int
+    caption: str
+
+
+class FirstPass(NamedTuple):
+    """How many captions there are, and a sample of them in the order of the file."""
+
+    total: int
+    sample: list[Sampled]
+
+
+def first_pass(captions: Captions, index: Index) -> FirstPass:
+    """Go through the captions once and fill an index.
+
+    Raises:
+        DataError: a broken record or a duplicate id, unless these are skipped; or no captions.
+        OSError: the disk is full.
+    """
+    total = 0
+    # The sample is that of the smallest hashes, whatever the order of the file.
+    smallest: list[tuple[int, Sampled]] = []
+    with disk_errors(index.path):
+        index.create()
+        for chunk in captions.chunks(index):
+            index.add_captions(chunk)
+            for record in chunk:
+                entry = (-stable_hash(record.id), Sampled(total, record.caption))
+                if len(smallest) < SAMPLE:
+                    heapq.heappush(smallest, entry)
+                else:
+                    heapq.heappushpop(smallest, entry)
+                total += 1
+    if not total:
+        skips = captions.skips
+        hint = f"{skips} broken records were skipped." if skips else "Is it empty?"
+        raise DataError("no captions", where=str(captions.path), hint=hint)
+    return FirstPass(total, sorted(sampled for _, sampled in smallest))

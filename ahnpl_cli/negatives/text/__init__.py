@@ -1,0 +1,1 @@
+"""A caption as text: its words and their tags, its grammar, English spelling."""

@@ -1,0 +1,160 @@
+"""What can be told of a caption's grammar from its tags, without a parser."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Container, Sequence
+from typing import Literal
+
+from ahnpl_cli.negatives.lexicon.concreteness import rating
+from ahnpl_cli.negatives.lexicon.noun_sorts import animate, same_sort
+from ahnpl_cli.negatives.lexicon.tables import contrary, dimensions, word_list
+from ahnpl_cli.negatives.text.words import NOUNS, Word
+
+Determiner = Literal["a", "the", "number", "none"]
+MODIFIERS = ("JJ", "JJR", "JJS", "RB", "VBN", "VBG", "CD", "NN", "NNP", "HYPH", "POS")
+NEGATIONS = ("no", "not", "n't", "without", "never", "neither", "nor", "nobody", "nothing")
+CONCRETE = 3.9  # rating below which a noun names nothing to be seen (ours)
+# Words before a noun after which common things may be there unsaid: "a man near a tree".
+LOOSE = frozenset(
+    ("near", "by", "beside", "with", "and", "behind", "around", "to", "of", "from", "past", "above")
+    + ("below", "over", "under", "between", "at", "against", "or", ",")
+)
+POSTURES = frozenset(("sit", "stand", "lie", "lay", "rest", "lean", "perch", "float"))
+_CLAUSE_ENDS = (",", ".", ";", "but", "and")
+_INSIDE_NOUN_PHRASE = frozenset(["DT", "JJ", "PRP$", "CD", "NN", "NNP", "VBN", "JJR", "JJS", "POS"])
+_LISTING = frozenset(("and", ","))
+_LISTED = ("DT", "JJ", "PRP$", "CD", "CC", "RB", "NN", "NNS", "NNP", "''", "``")
+_BESIDE = frozenset(
+    (",", "&", "/", "-", "and", "or", "nor", "with", "near", "nearby", "by", "beside", "besides")
+    + ("next", "close", "adjacent", "to", "along", "alongside", "together", "plus", "also", "while")
+)
+_NEAR = frozenset(("near", "next", "beside", "by", "alongside", "close", "with"))
+_STATES = frozenset(
+    ("be", "sit", "stand", "lie", "lay", "park", "pose", "rest", "serve", "wait", "walk")
+)
+
+
+def is_noun(word: Word) -> bool:
+    """Whether a word names a thing that a picture can show."""
+    return word.pos == "n" and word.lower not in word_list("unpictured") and depictable(word.lemma)
+
+
+@functools.lru_cache(maxsize=1 << 14)
+def depictable(lemma: str) -> bool:
+    """Whether a noun is concrete enough to be seen; nouns that nobody rated may be."""
+    if lemma in word_list("unpictured"):
+        return False
+    known = rating(lemma)
+    return known is None or known >= CONCRETE or lemma in dimensions("sorts")
+
+
+def noun_ahead(
+    words: Sequence[Word], start: int, passing: Container[str], within: int
+) -> int | None:
+    """Return the index of the first noun from `start` on, or None.
+
+    Args:
+        words: of the caption.
+        start: where to begin.
+        passing: tags that may stand before the noun.
+        within: how many words are looked at.
+    """
+    for index in range(start, min(start + within, len(words))):
+        if words[index].tag in NOUNS:
+            return index
+        if words[index].tag not in passing:
+            return None
+    return None
+
+
+def determiner(words: Sequence[Word], index: int) -> Determiner:
+    """What stands before a noun and its modifiers."""
+    for word in reversed(words[max(0, index - 5) : index]):
+        if word.lower in ("a", "an", "another", "each", "every", "one"):
+            return "a"
+        if word.tag == "CD":
+            return "number"
+        if word.lower in ("some", "any", "much", "enough"):  # "some fruit", but no "some cup"
+            return "none"
+        if word.tag in ("DT", "PRP$", "PDT", "WP$") or word.lower == "'s":
+            return "the"
+        if word.tag not in MODIFIERS and word.lower != "and":  # "a man and woman"
+            return "none"
+    return "none"
+
+
+def modifiers(words: Sequence[Word], index: int) -> frozenset[str]:
+    """The adjectives right before a noun."""
+    adjectives = set()
+    for word in reversed(words[:index]):
+        if word.tag not in ("JJ", "CC", ",", "NN") or word.tag == "NN" and word.pos == "n":
+            break
+        if word.tag == "JJ":
+            adjectives.add(word.lower)
+    return frozenset(adjectives)
+
+
+def negated(words: Sequence[Word], index: int) -> bool:
+    """Whether a word stands in the scope of a negation, where another word may be true."""
+    for word in reversed(words[:index]):
+        if word.lower in _CLAUSE_ENDS:
+            return False
+        if word.lower in NEGATIONS:
+            return True
+    return False
+
+
+def lifeless(words: Sequence[Word], index: int) -> bool:
+    """Whether a verb of posture is said of a thing, as far as the nouns before it tell."""
+    if words[index].lemma not in POSTURES:
+        return False
+    return not any(word.pos == "n" and animate(word.lemma) for word in words[:index])
+
+
+def governor(words: Sequence[Word], index: int) -> str:
+    """The word before the noun phrase of a noun, such as its preposition or verb."""
+    for word in reversed(words[max(0, index - 6) : index]):
+        if word.tag not in _INSIDE_NOUN_PHRASE:
+            return word.lower
+    return ""
+
+
+def symmetric(words: Sequence[Word], first: int, second: int) -> bool:
+    """Whether swapping two nouns leaves what is said true.
+
+    It does in a mere listing ("a dog next to a cat", "a cup on the left and a jar on the left"),
+    unless the nouns are told apart by contrary adjectives ("a red cup and a blue plate").
+    """
+    if not _listed(words, first, second) and not _in_one_place(words, first, second):
+        return False
+    of_second = modifiers(words, second)
+    for adjective in modifiers(words, first):
+        if any(contrary(adjective, other) for other in of_second):
+            return False
+    return True
+
+
+def _listed(words: Sequence[Word], first: int, second: int) -> bool:
+    between = words[first + 1 : second]
+    near = any(word.lower in _NEAR for word in between)
+    if any(not _beside(word) and not (near and word.lemma in _STATES) for word in between):
+        return False
+    lowers = [word.lower for word in between]
+    if "with" not in lowers or _LISTING.intersection(lowers[lowers.index("with") :]):
+        return True
+    # "a dog with a cat" lists, "a man with a hat" does not.
+    return same_sort(words[first].lemma, words[second].lemma)
+
+
+def _in_one_place(words: Sequence[Word], first: int, second: int) -> bool:
+    """Whether the same words follow both nouns, joined by "and"."""
+    lowers = [word.lower for word in words]
+    if "and" not in lowers[first + 1 : second]:
+        return False
+    place = lowers[first + 1 : lowers.index("and", first + 1)]
+    return bool(place) and lowers[second + 1 : second + 1 + len(place)] == place
+
+
+def _beside(word: Word) -> bool:
+    return word.lower in _BESIDE or word.tag in _LISTED

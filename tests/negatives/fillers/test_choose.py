@@ -1,0 +1,59 @@
+import pytest
+
+from ahnpl_cli.errors import ModelError
+from ahnpl_cli.negatives.fillers import choose
+from ahnpl_cli.negatives.fillers.choose import choose_filler
+
+NOWHERE = "no-such-owner/no-such-model-at-all"
+
+
+@pytest.fixture
+def offline(monkeypatch):
+    monkeypatch.setattr(choose, "is_offline", lambda: True)
+
+
+def test_auto_takes_a_folder_with_weights(tmp_path):
+    (tmp_path / "model.safetensors").touch()
+    choice = choose_filler("auto", str(tmp_path))
+    assert (choice.kind, choice.model, choice.revision) == ("roberta", str(tmp_path), None)
+    assert choice.why == f"{tmp_path}, found on this disk"
+
+
+def test_auto_falls_back_on_the_corpus_and_says_why(offline):
+    choice = choose_filler("auto", NOWHERE)
+    assert (choice.kind, choice.model) == ("corpus", None)
+    assert choice.why == (
+        f"corpus, since the weights of {NOWHERE} are not here and the hub cannot be reached"
+    )
+
+
+def test_roberta_without_weights_is_an_error_with_the_ways_on(offline):
+    with pytest.raises(ModelError) as error:
+        choose_filler("roberta", NOWHERE)
+    hint = "Connect once, name a folder with --filler-model, or use --filler corpus."
+    assert str(error.value) == (
+        f"the weights of '{NOWHERE}' are not here and the hub cannot be reached. {hint}"
+    )
+
+
+def test_corpus_asks_nobody(monkeypatch):
+    monkeypatch.setattr(choose, "is_reachable", lambda url: pytest.fail("asked"))
+    assert choose_filler("corpus", NOWHERE).kind == "corpus"
+
+
+def test_a_hub_without_the_model_is_said_in_its_words(monkeypatch):
+    def fetch(model):
+        raise OSError("404: no such model\nmore about it")
+
+    monkeypatch.setattr(choose, "is_offline", lambda: False)
+    monkeypatch.setattr(choose, "is_reachable", lambda url: True)
+    monkeypatch.setattr(choose, "_fetch", fetch)
+    assert choose_filler("auto", NOWHERE).why == (
+        f"corpus, since the weights of {NOWHERE} are not here and the hub gives none "
+        "(404: no such model)"
+    )
+
+
+def test_a_folder_without_weights_is_not_looked_for_on_the_hub(tmp_path, monkeypatch):
+    monkeypatch.setattr(choose, "is_reachable", lambda url: pytest.fail("asked"))
+    assert choose_filler("auto", str(tmp_path)).kind == "corpus"

@@ -1,0 +1,101 @@
+"""A masked language model of transformers with random weights, and a real small tokenizer."""
+
+import pytest
+import torch
+from tokenizers import Tokenizer, models, pre_tokenizers, processors, trainers
+from transformers import (
+    BertConfig,
+    BertForMaskedLM,
+    PreTrainedTokenizerFast,
+    RobertaConfig,
+    RobertaForMaskedLM,
+)
+
+from ahnpl_cli.errors import ModelError
+from ahnpl_cli.negatives.candidates import MaskedWord
+from ahnpl_cli.negatives.fillers.roberta import RobertaFiller
+
+CAPTIONS = ["a red car on a road", "a blue bus near a tree", "two dogs and a man on the grass"] * 5
+SPECIAL = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
+
+
+def save_tokenizer(folder):
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    trainer = trainers.BpeTrainer(
+        vocab_size=400, special_tokens=SPECIAL, initial_alphabet=alphabet, show_progress=False
+    )
+    tokenizer.train_from_iterator([f" {c}" for c in CAPTIONS], trainer)
+    tokenizer.post_processor = processors.RobertaProcessing(("</s>", 2), ("<s>", 0))
+    names = ("bos_token", "pad_token", "eos_token", "unk_token", "mask_token")
+    fast = PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer, **dict(zip(names, SPECIAL, strict=True))
+    )
+    fast.save_pretrained(folder)
+    return len(fast)
+
+
+@pytest.fixture(scope="module", params=["roberta", "bert"])
+def folder(request, tmp_path_factory):
+    made = tmp_path_factory.mktemp(request.param)
+    size = save_tokenizer(made)
+    kind = {
+        "roberta": (RobertaConfig, RobertaForMaskedLM),
+        "bert": (BertConfig, BertForMaskedLM),
+    }[request.param]
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        config = kind[0](vocab_size=size, intermediate_size=64, pad_token_id=1, **SIZES)
+        kind[1](config).save_pretrained(made)
+    return made
+
+
+@pytest.fixture(scope="module")
+def filler(folder):
+    return RobertaFiller(str(folder))
+
+
+MASKED = ["a <mask> car on a road", "two <mask> and a man on the grass", "a red <mask>"]
+
+
+def test_the_head_at_the_mask_alone_gives_what_the_whole_model_gives(folder, filler):
+    """The naive way: one text at a time, every position through the head."""
+    from transformers import AutoModelForMaskedLM, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = AutoModelForMaskedLM.from_pretrained(folder).eval()
+    tokens, scores = filler.top_tokens(MASKED, 5)
+    for row, text in enumerate(MASKED):
+        encoded = tokenizer(text, return_tensors="pt")
+        place = encoded["input_ids"][0].tolist().index(tokenizer.mask_token_id)
+        with torch.inference_mode():
+            logits = model(**encoded).logits[0, place]
+        best = logits.log_softmax(-1).topk(5)
+        assert tokens[row].tolist() == best.indices.tolist()
+        torch.testing.assert_close(scores[row], best.values, atol=1e-5, rtol=1e-4)
+
+
+def test_only_whole_words_are_put_in(parse, filler):
+    parsed = parse("a red car on a road")
+    (ranking,) = filler.rank([MaskedWord(parsed, 2)])
+    assert ranking and all(word.isalpha() for word, _ in ranking)
+    vocabulary = filler.tokenizer.get_vocab()
+    assert all(f"Ġ{word}" in vocabulary for word, _ in ranking)
+    assert [score for _, score in ranking] == sorted((score for _, score in ranking), reverse=True)
+
+
+def test_no_blanks_give_nothing(filler):
+    assert filler.rank([]) == []
+
+
+def test_the_folder_stands_in_the_records(folder, filler):
+    assert filler.name == str(folder)
+
+
+def test_a_folder_without_a_model_is_an_error(tmp_path):
+    with pytest.raises(ModelError) as error:
+        RobertaFiller(str(tmp_path))
+    hint = "Name a folder with --filler-model, or use --filler corpus."
+    assert str(error.value) == f"no masked language model '{tmp_path}' here. {hint}"
