@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import json
 import os
 import socket
@@ -212,10 +213,16 @@ def lock(path: Path) -> Iterator[None]:
     # One lock for all names of an output.
     target = Path(os.path.realpath(path))
     file = target.with_name(f".{target.name}.lock")
-    file.parent.mkdir(parents=True, exist_ok=True)
     now = time.strftime("%Y-%m-%d %H:%M:%S")
     us = _Holder(os.getpid(), socket.gethostname(), now, _start_of(os.getpid()))
-    _take(file, path, us)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        _take(file, path, us)
+    except FileExistsError as error:
+        raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path)) from error
+    except OSError as error:
+        error.filename = str(path)  # users know the output, not its lock
+        raise
     ended = threading.Event()
 
     def beat() -> None:

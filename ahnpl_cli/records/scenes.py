@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from ahnpl_cli.records.captions import Kind
+from ahnpl_cli.records.kinds import Kind
 from ahnpl_cli.records.schema import SCHEMA
 
 
