@@ -120,11 +120,11 @@ class Screen:
             # Never broken into lines, so that a command shown can be copied.
             self.err.print(visible(text), markup=False, highlight=False, soft_wrap=True)
 
-    def write_page(self, path: Path, html: str) -> None:
-        """Write a page and say where."""
+    def write_page(self, path: Path, html: str, *, force: bool) -> None:
+        """Write a page and say where; a page of somebody else is replaced with `--force` only."""
         from ahnpl_cli.reporting.page import write_page
 
-        write_page(path, html)
+        write_page(path, html, force=force)
         self.note(f"Wrote {path}.")
 
     def show(self, data: Any, tables: Sequence[Table]) -> None:

@@ -60,7 +60,9 @@ def demo(ctx: typer.Context, *, config: DemoConfig, screen: Screen) -> None:
     report = summarize(out, done)
     page = page_path(config, out / "page.html")
     if page is not None:
-        call_silently(("inspect", str(out / "runs" / "ahnpl"), "--html-path", str(page)))
+        force = ["--force"] if config.force else []
+        run_folder = str(out / "runs" / "ahnpl")
+        call_silently(["inspect", run_folder, "--html-path", str(page), *force])
     if screen.json:
         screen.show(report, [])
         return

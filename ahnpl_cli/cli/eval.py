@@ -79,4 +79,4 @@ def _evaluate(names: list[str], config: EvalConfig, screen: Screen) -> None:
     if page is not None:
         from ahnpl_cli.reporting.page_eval import eval_page
 
-        screen.write_page(page, eval_page(report))
+        screen.write_page(page, eval_page(report), force=config.force)

@@ -50,7 +50,7 @@ def inspect(
     screen.show(report, tables(report))
     page = page_path(config, _beside(target, captions))
     if page is not None:
-        screen.write_page(page, inspection.page(report, config, screen.track))
+        screen.write_page(page, inspection.page(report, config, screen.track), force=config.force)
     if isinstance(report, FileReport) and not report.valid:
         problems = sum(finding.level == "problem" for finding in report.findings)
         hint = "The lines marked ✗ say what; make the file again or repair it."

@@ -28,6 +28,7 @@ class InspectConfig:
     checkpoint: tuple[str, ...] = checkpoint_option()
     model: str | None = model_option()
     pretrained: str | None = pretrained_option()
+    force_quick_gelu: bool | None = opt(None, "Decide the activation where it cannot be known.")
     image_root: str | None = image_root_option()
     examples: int | None = opt(
         None,
@@ -39,6 +40,7 @@ class InspectConfig:
     )
     seed: int = seed_option()
     device: Device = device_option()
+    force: bool = opt(False, "Replace a page that ahnpl did not write.")
     html: bool = html_option()
     html_path: str | None = html_path_option()
     format: TableFormat = format_option()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,8 +18,6 @@ from ahnpl_cli.data.images import ImageRef
 from ahnpl_cli.inspection.report import ComparisonReport, Example, ExampleReport, View
 from ahnpl_cli.perturbation import image_negatives
 from ahnpl_cli.progress import Track, silent
-
-log = logging.getLogger(__name__)
 
 
 def cosine_distances(features: Tensor) -> Tensor:
@@ -72,11 +69,13 @@ def view(label: str, image: Tensor, texts: Tensor) -> View:
 
 def _views(label: str, backbone: Backbone, examples: Sequence[Example]) -> list[View]:
     cache = known_features(backbone.info)
-    images = encode_images(
-        backbone, [ImageRef(Path(example.image)) for example in examples], cache=cache
-    )
+    refs = [ImageRef(Path(example.image)) for example in examples]
+    images = encode_images(backbone, refs, cache=cache)
     counts = [1 + len(example.others) for example in examples]
-    texts = [t for e in examples for t in (e.caption, *(other.caption for other in e.others))]
+    texts: list[str] = []
+    for example in examples:
+        texts.append(example.caption)
+        texts += [other.caption for other in example.others]
     features = torch.split(encode_texts(backbone, texts, cache=cache), counts)
     return [view(label, image, rows) for image, rows in zip(images, features, strict=True)]
 
@@ -87,6 +86,7 @@ def compare(
     *,
     source: str,
     device: str = "auto",
+    force_quick_gelu: bool | None = None,
     track: Track = silent,
 ) -> ComparisonReport:
     """Measure every example under every model; one model is in memory at a time.
@@ -98,6 +98,7 @@ def compare(
         models: in the order of training; one with the weights of its predecessor is left out.
         source: where the examples come from, for the report.
         device: where to compute.
+        force_quick_gelu: the activation, where it cannot be known.
         track: shows progress.
 
     Raises:
@@ -107,16 +108,16 @@ def compare(
     labels: list[str] = []
     columns: list[list[View]] = []
     previous = None
-    for model in track(models, description="comparing models", unit="models"):
-        backbone = model.load(device)
+    for model in track(models, description="Comparing models", unit="models"):
+        backbone = model.load(device, force_quick_gelu=force_quick_gelu)
         if backbone.info.weights_sha256 != previous:
             labels.append(model.label)
             columns.append(_views(model.label, backbone, examples))
         previous = backbone.info.weights_sha256
     rows = zip(*columns, strict=True)
-    reports = (
-        ExampleReport(example, tuple(views)) for example, views in zip(examples, rows, strict=True)
-    )
+    reports = []
+    for example, views in zip(examples, rows, strict=True):
+        reports.append(ExampleReport(example, tuple(views)))
     return ComparisonReport(source=source, models=tuple(labels), examples=tuple(reports))
 
 
@@ -131,4 +132,5 @@ def named_model(config: InspectConfig) -> Backbone | None:
     """Load the last model named by the user, if any; of a run, its newest checkpoint."""
     if not (config.checkpoint or config.model or config.pretrained):
         return None
-    return requested_models(config, None)[-1].load(config.device)
+    model = requested_models(config, None)[-1]
+    return model.load(config.device, force_quick_gelu=config.force_quick_gelu)

@@ -16,6 +16,7 @@ from ahnpl_cli.inspection.neighbors import Neighbor, neighbors
 from ahnpl_cli.inspection.pages import file_page
 from ahnpl_cli.inspection.report import FileReport, Finding, file_report
 from ahnpl_cli.progress import Track
+from ahnpl_cli.reporting.tables import Cell
 from ahnpl_cli.reporting.tables import Table as ShownTable
 
 NORM_TOLERANCE = {"float32": 1e-4, "float16": 2e-3}
@@ -71,12 +72,16 @@ class EmbeddingsDetails:
 def summarize(folder: Path, stem: str, listed: int | None) -> TensorSummary:
     """Return the numbers of one tensor; shards are read one at a time."""
     table = Table(folder, stem)
-    low, high, bad, dim, dtype = np.inf, 0.0, 0, 0, ""
+    low, high = np.inf, 0.0
+    bad = dim = 0
+    dtype = ""
     total: Array = np.zeros(1)
     for stored in table.shards():
         dtype, features = str(stored.dtype), stored.astype(np.float64)
         finite = np.isfinite(features).all(axis=1)
-        good, bad, dim = features[finite], bad + int((~finite).sum()), features.shape[1]
+        good = features[finite]
+        bad += int((~finite).sum())
+        dim = features.shape[1]
         norms = np.linalg.norm(good, axis=1)
         if len(norms):
             low, high = min(low, float(norms.min())), max(high, float(norms.max()))
@@ -85,8 +90,16 @@ def summarize(folder: Path, stem: str, listed: int | None) -> TensorSummary:
     # The squared length of the sum holds every cosine twice, and each row's with itself once.
     mean = (float(total @ total) - n) / (n * (n - 1)) if n > 1 else None
     return TensorSummary(
-        *(FEATURES[stem], len(table.paths), len(table), dim, dtype, listed, bad),
-        *(low if n else 0.0, high, mean),
+        name=FEATURES[stem],
+        shards=len(table.paths),
+        rows=len(table),
+        dim=dim,
+        dtype=dtype,
+        listed=listed,
+        not_finite=bad,
+        norm_low=low if n else 0.0,
+        norm_high=high,
+        mean_similarity=mean,
     )
 
 
@@ -218,16 +231,14 @@ page = file_page
 
 def tables(details: EmbeddingsDetails) -> list[ShownTable]:
     """Return the tables of the tensors, and of the neighbors asked for."""
-    rows = tuple(
-        (
-            *(t.name, t.shards, t.rows, t.dim, t.dtype, t.not_finite),
-            *(_ends(t.norm_low, t.norm_high), t.mean_similarity),
-        )
-        for t in details.tensors
-    )
+    rows: list[tuple[Cell, ...]] = []
+    for tensor in details.tensors:
+        stored = (tensor.name, tensor.shards, tensor.rows, tensor.dim, tensor.dtype)
+        lengths = _ends(tensor.norm_low, tensor.norm_high)
+        rows.append((*stored, tensor.not_finite, lengths, tensor.mean_similarity))
     columns = ("tensor", "files", "rows", "D", "dtype", "NaN", "length", "cosine")
     note = "NaN: rows. Length: of the shortest and longest row. Cosine: mean of two different rows."
-    found = [ShownTable("Tensors", columns, rows, note, digits=3)]
+    found = [ShownTable("Tensors", columns, tuple(rows), note, digits=3)]
     if details.neighbors:
         near = tuple((n.name, n.item, n.similarity) for n in details.neighbors)
         found.append(ShownTable("Nearest", ("tensor", "item", "cosine"), near, digits=3))

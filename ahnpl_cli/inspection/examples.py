@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import heapq
 import logging
-import tomllib
 from collections.abc import Iterable, Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 from ahnpl_cli.data.jsonl import read_records
-from ahnpl_cli.errors import DataError
+from ahnpl_cli.files import is_below, read_toml
 from ahnpl_cli.inspection.report import CompetingCaption, Example
 from ahnpl_cli.records import CaptionRecord, Negative
 from ahnpl_cli.reporting.edits import word_edits
 from ahnpl_cli.runs import CONFIG
+from ahnpl_cli.stable_hash import stable_hash
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 SPARE = 8  # drawn for one shown, since captions of the same image are told apart afterwards
 
 
@@ -29,13 +27,13 @@ def given_example(image: Path, captions: Sequence[str]) -> Example:
     return Example(id=image.name, image=str(image), caption=caption, others=competing)
 
 
-def draw_key(seed: int, record: CaptionRecord) -> str:
+def draw_key(seed: int, record: CaptionRecord) -> int:
     """Return what records are drawn by: the lowest come first."""
-    return hashlib.sha256(f"{seed}\0{record.id}".encode()).hexdigest()
+    return stable_hash(seed, record.id)
 
 
-class Draw:
-    """The records that are drawn first by `draw_key`, found while a file streams by.
+class RecordSample:
+    """The records with the lowest `draw_key`, found while a file streams by.
 
     Args:
         count: how many.
@@ -43,27 +41,30 @@ class Draw:
     """
 
     def __init__(self, count: int, seed: int) -> None:
-        self.count, self.seed = count, seed
+        self.count = count
+        self.seed = seed
         self._heap: list[tuple[int, int, CaptionRecord]] = []
         self._seen = 0
 
     def add(self, record: CaptionRecord) -> None:
         """Let a record take part."""
         self._seen += 1
-        # The last one drawn stands first in the heap; equal keys keep the order of the file.
-        entry = (-int(draw_key(self.seed, record), 16), -self._seen, record)
+        # heapq keeps the smallest at its head, and the head has to be the one to give way: hence
+        # the minus. Equal keys keep the order of the file.
+        entry = (-draw_key(self.seed, record), -self._seen, record)
         if len(self._heap) < self.count:
             heapq.heappush(self._heap, entry)
         else:
             heapq.heappushpop(self._heap, entry)
 
-    def drawn(self) -> list[CaptionRecord]:
-        """Return the records drawn, the first first."""
-        return [record for *_, record in sorted(self._heap, key=lambda e: e[:2], reverse=True)]
+    def records(self) -> list[CaptionRecord]:
+        """Return the records in order of their draw key."""
+        entries = sorted(self._heap, key=lambda entry: entry[:2], reverse=True)
+        return [record for _, _, record in entries]
 
 
 def _chosen_negative(negatives: Sequence[Negative], turn: int) -> Negative:
-    """Another kind at every turn, so that a few examples show many kinds."""
+    """Return one of another kind at every turn, so that a few examples show many kinds."""
     kinds = sorted({negative.kind for negative in negatives})
     kind = kinds[turn % len(kinds)]
     return next(negative for negative in negatives if negative.kind == kind)
@@ -94,17 +95,26 @@ def draw_examples(
         seed: of the draw.
         need_images: leave out records whose image is not there.
     """
-    usable = (r for r in records if r.negatives and (not need_images or (root / r.image).is_file()))
-    drawn = heapq.nsmallest(count * SPARE, usable, key=lambda record: draw_key(seed, record))
-    chosen = list(_distinct_images(drawn))[:count]
-    return [_example(record, root, turn) for turn, record in enumerate(chosen)]
+    sample = RecordSample(count * SPARE, seed)
+    for record in records:
+        if record.negatives and (not need_images or (root / record.image).is_file()):
+            sample.add(record)
+    distinct = list(_distinct_images(sample.records()))[:count]
+    return [_example(record, root, turn) for turn, record in enumerate(distinct)]
 
 
 def _example(record: CaptionRecord, root: Path, turn: int) -> Example:
     negative = _chosen_negative(record.negatives, turn)
     edits = negative.edits or word_edits(record.caption, negative.caption)
-    other = CompetingCaption(negative.caption, negative.kind, edits)
-    return Example(record.id, str(root / record.image), record.caption, (other,))
+    competing = CompetingCaption(negative.caption, negative.kind, edits)
+    path = root / record.image
+    return Example(
+        id=record.id,
+        image=str(path),
+        caption=record.caption,
+        others=(competing,),
+        outside=not is_below(path, root),
+    )
 
 
 def bundled_examples(count: int) -> list[Example]:
@@ -115,15 +125,18 @@ def bundled_examples(count: int) -> list[Example]:
 
 
 def _training_data(run: Path) -> tuple[list[Path], Path | None]:
-    """Where a run read its captions and images, as its resolved configuration has it."""
-    try:
-        config: dict[str, Any] = tomllib.loads((run / CONFIG).read_text(encoding="utf-8"))
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise DataError("the run's options cannot be read", where=str(run / CONFIG)) from error
+    """Return where a run read its captions and images, as its resolved configuration has it.
+
+    Raises:
+        DataError: the configuration cannot be read.
+    """
+    config = read_toml(run / CONFIG, hint="Name another run, or a file of negatives.")
     data = config.get("data", [])
-    paths = [Path(path) for path in ([data] if isinstance(data, str) else data)]
+    names = data if isinstance(data, list) else [data]
+    paths = [Path(name) for name in names if isinstance(name, str)]
     root = config.get("image_root")
-    return [path for path in paths if path.suffixes[:1] == [".jsonl"]], Path(root) if root else None
+    captions = [path for path in paths if path.suffixes[:1] == [".jsonl"]]
+    return captions, Path(root) if isinstance(root, str) else None
 
 
 def examples_of_run(run: Path, count: int, *, seed: int) -> list[Example]:
@@ -131,8 +144,8 @@ def examples_of_run(run: Path, count: int, *, seed: int) -> list[Example]:
     paths, root = _training_data(run)
     for path in paths:
         if path.is_file():
-            found = draw_examples(read_records(path), root or path.parent, count, seed=seed)
-            if found:
-                return found
-    log.warning("The data of %s are no longer there; showing the bundled examples.", run)
+            examples = draw_examples(read_records(path), root or path.parent, count, seed=seed)
+            if examples:
+                return examples
+    logger.warning("The data of %s are no longer there; showing the bundled examples.", run)
     return []

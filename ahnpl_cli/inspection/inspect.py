@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ahnpl_cli.config import InspectConfig
 from ahnpl_cli.data.images import ImageRef, open_image
@@ -56,6 +57,11 @@ def page(report: ComparisonReport | FileReport, config: InspectConfig, track: Tr
     return OUTPUTS[report.what].inspector().page(report, config, track)
 
 
+def _loading(config: InspectConfig) -> dict[str, Any]:
+    """Return how models are loaded, for `compare`."""
+    return {"device": config.device, "force_quick_gelu": config.force_quick_gelu}
+
+
 def _check_image(image: Path) -> None:
     try:
         open_image(ImageRef(image))
@@ -72,7 +78,7 @@ def _given(
     _check_image(image)
     models = requested_models(config, newest_run())
     example = given_example(image, captions)
-    return compare([example], models, source=str(image), device=config.device, track=track)
+    return compare([example], models, source=str(image), **_loading(config), track=track)
 
 
 def named_run(checkpoints: Sequence[str]) -> Path | None:
@@ -91,4 +97,4 @@ def run_examples(run: Path | None, config: InspectConfig, track: Track) -> Compa
     else:
         examples = bundled_examples(count)
     models = requested_models(config, run)
-    return compare(examples, models, source=source, device=config.device, track=track)
+    return compare(examples, models, source=source, **_loading(config), track=track)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -13,9 +12,9 @@ from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.backbones.hardness import SAMPLE, measure, placed
 from ahnpl_cli.config import InspectConfig
 from ahnpl_cli.data.jsonl import read_records
-from ahnpl_cli.errors import DataError
+from ahnpl_cli.files import read_object
 from ahnpl_cli.inspection.compare import named_model
-from ahnpl_cli.inspection.examples import SPARE, Draw, draw_examples
+from ahnpl_cli.inspection.examples import SPARE, RecordSample, draw_examples
 from ahnpl_cli.inspection.pages import file_page
 from ahnpl_cli.inspection.report import Example, FileReport, Finding, file_report
 from ahnpl_cli.inspection.text_only_bias import WordCounts, fold_of, guess_rate, words
@@ -141,7 +140,9 @@ def _second_pass(path: Path, tally: _Tally) -> tuple[dict[str, Counter[int]], in
 
 
 def _summary(kind: str, tally: _Tally, blind: Counter[int]) -> KindSummary:
-    longer, scored = tally.longer[kind], tally.scored[kind]
+    longer = tally.longer[kind]
+    scored = tally.scored[kind]
+    # Longer negatives give themselves away as shorter ones do: the better of the two guesses.
     shorter = guess_rate(longer.elements())
     return KindSummary(
         kind=kind,
@@ -164,21 +165,19 @@ def read_meta(path: Path) -> dict[str, Any]:
     meta = meta_path(path)
     if not meta.is_file():
         return {}
-    try:
-        content = json.loads(meta.read_text(encoding="utf-8"))
-    except ValueError as error:
-        hint = "Delete it, or make the negatives again: it only says how they were made."
-        raise DataError("not JSON", where=str(meta), hint=hint) from error
-    return content if isinstance(content, dict) else {}
+    hint = "Delete it, or make the negatives again: it only says how they were made."
+    return read_object(meta, hint=hint)
 
 
 def _rejections(meta: dict[str, Any]) -> tuple[tuple[str, str, int], ...]:
-    counts = (
-        (kind, reason, count)
-        for kind, reasons in meta.get("rejected", {}).items()
-        for reason, count in reasons.items()
-    )
-    return tuple(sorted(counts, key=lambda row: -row[2]))
+    """Return (kind, reason, candidates), the most first; what is not of that form is left out."""
+    rejected = meta.get("rejected")
+    rows = []
+    for kind, reasons in rejected.items() if isinstance(rejected, dict) else ():
+        for reason, count in reasons.items() if isinstance(reasons, dict) else ():
+            if type(count) is int:
+                rows.append((kind, reason, count))
+    return tuple(sorted(rows, key=lambda row: -row[2]))
 
 
 def _counted(count: int, noun: str) -> str:
@@ -186,37 +185,38 @@ def _counted(count: int, noun: str) -> str:
 
 
 def _fault_findings(tally: _Tally, true_after_all: int) -> list[Finding]:
-    found = [
-        Finding("problem", f"{_counted(count, 'record' if 'id' in fault else 'negative')}: {fault}")
-        for fault, count in tally.faults.items()
-        if count
-    ]
-    if tally.without_edits:
-        count = _counted(tally.without_edits, "negative")
-        found.append(Finding("note", f"{count} without edits: where the change is, is guessed"))
+    findings = []
+    for fault, count in tally.faults.items():
+        if count:
+            what = _counted(count, "record" if "id" in fault else "negative")
+            findings.append(Finding("problem", f"{what}: {fault}"))
     if true_after_all:
-        count = _counted(true_after_all, "negative")
-        text = f"{count}: said by another caption of the same image"
-        found.append(Finding("problem", text))
-    if all(finding.level != "problem" for finding in found):
+        count_text = _counted(true_after_all, "negative")
+        text = f"{count_text}: said by another caption of the same image"
+        findings.append(Finding("problem", text))
+    if not findings:
         checked = "unique ids, edits give the negatives, no duplicates"
-        found.append(Finding("fine", checked))
-    return found
+        findings.append(Finding("fine", checked))
+    if tally.without_edits:
+        count_text = _counted(tally.without_edits, "negative")
+        text = f"{count_text} without edits: where the change is, is guessed"
+        findings.append(Finding("note", text))
+    return findings
 
 
-def _skew_findings(kinds: list[KindSummary]) -> list[Finding]:
-    telling = [k for k in kinds if max(k.blind_length, k.blind_words) > BLIND_LIMIT]
-    found = [
-        Finding(
-            "note",
-            f"{k.kind}: a blind model is right on {max(k.blind_length, k.blind_words):.1f} % by "
-            f"{'length' if k.blind_length >= k.blind_words else 'words'} alone (50 is chance)",
-        )
-        for k in telling
-    ]
-    if kinds and not telling:
-        found.append(Finding("fine", f"no kind gives itself away to {BLIND_LIMIT:.0f} % without"))
-    return found
+def _blind_findings(kinds: list[KindSummary]) -> list[Finding]:
+    """Return which kinds can be told from captions without the image."""
+    findings = []
+    for kind in kinds:
+        rate = max(kind.blind_length, kind.blind_words)
+        if rate > BLIND_LIMIT:
+            means = "length" if kind.blind_length >= kind.blind_words else "words"
+            text = f"{kind.kind}: a blind model is right on {rate:.1f} % by {means} alone"
+            findings.append(Finding("note", f"{text} (50 is chance)"))
+    if kinds and not findings:
+        text = f"no kind can be told apart above {BLIND_LIMIT:.0f} % without the image"
+        findings.append(Finding("fine", text))
+    return findings
 
 
 def inspect_negatives(
@@ -242,27 +242,27 @@ def inspect_negatives(
     Raises:
         DataError: a line is malformed, or what was written beside the file is.
     """
-    tally, draw = _Tally(), Draw(max(SAMPLE, SPARE * count), seed)
-    for record in track(read_records(path), description="reading", unit="captions"):
+    tally = _Tally()
+    sample = RecordSample(max(SAMPLE, SPARE * count), seed)
+    for record in track(read_records(path), description="Reading captions", unit="captions"):
         tally.add(record)
         if record.negatives:
-            draw.add(record)
+            sample.add(record)
     root = image_root or path.parent
     blind, true_after_all = _second_pass(path, tally)
     kinds = [_summary(kind, tally, blind[kind]) for kind in KINDS if tally.per_kind[kind]]
-    meta = read_meta(path)
+    records = sample.records()
+    hardness: tuple[Hardness, ...] = ()
+    if backbone is not None:
+        hardness = measure(placed(records, root), backbone, seed=seed, track=track)
     details = NegativesDetails(
         kinds=tuple(kinds),
-        rejections=_rejections(meta),
+        rejections=_rejections(read_meta(path)),
         skewed_words=tuple(tally.word_counts.most_skewed()),
-        examples=tuple(draw_examples(draw.drawn(), root, count, seed=seed, need_images=False)),
-        hardness=(
-            measure(placed(draw.drawn(), root), backbone, seed=seed, track=track)
-            if backbone
-            else ()
-        ),
+        examples=tuple(draw_examples(records, root, count, seed=seed, need_images=False)),
+        hardness=hardness,
     )
-    findings = [*_fault_findings(tally, true_after_all), *_skew_findings(kinds)]
+    findings = [*_fault_findings(tally, true_after_all), *_blind_findings(kinds)]
     return file_report(str(path), "negatives", _facts(tally), findings, details)
 
 
@@ -295,35 +295,30 @@ page = file_page
 
 def tables(details: NegativesDetails) -> list[Table]:
     """Return coverage, rejections, skew and examples of negatives."""
-    found = [_kind_table(details)]
+    shown = [_kind_table(details)]
     if details.rejections:
         columns = ("kind", "reason", "candidates")
-        found.append(Table("Rejected candidates", columns, details.rejections))
+        shown.append(Table("Rejected candidates", columns, details.rejections))
     if details.skewed_words:
         note = "Counted where the word stands on one side of the pair only."
         columns = ("word", "in captions", "in negatives")
-        found.append(Table("Most one-sided words", columns, details.skewed_words, note))
+        shown.append(Table("Most one-sided words", columns, details.skewed_words, note))
     if details.hardness:
-        found.append(hardness_table(details.hardness, "Hardness under the model"))
-    found.append(_example_table(details.examples))
-    return found
+        shown.append(hardness_table(details.hardness, "Hardness under the model"))
+    shown.append(_example_table(details.examples))
+    return shown
 
 
 def _kind_table(details: NegativesDetails) -> Table:
-    rows = tuple(
-        (
-            *(k.kind, k.captions, k.coverage, k.negatives),
-            *(k.words_longer, k.blind_length, k.blind_words, k.score),
-        )
-        for k in details.kinds
-    )
+    rows: list[tuple[Cell, ...]] = []
+    for kind in details.kinds:
+        amounts = (kind.captions, kind.coverage, kind.negatives)
+        blind = (kind.words_longer, kind.blind_length, kind.blind_words)
+        rows.append((kind.kind, *amounts, *blind, kind.score))
     return Table(
         title="By kind",
-        columns=(
-            *("kind", "captions", "%", "n"),
-            *("longer", "length %", "words %", "score"),
-        ),
-        rows=rows,
+        columns=("kind", "captions", "%", "n", "longer", "length %", "words %", "score"),
+        rows=tuple(rows),
         note="%: of all captions. n: negatives. Longer: by how many words, mean. Length %, words "
         "%: pairs that a blind model tells apart by the length alone, or by the words' log-odds "
         "learned on the other half of the images; 50 is chance. Score: the filler's, mean.",

@@ -37,7 +37,10 @@ def _card(item: ExampleReport) -> Card:
         )
         for other in example.others
     ]
-    return Card(picture(Path(example.image)), Path(example.image).name, tuple(lines))
+    name = Path(example.image).name
+    if example.outside:
+        return Card("", name, tuple(lines), "left out: not below the image root")
+    return Card(picture(Path(example.image)), name, tuple(lines))
 
 
 def _matrices(item: ExampleReport) -> list[Markup]:

@@ -49,12 +49,15 @@ class Example:
         image: path to open.
         caption: the true text T.
         others: the negatives T_neg.
+        outside: whether a record names an image that is not below the image root; such a picture
+            is not put into a page, which others may be shown.
     """
 
     id: str
     image: str
     caption: str
     others: tuple[CompetingCaption, ...]
+    outside: bool = False
 
 
 @dataclass(frozen=True, slots=True)

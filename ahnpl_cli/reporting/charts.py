@@ -1,4 +1,4 @@
-"""Charts as inline SVG: no script, colours from the page's style, so that dark and print work.
+"""Charts as inline SVG: no script, colors from the page's style, so that dark and print work.
 
 Every text goes through `escape`; numbers are formatted here.
 """
@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 
 WIDTH, HEIGHT = 340, 210
 LEFT, RIGHT, TOP, BOTTOM = 46, 10, 10, 26
-COLORS = 8  # classes c0..c7 in the page's style; c0 is the start's grey
+COLORS = 8  # classes c0..c7 in the page's style; c0 is the start's gray
 ACCENT = 3
 
 
@@ -68,10 +68,18 @@ def _ticks(low: float, high: float, count: int = 4) -> list[float]:
     return [i * step for i in range(first, math.floor(high / step + 1e-9) + 1)]
 
 
-def _label(value: float) -> str:
-    if abs(value) >= 10_000:
-        return f"{value / 1000:g}k"
-    return f"{value:.3g}" if value else "0"
+def _labels(ticks: Sequence[float]) -> list[str]:
+    """Return ticks as text, with as many digits as it takes to tell them apart."""
+    step = ticks[1] - ticks[0] if len(ticks) > 1 else abs(ticks[0]) / 10
+    unit, suffix = (1000.0, "k") if max(map(abs, ticks)) >= 10_000 else (1.0, "")
+    # Steps are 1, 2, 2.5 or 5 times a power of ten; the half needs a digit more.
+    digits = max(0, 1 - math.floor(math.log10(step / unit))) if step > 0 else 0
+    return [_trimmed(f"{tick / unit:.{min(digits, 12)}f}") + suffix for tick in ticks]
+
+
+def _trimmed(number: str) -> str:
+    number = number.rstrip("0").rstrip(".") if "." in number else number
+    return "0" if number == "-0" else number
 
 
 def _bounds(values: Sequence[float]) -> tuple[float, float]:
@@ -95,7 +103,7 @@ def _finite(series: Sequence[Series]) -> list[Series]:
 
 
 def legend(names: Sequence[str], colors: Sequence[int]) -> Markup:
-    """Return names beside their colours."""
+    """Return names beside their colors."""
     items = Markup("").join(
         Markup('<span><i class="c{}"></i>{}</span>').format(color, name)
         for name, color in zip(names, colors, strict=True)
@@ -120,22 +128,25 @@ def line_chart(title: str, series: Sequence[Series], *, zero: bool = False) -> M
     fx, ox = _scale(min(xs), max(xs), LEFT, WIDTH - RIGHT)
     fy, oy = _scale(low, high, HEIGHT - BOTTOM, TOP)
     colors = _line_colors(len(lines))
-    pieces = [_horizontal(t, t * fy + oy) for t in _ticks(low, high)]
-    pieces += [
-        _below(t, t * fx + ox, "step " if i == 0 else "")
-        for i, t in enumerate(_ticks(min(xs), max(xs)))
-    ]
+    pieces = []
+    heights = _ticks(low, high)
+    for tick, label in zip(heights, _labels(heights), strict=True):
+        pieces.append(_horizontal(label, tick * fy + oy))
+    steps = _ticks(min(xs), max(xs))
+    for tick, label in zip(steps, _labels(steps), strict=True):
+        text = f"step {label}" if tick == steps[0] else label
+        pieces.append(_below(text, tick * fx + ox))
     for line, color in zip(lines, colors, strict=True):
         pieces.append(_path(color, [(x * fx + ox, y * fy + oy) for x, y in line.points]))
-    drawn = _svg(title, WIDTH, HEIGHT, Markup("").join(pieces))
+    chart = _svg(title, WIDTH, HEIGHT, Markup("").join(pieces))
     names = legend([line.name for line in lines], colors) if len(lines) > 1 else Markup("")
     return Markup('<figure class="chart"><figcaption>{}</figcaption>{}{}</figure>').format(
-        title, drawn, names
+        title, chart, names
     )
 
 
 def _line_colors(count: int) -> list[int]:
-    """Colours but the start's grey; a line alone takes the accent."""
+    """Colors but the start's gray; a line alone takes the accent."""
     return [ACCENT] if count == 1 else [1 + i % (COLORS - 1) for i in range(count)]
 
 
@@ -145,15 +156,15 @@ def _svg(title: str, width: float, height: float, body: Markup) -> Markup:
     )
 
 
-def _horizontal(value: float, y: float) -> Markup:
+def _horizontal(label: str, y: float) -> Markup:
     text = f'<text class="tick" x="{LEFT - 6}" y="{y + 3.5:.1f}" text-anchor="end">'
     line = f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
-    return Markup(line + text) + escape(_label(value)) + Markup("</text>")
+    return Markup(line + text) + escape(label) + Markup("</text>")
 
 
-def _below(value: float, x: float, unit: str) -> Markup:
+def _below(label: str, x: float) -> Markup:
     text = f'<text class="tick" x="{x:.1f}" y="{HEIGHT - 9}" text-anchor="middle">'
-    return Markup(text) + escape(unit + _label(value)) + Markup("</text>")
+    return Markup(text) + escape(label) + Markup("</text>")
 
 
 def _path(color: int, points: Sequence[tuple[float, float]]) -> Markup:

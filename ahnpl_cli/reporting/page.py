@@ -16,9 +16,11 @@ from ahnpl_cli import __version__
 from ahnpl_cli.data.images import ImageRef, open_image
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.files import write_atomic
+from ahnpl_cli.outputs import foreign
 from ahnpl_cli.reporting.tables import Cell, Table, is_numeric, spans
 from ahnpl_cli.visible import visible
 
+GENERATOR = b'<meta name="generator" content="ahnpl">'
 SIDE = 320  # pixels of a picture's longer edge; more would make the page heavy
 
 
@@ -45,11 +47,13 @@ class Card:
         picture: a `data:` URI; empty without one.
         name: of the image.
         blocks: below it.
+        missing: what stands in the place of the picture.
     """
 
     picture: str
     name: str
     blocks: tuple[Markup, ...]
+    missing: str = "picture not found"
 
 
 def _symbol(name: str) -> Markup:
@@ -60,15 +64,15 @@ def _symbol(name: str) -> Markup:
 
 @cache
 def _environment() -> Environment:
-    made = Environment(
+    environment = Environment(
         loader=PackageLoader("ahnpl_cli.reporting"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters["symbol"] = _symbol
-    return made
+    environment.filters["symbol"] = _symbol
+    return environment
 
 
 def _template(name: str) -> Template:
@@ -79,11 +83,13 @@ def _render(name: str, **values: object) -> Markup:
     return Markup(_template(name).render(**values))
 
 
-def table(made: Table) -> Markup:
+def table(content: Table) -> Markup:
     """Return a table; marked spans keep their meaning (struck, inserted, good, bad)."""
-    numeric = [is_numeric(made, column) for column in range(len(made.columns))]
-    rows = [[spans(cell, made.digits) for cell in row] for row in made.rows]
-    return _render("table", table=made, numeric=numeric, rows=rows)
+    numeric = [is_numeric(content, column) for column in range(len(content.columns))]
+    rows = []
+    for row in content.rows:
+        rows.append([spans(cell, content.digits) for cell in row])
+    return _render("table", table=content, numeric=numeric, rows=rows)
 
 
 def inline(cell: Cell) -> Markup:
@@ -94,11 +100,6 @@ def inline(cell: Cell) -> Markup:
 def headline(numbers: Sequence[tuple[str, str, str]]) -> Markup:
     """Return large figures: (value, what it is, remark)."""
     return _render("headline", numbers=numbers)
-
-
-def paragraph(text: str) -> Markup:
-    """Return a paragraph of plain text."""
-    return Markup("<p>{}</p>").format(text)
 
 
 def grid(blocks: Sequence[Markup], *, wide: bool = False) -> Markup:
@@ -134,7 +135,7 @@ def heat_map(title: str, names: Sequence[str], values: Sequence[Sequence[float]]
 
 
 def gallery(cards: Sequence[Card]) -> Markup:
-    """Return pictures with what is said about them."""
+    """Return images with their captions."""
     return _render("gallery", cards=cards)
 
 
@@ -153,7 +154,10 @@ def picture(path: Path, crop: tuple[int, int, int, int] | None = None) -> str:
     buffer = io.BytesIO()
     # Scenes are tiny and flat, photos are not: each in the format that is smaller and clean.
     kind = "png" if max(image.size) <= 96 else "jpeg"
-    image.save(buffer, format=kind, **({"quality": 82} if kind == "jpeg" else {"optimize": True}))
+    if kind == "png":
+        image.save(buffer, format="png", optimize=True)
+    else:
+        image.save(buffer, format="jpeg", quality=82)
     return f"data:image/{kind};base64,{base64.b64encode(buffer.getvalue()).decode()}"
 
 
@@ -173,18 +177,31 @@ def render_page(title: str, subtitle: str, sections: Sequence[Section]) -> str:
     return visible(html)
 
 
-def write_page(path: Path, html: str) -> None:
+def write_page(path: Path, html: str, *, force: bool = False) -> None:
     """Write a page atomically.
 
+    Args:
+        path: where to.
+        html: made by `render_page`.
+        force: whether a page of somebody else may be replaced.
+
     Raises:
+        ConfigError: a file is there that this package did not write.
         DataError: the place cannot be written.
     """
+    if not force and path.exists() and not _is_ours(path):
+        raise foreign(path, "ahnpl")
     try:
         write_atomic(path, html)
     except OSError as error:
-        hint = "Name another place with --html PAGE."
-        raise DataError(
-            f"the page cannot be written: {(error.strerror or str(error)).lower()}",
-            where=str(path),
-            hint=hint,
-        ) from error
+        reason = (error.strerror or str(error)).lower()
+        hint = "Name another place with --html-path."
+        raise DataError(f"page cannot be written: {reason}", where=str(path), hint=hint) from error
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a file is a page that `render_page` made: its head says so."""
+    if not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return GENERATOR in file.read(1024)

@@ -158,3 +158,32 @@ def test_the_page_of_a_run_lies_in_it() -> None:
     assert code == 3
     assert "Wrote runs/mine/page.html." in err
     assert "Distances" in Path("runs/mine/page.html").read_text()
+
+
+def test_a_page_shows_pictures_from_below_the_image_root_only(tmp_path: Path) -> None:
+    private = tmp_path.parent / "private.png"
+    Image.new("RGB", (40, 40), "red").save(private)
+    records = []
+    for number, image in enumerate((str(private), "../private.png", "x/../photo.png")):
+        records.append({**NEGATIVE, "id": str(number), "image": image})
+    Path("x").mkdir()
+    Path("n.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    code, _, err = ahnpl("runs/mine", "--examples", "3", "--html", "-q")
+    html = Path("runs/mine/page.html").read_text()
+    assert html.count("left out: not below the image root") == 2
+    assert html.count("data:image/png") == 1
+
+
+def test_a_page_of_somebody_else_is_not_replaced() -> None:
+    Path("n.html").write_text("my own")
+    code, _, err = ahnpl("n.jsonl", "--html")
+    assert code == 2
+    assert "n.html: exists, and was not written by `ahnpl`." in err
+    assert Path("n.html").read_text() == "my own"
+    assert ahnpl("n.jsonl", "--html", "--force")[0] == 0
+
+
+def test_the_activation_of_a_bare_file_can_be_settled(tmp_path: Path) -> None:
+    # The answer to "activation unknown" names this option, so the command has to have it.
+    code, out, _ = ahnpl("n.jsonl", "--checkpoint", "start", "--no-force-quick-gelu", "-q")
+    assert code == 0

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ahnpl_cli.inspection.examples import (
-    Draw,
+    RecordSample,
     bundled_examples,
     draw_examples,
     draw_key,
@@ -66,7 +66,7 @@ def test_examples_in_turn_show_different_kinds(tmp_path: Path) -> None:
 @pytest.mark.parametrize("count", [1, 5, 100])
 def test_a_draw_from_a_stream_is_that_of_the_whole(count: int) -> None:
     records = [CaptionRecord(str(i), "x.png", "t") for i in range(40)]
-    draw = Draw(count, seed=3)
+    draw = RecordSample(count, seed=3)
     for record in records:
         draw.add(record)
-    assert draw.drawn() == sorted(records, key=lambda r: draw_key(3, r))[:count]
+    assert draw.records() == sorted(records, key=lambda r: draw_key(3, r))[:count]

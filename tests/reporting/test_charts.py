@@ -79,3 +79,12 @@ def test_the_first_tick_of_a_curve_names_the_unit() -> None:
     figure = parsed(line_chart("loss", [Series("loss", ((0.0, 1.0), (10.0, 0.0)))]))
     texts = ["".join(text.itertext()) for text in figure.iter("text")]
     assert [text for text in texts if text.startswith("step")] == ["step 0"]
+
+
+@pytest.mark.parametrize(
+    ("low", "high"), [(0.899, 0.9), (0.0, 1.0), (1e-7, 3e-7), (-4.0, 9.5), (0.0, 52_000.0), (3, 3)]
+)
+def test_marks_of_an_axis_can_be_told_apart(low: float, high: float) -> None:
+    chart = parsed(line_chart("a (Eq. 8)", [Series("a", ((0.0, low), (9.0, high)))]))
+    labels = [mark.text for mark in chart.iter("text") if mark.get("text-anchor") == "end"]
+    assert len(labels) == len(set(labels)) > 0

@@ -7,10 +7,11 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from markupsafe import Markup
 from PIL import Image
 
-from ahnpl_cli.errors import DataError
-from ahnpl_cli.reporting.page import Section, paragraph, picture, render_page, write_page
+from ahnpl_cli.errors import ConfigError, DataError
+from ahnpl_cli.reporting.page import Section, picture, render_page, write_page
 
 VOID = {"meta", "img", "br", "path", "line", "rect", "circle", "polyline"}
 
@@ -109,16 +110,16 @@ def test_a_picture_that_cannot_be_read_is_left_out(tmp_path: Path, content: byte
 
 
 def test_sections_without_content_are_left_out() -> None:
-    html = render_page("t", "s", [Section("Full", (paragraph("x"),)), Section("Empty", ())])
+    html = render_page("t", "s", [Section("Full", (Markup("<p>x</p>"),)), Section("Empty", ())])
     assert "Full" in html
     assert "Empty" not in html
 
 
 def test_a_page_replaces_another_in_one_step(tmp_path: Path) -> None:
     path = tmp_path / "sub" / "p.html"
-    write_page(path, "first")
-    write_page(path, "second")
-    assert path.read_text() == "second"
+    for title in ("first", "second"):
+        write_page(path, render_page(title, "", []))
+    assert "<title>second</title>" in path.read_text()
     assert [p.name for p in path.parent.iterdir()] == ["p.html"]
 
 
@@ -126,7 +127,23 @@ def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(DataError) as caught:
         write_page(tmp_path / "file" / "p.html", "x")
-    assert str(caught.value).startswith(
-        f"{tmp_path / 'file' / 'p.html'}: the page cannot be written"
+    assert str(caught.value).startswith(f"{tmp_path / 'file' / 'p.html'}: page cannot be written")
+    assert str(caught.value).endswith("Name another place with --html-path.")
+
+
+def test_a_page_of_somebody_else_is_replaced_with_force_only(tmp_path: Path) -> None:
+    path = tmp_path / "thesis.html"
+    path.write_text("<html>my thesis</html>")
+    with pytest.raises(ConfigError, match="exists, and was not written by `ahnpl`"):
+        write_page(path, "page")
+    assert path.read_text() == "<html>my thesis</html>"
+    write_page(path, "page", force=True)
+    assert path.read_text() == "page"
+
+
+def test_control_characters_of_a_caption_are_spelled_out_in_a_page() -> None:
+    html = render_page(
+        "a\x1b[2J", "\u202egpj", [Section("s", (Markup("<p>{}</p>").format("\x9b"),))]
     )
-    assert str(caught.value).endswith("Name another place with --html PAGE.")
+    assert not set(html) & set("\x1b\x9b\u202e")
+    assert r"\u202egpj" in html
