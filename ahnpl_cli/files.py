@@ -147,13 +147,6 @@ def read_text(
         raise not_utf8(str(path), broken, error) from broken
 
 
-def is_below(path: Path, root: Path) -> bool:
-    """Whether a path stays below a folder; a link in that folder may lead anywhere."""
-    inner = os.path.abspath(path)  # resolves `..`, and no links
-    outer = os.path.abspath(root)
-    return os.path.commonpath([inner, outer]) == outer
-
-
 def not_utf8(where: str, broken: UnicodeDecodeError, error: type[E]) -> E:
     """Return the error for bytes that are not UTF-8."""
     what = f"not UTF-8 at byte {broken.start} (0x{broken.object[broken.start]:02x})"

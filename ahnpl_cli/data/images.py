@@ -71,6 +71,13 @@ def _formats() -> tuple[str, ...]:
     return tuple(name for name in _FORMATS if name in Image.OPEN)
 
 
+def is_below(path: Path, root: Path) -> bool:
+    """Whether a path stays below a folder; a link in that folder may lead anywhere."""
+    inner = os.path.abspath(path)  # resolves `..`, and no links
+    outer = os.path.abspath(root)
+    return os.path.commonpath([inner, outer]) == outer
+
+
 def is_clutter(path: PurePath) -> bool:
     """Whether a path, relative to a folder of data, is something that a system left there.
 

@@ -8,8 +8,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
 
+from ahnpl_cli.data.images import is_below
 from ahnpl_cli.data.jsonl import read_records
-from ahnpl_cli.files import is_below, read_toml
+from ahnpl_cli.files import read_toml
 from ahnpl_cli.inspection.report import CompetingCaption, Example
 from ahnpl_cli.records import CaptionRecord, Negative
 from ahnpl_cli.reporting.edits import word_edits
