@@ -40,6 +40,7 @@ MANIFEST = "scenes.json"
 CAPTIONS_FILE = "captions.jsonl"
 IMAGE_NEGATIVES_FILE = "image_negatives.jsonl"
 RANGE_SIZE = 125  # indices that a process is given at a time: half a second of work
+LONGEST_GAP = 10_000  # more images than all processes together work on at a time
 DAMAGED_HINT = "Choose another --output, or make the scenes again with --force."
 DIED_HINT = "If memory ran out, use fewer --workers; then run the same command again."
 
@@ -158,13 +159,26 @@ def _clear(out: Path, kept: ScenesManifest, wanted: ScenesManifest) -> None:
     write_json(out / MANIFEST, replace(kept, files={}))
     totals = _totals(wanted)
     for part, kept_total in _totals(kept).items():
-        for index in range(totals[part], kept_total):
-            for image in image_paths(part, index):
-                (out / image).unlink(missing_ok=True)
+        _delete_images(out, part, totals[part], kept_total)
     for folder in _folders():
         # What a killed process had not yet put in place, see `files.atomic_path`.
         for temporary in (out / folder).glob(".*.tmp"):
             temporary.unlink(missing_ok=True)
+
+
+def _delete_images(out: Path, part: str, start: int, stop: int) -> None:
+    """Delete the images of a range of indices, as far as there are any."""
+    missing = 0
+    for index in range(start, stop):
+        for image in image_paths(part, index):
+            try:
+                (out / image).unlink()
+                missing = 0
+            except FileNotFoundError:
+                missing += 1
+        # Images are written nearly in order. A manifest that was edited may claim any number.
+        if missing > LONGEST_GAP:
+            return
 
 
 # Writing

@@ -196,6 +196,13 @@ def test_a_finished_world_is_only_looked_at(tmp_path: Path) -> None:
     assert tmp_path.stat().st_mtime_ns == before
 
 
+def test_a_manifest_that_claims_any_number_of_images_does_not_hang(tmp_path: Path) -> None:
+    generate(tmp_path, train=1, test=0, workers=1)
+    manifest = read(tmp_path / "scenes.json")
+    (tmp_path / "scenes.json").write_text(json.dumps({**manifest, "train": 10**15}))
+    assert generate(tmp_path, train=1, test=0, workers=1, force=True).is_new
+
+
 def test_the_first_world_is_pinned(tmp_path: Path) -> None:
     # The shipped model was trained on scenes sampled in this way.
     generate(tmp_path, train=2, test=0, seed=0, workers=1)
