@@ -2,10 +2,13 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import open_clip
 import pytest
 import torch
+import transformers
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
 from ahnpl_cli.backbones.checkpoint import save_checkpoint
 from ahnpl_cli.backbones.load import load_backbone
@@ -55,3 +58,78 @@ def tiny_backbone(tiny_model_folder: Path) -> OpenClipBackbone:
     backbone = load_backbone(checkpoint=tiny_model_folder, device="cpu")
     assert isinstance(backbone, OpenClipBackbone)
     return backbone
+
+
+def _clip_tokenizer() -> transformers.CLIPTokenizer:
+    """CLIP's own vocabulary, which open_clip brings; padded as OpenAI's folders say, by the end."""
+    simple = open_clip.SimpleTokenizer()
+    return transformers.CLIPTokenizer(
+        vocab=simple.encoder,
+        merges=list(simple.bpe_ranks),
+        bos_token="<start_of_text>",
+        eos_token="<end_of_text>",
+        unk_token="<end_of_text>",
+        pad_token="<end_of_text>",
+        model_max_length=77,
+    )
+
+
+def _letter_tokenizer(*, pad: str, length: int) -> transformers.PreTrainedTokenizerFast:
+    """One token a letter, and an end; SigLIP pads with it, SigLIP 2 with a token of its own."""
+    letters = [chr(code) for code in range(33, 127)]
+    vocabulary = {token: i for i, token in enumerate(["<pad>", "</s>", "<unk>", *letters])}
+    tokenizer = Tokenizer(models.WordLevel(vocabulary, unk_token="<unk>"))
+    tokenizer.normalizer = normalizers.Lowercase()
+    tokenizer.pre_tokenizer = pre_tokenizers.Split("", "isolated")
+    tokenizer.post_processor = processors.TemplateProcessing("$A </s>", None, [("</s>", 1)])
+    return transformers.PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        pad_token=pad,
+        eos_token="</s>",
+        unk_token="<unk>",
+        padding_side="right",
+        model_max_length=length,
+    )
+
+
+_TOWER = {"hidden_size": 32, "intermediate_size": 64, "num_attention_heads": 2}
+_SIZE = {"height": 32, "width": 32}
+_LETTERS = {"vocab_size": 97, "pad_token_id": 0, "eos_token_id": 1, "bos_token_id": 1}
+
+
+def _transformers_parts(kind: str) -> tuple[Any, Any, Any]:
+    """A model with random weights, its tokenizer and its image processor."""
+    layers = {**_TOWER, "num_hidden_layers": 2}
+    vision = {**layers, "image_size": 32, "patch_size": 8}
+    if kind == "clip":
+        text = {**layers, "vocab_size": 49408, "bos_token_id": 49406, "eos_token_id": 49407}
+        config = transformers.CLIPConfig(text_config=text, vision_config=vision, projection_dim=24)
+        image = transformers.CLIPImageProcessor(size={"shortest_edge": 32}, crop_size=_SIZE)
+        return transformers.CLIPModel(config), _clip_tokenizer(), image
+    text = {**layers, **_LETTERS, "max_position_embeddings": 48, "projection_size": 32}
+    if kind == "siglip":
+        config = transformers.SiglipConfig(text_config=text, vision_config=vision)
+        image = transformers.SiglipImageProcessor(size=_SIZE)
+        return transformers.SiglipModel(config), _letter_tokenizer(pad="</s>", length=48), image
+    patches = {**layers, "patch_size": 8, "num_patches": 16}
+    config = transformers.Siglip2Config(text_config=text, vision_config=patches)
+    image = transformers.Siglip2ImageProcessor(patch_size=8, max_num_patches=16)
+    return transformers.Siglip2Model(config), _letter_tokenizer(pad="<pad>", length=48), image
+
+
+@pytest.fixture(scope="session")
+def transformers_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """Gives a folder, as transformers writes it, of a tiny clip, siglip or siglip2."""
+    written: dict[str, Path] = {}
+
+    def folder_of(kind: str) -> Path:
+        if kind not in written:
+            with torch.random.fork_rng():
+                torch.manual_seed(0)
+                parts = _transformers_parts(kind)
+            written[kind] = tmp_path_factory.mktemp("models") / f"tiny-{kind}"
+            for part in parts:
+                part.save_pretrained(written[kind])
+        return written[kind]
+
+    return folder_of

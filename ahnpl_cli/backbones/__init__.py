@@ -35,6 +35,12 @@ LIBRARIES = {
         by_name="ahnpl_cli.backbones.openclip.named:load_named",
         by_folder="ahnpl_cli.backbones.openclip.folders:load_folder",
     ),
+    # After open_clip, whose repositories on the Hub often hold both files.
+    "transformers": Library(
+        marker="config.json",
+        by_name="ahnpl_cli.backbones.transformers.named:load_named",
+        by_folder="ahnpl_cli.backbones.transformers.folders:load_folder",
+    ),
 }
 DEFAULT_LIBRARY = "open_clip"
 # Models that the package brings, each with a loader like `Library.by_name`.

@@ -10,6 +10,8 @@ from typing import Literal, Protocol, Self
 from PIL import Image
 from torch import Tensor, nn
 
+from ahnpl_cli.data.pixels import Pixels
+
 Tower = Literal["image", "text", "shared"]
 LossFamily = Literal["softmax", "sigmoid"]
 
@@ -74,16 +76,19 @@ class Backbone(Protocol):
         """Token id that fills a text up to the longest of its batch."""
         ...
 
-    def preprocess(self, image: Image.Image) -> Tensor:
-        """Return the validation transform of an RGB image: (3, H, W) float32."""
+    def preprocess(self, image: Image.Image) -> Pixels:
+        """Return the validation transform of an RGB image: (3, H, W) float32, or several by name.
+
+        Tensors of all images have the same shapes, so that they can be stacked.
+        """
         ...
 
     def tokenize(self, texts: Sequence[str]) -> Tensor:
         """Return token ids cut at the longest text: (N, L) int64, L <= context_length."""
         ...
 
-    def encode_image(self, images: Tensor) -> Tensor:
-        """Return image_features e_I (N, D) of images (N, 3, H, W)."""
+    def encode_image(self, images: Pixels) -> Tensor:
+        """Return image_features e_I (N, D) of N stacked images."""
         ...
 
     def encode_text(self, tokens: Tensor) -> Tensor:

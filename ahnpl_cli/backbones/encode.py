@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.config import OnError
 from ahnpl_cli.data.images import ImageRef, image_key, open_image, text_key
+from ahnpl_cli.data.pixels import Pixels, concatenate, stack
 from ahnpl_cli.data.tokens import trim
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.progress import Track, silent
@@ -133,7 +134,7 @@ class _Images(Dataset[tuple[int, Any]]):
     """Decodes and transforms in a worker; a broken image comes back as its error."""
 
     def __init__(
-        self, refs: Sequence[ImageRef], rows: list[int], transform: Callable[[Any], Tensor]
+        self, refs: Sequence[ImageRef], rows: list[int], transform: Callable[[Any], Pixels]
     ) -> None:
         self.refs, self.rows, self.transform = refs, rows, transform
 
@@ -148,27 +149,27 @@ class _Images(Dataset[tuple[int, Any]]):
             return row, (error.what, error.where, error.hint)
 
 
-def _collate(items: list[tuple[int, Any]]) -> tuple[list[int], Tensor | None, list[Any]]:
-    good = [(row, pixels) for row, pixels in items if isinstance(pixels, Tensor)]
-    broken = [(row, error) for row, error in items if not isinstance(error, Tensor)]
-    pixels = torch.stack([pixels for _, pixels in good]) if good else None
+def _collate(items: list[tuple[int, Any]]) -> tuple[list[int], Pixels | None, list[Any]]:
+    good = [(row, pixels) for row, pixels in items if not isinstance(pixels, tuple)]
+    broken = [(row, error) for row, error in items if isinstance(error, tuple)]
+    pixels = stack([pixels for _, pixels in good]) if good else None
     return [row for row, _ in good], pixels, broken
 
 
 def _gather(
-    loader: Iterable[tuple[list[int], Tensor | None, list[Any]]], batch_size: int
-) -> Iterator[tuple[list[int], Tensor | None, list[Any]]]:
+    loader: Iterable[tuple[list[int], Pixels | None, list[Any]]], batch_size: int
+) -> Iterator[tuple[list[int], Pixels | None, list[Any]]]:
     """Join what workers hand over to batches of `batch_size` images for the model."""
     rows: list[int] = []
-    parts: list[Tensor] = []
+    parts: list[Pixels] = []
     broken: list[Any] = []
     for good, pixels, bad in loader:
         rows, broken = rows + good, broken + bad
         parts += [] if pixels is None else [pixels]
         if len(rows) >= batch_size:
-            yield rows, torch.cat(parts), broken
+            yield rows, concatenate(parts), broken
             rows, parts, broken = [], [], []
-    yield rows, torch.cat(parts) if parts else None, broken
+    yield rows, concatenate(parts) if parts else None, broken
 
 
 def _report(broken: list[Any], on_error: OnError) -> None:

@@ -12,9 +12,10 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from ahnpl_cli.data.dataset import Picture, open_picture
+from ahnpl_cli.data.pixels import Pixels, map_pixels, size, stack, unstack
 from ahnpl_cli.errors import DataError
 
-Preprocess = Callable[[Image.Image], Tensor]
+Preprocess = Callable[[Image.Image], Pixels]
 GIGABYTE = 1_000_000_000
 
 
@@ -23,23 +24,23 @@ class Loaded:
     """Images of a batch.
 
     Attributes:
-        pixels: of the images that could be decoded (M, 3, H, W).
+        pixels: of the images that could be decoded, M of them.
         kept: their places in the batch (M,).
         problems: what was wrong with the others, by place.
     """
 
-    pixels: Tensor
+    pixels: Pixels
     kept: Tensor
     problems: dict[int, str]
 
 
-class _Pictures(Dataset[Tensor | str]):
+class _Pictures(Dataset[Pixels | str]):
     """Decoded images by number; the message of what went wrong instead of one that is broken."""
 
     def __init__(self, pictures: Sequence[Picture], preprocess: Preprocess) -> None:
         self.pictures, self.preprocess = pictures, preprocess
 
-    def __getitem__(self, number: int) -> Tensor | str:
+    def __getitem__(self, number: int) -> Pixels | str:
         try:
             return self.preprocess(open_picture(self.pictures[number]))
         except DataError as error:
@@ -47,11 +48,10 @@ class _Pictures(Dataset[Tensor | str]):
             return f"{error.where}: {error.what}"
 
 
-def _collate(items: list[Tensor | str]) -> tuple[Tensor, list[str | None]]:
-    """One tensor a batch, since each tensor from a worker costs a file descriptor."""
-    good = [item for item in items if isinstance(item, Tensor)]
-    pixels = torch.stack(good) if good else torch.zeros(0)
-    return pixels, [item if isinstance(item, str) else None for item in items]
+def _collate(items: list[Pixels | str]) -> tuple[Pixels, list[str | None]]:
+    """Few tensors a batch, since each tensor from a worker costs a file descriptor."""
+    good = [item for item in items if not isinstance(item, str)]
+    return stack(good), [item if isinstance(item, str) else None for item in items]
 
 
 class ImageLoader:
@@ -70,14 +70,14 @@ class ImageLoader:
 
         Args:
             pictures: the distinct images.
-            preprocess: makes an RGB image a tensor (3, H, W).
+            preprocess: makes an RGB image what the model takes, such as (3, H, W).
             workers: processes that decode; 0 decodes in this one.
             cache_gigabytes: decoded images are kept until they take this much memory.
             pin_memory: for a faster copy to a GPU.
         """
         self._dataset = _Pictures(pictures, preprocess)
         self._workers, self._pin = workers, pin_memory
-        self._cache: dict[int, Tensor | str] = {}
+        self._cache: dict[int, Pixels | str] = {}
         self._room = int(cache_gigabytes * GIGABYTE)
 
     def batches(self, plan: Iterable[Sequence[int]]) -> Iterator[Loaded]:
@@ -100,25 +100,28 @@ class ImageLoader:
         )
         for pixels, problems in loader:
             numbers, wanted = asked.popleft()
-            rows = iter(pixels)
+            rows = iter(unstack(pixels))
             fresh = {n: p or next(rows) for n, p in zip(wanted, problems, strict=True)}
             self._remember(fresh)
             yield self._assemble(numbers, fresh)
 
-    def _remember(self, fresh: dict[int, Tensor | str]) -> None:
+    def _remember(self, fresh: dict[int, Pixels | str]) -> None:
         for number, item in fresh.items():
-            size = item.nbytes if isinstance(item, Tensor) else len(item)
-            if number not in self._cache and size <= self._room:
-                self._room -= size
-                self._cache[number] = item.clone() if isinstance(item, Tensor) else item
+            needed = len(item) if isinstance(item, str) else size(item)
+            if number not in self._cache and needed <= self._room:
+                self._room -= needed
+                # Cloned, or the cache would hold the whole batch that this image is a row of.
+                kept = item if isinstance(item, str) else map_pixels(torch.clone, item)
+                self._cache[number] = kept
 
-    def _assemble(self, numbers: list[int], fresh: dict[int, Tensor | str]) -> Loaded:
+    def _assemble(self, numbers: list[int], fresh: dict[int, Pixels | str]) -> Loaded:
         # The cache may have changed since the batch was asked for, but never loses an image.
         items = [fresh[n] if n in fresh else self._cache[n] for n in numbers]
         problems = {place: item for place, item in enumerate(items) if isinstance(item, str)}
-        good = [item for item in items if isinstance(item, Tensor)]
+        good = [item for item in items if not isinstance(item, str)]
         kept = [place for place in range(len(items)) if place not in problems]
-        pixels = torch.stack(good) if good else torch.zeros(0)
-        # Pinned here and not by the DataLoader, since stacking makes a new tensor.
-        pixels = pixels.pin_memory() if self._pin else pixels
+        pixels = stack(good)
+        if self._pin:
+            # Here and not by the DataLoader, since stacking makes a new tensor.
+            pixels = map_pixels(Tensor.pin_memory, pixels)
         return Loaded(pixels, torch.tensor(kept, dtype=torch.long), problems)

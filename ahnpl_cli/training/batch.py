@@ -11,6 +11,7 @@ from torch import Tensor
 
 from ahnpl_cli.data.dataset import TrainingSet
 from ahnpl_cli.data.loader import Loaded
+from ahnpl_cli.data.pixels import Pixels, split
 from ahnpl_cli.data.tokens import length_buckets
 from ahnpl_cli.losses.features import Features
 
@@ -66,11 +67,11 @@ class Part:
     """What is encoded at once.
 
     Attributes:
-        images: (N, 3, H, W).
+        images: N of them, such as (N, 3, H, W).
         buckets: distinct texts as ids (U_b, L_b), ascending in length.
     """
 
-    images: Tensor
+    images: Pixels
     buckets: list[Tensor]
 
 
@@ -125,7 +126,7 @@ def make_batch(
     )
     index = replace(index, negative=index.negative.long())
     count = max(1, min(parts, len(kept), len(texts)))
-    images = torch.tensor_split(loaded.pixels, count)
+    images = split(loaded.pixels, count)
     pieces = np.array_split(texts, count)
     made = [
         Part(pixels, _buckets(data, piece, overhead))

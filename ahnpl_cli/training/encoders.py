@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from ahnpl_cli.backbones.base import Backbone
+from ahnpl_cli.data.pixels import Pixels
 
 MAX_LOGIT_SCALE = 100.0  # Radford et al. 2021
 
@@ -21,11 +22,11 @@ class Encoders(nn.Module):
         self.model = backbone.module
         self._backbone = backbone
 
-    def forward(self, images: Tensor, buckets: list[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(self, images: Pixels, buckets: list[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
         """Encode.
 
         Args:
-            images: (N, 3, H, W).
+            images: N of them, as the model takes them.
             buckets: texts as ids (U_b, L_b), each bucket at its own length.
 
         Returns:

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from ahnpl_cli.data.pixels import count, move
 from ahnpl_cli.losses.features import Features
 from ahnpl_cli.losses.objective import Losses, Objective
 from ahnpl_cli.training.batch import Batch, Part
@@ -137,7 +138,7 @@ def backward(
 
 
 def _encode_part(encoders: nn.Module, part: Part, device: torch.device) -> Encoded:
-    images = part.images.to(device, non_blocking=True)
+    images = move(part.images, device, non_blocking=True)
     encoded: Encoded = encoders(images, [tokens.to(device) for tokens in part.buckets])
     return encoded
 
@@ -154,7 +155,7 @@ def _split_gradients(leaves: Encoded, parts: list[Part], scale: float) -> list[E
     images, texts, temperature = (
         torch.zeros_like(leaf) if leaf.grad is None else leaf.grad * scale for leaf in leaves
     )
-    rows = [len(part.images) for part in parts]
+    rows = [count(part.images) for part in parts]
     counts = [sum(len(tokens) for tokens in part.buckets) for part in parts]
     return [
         (image * world_size(), text * world_size(), temperature)

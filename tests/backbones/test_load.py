@@ -9,6 +9,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from ahnpl_cli.backbones import network
 from ahnpl_cli.backbones.checkpoint import save_checkpoint
 from ahnpl_cli.backbones.load import load_backbone, pick_device
 from ahnpl_cli.backbones.openclip import hub, named
@@ -47,7 +48,7 @@ def small(small_names: None) -> open_clip.CLIP:
 @pytest.fixture
 def offline(monkeypatch: pytest.MonkeyPatch) -> None:
     """No network, and no wait for it."""
-    monkeypatch.setattr(hub, "is_reachable", lambda url: False)
+    monkeypatch.setattr(network, "is_reachable", lambda url: False)
 
 
 def error(kind: type[AhnplError], **named: object) -> str:
@@ -194,7 +195,7 @@ def test_the_network_is_not_asked_when_the_user_forbade_it(monkeypatch: pytest.M
     def ask(url: str) -> bool:
         raise AssertionError(url)
 
-    monkeypatch.setattr(hub, "is_reachable", ask)
+    monkeypatch.setattr(network, "is_reachable", ask)
     monkeypatch.setattr(hub.constants, "HF_HUB_OFFLINE", True)
     assert error(ModelError, model="hf-hub:someone/clip") == (
         "hf-hub:someone/clip: not on this machine, and HF_HUB_OFFLINE forbids the network. " + WAYS
@@ -210,7 +211,9 @@ def test_weights_in_the_hub_cache_are_used_without_the_network(
     cfg = {"hf_hub": "timm/small/", "quick_gelu": True, "mean": (0.5, 0.5, 0.5)}
     monkeypatch.setattr(named, "get_pretrained_cfg", lambda name, tag: cfg)
     monkeypatch.setattr(
-        hub, "try_to_load_from_cache", lambda repo, name: str(file) if name == file.name else None
+        network,
+        "try_to_load_from_cache",
+        lambda repo, name: str(file) if name == file.name else None,
     )
     loaded = load_backbone(model="small", pretrained="openai", device="cpu")
     assert loaded.info.activation == "quick_gelu"
@@ -235,7 +238,7 @@ def test_a_hub_model_in_the_cache_is_read_as_a_folder(
         path = tiny_model_folder / name
         return str(path) if path.exists() else None
 
-    monkeypatch.setattr(hub, "try_to_load_from_cache", cached)
+    monkeypatch.setattr(network, "try_to_load_from_cache", cached)
     loaded = load_backbone(model="hf-hub:someone/clip", device="cpu")
     assert (loaded.info.name, loaded.info.source) == ("clip", "hf-hub:someone/clip")
 

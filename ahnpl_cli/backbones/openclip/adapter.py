@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
-import logging
 import math
 from collections.abc import Callable, Sequence
 from copy import deepcopy
@@ -18,29 +16,19 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
+from ahnpl_cli.backbones import own_length
 from ahnpl_cli.backbones.base import LossFamily, ModelInfo, Tower
+from ahnpl_cli.backbones.hashing import WeightsHash
 from ahnpl_cli.backbones.openclip import text_tower
 from ahnpl_cli.backbones.openclip.config import CONFIG_FILE, WEIGHTS_FILE
+from ahnpl_cli.data.pixels import Pixels, move
 from ahnpl_cli.data.tensors import share
 from ahnpl_cli.data.tokens import pad, trim
 from ahnpl_cli.files import disk_errors, write_json
 
-logger = logging.getLogger(__name__)
-
-# Texts of different lengths, to compare features at own and at full length.
-_PROBES = ("a cat", "a red cube left of a blue ball on a table, and two dogs asleep behind it")
 # Attention in and out, and the two layers of the MLP, by the end of their names.
 _LOW_RANK = ("in_proj_weight", "out_proj.weight", "c_fc.weight", "c_proj.weight")
 _SCALARS = ("logit_scale", "logit_bias")
-
-
-def _weights_sha256(module: nn.Module) -> str:
-    """Return a hash over names, types, shapes and bytes of every weight, in order of name."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(module.state_dict().items()):
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
-    return digest.hexdigest()
 
 
 class OpenClipBackbone:
@@ -73,27 +61,19 @@ class OpenClipBackbone:
         self._transform = image_transform_v2(
             PreprocessCfg(**config["preprocess_cfg"]), is_train=False
         )
-        # The tensors' versions and what they gave: hashing all weights takes seconds.
-        self._info: tuple[int, ModelInfo] | None = None
+        self._sha256 = WeightsHash(self.module)
         self._encodes_own_length: bool | None = None
 
     @property
     def info(self) -> ModelInfo:
         """What was loaded, with the hash of the weights as they are now."""
-        # Each change in place, such as an optimizer's step, counts a tensor's version up.
-        version = sum(tensor._version for tensor in self.module.state_dict().values())
-        if self._info is None or self._info[0] != version:
-            self._info = version, self._describe()
-        return self._info[1]
-
-    def _describe(self) -> ModelInfo:
         model = self.config["model_cfg"]
         preprocess = self.config["preprocess_cfg"]
         size = preprocess["size"]
         return ModelInfo(
             **self._names,
             activation="quick_gelu" if model["quick_gelu"] else "gelu",
-            weights_sha256=_weights_sha256(self.module),
+            weights_sha256=self._sha256(),
             preprocess=json.dumps(preprocess, sort_keys=True),
             image_size=size if isinstance(size, int) else size[0],
             context_length=self._context_length,
@@ -165,9 +145,9 @@ class OpenClipBackbone:
         """Return token ids cut at the longest text: (N, L) int64, L <= context_length."""
         return trim(self._tokenizer(list(texts)), self.pad_id)
 
-    def encode_image(self, images: Tensor) -> Tensor:
+    def encode_image(self, images: Pixels) -> Tensor:
         """Return image_features e_I (N, D) of images (N, 3, H, W); differentiable."""
-        features: Tensor = self.module.encode_image(images.to(self.device))  # type: ignore[operator]
+        features: Tensor = self.module.encode_image(move(images, self.device))  # type: ignore[operator]
         return nn.functional.normalize(features.float(), dim=-1)
 
     def encode_text(self, tokens: Tensor) -> Tensor:
@@ -184,26 +164,11 @@ class OpenClipBackbone:
 
     def _check_own_length(self) -> bool:
         """Compare features at own and full length once, and warn if they differ."""
-        name = self._names["name"]
-        if not text_tower.is_causal(self.module):
-            logger.warning(
-                "The text tower of %s is not causal: texts are padded to %d tokens, which is slow.",
-                name,
-                self._context_length,
-            )
-            return False
-        tokens = self._tokenizer(list(_PROBES)).to(self.device)
-        gap = text_tower.difference(self.module, tokens, self.pad_id)
-        if gap <= text_tower.TOLERANCE:
-            return True
-        logger.warning(
-            "Texts of %s are padded to %d tokens, which is slow: at their own length features "
-            "differ by %.1g.",
-            name,
-            self._context_length,
-            gap,
-        )
-        return False
+        gap = None
+        if text_tower.is_causal(self.module):
+            tokens = self._tokenizer(list(own_length.PROBES)).to(self.device)
+            gap = text_tower.difference(self.module, tokens, self.pad_id)
+        return own_length.is_exact(self._names["name"], self._context_length, gap)
 
     def clone(self) -> Self:
         """Return the same model with weights of its own."""

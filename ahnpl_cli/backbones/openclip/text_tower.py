@@ -16,9 +16,6 @@ from torch import Tensor, nn
 
 from ahnpl_cli.data.tokens import trim
 
-# Exact in exact arithmetic; kernels add in other orders at other lengths.
-TOLERANCE = 1e-4
-
 
 def is_causal(module: Any) -> bool:
     """Whether a model's text tower is causal and pools at the end-of-text token."""

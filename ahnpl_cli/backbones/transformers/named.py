@@ -1,0 +1,71 @@
+"""Models of the Hugging Face Hub that transformers knows, by name."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from huggingface_hub import constants, snapshot_download
+
+from ahnpl_cli.backbones.network import WAYS, cached_file, require_network
+from ahnpl_cli.backbones.transformers.adapter import TransformersBackbone
+from ahnpl_cli.backbones.transformers.folders import load_folder
+from ahnpl_cli.backbones.transformers.pretrained import CONFIG_FILE
+from ahnpl_cli.errors import ConfigError, ModelError
+
+# Weights in safetensors, and what a tokenizer or an image processor may need; never code.
+_FILES = ["*.safetensors", "*.json", "*.txt", "*.model"]
+_WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
+PREFIX = "transformers:"
+
+
+def repo_folder(repo: str) -> Path:
+    """Return a local folder with a model of the Hub: cached, or downloaded now.
+
+    Raises:
+        ModelError: it cannot be had, within seconds.
+    """
+    config = cached_file(repo, (CONFIG_FILE,))
+    if config is not None and cached_file(repo, _WEIGHTS) is not None:
+        return config.parent
+    what = f"{PREFIX}{repo}"
+    require_network(what, constants.ENDPOINT)
+    try:
+        return Path(snapshot_download(repo, allow_patterns=_FILES))
+    except (OSError, RuntimeError, ValueError) as error:
+        raise ModelError(f"{what}: the download failed ({error})", hint=WAYS) from error
+
+
+def load_named(
+    model: str | None,
+    pretrained: str | None,
+    *,
+    device: str = "cpu",
+    force_quick_gelu: bool | None = None,
+) -> TransformersBackbone:
+    """Return a dual encoder by its name on the Hub, or from a folder.
+
+    Args:
+        model: such as `openai/clip-vit-base-patch32`, or a folder.
+        pretrained: must be None: a name means its weights.
+        device: where to put it.
+        force_quick_gelu: the activation, over the configuration's.
+
+    Raises:
+        ConfigError: no name, or weights beside it.
+        ModelError: the model cannot be had.
+    """
+    if not model:
+        raise ConfigError(f"{PREFIX} without a name", hint=f"Write {PREFIX}NAME or a folder.")
+    if pretrained is not None:
+        what = f"--model {PREFIX}{model} brings its weights"
+        raise ConfigError(what, hint="Leave --pretrained out.")
+    folder = Path(model)
+    if folder.is_dir():
+        return load_folder(folder, device=device, force_quick_gelu=force_quick_gelu)
+    return load_folder(
+        repo_folder(model),
+        device=device,
+        force_quick_gelu=force_quick_gelu,
+        name=model.rpartition("/")[2],
+        source=f"{PREFIX}{model}",
+    )
