@@ -28,7 +28,7 @@ LAYERS = {
         "evaluation.scoring.statistics",
     ),
     "adapter": (
-        *("data", "engines", "negatives", "backbones", "scenes"),
+        *("data", "engines", "imaging", "negatives", "backbones", "scenes"),
         # What shows things, whatever they are; each stage's own tables lie beside its report.
         *("reporting.tables", "reporting.edits", "reporting.charts", "reporting.page"),
     ),
@@ -36,6 +36,7 @@ LAYERS = {
         "embedding",
         "training",
         "evaluation",
+        "imaging.generate",
         "negatives.generate",
         "inspection",
         "reporting",
@@ -46,6 +47,7 @@ LAYERS = {
 ORDER = list(LAYERS)
 HEAVY = {
     *("accelerate", "matplotlib", "numpy", "open_clip", "pandas", "PIL", "pydantic", "safetensors"),
+    *("cv2", "diffusers", "pycocotools"),
     *("scipy", "sklearn", "spacy", "torch", "torchvision", "transformers"),
 }
 

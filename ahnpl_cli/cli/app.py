@@ -23,6 +23,7 @@ UsageError: Any = typer.BadParameter.__mro__[1]
 COMMANDS = {
     "demo": "Run every stage on built-in scenes, end to end.",
     "negatives": "Make hard negative captions: one small change each.",
+    "images": "Paint hard negative images: what negatives say, shown.",
     "embed": "Write features of images and texts to safetensors.",
     "train": "Fine-tune CLIP with hard negatives: AHNPL or a rival.",
     "eval": "Evaluate models on compositional benchmarks.",

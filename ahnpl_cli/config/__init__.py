@@ -12,6 +12,11 @@ from ahnpl_cli.config.embed import (
 from ahnpl_cli.config.eval import (
     EvalConfig,
 )
+from ahnpl_cli.config.images import (
+    ImagesConfig,
+    PaintConfig,
+    PartsConfig,
+)
 from ahnpl_cli.config.inspect import (
     InspectConfig,
 )
@@ -53,12 +58,15 @@ __all__ = [
     "DocsConfig",
     "EmbedConfig",
     "EvalConfig",
+    "ImagesConfig",
     "InspectConfig",
     "LossConfig",
     "MemoryConfig",
     "NegativesConfig",
     "OnError",
     "OptimizerConfig",
+    "PaintConfig",
+    "PartsConfig",
     "RunConfig",
     "ScenesConfig",
     "TableFormat",

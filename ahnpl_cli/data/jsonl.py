@@ -16,7 +16,7 @@ from pydantic import TypeAdapter, ValidationError
 from ahnpl_cli.config import OnError
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.files import atomic_path, parse_json, read_lines
-from ahnpl_cli.records import CaptionRecord
+from ahnpl_cli.records import CaptionRecord, Painting
 
 log = logging.getLogger(__name__)
 LINE_HINT = "Every line must be one JSON object."
@@ -84,10 +84,17 @@ def _plain(value: Any) -> dict[str, Any]:
     for name in _names(kind):
         item = getattr(value, name)
         if isinstance(item, tuple):
-            item = [_plain(part) for part in item]
+            item = [_part(part) for part in item]
+        elif isinstance(item, Painting):
+            item = _plain(item)
         if item is not None and item != [] and item != {}:
             made[name] = item
     return made
+
+
+def _part(value: Any) -> Any:
+    """An element of a tuple: a dataclass, numbers of a polygon, or one number."""
+    return value if isinstance(value, int | float | tuple) else _plain(value)
 
 
 def dump(record: CaptionRecord) -> str:

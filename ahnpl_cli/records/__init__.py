@@ -8,9 +8,11 @@ from ahnpl_cli.records.captions import (
     CaptionRecord,
     Edit,
     Negative,
+    Painting,
     apply_edits,
 )
 from ahnpl_cli.records.embedding import EmbedReport
+from ahnpl_cli.records.images import ImagesReport, PartInfo
 from ahnpl_cli.records.kinds import DEFAULT_KINDS, KIND_MODULES, KINDS, Kind
 from ahnpl_cli.records.negatives import REASONS, NegativesReport
 from ahnpl_cli.records.scenes import ImageNegativeRecord, ScenesManifest, ScenesReport
@@ -36,11 +38,14 @@ __all__ = [
     "EmbedReport",
     "Hardness",
     "ImageNegativeRecord",
+    "ImagesReport",
     "KINDS",
     "KIND_MODULES",
     "Kind",
     "Negative",
     "NegativesReport",
+    "Painting",
+    "PartInfo",
     "REASONS",
     "RunStart",
     "SCHEMA",

@@ -26,6 +26,36 @@ class Edit:
 
 
 @dataclass(frozen=True, slots=True)
+class Painting:
+    """How the picture of a negative was made.
+
+    Attributes:
+        engine: the painter, such as `recolor` or `inpaint`.
+        locator: what found the things to paint over.
+        model: the painter's weights; None without a model.
+        revision: of the weights; None if not known.
+        seed: of the noise that a model started from; None where nothing is drawn.
+        prompt: what a model was told to paint; None without a model.
+        box: (x, y, width, height) in pixels around what was painted.
+        outline: polygons (x, y, x, y, ...) around the same; empty for the whole picture.
+        scores: what the judges measured, by name.
+        repainted: the original with the true thing painted into the same place, relative to the
+            file's folder; None without `--repaint-original`.
+    """
+
+    engine: str
+    locator: str
+    model: str | None = None
+    revision: str | None = None
+    seed: int | None = None
+    prompt: str | None = None
+    box: tuple[int, int, int, int] | None = None
+    outline: tuple[tuple[int, ...], ...] = ()
+    scores: dict[str, float] = field(default_factory=dict)
+    repainted: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Negative:
     """A hard negative caption (AHNPL 3.1).
 
@@ -38,6 +68,8 @@ class Negative:
             empty if not known.
         score: how well the filler thinks the new word fits, higher is better; None for swaps.
         concreteness: rating of the replaced word, 1 to 5 (Brysbaert et al. 2014); None if unrated.
+        image: a picture that shows `caption`, relative to the file's folder; None without.
+        painter: how that picture was made.
     """
 
     kind: Kind
@@ -46,6 +78,8 @@ class Negative:
     filler: str = ""
     score: float | None = None
     concreteness: float | None = None
+    image: str | None = None
+    painter: Painting | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,122 @@
+"""The options of `ahnpl images`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ahnpl_cli.catalog import choose
+from ahnpl_cli.config.options import (
+    Device,
+    OnError,
+    batch_size_option,
+    device_option,
+    dry_run_option,
+    force_option,
+    group,
+    image_root_option,
+    limit_option,
+    on_error_option,
+    opt,
+    output_option,
+    parse_shard,
+    resume_option,
+    seed_option,
+    shard_option,
+    workers_option,
+)
+from ahnpl_cli.records import KINDS
+
+
+@dataclass(frozen=True, kw_only=True)
+class PartsConfig:
+    """What finds, paints and judges."""
+
+    locator: str = opt(
+        "auto", "What finds the thing that an edit names: auto, coco, grounded, scenes or none."
+    )
+    annotations: tuple[str, ...] = opt(
+        (), "COCO's instances_*.json or panoptic_*.json, for masks; may repeat.", metavar="PATH"
+    )
+    locator_model: str | None = opt(
+        None,
+        "Weights of --locator grounded: SAM 3, CLIPSeg or a zero-shot detector.",
+        metavar="PATH",
+    )
+    threshold: float = opt(
+        0.3, "How sure --locator grounded must be (SAM 3's default).", min=0.0, max=1.0
+    )
+    painter: tuple[str, ...] = opt(
+        ("auto",),
+        "What paints, tried in this order: auto, redraw, mirror, recolor, swap, inpaint, edit, "
+        "generate.",
+        metavar="NAME,...",
+    )
+    painter_model: str | None = opt(
+        None, "Weights of inpaint, edit or generate: a diffusers pipeline.", metavar="PATH"
+    )
+    judge: tuple[str, ...] = opt(
+        ("auto",), "What must accept a picture: auto, pixels, clip, blip.", metavar="NAME,..."
+    )
+    judge_model: str | None = opt(
+        None, "CLIP of the judge clip: a name, or the folder of a model.", metavar="PATH"
+    )
+    blip_model: str | None = opt(
+        None, "BLIP with an image-text matching head, for the judge blip.", metavar="PATH"
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class PaintConfig:
+    """How pictures are painted and judged."""
+
+    steps: int | None = opt(
+        None, "Denoising steps; default: the pipeline's own (GNM took 100).", min=1
+    )
+    guidance: float | None = opt(
+        None, "Weight of the prompt; default: the pipeline's own (GNM: 7.5).", min=0.0
+    )
+    strength: float | None = opt(
+        None, "Noise in the place of the original; default: the pipeline's own.", min=0.0, max=1.0
+    )
+    side: int = opt(512, "Pixels of the square that a model paints (GNM: 512).", min=8)
+    margin: float = opt(0.0, "By how much a judge must prefer the new caption (ours).")
+    min_change: float = opt(
+        14.0, "Percent of the painted pixels that must differ (GNM's repository).", min=0, max=100
+    )
+    min_deviation: float = opt(
+        10.0, "Standard deviation from which a pixel differs (GNM's repository).", min=0, max=255
+    )
+    repaint_original: bool = opt(
+        False, "Also paint the true thing into the same place, so that both sides are painted."
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImagesConfig:
+    """Pictures of hard negatives."""
+
+    output: str | None = output_option("Folder to write; default: images.")
+    image_root: str | None = image_root_option()
+    parts: PartsConfig = group(PartsConfig, "Parts")
+    paint: PaintConfig = group(PaintConfig, "Painting and judging")
+    kinds: tuple[str, ...] = opt(
+        (), f"Kinds to show; default: all, {', '.join(KINDS)}.", metavar="KIND,..."
+    )
+    per_image: int | None = opt(
+        None, "Pictures of an image at most; captions of an image stand together.", min=1
+    )
+    seed: int = seed_option()
+    device: Device = device_option()
+    batch_size: int = batch_size_option(8, "Pictures")
+    workers: int | None = workers_option("paint, where no model does")
+    shard: str | None = shard_option()
+    limit: int | None = limit_option("captions")
+    on_error: OnError = on_error_option()
+    resume: bool = resume_option()
+    force: bool = force_option()
+    dry_run: bool = dry_run_option()
+
+    def __post_init__(self) -> None:
+        for kind in self.kinds:
+            choose(kind, KINDS, "kind of negative")
+        parse_shard(self.shard)

@@ -1,0 +1,166 @@
+"""What locators, painters and judges hand to each other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from ahnpl_cli.records import CaptionRecord, Negative
+
+Mask = npt.NDArray[np.bool_]  # (height, width)
+Box = tuple[int, int, int, int]  # x, y, width, height in pixels
+
+# Why a negative has no picture: the words of reports and what they mean.
+REASONS = {
+    "no edits": "nobody knows which words of the caption were changed",
+    "no painter": "no chosen painter can show such an edit",
+    "no noun": "no thing stands beside the changed word",
+    "not found": "the locator finds no such thing in the picture",
+    "several instances": "the caption speaks of one, the picture has several (GNM 3.1.5)",
+    "too small": "what would be painted covers less than 0.5 % of the picture",
+    "too large": "what would be painted covers more than 85 % of the picture (VisMin)",
+    "other color": "too little of the thing has the color that the caption names",
+    "gray picture": "the photo has no colors",
+    "things overlap": "the two things to exchange lie over each other",
+    "sizes differ": "one of the two things to exchange is more than nine times the other",
+    "adjectives": "the nouns change places and their adjectives stay, which no exchange shows",
+    "two sides": "the caption speaks of left and right more than once: a mirror turns all of them",
+    "lettering": "the picture may hold text or a one-sided thing, which a mirror gives away",
+    "unknown scene": "no drawn scene belongs to the picture",
+    "cannot be drawn": "no scene makes the negative true and the caption false",
+    "black picture": "the pipeline's safety checker blacked it out",
+    "barely changed": "too few pixels differ from the original (GNM 3.1.5)",
+    "old caption fits": "a judge prefers the old caption on the new picture",
+    "does not fit": "a judge does not find the new caption in the new picture",
+    "unreadable image": "the image is missing or broken (--on-error skip)",
+    "enough pictures": "its image has as many as --per-image allows",
+}
+SMALLEST, LARGEST = 0.005, 0.85  # shares of the picture: ours; VisMin drops boxes above 85 %
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why there is no mask, or no picture; `reason` is a key of `REASONS`."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A thing that an edit is about.
+
+    Attributes:
+        phrase: the thing as the caption has it, such as `red car`.
+        noun: its end, where the noun is: `car`, or more words where nothing tells them apart.
+        old: the words taken out.
+        new: the words put in.
+        new_phrase: the phrase with the edit made, such as `blue car`.
+    """
+
+    phrase: str
+    noun: str
+    old: str
+    new: str
+    new_phrase: str
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A negative whose picture is wanted.
+
+    Attributes:
+        number: of the record in its file, from 0.
+        slot: of the negative in its record.
+        record: the caption with all its negatives.
+        negative: the one to show.
+        targets: the things that its edits are about, in the caption's order.
+        seed: of everything random about this picture.
+    """
+
+    number: int
+    slot: int
+    record: CaptionRecord
+    negative: Negative
+    targets: tuple[Target, ...]
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Canvas:
+    """A job with what a painter needs.
+
+    Attributes:
+        job: what to show.
+        image: the original as RGB.
+        masks: one per target; empty where the painter needs none.
+        restore: paint the true thing into the same place, for `--repaint-original`.
+    """
+
+    job: Job
+    image: Image.Image
+    masks: tuple[Mask, ...] = ()
+    restore: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What the parts are built with.
+
+    Attributes:
+        image_root: folder that image paths are relative to.
+        device: where models compute.
+        batch_size: pictures that a model takes at once.
+        annotations: COCO's instance and panoptic files.
+        cache: folder of indices.
+        locator_model: weights of `grounded`.
+        threshold: how sure `grounded` must be.
+        painter_model: weights of the diffusion painters.
+        steps: of denoising; None for the pipeline's own.
+        guidance: weight of the prompt; None for the pipeline's own.
+        strength: how much noise replaces the original; None for the pipeline's own.
+        side: pixels of the square that a diffusion model paints.
+        judge_model: weights of the judge `clip`, as `--model` names them.
+        blip_model: weights of the judge `blip`.
+        margin: by how much the new caption must win.
+        min_change: percent of pixels that must differ.
+        min_deviation: by how much, in levels of 0 to 255.
+    """
+
+    image_root: Path
+    device: str = "cpu"
+    batch_size: int = 8
+    annotations: tuple[Path, ...] = ()
+    cache: Path = field(default_factory=Path)
+    locator_model: str | None = None
+    threshold: float = 0.3
+    painter_model: str | None = None
+    steps: int | None = None
+    guidance: float | None = None
+    strength: float | None = None
+    side: int = 512
+    judge_model: str | None = None
+    blip_model: str | None = None
+    margin: float = 0.0
+    min_change: float = 14.0
+    min_deviation: float = 10.0
+
+
+def box_of(mask: Mask) -> Box | None:
+    """Return the smallest box around a mask; None for an empty one."""
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    if not len(rows):
+        return None
+    top, left = int(rows[0]), int(columns[0])
+    return left, top, int(columns[-1]) - left + 1, int(rows[-1]) - top + 1
+
+
+def check_size(mask: Mask) -> Refusal | None:
+    """Refuse a mask that is too small to be seen, or nearly the whole picture."""
+    share = float(mask.mean())
+    if share < SMALLEST:
+        return Refusal("too small")
+    return Refusal("too large") if share > LARGEST else None

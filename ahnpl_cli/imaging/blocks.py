@@ -1,0 +1,118 @@
+"""Cuts a file of negatives into blocks: whole images, enough negatives to fill a batch.
+
+Blocks follow from the records alone, so that an interrupted run continues with the very batches
+that an uninterrupted one has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from ahnpl_cli.config import OnError
+from ahnpl_cli.data.jsonl import parse_record
+from ahnpl_cli.errors import DataError
+from ahnpl_cli.files import read_lines
+from ahnpl_cli.records import CaptionRecord, Negative
+
+LONGEST_GROUP = 64  # captions of an image that are held at once
+LONGEST_BLOCK = 256  # captions
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """Captions of one image that follow each other, the first with its number in the file."""
+
+    start: int
+    records: tuple[CaptionRecord, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """What one process works on at a time."""
+
+    groups: tuple[Group, ...]
+
+
+class Source:
+    """The records of a file, read again each time.
+
+    Attributes:
+        skipped: broken records, with place and reason, of the latest reading.
+    """
+
+    def __init__(self, path: Path, on_error: OnError, limit: int | None) -> None:
+        self.path, self.on_error, self.limit = path, on_error, limit
+        self.skipped: list[str] = []
+
+    def records(self) -> Iterator[CaptionRecord]:
+        """Yield the records up to the limit.
+
+        Raises:
+            DataError: one is broken, and `on_error` is `stop`.
+        """
+        self.skipped = []
+        count = 0
+        for number, line in read_lines(self.path):
+            if count == self.limit:
+                return
+            try:
+                record = parse_record(line, f"{self.path}:{number}")
+            except DataError as error:
+                if self.on_error == "stop":
+                    raise
+                self.skipped.append(str(error))
+                continue
+            count += 1
+            yield record
+
+    def groups(self) -> Iterator[Group]:
+        """Yield captions that follow each other and share an image."""
+        held: list[CaptionRecord] = []
+        start = 0
+        for record in self.records():
+            if held and (record.image != held[0].image or len(held) == LONGEST_GROUP):
+                yield Group(start, tuple(held))
+                start += len(held)
+                held = []
+            held.append(record)
+        if held:
+            yield Group(start, tuple(held))
+
+
+def is_wanted(negative: Negative, kinds: tuple[str, ...]) -> bool:
+    """Whether a picture of a negative is asked for; without kinds, of all."""
+    return not kinds or negative.kind in kinds
+
+
+def count_wanted(records: tuple[CaptionRecord, ...], kinds: tuple[str, ...]) -> int:
+    """Return how many negatives are to be shown."""
+    return sum(is_wanted(negative, kinds) for record in records for negative in record.negatives)
+
+
+def cut(source: Source, kinds: tuple[str, ...], size: int, start: int, end: int) -> Iterator[Block]:
+    """Yield the blocks of the groups whose first record lies in a stretch.
+
+    Args:
+        source: the records.
+        kinds: of negatives that count.
+        size: negatives from which a block is full.
+        start: number of the first record.
+        end: one past the last.
+    """
+    groups: list[Group] = []
+    negatives = records = 0
+    for group in source.groups():
+        if group.start < start:
+            continue
+        if group.start >= end:
+            break
+        groups.append(group)
+        negatives += count_wanted(group.records, kinds)
+        records += len(group.records)
+        if negatives >= size or records >= LONGEST_BLOCK:
+            yield Block(tuple(groups))
+            groups, negatives, records = [], 0, 0
+    if groups:
+        yield Block(tuple(groups))

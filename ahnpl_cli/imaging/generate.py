@@ -1,0 +1,377 @@
+"""Workflow: negatives + photos -> locate what the edit names -> paint -> judge -> pictures.
+
+The records and their order are those of the input; each negative that could be shown gains `image`
+and `painter`. What is written depends on the input, the options that `_options` names, the models
+and, where a model paints, the device.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import importlib.metadata
+import json
+import logging
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from ahnpl_cli import __version__
+from ahnpl_cli.backbones.load import pick_device
+from ahnpl_cli.config import ImagesConfig, parse_shard, worker_count
+from ahnpl_cli.data.captions import spool
+from ahnpl_cli.data.jsonl import read_records
+from ahnpl_cli.engines.local import ProcessMap
+from ahnpl_cli.errors import DataError
+from ahnpl_cli.files import STDIN, open_bytes, to_json, write_json
+from ahnpl_cli.imaging import studio
+from ahnpl_cli.imaging.base import Settings
+from ahnpl_cli.imaging.blocks import Source, count_wanted, cut
+from ahnpl_cli.imaging.choose import Parts, check_parts, choose_parts
+from ahnpl_cli.imaging.extras import has
+from ahnpl_cli.imaging.journal import JOURNAL, Journal
+from ahnpl_cli.imaging.studio import Plan, Studio
+from ahnpl_cli.outputs import foreign, lock, settle
+from ahnpl_cli.progress import Track, silent
+from ahnpl_cli.records import ImagesReport
+
+log = logging.getLogger(__name__)
+TRIED = 64  # captions that a dry run paints
+MOST_LISTED = 20  # broken records and images that a report names
+COMMAND = "ahnpl images"
+# Options that do not decide what is written.
+_FREE = ("output", "image_root", "workers", "resume", "force", "dry_run", "on_error")
+_BATCHED = ("batch_size", "device")  # of consequence only where a model computes
+_PACKAGES = {"numpy": "numpy", "pillow": "PIL", "opencv-python-headless": "cv2"}
+_PACKAGES |= {"torch": "torch", "diffusers": "diffusers", "transformers": "transformers"}
+
+
+def generate(
+    source: Path, output: Path, config: ImagesConfig, *, track: Track = silent
+) -> ImagesReport:
+    """Paint pictures of hard negatives.
+
+    Args:
+        source: `negatives.jsonl`; `-` is standard input.
+        output: folder of `images.jsonl`, `images.meta.json` and the pictures.
+        config: what is painted and how.
+        track: shows progress.
+
+    Returns:
+        What was made; of an output that is complete already, its report.
+
+    Raises:
+        ConfigError: a part is unknown or lacks its model, or the output was made with other
+            options.
+        DataError: a record or an image is broken.
+        ModelError: a model cannot be had.
+        BusyError: another process writes the same output.
+    """
+    if config.dry_run:
+        return _try_out(source, output, config, track)
+    records = records_path(output, config.shard)
+    with lock(records):
+        folder = output / f".{records.name}.work"
+        try:
+            return _generate(source, records, folder, config, track)
+        finally:
+            # Work that can continue is kept; a mistake leaves nothing behind.
+            journal = folder / JOURNAL
+            if not (journal.exists() and journal.stat().st_size):
+                shutil.rmtree(folder, ignore_errors=True)
+
+
+def records_path(output: Path, shard: str | None) -> Path:
+    """Return the file of records of a shard, or of the whole."""
+    if shard is None:
+        return output / "images.jsonl"
+    index, count = parse_shard(shard)
+    return output / f"images-{index:05d}-of-{count:05d}.jsonl"
+
+
+def meta_path(records: Path) -> Path:
+    """Return where the report on a file of records is."""
+    return records.with_name(f"{records.name.removesuffix('.jsonl')}.meta.json")
+
+
+def _generate(
+    source: Path, records: Path, folder: Path, config: ImagesConfig, track: Track
+) -> ImagesReport:
+    begin = time.perf_counter()
+    folder.mkdir(parents=True, exist_ok=True)
+    path = spool(folder) if source == STDIN else source
+    image_root = Path(config.image_root) if config.image_root else source.parent
+    parts = _choose(config, image_root)
+    log.info("%s", parts.why)
+    sha256 = _sha256(path)
+    options = _options(config, parts, sha256)
+    done = _settle(records, folder, options, config)
+    if done is not None:
+        log.info("%s is complete: nothing to do", records)
+        return done
+    captions = Source(path, config.on_error, config.limit)
+    span = survey(captions, config)
+    settings = _settings(config, parts, image_root)
+    plan = Plan(
+        parts=parts,
+        settings=settings,
+        output=records.parent,
+        kinds=config.kinds,
+        per_image=config.per_image,
+        repaint=config.paint.repaint_original,
+        seed=config.seed,
+        skip_broken=config.on_error == "skip",
+    )
+    # Loaded here first: a model that cannot be had is told before any process starts.
+    here = Studio(plan)
+    workers = _workers(config, parts, span)
+    with Journal(folder) as journal:
+        resumed = journal.counts.records
+        tried = journal.counts.negatives
+        if resumed:
+            log.info("continuing after %s captions", f"{resumed:,}")
+        blocks = cut(captions, config.kinds, config.batch_size, span.start + resumed, span.end)
+
+        def finished() -> Iterator[int]:
+            """Yield once per negative that is done with, for the progress bar."""
+            with ProcessMap(workers, studio.start, (plan,)) as pool:
+                for block in pool.map(studio.work, blocks):
+                    journal.append(block.lines, block.counts)
+                    yield from range(block.counts.negatives)
+
+        left = span.negatives - tried
+        for _ in track(finished(), total=left, description="painting", unit="pictures"):
+            pass
+    seconds = time.perf_counter() - begin
+    locator, painters, judges = here.infos()
+    counts = journal.counts
+    rejected: dict[str, dict[str, int]] = {}
+    for (kind, reason), number in sorted(counts.rejected.items()):
+        rejected.setdefault(kind, {})[reason] = number
+    report = ImagesReport(
+        output=str(records),
+        captions=counts.records,
+        negatives=counts.negatives,
+        painted={name: counts.painted[name] for name in parts.painters},
+        rejected=rejected,
+        locator=locator,
+        painters=painters,
+        judges=judges,
+        why=parts.why,
+        skipped_list=tuple([*span.skipped, *counts.skipped][:MOST_LISTED]),
+        options=options,
+        input_sha256=sha256,
+        bytes=journal.size,
+        versions=_versions(),
+        seconds=round(seconds, 3),
+        pictures_per_second=round((counts.negatives - tried) / seconds, 2),
+        resumed=resumed,
+    )
+    # The report first: a kill between the two leaves work that finishes at once.
+    write_json(meta_path(records), report)
+    os.replace(journal.part, records)
+    shutil.rmtree(folder)
+    return report
+
+
+def _choose(config: ImagesConfig, image_root: Path) -> Parts:
+    wanted = config.parts
+    parts = choose_parts(
+        locator=wanted.locator,
+        painters=wanted.painter,
+        judges=wanted.judge,
+        image_root=image_root,
+        annotations=bool(wanted.annotations),
+        locator_model=wanted.locator_model is not None,
+        painter_model=wanted.painter_model is not None,
+        judge_model=wanted.judge_model is not None,
+        blip_model=wanted.blip_model is not None,
+    )
+    check_parts(parts, painter_model=wanted.painter_model is not None)
+    return parts
+
+
+def _options(config: ImagesConfig, parts: Parts, sha256: str) -> dict[str, Any]:
+    """All that decides the output, as JSON knows it."""
+    options = {
+        name: value
+        for name, value in dataclasses.asdict(config).items()
+        if name not in _FREE and name not in ("parts", "paint")
+    }
+    options |= dataclasses.asdict(config.parts) | dataclasses.asdict(config.paint)
+    options |= {"locator": parts.locator, "painter": parts.painters, "judge": parts.judges}
+    if parts.uses_model:
+        options["device"] = pick_device(config.device)
+    else:
+        for name in _BATCHED:
+            del options[name]
+    options |= {"input": sha256[:16], "version": __version__}
+    jsonable: dict[str, Any] = to_json(options)
+    return jsonable
+
+
+def _settle(
+    records: Path, folder: Path, options: dict[str, Any], config: ImagesConfig
+) -> ImagesReport | None:
+    """Return the report of a finished output; else make the working folder ready."""
+    report = read_report(meta_path(records))
+    complete = report is not None and records.is_file()
+    if records.exists() and report is None and not config.force:
+        raise foreign(records, COMMAND)
+    state = folder / "options.json"
+    kept = report.options if report is not None and complete else _read_state(state)
+    decision = settle(
+        records, options, kept, complete=complete, force=config.force, resume=config.resume
+    )
+    if decision == "done":
+        return report
+    if decision == "fresh":
+        _remove_pictures(records)
+        for entry in folder.iterdir():
+            if entry.name in (JOURNAL, "part"):
+                entry.unlink()
+    write_json(state, options)
+    return None
+
+
+def _read_state(path: Path) -> dict[str, Any] | None:
+    try:
+        state: dict[str, Any] = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+    return state
+
+
+def _remove_pictures(records: Path) -> None:
+    """Remove the pictures that an output about to be replaced names, and no other file."""
+    pictures = (records.parent / studio.PICTURES).resolve()
+    try:
+        for record in read_records(records):
+            for negative in record.negatives:
+                repainted = negative.painter.repainted if negative.painter else None
+                for name in (negative.image, repainted):
+                    path = (records.parent / (name or "")).resolve()
+                    if pictures in path.parents:
+                        path.unlink(missing_ok=True)
+    except DataError:
+        return  # there is none, or nothing of ours
+
+
+@dataclass(frozen=True, slots=True)
+class _Span:
+    """The share of the records that is done here.
+
+    Attributes:
+        start: number of the first record.
+        end: one past the last whose image group starts here.
+        negatives: to be shown, of the kinds asked for.
+        skipped: broken records.
+    """
+
+    start: int
+    end: int
+    negatives: int
+    skipped: tuple[str, ...]
+
+
+def survey(captions: Source, config: ImagesConfig) -> _Span:
+    """Read the file once: how much there is, and what of it belongs to this shard."""
+    index, count = parse_shard(config.shard)
+    total = sum(1 for _ in captions.records())
+    first, last = total * index // count, total * (index + 1) // count
+    # A group belongs to the shard that its first record falls into, so no image is cut in two.
+    start = end = first
+    negatives = 0
+    begun = False
+    for group in captions.groups():
+        if first <= group.start < last:
+            if not begun:
+                start, begun = group.start, True
+            end = group.start + len(group.records)
+            negatives += count_wanted(group.records, config.kinds)
+    return _Span(start, end, negatives, tuple(captions.skipped))
+
+
+def _settings(config: ImagesConfig, parts: Parts, image_root: Path) -> Settings:
+    wanted, paint = config.parts, config.paint
+    return Settings(
+        image_root=image_root,
+        device=pick_device(config.device) if parts.uses_model else "cpu",
+        batch_size=config.batch_size,
+        annotations=tuple(map(Path, wanted.annotations)),
+        cache=_cache(),
+        locator_model=wanted.locator_model,
+        threshold=wanted.threshold,
+        painter_model=wanted.painter_model,
+        steps=paint.steps,
+        guidance=paint.guidance,
+        strength=paint.strength,
+        side=paint.side,
+        judge_model=wanted.judge_model,
+        blip_model=wanted.blip_model,
+        margin=paint.margin,
+        min_change=paint.min_change,
+        min_deviation=paint.min_deviation,
+    )
+
+
+def _cache() -> Path:
+    from ahnpl_cli.backbones.feature_cache import default_folder
+
+    return default_folder().parent
+
+
+def _workers(config: ImagesConfig, parts: Parts, span: _Span) -> int:
+    if parts.uses_model:
+        return 1  # one process per device; more of them would only load the models again
+    if config.workers is not None:
+        return config.workers
+    few = span.negatives <= 4 * config.batch_size
+    return 1 if few else worker_count(None)
+
+
+def _try_out(source: Path, output: Path, config: ImagesConfig, track: Track) -> ImagesReport:
+    """Paint the pictures of the first captions and keep none."""
+    limit = min(config.limit or TRIED, TRIED)
+    # Else a relative image root, or none, would be sought beside the temporary folder.
+    root = config.image_root or str(source.parent)
+    tried = dataclasses.replace(config, dry_run=False, shard=None, limit=limit, image_root=root)
+    with tempfile.TemporaryDirectory() as folder:
+        report = generate(source, Path(folder), tried, track=track)
+    records = records_path(output, config.shard)
+    return dataclasses.replace(report, output=str(records), dry_run=True)
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with open_bytes(path) as stream:
+        while data := stream.read(1 << 20):
+            digest.update(data)
+    return digest.hexdigest()
+
+
+def _versions() -> dict[str, str]:
+    """Versions of the packages that pictures depend on, of those installed."""
+    installed = {name for name, module in _PACKAGES.items() if has(module)}
+    versions = {"ahnpl": __version__}
+    for name in sorted(installed):
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:  # built from source, under another name
+            versions[name] = "unknown"
+    return versions
+
+
+def read_report(path: Path) -> ImagesReport | None:
+    """Return an `images.meta.json`, or None if there is none that we wrote."""
+    try:
+        return TypeAdapter(ImagesReport).validate_json(path.read_bytes())
+    except (OSError, ValueError):
+        return None

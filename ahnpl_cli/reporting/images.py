@@ -1,0 +1,60 @@
+"""Tables of `ahnpl images`."""
+
+from __future__ import annotations
+
+from ahnpl_cli.imaging.base import REASONS
+from ahnpl_cli.records import ImagesReport, PartInfo
+from ahnpl_cli.reporting.tables import Cell, Table
+
+
+def tables(report: ImagesReport) -> list[Table]:
+    """Everything the command prints."""
+    made = [part_table(report), reason_table(report), painter_table(report)]
+    if report.skipped_list:
+        rows = tuple((what,) for what in report.skipped_list)
+        made.insert(0, Table("Skipped", ("what and why",), rows))
+    return [table for table in made if table.rows]
+
+
+def part_table(report: ImagesReport) -> Table:
+    """Return what found, painted and judged, with its weights and their license."""
+    parts: list[tuple[str, PartInfo]] = [("locator", report.locator)]
+    parts += [("painter", part) for part in report.painters]
+    parts += [("judge", part) for part in report.judges]
+    rows = tuple(
+        (role, part.name, part.model or "no model", part.revision, _license(part))
+        for role, part in parts
+    )
+    return Table("Parts", ("", "name", "model", "revision", "license"), rows)
+
+
+def _license(part: PartInfo) -> str | None:
+    if part.model is None:
+        return None
+    return part.license or "not stated"
+
+
+def reason_table(report: ImagesReport) -> Table:
+    """Return why negatives have no picture."""
+    rows: list[tuple[Cell, ...]] = []
+    for reason, meaning in REASONS.items():
+        number = sum(reasons.get(reason, 0) for reasons in report.rejected.values())
+        if number:
+            rows.append((reason, number, meaning))
+    return Table("Negatives without a picture", ("reason", "negatives", "meaning"), tuple(rows))
+
+
+def painter_table(report: ImagesReport) -> Table:
+    """Return how many pictures were kept, by painter."""
+    kept = sum(report.painted.values())
+    tried = max(report.negatives, 1)
+    rows = [(name, number, 100 * number / tried) for name, number in report.painted.items()]
+    rows.append(("all", kept, 100 * kept / tried))
+    note = (
+        f"{report.captions:,} captions with {report.negatives:,} negatives in "
+        f"{report.seconds:.1f} s, {report.pictures_per_second:,.1f} a second. {report.why}."
+    )
+    if report.dry_run:
+        note = f"Dry run, nothing was written; of the first {note}"
+    title = f"Pictures in {report.output}"
+    return Table(title, ("painter", "pictures", "% of negatives"), tuple(rows), note)
