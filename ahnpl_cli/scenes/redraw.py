@@ -17,7 +17,7 @@ from ahnpl_cli.scenes import captions
 from ahnpl_cli.scenes.captions import Caption
 from ahnpl_cli.scenes.grammar import say
 from ahnpl_cli.scenes.meanings import PHRASES, PLACES, Description, Meaning
-from ahnpl_cli.scenes.world import COLORS, GROUP_CELLS, SHAPES, SIDE, SIZES, Look, Scene
+from ahnpl_cli.scenes.world import COLORS, GROUP_CELLS, SHAPES, SIDE, SIZES, Appearance, Scene
 from ahnpl_cli.stable_hash import stable_rng
 
 _VALUES = {"shape": SHAPES, "color": COLORS, "size": SIZES}
@@ -126,7 +126,7 @@ def _with_descriptions(value: Any, descriptions: Iterator[Description]) -> Any:
 def _changed_scenes(scene: Scene) -> Iterator[Scene]:
     """Scenes one change away, small changes first."""
     yield from _recast(scene)
-    for first, second in itertools.combinations(dict.fromkeys(scene.looks), 2):
+    for first, second in itertools.combinations(dict.fromkeys(scene.appearances), 2):
         for parts in _EXCHANGES:
             yield _exchanged(scene, first, second, parts)
     yield from _moved(scene)
@@ -135,32 +135,39 @@ def _changed_scenes(scene: Scene) -> Iterator[Scene]:
 
 
 def _recast(scene: Scene) -> Iterator[Scene]:
-    """All things of one look get another shape, color or size."""
-    for look in dict.fromkeys(scene.looks):
+    """All things of one appearance get another shape, color or size."""
+    for appearance in dict.fromkeys(scene.appearances):
         for part, words in _VALUES.items():
             for word in words:
-                new = replace(look, **{part: word})
-                if new != look:
-                    yield replace(scene, looks=_replaced(scene.looks, look, new))
+                new = replace(appearance, **{part: word})
+                if new != appearance:
+                    yield replace(scene, appearances=_replaced(scene.appearances, appearance, new))
 
 
-def _replaced(looks: tuple[Look, ...], old: Look, new: Look) -> tuple[Look, ...]:
-    return tuple(new if look == old else look for look in looks)
+def _replaced(
+    appearances: tuple[Appearance, ...], old: Appearance, new: Appearance
+) -> tuple[Appearance, ...]:
+    return tuple(new if appearance == old else appearance for appearance in appearances)
 
 
-def _exchanged(scene: Scene, first: Look, second: Look, parts: Sequence[str]) -> Scene:
-    """All things of two looks exchange their `parts`."""
+def _exchanged(scene: Scene, first: Appearance, second: Appearance, parts: Sequence[str]) -> Scene:
+    """All things of two appearances exchange their `parts`."""
     new_first = replace(first, **{part: getattr(second, part) for part in parts})
     new_second = replace(second, **{part: getattr(first, part) for part in parts})
     becomes = {first: new_first, second: new_second}
-    return replace(scene, looks=tuple(becomes.get(look, look) for look in scene.looks))
+    return replace(
+        scene,
+        appearances=tuple(becomes.get(appearance, appearance) for appearance in scene.appearances),
+    )
 
 
 def _moved(scene: Scene) -> Iterator[Scene]:
     """One thing moves to the other side, where nothing stands in its way."""
-    for index, (x, y) in enumerate(scene.spots):
-        for spot in ((SIDE - x, y), (x, SIDE - y), (SIDE - x, SIDE - y)):
-            moved = replace(scene, spots=(*scene.spots[:index], spot, *scene.spots[index + 1 :]))
+    for index, (x, y) in enumerate(scene.positions):
+        for position in ((SIDE - x, y), (x, SIDE - y), (SIDE - x, SIDE - y)):
+            moved = replace(
+                scene, positions=(*scene.positions[:index], position, *scene.positions[index + 1 :])
+            )
             if _apart(moved, index):
                 yield moved
 
@@ -175,20 +182,22 @@ def _apart(scene: Scene, index: int) -> bool:
 
 
 def _recounted(scene: Scene) -> Iterator[Scene]:
-    """There are more or fewer things of one look."""
-    for look in dict.fromkeys(scene.looks):
+    """There are more or fewer things of one appearance."""
+    for appearance in dict.fromkeys(scene.appearances):
         fewer = scene
-        while fewer.looks.count(look) > 1:
-            last = len(fewer.looks) - 1 - fewer.looks[::-1].index(look)
+        while fewer.appearances.count(appearance) > 1:
+            last = len(fewer.appearances) - 1 - fewer.appearances[::-1].index(appearance)
             fewer = replace(
                 fewer,
-                looks=fewer.looks[:last] + fewer.looks[last + 1 :],
-                spots=fewer.spots[:last] + fewer.spots[last + 1 :],
+                appearances=fewer.appearances[:last] + fewer.appearances[last + 1 :],
+                positions=fewer.positions[:last] + fewer.positions[last + 1 :],
             )
             yield fewer
         more = scene
         for cell in GROUP_CELLS:
-            added = replace(more, looks=(*more.looks, look), spots=(*more.spots, cell))
-            if _apart(added, len(added.looks) - 1):
+            added = replace(
+                more, appearances=(*more.appearances, appearance), positions=(*more.positions, cell)
+            )
+            if _apart(added, len(added.appearances) - 1):
                 more = added
                 yield more

@@ -33,7 +33,11 @@ class SceneLocator:
     def names(self, image: str) -> frozenset[str] | None:
         """Return the shapes in a scene."""
         scene = self.scenes.scene(image)
-        return None if scene is None else frozenset(look.shape for look in scene.looks)
+        return (
+            None
+            if scene is None
+            else frozenset(appearance.shape for appearance in scene.appearances)
+        )
 
     def _locate(self, job: Job) -> tuple[Mask, ...] | Refusal:
         scene = self.scenes.scene(job.record.image)
@@ -70,6 +74,6 @@ def _covered(thing: Thing) -> Mask:
     # With a margin all around, a thing at the edge needs no clipping.
     padded = np.zeros((SIDE + 2 * SIDE, SIDE + 2 * SIDE), bool)
     top, left = SIDE + thing.y - reach, SIDE + thing.x - reach
-    shape = shape_mask(thing.look.shape, reach) >= COVERED
+    shape = shape_mask(thing.appearance.shape, reach) >= COVERED
     padded[top : top + 2 * reach + 1, left : left + 2 * reach + 1] = shape
     return padded[SIDE : 2 * SIDE, SIDE : 2 * SIDE]

@@ -39,10 +39,10 @@ class Redraw:
     def _paint(self, canvas: Canvas) -> Image | Refusal:
         drawn = self.scenes.caption(canvas.job.record)
         # The file must be what the world's seed draws, or the new picture would be of another one.
-        if drawn is None or not _equal(render.draw(drawn[0]), canvas.image):
+        if drawn is None or not _equal(render.paint(drawn[0]), canvas.image):
             return Refusal("unknown scene")
         scene = redraw(*drawn, canvas.job.negative.caption)
-        return Refusal("cannot be drawn") if scene is None else render.draw(scene)
+        return Refusal("cannot be drawn") if scene is None else render.paint(scene)
 
 
 def _equal(first: Image, second: Image) -> bool:
