@@ -11,6 +11,7 @@ from pathlib import Path
 import torch
 
 from ahnpl_cli.backbones.load import load_backbone
+from ahnpl_cli.data.pixels import move, stack
 from ahnpl_cli.errors import ConfigError
 from ahnpl_cli.imaging.base import Settings
 from ahnpl_cli.imaging.judges import Judgment, Painted
@@ -41,11 +42,11 @@ class ClipMargin:
 
     def _judge(self, painted: Sequence[Painted]) -> list[Judgment]:
         backbone = self.backbone
-        images = torch.stack([backbone.preprocess(each.picture) for each in painted])
+        images = stack([backbone.preprocess(each.picture) for each in painted])
         jobs = [each.canvas.job for each in painted]
         captions = [job.negative.caption for job in jobs] + [job.record.caption for job in jobs]
         with torch.inference_mode():
-            image_features = backbone.encode_image(images.to(backbone.device))
+            image_features = backbone.encode_image(move(images, backbone.device))
             text_features = backbone.encode_text(backbone.tokenize(captions).to(backbone.device))
             new, old = text_features.chunk(2)
             fits = (image_features * new).sum(1).tolist()
