@@ -17,7 +17,7 @@ LAYERS = {
     "leaf": (
         *("__init__", "errors", "files", "visible", "outputs", "records", "config", "stable_hash"),
         *("losses.registry", "losses.recipes"),
-        *("progress", "catalog", "runs"),
+        *("progress", "catalog", "runs", "caption_words"),
     ),
     "maths": (
         "similarity",

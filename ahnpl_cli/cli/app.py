@@ -27,6 +27,7 @@ COMMANDS = {
     "embed": "Write features of images and texts to safetensors.",
     "train": "Fine-tune CLIP with hard negatives: AHNPL or a rival.",
     "eval": "Evaluate models on compositional benchmarks.",
+    "compare": "Compare two saved results item by item.",
     "inspect": "Look at examples, runs and any file that ahnpl writes.",
     "scenes": "Draw the synthetic scenes: images, captions, benchmarks.",
     "docs": "Read the manual.",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -31,7 +30,8 @@ def demo(ctx: typer.Context, *, config: DemoConfig, screen: Screen) -> None:
     Example: ahnpl demo --quick --out /tmp/ahnpl-demo
     """
     from ahnpl_cli.demo import inspect_argv, label, run, stages, summarize
-    from ahnpl_cli.reporting.demo import results_table
+    from ahnpl_cli.evaluation.output import load_report
+    from ahnpl_cli.evaluation.result_tables import results_table
 
     def call(argv: Sequence[str]) -> None:
         """Run `ahnpl` with these arguments in this process."""
@@ -67,10 +67,17 @@ def demo(ctx: typer.Context, *, config: DemoConfig, screen: Screen) -> None:
         screen.show(report, [])
         return
     call(inspect_argv(out))
-    results = json.loads((out / "results.json").read_text(encoding="utf-8"))
-    names = {model["name"]: label(model["name"]) for model in results["models"]}
-    averages = [report.models[name].average for name in names.values()]
-    screen.show(report, [results_table(results, names, averages)])
+    results = load_report(out / "results.json")
+    names = {model.name: label(model.name) for model in results.models}
+    means = {model: report.models[name].average for model, name in names.items()}
+    table = results_table(
+        results,
+        title="Accuracy in percent on held-out scenes",
+        names=names,
+        means=means,
+        means_label="mean, without retrieval",
+    )
+    screen.show(report, [table])
     _close(report.files, report.next, report.seconds, screen)
 
 

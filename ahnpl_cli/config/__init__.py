@@ -1,5 +1,8 @@
 """The options of every command, one file per command; the flags are made from their fields."""
 
+from ahnpl_cli.config.compare import (
+    CompareConfig,
+)
 from ahnpl_cli.config.demo import (
     DemoConfig,
 )
@@ -52,6 +55,7 @@ from ahnpl_cli.config.train import (
 )
 
 __all__ = [
+    "CompareConfig",
     "ConsoleConfig",
     "DemoConfig",
     "Device",

@@ -32,7 +32,9 @@ class EvalConfig:
         None, "Folder with the benchmarks' files; default: data, then $AHNPL_DATA.", metavar="PATH"
     )
     output: str | None = output_option("Report to write; default: results.json.")
-    image_root: str | None = opt(None, "One more folder to look for images in.")
+    image_root: str | None = opt(
+        None, "One more folder to look for images in, whatever the suite.", metavar="FOLDER"
+    )
     checkpoint: tuple[str, ...] = checkpoint_option()
     model: tuple[str, ...] = opt(
         (), "open_clip architecture, hf-hub:NAME, or scenes-tiny; may repeat.", metavar="NAME"
@@ -49,7 +51,7 @@ class EvalConfig:
     )
     published: bool = opt(False, "Print the papers' numbers beside ours.")
     blind: bool = opt(False, "Also score by caption alone, to show what a suite gives away.")
-    represent: bool = opt(
+    representation: bool = opt(
         False, "Also measure similarity within and across modalities (CE-CLIP, Fig. 8)."
     )
     classnames: str | None = opt(
@@ -63,8 +65,7 @@ class EvalConfig:
     difficult: Literal["positive", "negative", "ignore"] = opt(
         "positive", "zeroshot, probe: how VOC's difficult objects count (CLIP_benchmark)."
     )
-    custom: str | None = opt(None, "custom: JSONL of captions with negatives.", metavar="FILE")
-    items: Literal["jsonl", "parquet"] = opt(
+    scores_format: Literal["jsonl", "parquet"] = opt(
         "jsonl", "Format of the file of every score; parquet needs pyarrow."
     )
     force_quick_gelu: bool | None = opt(None, "Decide the activation where it cannot be known.")

@@ -6,17 +6,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ahnpl_cli.config import EvalConfig
-from ahnpl_cli.errors import BenchmarkError
+from ahnpl_cli.errors import AhnplError
 from ahnpl_cli.evaluation.benchmarks import benchmarks
-from ahnpl_cli.evaluation.benchmarks.base import Benchmark, Options, count_notes
+from ahnpl_cli.evaluation.benchmarks.base import Benchmark, LoadOptions, count_notes
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
-from ahnpl_cli.evaluation.load_suites import data_folders, options_of
+from ahnpl_cli.evaluation.load_suites import data_folders, load_options
 from ahnpl_cli.progress import Track, silent
 
 
 @dataclass(frozen=True, slots=True)
-class Listing:
-    """One suite.
+class Availability:
+    """One suite, and what of it is here.
 
     Attributes:
         name: as typed.
@@ -37,38 +37,41 @@ class Listing:
     missing: list[str]
 
 
-def list_suites(config: EvalConfig, *, track: Track = silent) -> list[Listing]:
+def list_suites(config: EvalConfig, *, track: Track = silent) -> list[Availability]:
     """Return every suite with what was found under the data folders.
 
     Raises:
         BenchmarkError: `--data` names no folder.
     """
-    shelf, options = data_folders(config), options_of(config, track, peek=True)
-    return [_listing(benchmark, shelf, options) for benchmark in benchmarks(())]
+    folders = data_folders(config)
+    options = load_options(config, track, peek=True)
+    return [_availability(benchmark, folders, options) for benchmark in benchmarks(())]
 
 
-def _listing(benchmark: Benchmark, shelf: DataFolders, options: Options) -> Listing:
-    files = benchmark.find(shelf, options)
-    return Listing(
-        benchmark.name,
-        benchmark.measures,
-        benchmark.source,
-        benchmark.license,
-        benchmark.files,
-        [str(path) for path in dict.fromkeys(files.values())],
-        _missing(benchmark, shelf, files, options) if files else [benchmark.files],
+def _availability(benchmark: Benchmark, folders: DataFolders, options: LoadOptions) -> Availability:
+    files = benchmark.find(folders)
+    return Availability(
+        name=benchmark.name,
+        measures=benchmark.measures,
+        source=benchmark.source,
+        license=benchmark.license,
+        files=benchmark.files,
+        found=[str(path) for path in dict.fromkeys(files.values())],
+        missing=_missing(benchmark, folders, files, options) if files else [benchmark.files],
     )
 
 
 def _missing(
-    benchmark: Benchmark, shelf: DataFolders, files: dict[str, Path], options: Options
+    benchmark: Benchmark, folders: DataFolders, files: dict[str, Path], options: LoadOptions
 ) -> list[str]:
+    # A broken file of one suite must not hide what there is of the others.
     try:
-        suite = benchmark.load(shelf, files, options)
-    except BenchmarkError as error:
+        suite = benchmark.load(benchmark.copy_of(folders, files, options))
+    except AhnplError as error:
         return [str(error)]
-    images = len({ref.path for ref in suite.images()} | set(suite.missing))
-    made = [note for note in suite.notes if " not here: " in note]
-    if suite.missing:
-        made.append(f"{len(suite.missing):,} of {images:,} images")
-    return [*made, *count_notes(suite.counts)]
+    missing = suite.task.missing
+    images = len({ref.path for ref in suite.task.images()} | set(missing))
+    lacking = [note for note in suite.notes if " not here: " in note]
+    if missing:
+        lacking.append(f"{len(missing):,} of {images:,} images")
+    return [*lacking, *count_notes(suite.counts)]

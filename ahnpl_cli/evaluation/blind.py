@@ -7,50 +7,46 @@ words are the more usual ones among true captions wins, by the mean log probabil
 
 from __future__ import annotations
 
-import hashlib
 import math
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
+from ahnpl_cli.caption_words import fold_of, words
 from ahnpl_cli.evaluation.report import SuiteReport
-from ahnpl_cli.evaluation.scoring.items import Item, ItemSuite, Outcome, Suite
-from ahnpl_cli.evaluation.suite_report import suite_report
+from ahnpl_cli.evaluation.scoring.items import Item, ItemTask, SuiteVerdicts, Task, Verdict
+from ahnpl_cli.evaluation.suite_report import Bootstrap, SuitePlan, suite_report
 
 FOLDS = 5
 Score = Callable[[Item, str], float]
-_WORD = re.compile(r"[^\W_]+(?:'\w+)?")
-
-
-def words(text: str) -> list[str]:
-    """Return the words of a caption in lower case."""
-    return _WORD.findall(text.lower())
 
 
 def fold(item: Item) -> int:
     """Return the fold of an item: the same for all items of its image."""
-    return hashlib.sha256(item.cluster.encode()).digest()[0] % FOLDS
+    return fold_of(item.cluster, FOLDS)
 
 
 def unigram(items: Iterable[Item]) -> Score:
     """Return a score by the words of the true captions of the other folds."""
     counts = [Counter[str]() for _ in range(FOLDS)]
     for item in items:
+        own_fold = fold(item)
         for text in item.texts[: item.positives]:
             for other in range(FOLDS):
-                if other != fold(item):
+                if other != own_fold:
                     counts[other].update(words(text))
     totals = [sum(count.values()) + len(count) + 1 for count in counts]
 
     def score(item: Item, text: str) -> float:
-        known, total = counts[fold(item)], totals[fold(item)]
+        own_fold = fold(item)
+        known = counts[own_fold]
+        total = totals[own_fold]
         logs = [math.log((known[word] + 1) / total) for word in words(text)]
         return sum(logs) / len(logs) if logs else -math.inf
 
     return score
 
 
-def controls(items: Sequence[Item]) -> Mapping[str, Score]:
+def _controls(items: Sequence[Item]) -> Mapping[str, Score]:
     """Return the controls by name."""
     return {
         "shorter": lambda item, text: -float(len(words(text))),
@@ -59,34 +55,21 @@ def controls(items: Sequence[Item]) -> Mapping[str, Score]:
     }
 
 
-def is_choice(suite: Suite) -> bool:
-    """Whether every image of a suite has candidate captions to choose from."""
-    return isinstance(suite, ItemSuite) and any(_is_choice(item) for item in suite.items)
+def choices(task: Task) -> list[Item]:
+    """Return the items that show candidate captions beside one image."""
+    if not isinstance(task, ItemTask):
+        return []
+    return [item for item in task.scored if item.is_choice]
 
 
-def _is_choice(item: Item) -> bool:
-    return len(item.images) == 1 and len(item.texts) > 1 and not item.text_only
-
-
-def blind_reports(
-    suite: ItemSuite, totals: Mapping[str, int], *, samples: int, seed: int
-) -> dict[str, SuiteReport]:
-    """Return a suite's report for each control, on the items that the models were scored on.
-
-    Args:
-        suite: of choices.
-        totals: verdicts per row if no image were missing.
-        samples: bootstrap replicates.
-        seed: of the bootstrap.
-    """
-    items = [item for item in suite.scored if _is_choice(item)]
-    made = {}
-    for name, score in controls(items).items():
-        verdicts = [
-            verdict
-            for item in items
-            for verdict in suite.judge(item, tuple(score(item, t) for t in item.texts), False)
-        ]
-        outcome = Outcome(verdicts)
-        made[name] = suite_report(suite, outcome, {}, totals, samples=samples, seed=seed)
-    return made
+def blind_reports(task: ItemTask, plan: SuitePlan, bootstrap: Bootstrap) -> dict[str, SuiteReport]:
+    """Return a suite's report for each control, on the items that the models were scored on."""
+    items = choices(task)
+    reports = {}
+    for name, score in _controls(items).items():
+        verdicts: list[Verdict] = []
+        for item in items:
+            scores = tuple(score(item, text) for text in item.texts)
+            verdicts += task.judge.verdicts(item, scores, False)
+        reports[name] = suite_report(plan, SuiteVerdicts(verdicts), {}, bootstrap)
+    return reports

@@ -3,22 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ahnpl_cli.evaluation.report import Comparison, Difference
 from ahnpl_cli.evaluation.scoring import statistics
-from ahnpl_cli.evaluation.scoring.averages import Average, pool
+from ahnpl_cli.evaluation.scoring.averages import Average, pool, renamed_where_partial
 from ahnpl_cli.evaluation.scoring.derived_metrics import (
     DerivedMetric,
     DerivedMetrics,
     no_derived_metrics,
 )
 from ahnpl_cli.evaluation.scoring.items import Verdict
-from ahnpl_cli.evaluation.suite_report import average_values, tallied, usable
+from ahnpl_cli.evaluation.suite_report import Bootstrap, average_values, tallied
 
 LEVEL = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class ModelVerdicts:
+    """What one model did with the items of a suite.
+
+    Attributes:
+        name: of the model.
+        verdicts: of its items, in any order.
+    """
+
+    name: str
+    verdicts: Sequence[Verdict]
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedSuite:
+    """What two models are compared on.
+
+    Attributes:
+        name: of the suite.
+        averages: by name.
+        subsets: to compare.
+        derived_metrics: what the verdicts say beside shares of them.
+    """
+
+    name: str
+    averages: Mapping[str, Average]
+    subsets: Sequence[str]
+    derived_metrics: DerivedMetrics = no_derived_metrics
 
 
 def shared(
@@ -26,11 +57,11 @@ def shared(
 ) -> tuple[list[Verdict], list[Verdict]]:
     """Return the verdicts of the items that both have, in the order of the first.
 
-    An item is the same if its name, its image and the rows that it counts in are.
+    An item is the same if its name, its image and the subsets that it counts in are.
     """
-    found = {_identity(verdict): verdict for verdict in other}
-    mine = [verdict for verdict in base if _identity(verdict) in found]
-    return mine, [found[_identity(verdict)] for verdict in mine]
+    of_other = {_identity(verdict): verdict for verdict in other}
+    of_base = [verdict for verdict in base if _identity(verdict) in of_other]
+    return of_base, [of_other[_identity(verdict)] for verdict in of_base]
 
 
 def _identity(verdict: Verdict) -> tuple[str, str, frozenset[str]]:
@@ -38,79 +69,71 @@ def _identity(verdict: Verdict) -> tuple[str, str, frozenset[str]]:
 
 
 def compare(
-    names: tuple[str, str],
-    suite: str,
-    verdicts: tuple[Sequence[Verdict], Sequence[Verdict]],
-    averages: Mapping[str, Average],
-    rows: Sequence[str],
-    figures: DerivedMetrics = no_derived_metrics,
-    *,
-    samples: int,
-    seed: int,
+    base: ModelVerdicts, other: ModelVerdicts, suite: ComparedSuite, bootstrap: Bootstrap
 ) -> Comparison:
-    """Compare two models on one suite.
+    """Compare two models on the items of a suite that both have."""
+    first, second = shared(base.verdicts, other.verdicts)
+    with_verdicts: set[str] = set()
+    for verdict in first:
+        with_verdicts.update(verdict.correct)
+    averages = renamed_where_partial(suite.averages, with_verdicts)
+    subsets = [subset for subset in suite.subsets if subset in with_verdicts]
+    # A subset may have an average's name, so the two are kept apart until the end.
+    trees: dict[str, Average] = {f"row {subset}": pool(subset) for subset in subsets}
+    trees |= averages
+    table = tallied(trees, first, second)
+    base_values, other_values = average_values(trees, table)
+    drawn = statistics.bootstrap(table, trees, samples=bootstrap.samples, seed=bootstrap.seed)
 
-    Args:
-        names: of the models.
-        suite: its name.
-        verdicts: of both models; only items that both have count.
-        averages: by name.
-        rows: subsets to compare.
-        figures: what the verdicts say beside shares of them.
-        samples: bootstrap replicates.
-        seed: of the bootstrap.
-    """
-    base, other = shared(*verdicts)
-    filled = {row for verdict in base for row in verdict.correct}
-    means = usable(averages, filled)
-    single: dict[str, Average] = {row: pool(row) for row in rows if row in filled}
-    everything = {**{f"row {n}": a for n, a in single.items()}, **means}
-    table = tallied(everything, base, other)
-    values = average_values(everything, table)
-    drawn = statistics.bootstrap(table, everything, samples=samples, seed=seed)
-
-    def shares(key: str, name: str, p: float | None) -> Difference:
+    def difference(key: str, name: str, p: float | None) -> Difference:
         gain = 100 * (drawn[key][1] - drawn[key][0])
-        return _difference(name, (values[0][key], values[1][key]), gain, p)
+        return _difference(name, base_values[key], other_values[key], gain, p)
 
-    made = [shares(f"row {row}", row, _mcnemar(row, base, other)) for row in single]
-    made += [shares(name, name, None) for name in means]
-    made += _of_figures(figures(base), figures(other), samples, seed)
-    return Comparison(suite, *names, items=len(base), rows=made)
+    differences = []
+    for subset in subsets:
+        differences.append(difference(f"row {subset}", subset, _mcnemar(subset, first, second)))
+    for name in averages:
+        differences.append(difference(name, name, None))
+    derived = suite.derived_metrics
+    differences += _of_derived_metrics(derived(first), derived(second), bootstrap)
+    return Comparison(suite.name, base.name, other.name, len(first), differences)
 
 
-def _of_figures(
-    base: Mapping[str, DerivedMetric], other: Mapping[str, DerivedMetric], samples: int, seed: int
+def _of_derived_metrics(
+    base: Mapping[str, DerivedMetric], other: Mapping[str, DerivedMetric], bootstrap: Bootstrap
 ) -> Iterator[Difference]:
-    """Yield the difference of each figure; the same seed draws the same images for both."""
+    """Yield the difference of each; the same seed draws the same images for both."""
+    drawn = {"samples": bootstrap.samples, "seed": bootstrap.seed}
     for name, first in base.items():
-        second, drawn = other[name], {"samples": samples, "seed": seed}
+        second = other[name]
         gain = second.draw(**drawn) - first.draw(**drawn)
-        yield _difference(name, (round(first.value, 6), round(second.value, 6)), gain, None)
+        yield _difference(name, round(first.value, 6), round(second.value, 6), gain, None)
 
 
 def _difference(
-    name: str, values: tuple[float, float], gain: NDArray[np.float64], p: float | None
+    name: str, base: float, other: float, gain: NDArray[np.float64], p: float | None
 ) -> Difference:
-    """Return one row from both values, replicates of their difference, and McNemar's p if any."""
+    """Return one line from both values, replicates of their difference, and McNemar's p if any."""
     low, high = statistics.percentile_interval(gain)
+    significant = low > 0 or high < 0 if p is None else p < LEVEL
     return Difference(
         name=name,
         average=p is None,
-        base=values[0],
-        other=values[1],
-        difference=round(values[1] - values[0], 6),
+        base=base,
+        other=other,
+        difference=round(other - base, 6),
         low=round(low, 6),
         high=round(high, 6),
         p=p,
-        stands=bool(p < LEVEL if p is not None else low > 0 or high < 0),
+        significant=bool(significant),
     )
 
 
-def _mcnemar(row: str, base: Sequence[Verdict], other: Sequence[Verdict]) -> float:
-    paired = [
-        (a.correct[row], b.correct[row])
-        for a, b in zip(base, other, strict=True)
-        if row in a.correct
-    ]
-    return statistics.mcnemar([a for a, _ in paired], [b for _, b in paired])
+def _mcnemar(subset: str, base: Sequence[Verdict], other: Sequence[Verdict]) -> float:
+    first = []
+    second = []
+    for a, b in zip(base, other, strict=True):
+        if subset in a.correct:
+            first.append(a.correct[subset])
+            second.append(b.correct[subset])
+    return statistics.mcnemar(first, second)

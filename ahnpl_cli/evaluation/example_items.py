@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import hashlib
 import heapq
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from ahnpl_cli.evaluation.scoring.items import ItemSuite, Outcome, Suite, Verdict
+from ahnpl_cli.evaluation.scoring.items import Item, ItemTask, Suite, SuiteVerdicts, Verdict
+from ahnpl_cli.stable_hash import stable_hash
 
 CAPTIONS = 3  # at most; shuffled word orders with more are tiring to read
-PER_OUTCOME = 4  # of each suite; enough to see a pattern, few enough for a page
+PER_CHANGE = 4  # of each suite; enough to see a pattern, few enough for a page
 Change = Literal["gained", "lost", "missed"]
+CHANGES: tuple[Change, ...] = ("gained", "lost", "missed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,8 +23,8 @@ class ExampleItem:
     Attributes:
         suite: its suite.
         id: the item's.
-        rows: subsets that it counts in.
-        fate: `gained` by the last model over the first, `lost` to it, or `missed` by both.
+        subsets: what it counts in.
+        change: `gained` by the last model over the first, `lost` to it, or `missed` by both.
         image: path.
         crop: (x, y, width, height) or None.
         captions: candidates, the true ones first.
@@ -33,8 +34,8 @@ class ExampleItem:
 
     suite: str
     id: str
-    rows: tuple[str, ...]
-    fate: Change
+    subsets: tuple[str, ...]
+    change: Change
     image: str
     crop: tuple[int, int, int, int] | None
     captions: tuple[str, ...]
@@ -42,55 +43,75 @@ class ExampleItem:
     scores: dict[str, tuple[float, ...]]
 
 
-def _fate(first: Verdict, last: Verdict) -> Change | None:
-    before, after = all(first.correct.values()), all(last.correct.values())
+def _change(first: Verdict, last: Verdict) -> Change | None:
+    before = all(first.correct.values())
+    after = all(last.correct.values())
     if before and after:
         return None
-    return "gained" if after else "lost" if before else "missed"
+    if after:
+        return "gained"
+    return "lost" if before else "missed"
 
 
-def _of_suite(suite: ItemSuite, outcomes: Mapping[str, Outcome]) -> Iterator[ExampleItem]:
-    """Every case of a suite whose items show captions beside one image."""
-    by_model = {
-        model: {verdict.id: verdict for verdict in outcome.verdicts}
-        for model, outcome in outcomes.items()
+def _is_readable(item: Item) -> bool:
+    return item.is_choice and len(item.texts) <= CAPTIONS
+
+
+def _of_suite(
+    suite: str, task: ItemTask, by_model: Mapping[str, SuiteVerdicts]
+) -> Iterator[ExampleItem]:
+    """Yield every example of a suite whose items show captions beside one image."""
+    verdicts_by_id = {
+        model: {verdict.id: verdict for verdict in found.verdicts}
+        for model, found in by_model.items()
     }
-    first, last = next(iter(by_model)), next(reversed(by_model))
-    for item in suite.scored:
-        if item.text_only or len(item.images) != 1 or not 2 <= len(item.texts) <= CAPTIONS:
+    first, *_, last = [next(iter(by_model)), *by_model]
+    for item in task.scored:
+        if not _is_readable(item):
             continue
-        verdicts = {model: found.get(item.id) for model, found in by_model.items()}
-        known = {model: verdict for model, verdict in verdicts.items() if verdict is not None}
-        if len(known) < len(by_model):
+        verdicts = {}
+        for model, by_id in verdicts_by_id.items():
+            if item.id in by_id:
+                verdicts[model] = by_id[item.id]
+        if len(verdicts) < len(by_model):
             continue
-        fate = _fate(known[first], known[last])
-        if fate is not None:
-            (ref,) = item.images
-            scores = {model: verdict.scores for model, verdict in known.items()}
-            shown = (fate, str(ref.path), ref.crop, item.texts, item.positives, scores)
-            yield ExampleItem(suite.name, item.id, item.rows, *shown)
+        change = _change(verdicts[first], verdicts[last])
+        if change is None:
+            continue
+        (ref,) = item.images
+        yield ExampleItem(
+            suite=suite,
+            id=item.id,
+            subsets=item.subsets,
+            change=change,
+            image=str(ref.path),
+            crop=ref.crop,
+            captions=item.texts,
+            positives=item.positives,
+            scores={model: verdict.scores for model, verdict in verdicts.items()},
+        )
 
 
 def select_examples(
-    suites: Sequence[Suite], outcomes: Mapping[str, Mapping[str, Outcome]]
+    suites: Sequence[Suite], verdicts: Mapping[str, Mapping[str, SuiteVerdicts]]
 ) -> list[ExampleItem]:
-    """Return a few cases per suite and fate, chosen by hash: neither the best nor the worst.
+    """Return a few examples per suite and change, chosen by hash: neither the best nor the worst.
 
     Args:
         suites: what was scored.
-        outcomes: by model, in the order given, and suite.
+        verdicts: by model, in the order given, and suite.
     """
     chosen: list[ExampleItem] = []
     for suite in suites:
-        if not isinstance(suite, ItemSuite):
+        if not isinstance(suite.task, ItemTask):
             continue
-        mine = {model: found[suite.name] for model, found in outcomes.items()}
-        cases = list(_of_suite(suite, mine))
-        for fate in ("gained", "lost", "missed"):
-            some = (case for case in cases if case.fate == fate)
-            chosen += heapq.nsmallest(PER_OUTCOME, some, key=_rank)
+        by_model = {model: of_suites[suite.name] for model, of_suites in verdicts.items()}
+        examples = list(_of_suite(suite.name, suite.task, by_model))
+        for change in CHANGES:
+            of_change = [example for example in examples if example.change == change]
+            chosen += heapq.nsmallest(PER_CHANGE, of_change, key=_rank)
     return chosen
 
 
-def _rank(case: ExampleItem) -> str:
-    return hashlib.sha256(f"{case.suite}\0{case.id}".encode()).hexdigest()
+def _rank(example: ExampleItem) -> int:
+    return stable_hash(example.suite, example.id)

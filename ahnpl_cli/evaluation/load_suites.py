@@ -1,4 +1,4 @@
-"""From names on a command line to suites that can be scored: found, read, complete or said not."""
+"""From names on a command line to suites: located, loaded, and checked for missing images."""
 
 from __future__ import annotations
 
@@ -9,14 +9,21 @@ from pathlib import Path
 
 from ahnpl_cli.backbones.feature_cache import default_folder
 from ahnpl_cli.config import EvalConfig
-from ahnpl_cli.data.images import file_sha256
+from ahnpl_cli.data.images import SUFFIXES, file_sha256
 from ahnpl_cli.errors import BenchmarkError, ConfigError
-from ahnpl_cli.evaluation.benchmarks.base import Benchmark, Options, count_notes, counted
+from ahnpl_cli.evaluation.benchmarks.base import (
+    Benchmark,
+    LoadOptions,
+    count_notes,
+    counted,
+)
 from ahnpl_cli.evaluation.benchmarks.find_files import VARIABLE, DataFolders, data_roots
-from ahnpl_cli.evaluation.output import output_path, write_text
+from ahnpl_cli.evaluation.output import output_path
 from ahnpl_cli.evaluation.report import SuiteInfo
 from ahnpl_cli.evaluation.scoring.averages import to_json
-from ahnpl_cli.evaluation.scoring.items import ItemSuite, Suite
+from ahnpl_cli.evaluation.scoring.items import Suite
+from ahnpl_cli.files import write_atomic
+from ahnpl_cli.outputs import foreign
 from ahnpl_cli.progress import Track
 
 logger = logging.getLogger(__name__)
@@ -31,26 +38,31 @@ def cache_folder(config: EvalConfig) -> Path:
 
 def data_folders(config: EvalConfig) -> DataFolders:
     """Return the folders that benchmarks are looked for in."""
-    extra = [Path(config.image_root)] if config.image_root else []
-    return DataFolders([*data_roots(config.data), *extra])
+    roots = data_roots(config.data)
+    if config.image_root:
+        roots.append(Path(config.image_root))
+    return DataFolders(roots)
 
 
-def options_of(config: EvalConfig, track: Track, *, peek: bool = False) -> Options:
-    """Return what loading depends on; with `peek` nothing is made, see `benchmark.Options`.
+def load_options(config: EvalConfig, track: Track, *, peek: bool = False) -> LoadOptions:
+    """Return what loading depends on; with `peek` nothing is made, see `base.LoadOptions`.
 
     Raises:
-        ConfigError: a file named is not there.
+        ConfigError: a file or folder named is not there.
     """
-    roles = ("classnames", "templates", "custom", "image_root")
-    paths = {role: Path(value) for role in roles if (value := getattr(config, role))}
-    for role in ("classnames", "templates"):
-        if role in paths and not paths[role].is_file():
-            raise ConfigError(f"--{role}: no such file", where=str(paths[role]))
-    return Options(
+    for option in ("classnames", "templates"):
+        value = getattr(config, option)
+        if value and not Path(value).is_file():
+            raise ConfigError(f"--{option}: no such file", where=value)
+    if config.image_root and not Path(config.image_root).is_dir():
+        raise ConfigError("--image-root: no such folder", where=config.image_root)
+    return LoadOptions(
         seed=config.seed,
         limit=config.limit,
         cache=cache_folder(config),
-        paths=paths,
+        image_root=Path(config.image_root) if config.image_root else None,
+        classnames=Path(config.classnames) if config.classnames else None,
+        templates=Path(config.templates) if config.templates else None,
         difficult=config.difficult,
         track=track,
         peek=peek,
@@ -58,31 +70,25 @@ def options_of(config: EvalConfig, track: Track, *, peek: bool = False) -> Optio
 
 
 def load_suites(wanted: Sequence[Benchmark], config: EvalConfig, track: Track) -> list[Suite]:
-    """Read every benchmark asked for.
+    """Read the benchmarks.
 
     Raises:
         BenchmarkError: one is not there, or not laid out as published.
     """
-    shelf, options = data_folders(config), options_of(config, track)
+    folders = data_folders(config)
+    options = load_options(config, track)
     suites = []
     for benchmark in wanted:
-        files = benchmark.find(shelf, options)
+        files = benchmark.find(folders)
         if not files:
-            where = ", ".join(map(str, shelf.roots)) or f"data/ and ${VARIABLE}"
+            roots = ", ".join(str(root) for root in folders.roots)
             raise BenchmarkError(
                 f"{benchmark.name} not found: looked for {benchmark.files}",
-                where=where,
+                where=roots or f"data/ and ${VARIABLE}",
                 hint=f"Get it from {benchmark.source}, or point --data elsewhere.",
             )
-        suites.append(benchmark.load(shelf, files, options))
+        suites.append(benchmark.load(benchmark.copy_of(folders, files, options)))
     return suites
-
-
-def is_scorable(suite: Suite) -> bool:
-    """Whether anything of a suite can be scored: an image is here, or an item needs none."""
-    if isinstance(suite, ItemSuite):
-        return bool(suite.scored)
-    return any(True for _ in suite.images())
 
 
 def check_images(suites: Sequence[Suite], config: EvalConfig) -> None:
@@ -91,21 +97,43 @@ def check_images(suites: Sequence[Suite], config: EvalConfig) -> None:
     Raises:
         BenchmarkError: images are missing and not allowed to be, or nothing at all is here.
     """
-    lacking = [suite for suite in suites if suite.missing]
+    lacking = [suite for suite in suites if suite.task.missing]
     if not lacking:
         return
     listed = output_path(config).with_suffix(".missing.txt")
-    every = dict.fromkeys(path for suite in lacking for path in suite.missing)
-    write_text(listed, (f"{path}\n" for path in every))
+    _write_list(listed, lacking, force=config.force)
     if not config.allow_missing:
-        what = "; ".join(f"{suite.name}: {_missing(suite.missing)}" for suite in lacking)
+        parts = [f"{suite.name}: {_missing(suite.task.missing)}" for suite in lacking]
         hint = "Put them where the benchmark's authors say, or score the rest: --allow-missing."
-        raise BenchmarkError(f"{what} (all in {listed})", hint=hint)
-    if not any(map(is_scorable, suites)):
+        raise BenchmarkError(f"{'; '.join(parts)} (all in {listed})", hint=hint)
+    if not any(suite.task.is_scorable for suite in suites):
         names = ", ".join(suite.name for suite in suites)
         raise BenchmarkError(f"{names}: every image is missing", hint="Check --data.")
     for suite in lacking:
         logger.warning(f"{suite.name}: {_coverage(suite)} (listed in {listed})")
+
+
+def _write_list(path: Path, suites: Sequence[Suite], *, force: bool) -> None:
+    """Write the missing images of all suites, each once.
+
+    Raises:
+        ConfigError: a file of another content has this name, and `force` is off.
+    """
+    if path.exists() and not force and not _is_list(path):
+        raise foreign(path, "ahnpl eval")
+    images: dict[Path, None] = {}
+    for suite in suites:
+        images |= dict.fromkeys(suite.task.missing)
+    write_atomic(path, "".join(f"{image}\n" for image in images))
+
+
+def _is_list(path: Path) -> bool:
+    """Whether a file is a list of images, as `_write_list` writes it."""
+    try:
+        lines = path.read_text(encoding="utf-8").split("\n")
+    except (OSError, UnicodeDecodeError):
+        return False
+    return all(Path(line).suffix.lower() in SUFFIXES for line in lines if line)
 
 
 def _missing(paths: Sequence[Path]) -> str:
@@ -116,24 +144,29 @@ def _missing(paths: Sequence[Path]) -> str:
 
 
 def _coverage(suite: Suite) -> str:
-    images = len({ref.path for ref in suite.images()} | set(suite.missing))
-    if not is_scorable(suite):
+    missing = suite.task.missing
+    images = len({ref.path for ref in suite.task.images()} | set(missing))
+    if not suite.task.is_scorable:
         return f"not scored, none of its {counted(images, 'image')} is here"
-    return f"{len(suite.missing):,} of {counted(images, 'image')} missing"
+    return f"{len(missing):,} of {counted(images, 'image')} missing"
 
 
 def suite_info(suite: Suite, benchmark: Benchmark) -> SuiteInfo:
-    """Return what a report says of a suite whatever the model, and log what must be read."""
+    """Return the model-independent facts about a suite, and log what must be read."""
     sizes = count_notes(suite.counts)
     for note in [*_in_short(sizes), *suite.notes]:
         logger.info(f"{suite.name}: {note}")
+    coverage = [_coverage(suite)] if suite.task.missing else []
     return SuiteInfo(
         measures=benchmark.measures,
         definitions={name: to_json(average) for name, average in suite.averages.items()},
         counts=[asdict(count) for count in suite.counts],
-        notes=[*sizes, *suite.notes, *([_coverage(suite)] if suite.missing else [])],
+        notes=[*sizes, *suite.notes, *coverage],
         files={str(path): file_sha256(path) for path in suite.files},
-        missing=len(suite.missing),
+        missing=len(suite.task.missing),
+        headline=suite.headline,
+        main_subsets=list(suite.main_subsets),
+        totals=dict(suite.task.totals()),
     )
 
 

@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
+import functools
+import hashlib
 import json
 import math
-from collections.abc import Iterable, Mapping
-from dataclasses import fields, is_dataclass
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ahnpl_cli.config import EvalConfig
-from ahnpl_cli.errors import ConfigError, DataError
-from ahnpl_cli.evaluation.score_files import read_rows, write_rows
+from ahnpl_cli.data.images import file_sha256
+from ahnpl_cli.errors import DataError
+from ahnpl_cli.evaluation.report import EvalReport
+from ahnpl_cli.evaluation.score_files import Scores, is_score_file, read_lines, write_scores
+from ahnpl_cli.evaluation.scoring.averages import is_average
 from ahnpl_cli.evaluation.scoring.items import Verdict
-from ahnpl_cli.files import write_atomic
+from ahnpl_cli.files import read_object, to_json, write_json
+from ahnpl_cli.outputs import foreign, settle
+from ahnpl_cli.records import SCHEMA
 
 DEFAULT = "results.json"
-Scores = Mapping[str, Mapping[str, list[Verdict]]]
-
-
-def plain(value: Any) -> Any:
-    """Return records as what JSON knows; NaN becomes null."""
-    if is_dataclass(value) and not isinstance(value, type):
-        return {f.name: plain(getattr(value, f.name)) for f in fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): plain(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(entry) for entry in value]
-    return None if isinstance(value, float) and math.isnan(value) else value
+KIND = "ahnpl eval"
+CHANGED = "The file was changed by hand, or cut: evaluate again."
+HINT = "Name a results.json that `ahnpl eval` wrote."
 
 
 def output_path(config: EvalConfig) -> Path:
@@ -35,115 +33,166 @@ def output_path(config: EvalConfig) -> Path:
     return Path(config.output or DEFAULT)
 
 
-def items_path(output: Path, items: str = "jsonl") -> Path:
+def scores_path(output: Path, scores_format: str = "jsonl") -> Path:
     """Return where the scores of a report lie: `results.items.jsonl` beside `results.json`."""
-    return output.with_name(f"{output.stem}.items.{items}")
+    return output.with_name(f"{output.stem}.items.{scores_format}")
 
 
-def write_text(path: Path, lines: Iterable[str]) -> None:
-    """Write a file all or nothing."""
-    write_atomic(path, "".join(lines))
-
-
-def write_json(path: Path, report: Any) -> None:
-    """Write a report as JSON."""
-    text = json.dumps(plain(report), ensure_ascii=False, indent=1, allow_nan=False)
-    write_text(path, [text, "\n"])
-
-
-def write_items(path: Path, scores: Scores) -> None:
-    """Write one row per model, suite and item."""
-    write_rows(
-        path,
-        (
-            {"model": model, "suite": suite, **plain(verdict)}
-            for model, suites in scores.items()
-            for suite, verdicts in suites.items()
-            for verdict in verdicts
-        ),
-    )
-
-
-def check_overwrite(path: Path, asked: Mapping[str, Any], *, force: bool) -> None:
-    """Refuse to overwrite a report that was asked for otherwise.
+def check_overwrite(config: EvalConfig, settings: Mapping[str, Any]) -> None:
+    """Refuse to overwrite a report of other settings, or files that are not ours.
 
     Args:
-        path: where the report goes.
-        asked: what decides the numbers, as it will stand in the report.
-        force: overwrite all the same.
+        config: says where the report goes.
+        settings: what decides the numbers, as it will stand in the report.
 
     Raises:
-        ConfigError: the file is a report made with other options, or no report at all.
+        ConfigError: the report was made with other options, or a file is none of ours.
     """
+    path = output_path(config)
     path.parent.mkdir(parents=True, exist_ok=True)  # Rather refused now than after an hour.
-    if force or not path.exists():
+    if config.force:
         return
-    hint = "Choose another --output, or overwrite it with --force."
-    try:
-        kept = read_report(path).get("settings")
-    except DataError:
-        raise ConfigError(
-            "exists, and is no report of `ahnpl eval`", where=str(path), hint=hint
-        ) from None
-    asked = plain(asked)
-    if kept != asked:
-        other = [
-            name for name in asked if not isinstance(kept, dict) or kept.get(name) != asked[name]
-        ]
-        raise ConfigError(
-            f"made with other options ({', '.join(other)})", where=str(path), hint=hint
-        )
+    kept = None
+    if path.exists():
+        try:
+            kept = read_report(path).get("settings")
+        except DataError:
+            raise foreign(path, KIND) from None
+    if kept is not None and not isinstance(kept, dict):
+        raise foreign(path, KIND)
+    settle(path, to_json(settings), kept)
+    scores = scores_path(path, config.scores_format)
+    if scores.exists() and not is_score_file(scores):
+        raise foreign(scores, KIND)
 
 
-def check_new(path: Path, *, force: bool) -> None:
-    """Refuse to overwrite a file.
+def check_weights(config: EvalConfig, model: str, sha256: str) -> None:
+    """Refuse to overwrite a report whose model had other weights at the same path.
+
+    Args:
+        config: says where the report goes.
+        model: its name in the report.
+        sha256: of the weights that were loaded now.
 
     Raises:
-        ConfigError: it exists.
+        ConfigError: the report holds numbers of other weights, and `--force` is off.
     """
-    if path.exists() and not force:
-        hint = "Choose another --output, or overwrite it with --force."
-        raise ConfigError("exists", where=str(path), hint=hint)
+    path = output_path(config)
+    if config.force or not path.exists():
+        return
+    for kept in read_report(path).get("models") or ():
+        if isinstance(kept, dict) and kept.get("name") == model:
+            info = kept.get("info")
+            weights = info.get("weights_sha256") if isinstance(info, dict) else None
+            settle(path, {f"weights of {model}": sha256}, {f"weights of {model}": weights})
+
+
+def checksum(report: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of a report as JSON, but for the checksum itself."""
+    content = {key: value for key, value in report.items() if key != "checksum"}
+    text = json.dumps(content, sort_keys=True, ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def write_report(report: EvalReport, scores: Scores, config: EvalConfig) -> EvalReport:
+    """Write a report and every score, and return the report with its checksum."""
+    path = output_path(config)
+    scores_file = scores_path(path, config.scores_format)
+    write_scores(scores_file, scores)
+    complete = replace(report, items_sha256=file_sha256(scores_file))
+    signed = replace(complete, checksum=checksum(to_json(complete)))
+    write_json(path, signed)
+    return signed
 
 
 def read_report(path: Path) -> dict[str, Any]:
-    """Return a report that `write_json` wrote.
+    """Return a report that `write_report` wrote, as it stands in the file.
 
     Raises:
         DataError: the file is missing, not JSON, or not a report of ours.
     """
-    hint = "Name a results.json that `ahnpl eval` wrote."
-    try:
-        tree = json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        why = (error.strerror or str(error)).lower()
-        raise DataError(f"cannot be read: {why}", where=str(path), hint=hint) from error
-    except ValueError as error:
-        raise DataError("not JSON", where=str(path), hint=hint) from error
-    if not isinstance(tree, dict) or tree.get("kind") != "ahnpl eval":
-        raise DataError("not a report of `ahnpl eval`", where=str(path), hint=hint)
+    tree = read_object(path, hint=HINT)
+    if tree.get("kind") != KIND:
+        raise DataError(f"not a report of `{KIND}`", where=str(path), hint=HINT)
     return tree
 
 
-def read_items(report: Mapping[str, Any], path: Path) -> dict[str, dict[str, list[Verdict]]]:
-    """Return the scores of a report by model and suite.
+@functools.cache
+def _adapter() -> Any:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(EvalReport)
+
+
+def load_report(path: Path) -> EvalReport:
+    """Return a saved report, checked field by field.
+
+    Raises:
+        DataError: the file is not one, was changed by hand, or was written by a newer version.
+    """
+    return parse_report(read_report(path), path)
+
+
+def parse_report(tree: dict[str, Any], path: Path) -> EvalReport:
+    """Return the report in a JSON tree; see `load_report`."""
+    from pydantic import ValidationError
+
+    schema = tree.get("schema", 0)
+    if not isinstance(schema, int) or schema > SCHEMA:
+        hint = "Update ahnpl, or look at it with the version that wrote it."
+        raise DataError("written by a newer version", where=str(path), hint=hint)
+    try:
+        report: EvalReport = _adapter().validate_python(_with_nan(tree))
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = ".".join(str(part) for part in first["loc"])
+        raise DataError(first["msg"].lower(), where=f"{path}: {field}", hint=CHANGED) from error
+    if not report.models:
+        raise DataError("no model", where=f"{path}: models", hint=CHANGED)
+    for model in report.models:
+        if model.suites.keys() != report.suites.keys():
+            where = f"{path}: models: {model.name}"
+            raise DataError("not the suites of the report", where=where, hint=CHANGED)
+    for suite, info in report.suites.items():
+        for name, definition in info.definitions.items():
+            if not is_average(definition):
+                where = f"{path}: suites.{suite}.definitions.{name}"
+                raise DataError("not an average", where=where, hint=CHANGED)
+    return report
+
+
+def _with_nan(tree: Any) -> Any:
+    """Return the tree with NaN where a suite without any verdict has null; JSON knows no NaN."""
+    if isinstance(tree, list):
+        return [_with_nan(entry) for entry in tree]
+    if not isinstance(tree, dict):
+        return tree
+    filled = {}
+    for key, value in tree.items():
+        is_empty = value is None and key == "headline_value"
+        filled[key] = math.nan if is_empty else _with_nan(value)
+    return filled
+
+
+def scores_of(items: str | None, path: Path) -> Path:
+    """Return the file of scores of a report.
+
+    Args:
+        items: its name, as the report says it.
+        path: of the report.
+    """
+    # Only the name counts: a report must not lead to a file elsewhere.
+    return path.with_name(Path(items or scores_path(path).name).name or scores_path(path).name)
+
+
+def read_scores(items: str | None, path: Path) -> dict[str, dict[str, list[Verdict]]]:
+    """Return the verdicts of a report by model and suite; see `scores_of`.
 
     Raises:
         DataError: the file of scores is not beside the report, or broken.
     """
-    source = path.with_name(str(report.get("items") or items_path(path).name))
-    made: dict[str, dict[str, list[Verdict]]] = {}
-    for where, row in read_rows(source):
-        try:
-            model, suite, verdict = _verdict(row)
-        except (LookupError, TypeError) as error:
-            raise DataError("not a line of scores", where=where) from error
-        made.setdefault(model, {}).setdefault(suite, []).append(verdict)
-    return made
-
-
-def _verdict(line: Mapping[str, Any]) -> tuple[str, str, Verdict]:
-    ties, scores = tuple(line["ties"]), tuple(line["scores"])
-    targets = tuple(line.get("targets") or ())
-    verdict = Verdict(line["id"], line["image"], line["correct"], ties, scores, targets)
-    return line["model"], line["suite"], verdict
+    scores: dict[str, dict[str, list[Verdict]]] = {}
+    for line in read_lines(scores_of(items, path)):
+        of_model = scores.setdefault(line.model, {})
+        of_model.setdefault(line.suite, []).append(line.verdict())
+    return scores

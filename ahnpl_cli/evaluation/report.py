@@ -11,7 +11,7 @@ from ahnpl_cli.records import SCHEMA
 
 @dataclass(frozen=True, slots=True)
 class SubsetReport:
-    """One row of a suite for one model.
+    """One subset of a suite for one model.
 
     Attributes:
         name: the subset's.
@@ -52,26 +52,26 @@ class SuiteReport:
     """One suite for one model.
 
     Attributes:
-        subsets: rows that a table shows.
-        details: further rows, such as every relation of VG-Relation.
-        averages: in percent, by name; `_partial` ends the name of one with rows that have no image.
+        subsets: what a table shows.
+        details: further subsets, such as every relation of VG-Relation.
+        averages: in percent, by name; `_partial` ends the name where a subset has no verdict.
         intervals: [low, high] of each average and value, in its unit: bootstrap over images.
-        primary: the average that stands for the suite.
+        headline: the average, or value, that stands for the suite.
         headline_value: its value.
         values: numbers that are not shares of verdicts, such as mAP in percent or a mean rank.
         coverage: scored verdicts in percent of all.
-        extents: of each average and value, but for what is chosen, such as a probe's C.
+        support: n of each average and value, but for what is chosen, such as a probe's C.
     """
 
     subsets: list[SubsetReport]
     details: list[SubsetReport]
     averages: dict[str, float]
     intervals: dict[str, list[float]]
-    primary: str
+    headline: str
     headline_value: float
     values: dict[str, float]
     coverage: float
-    extents: dict[str, Support] = field(default_factory=dict)
+    support: dict[str, Support] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ class Published:
         suite: its name.
         model: the paper's name of it.
         source: where it was printed.
-        values: percent, under our names of rows and averages.
+        values: percent, under our names of subsets and averages.
     """
 
     suite: str
@@ -127,10 +127,10 @@ class ModelReport:
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """Two models on one row or average, on the same items.
+    """Two models on one subset or average, on the same items.
 
     Attributes:
-        name: the row or average.
+        name: the subset or average.
         average: whether it is an average.
         base: percent of the first model.
         other: percent of the second.
@@ -138,7 +138,7 @@ class Difference:
         low: lower end of the 95 % interval of the difference: bootstrap over images, in points.
         high: upper end.
         p: McNemar's exact two-sided p, None for averages.
-        stands: p < .05 for a row; for an average, the interval leaves out 0.
+        significant: p < .05 for a subset; for an average, the interval leaves out 0.
     """
 
     name: str
@@ -149,7 +149,7 @@ class Difference:
     low: float
     high: float
     p: float | None
-    stands: bool
+    significant: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,19 +161,19 @@ class Comparison:
         base: name of the first model.
         other: name of the second.
         items: verdicts that both have.
-        rows: differences of the subsets shown and of the averages.
+        differences: of the main subsets and of the averages.
     """
 
     suite: str
     base: str
     other: str
     items: int
-    rows: list[Difference]
+    differences: list[Difference]
 
 
 @dataclass(frozen=True, slots=True)
 class SuiteInfo:
-    """What was measured, whatever the model.
+    """Model-independent facts about a suite.
 
     Attributes:
         measures: in one line.
@@ -182,6 +182,9 @@ class SuiteInfo:
         notes: what a reader has to know.
         files: SHA-256 of every annotation file, by path.
         missing: number of images that are not there.
+        headline: the average, or derived metric, that stands for the suite.
+        main_subsets: what a table shows.
+        totals: verdicts per subset, and items per derived metric, if no image were missing.
     """
 
     measures: str
@@ -190,6 +193,9 @@ class SuiteInfo:
     notes: list[str]
     files: dict[str, str]
     missing: int
+    headline: str = ""
+    main_subsets: list[str] = field(default_factory=list)
+    totals: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,11 +209,13 @@ class EvalReport:
         settings: tie rule, seed, limit and the like.
         versions: of Python and the packages that matter.
         items: file with every score, beside the report.
+        items_sha256: of that file.
         blind: by suite and control, what captions alone give away, when asked for.
         published: the papers' numbers, when asked for.
         schema: version of this format.
         kind: what the file is.
-        cases: a few items per suite on which the first and the last model differ, or both fail.
+        examples: a few items per suite on which the first and the last model differ, or both fail.
+        checksum: SHA-256 of everything else, by which an edited file is recognized.
     """
 
     models: list[ModelReport]
@@ -216,8 +224,10 @@ class EvalReport:
     settings: dict[str, Any]
     versions: dict[str, str]
     items: str | None = None
+    items_sha256: str | None = None
     blind: dict[str, dict[str, SuiteReport]] = field(default_factory=dict)
     published: list[Published] = field(default_factory=list)
     schema: int = SCHEMA
     kind: str = "ahnpl eval"
-    cases: list[ExampleItem] = field(default_factory=list)
+    examples: list[ExampleItem] = field(default_factory=list)
+    checksum: str | None = None

@@ -11,15 +11,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ahnpl_cli.evaluation.blind import choices
 from ahnpl_cli.evaluation.report import MeanEstimate
-from ahnpl_cli.evaluation.scoring.items import Features, Item, ItemSuite
+from ahnpl_cli.evaluation.scoring.items import Features, Item, Task
 from ahnpl_cli.evaluation.scoring.statistics import cluster_means, percentile_interval
-
-
-def _is_choice(item: Item) -> bool:
-    return len(item.images) == 1 and len(item.texts) > item.positives and not item.text_only
+from ahnpl_cli.evaluation.suite_report import Bootstrap
 
 
 def _texts_only(item: Item) -> Item:
@@ -28,38 +25,28 @@ def _texts_only(item: Item) -> Item:
     return replace(item, texts=texts, text_only=True)
 
 
-def representation(
-    suite: ItemSuite, features: Features, *, samples: int, seed: int
-) -> dict[str, MeanEstimate]:
-    """Return both means with their intervals; empty for suites without hard negatives.
-
-    Args:
-        suite: of choices.
-        features: of one model.
-        samples: bootstrap replicates.
-        seed: of the bootstrap.
-    """
-    items = [item for item in suite.scored if _is_choice(item)]
+def representation(task: Task, features: Features, bootstrap: Bootstrap) -> dict[str, MeanEstimate]:
+    """Return both means with their intervals; empty for suites without hard negatives."""
+    items = choices(task)
     if not items:
         return {}
-    across = [
-        scores[0] - float(np.mean(scores[item.positives :]))
-        for item, scores in features.similarities(items)
-    ]
-    alike = [
-        float(np.mean(scores[: len(item.texts) - 1]))
-        for item, scores in features.similarities([_texts_only(item) for item in items])
-    ]
+    gaps = []
+    for item, scores in features.similarities(items):
+        gaps.append(scores[0] - float(np.mean(scores[item.positives :])))
+    alike = []
+    for item, scores in features.similarities([_texts_only(item) for item in items]):
+        # The true caption comes first, so its pairs with the negatives do too.
+        alike.append(float(np.mean(scores[: len(item.texts) - 1])))
     clusters = [item.cluster for item in items]
     return {
-        "intra_modal": _estimate(alike, clusters, samples, seed),
-        "cross_modal_gap": _estimate(across, clusters, samples, seed),
+        "intra_modal": _estimate(alike, clusters, bootstrap),
+        "cross_modal_gap": _estimate(gaps, clusters, bootstrap),
     }
 
 
 def _estimate(
-    values: Sequence[float], clusters: Sequence[str], samples: int, seed: int
+    values: Sequence[float], clusters: Sequence[str], bootstrap: Bootstrap
 ) -> MeanEstimate:
-    drawn: NDArray[np.float64] = cluster_means(values, clusters, samples=samples, seed=seed)
+    drawn = cluster_means(values, clusters, samples=bootstrap.samples, seed=bootstrap.seed)
     low, high = percentile_interval(drawn)
     return MeanEstimate(n=len(values), value=float(np.mean(values)), low=low, high=high)

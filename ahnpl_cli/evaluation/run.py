@@ -3,35 +3,34 @@
 from __future__ import annotations
 
 import platform
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from itertools import chain
 from typing import Any
 
 from ahnpl_cli import __version__
-from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.backbones.feature_cache import FeatureCache
 from ahnpl_cli.backbones.source import ModelSource, models_to_evaluate
 from ahnpl_cli.config import EvalConfig, worker_count
 from ahnpl_cli.errors import ConfigError
 from ahnpl_cli.evaluation.benchmarks import benchmarks
-from ahnpl_cli.evaluation.blind import blind_reports, is_choice
-from ahnpl_cli.evaluation.comparison import compare
+from ahnpl_cli.evaluation.benchmarks.base import Benchmark
+from ahnpl_cli.evaluation.blind import blind_reports, choices
+from ahnpl_cli.evaluation.comparison import ComparedSuite, ModelVerdicts, compare
 from ahnpl_cli.evaluation.example_items import select_examples
 from ahnpl_cli.evaluation.load_suites import (
     cache_folder,
     check_images,
-    is_scorable,
     load_suites,
     suite_info,
 )
 from ahnpl_cli.evaluation.output import (
     check_overwrite,
-    items_path,
+    check_weights,
     output_path,
-    write_items,
-    write_json,
+    scores_path,
+    write_report,
 )
 from ahnpl_cli.evaluation.published import published
 from ahnpl_cli.evaluation.report import (
@@ -43,200 +42,255 @@ from ahnpl_cli.evaluation.report import (
 )
 from ahnpl_cli.evaluation.representation import representation
 from ahnpl_cli.evaluation.score_files import check_format
-from ahnpl_cli.evaluation.scoring.derived_metrics import DerivedMetrics
-from ahnpl_cli.evaluation.scoring.features import FeatureTable, encode
-from ahnpl_cli.evaluation.scoring.items import ItemSuite, Outcome, Suite
-from ahnpl_cli.evaluation.suite_report import suite_report
+from ahnpl_cli.evaluation.scoring.features import (
+    FeatureTable,
+    OwnModel,
+    encode,
+    encode_with_own,
+)
+from ahnpl_cli.evaluation.scoring.items import ItemTask, Suite, SuiteVerdicts
+from ahnpl_cli.evaluation.suite_report import Bootstrap, SuitePlan, suite_report
+from ahnpl_cli.outputs import lock
 from ahnpl_cli.progress import Track, silent
 
 PACKAGES = ("torch", "open_clip_torch", "numpy", "scipy", "pillow")
+# Options that decide the numbers: a report made with others is not overwritten.
 DECIDING = (
-    *("tie", "seed", "limit", "allow_missing", "bootstrap", "data", "force_quick_gelu"),
-    *("classnames", "templates", "difficult", "custom", "image_root"),
+    "tie",
+    "seed",
+    "limit",
+    "allow_missing",
+    "bootstrap",
+    "data",
+    "force_quick_gelu",
+    "classnames",
+    "templates",
+    "difficult",
+    "image_root",
 )
 
 
 @dataclass(frozen=True, slots=True)
-class _Loaded:
-    """The suites of one evaluation.
+class _LoadedSuite:
+    """One suite of an evaluation, and the benchmark that it was read by."""
 
-    Attributes:
-        suites: all that were asked for.
-        scored: those of which anything can be scored.
-        totals: by suite, verdicts per row if no image were missing.
-        figures: by suite, what is no share of verdicts.
-    """
+    suite: Suite
+    benchmark: Benchmark
 
-    suites: list[Suite]
-    scored: list[Suite]
-    totals: dict[str, Mapping[str, int]]
-    figures: dict[str, DerivedMetrics]
+    @property
+    def plan(self) -> SuitePlan:
+        """What the numbers follow from, beside the verdicts."""
+        suite = self.suite
+        totals = suite.task.totals()
+        return SuitePlan(suite.averages, suite.headline, suite.main_subsets, totals)
 
-
-def features_of(
-    backbone: Backbone, suites: Sequence[Suite], config: EvalConfig, track: Track
-) -> FeatureTable:
-    """Encode the union of what all suites ask for."""
-    cache = None
-    if config.cache_features:
-        cache = FeatureCache(cache_folder(config) / "features", backbone.info)
-    return encode(
-        backbone,
-        chain.from_iterable(suite.images() for suite in suites),
-        chain.from_iterable(suite.texts() for suite in suites),
-        batch_size=config.batch_size,
-        workers=worker_count(config.workers),
-        cache=cache,
-        track=track,
-    )
+    @property
+    def compared(self) -> ComparedSuite:
+        """What two models are compared on."""
+        suite = self.suite
+        derived = self.benchmark.derived_metrics
+        return ComparedSuite(suite.name, suite.averages, suite.main_subsets, derived)
 
 
-def score_model(
-    source: ModelSource, loaded: _Loaded, config: EvalConfig, track: Track
-) -> tuple[ModelReport, dict[str, Outcome]]:
-    """Load one model and score every suite with it."""
-    backbone = source.load(config.device, force_quick_gelu=config.force_quick_gelu)
-    features = features_of(backbone, loaded.scored, config, track)
-    official = config.tie == "official"
-    found = {s.name: s.score(features, official_ties=official) for s in loaded.scored}
-    outcomes = {suite.name: found.get(suite.name, Outcome([])) for suite in loaded.suites}
-    report = ModelReport(
-        name=source.label,
-        info=asdict(backbone.info),
-        suites=_suite_reports(loaded, outcomes, config),
-        representation=_representations(loaded.scored, features, config),
-    )
-    return report, outcomes
-
-
-def _suite_reports(
-    loaded: _Loaded, outcomes: Mapping[str, Outcome], config: EvalConfig
-) -> dict[str, SuiteReport]:
-    drawn = {"samples": config.bootstrap, "seed": config.seed}
-    return {
-        suite.name: suite_report(
-            suite,
-            outcomes[suite.name],
-            loaded.figures[suite.name](outcomes[suite.name].verdicts),
-            loaded.totals[suite.name],
-            **drawn,
-        )
-        for suite in loaded.suites
-    }
-
-
-def _representations(
-    suites: Sequence[Suite], features: FeatureTable, config: EvalConfig
-) -> dict[str, dict[str, MeanEstimate]]:
-    if not config.represent:
-        return {}
-    drawn = {"samples": config.bootstrap, "seed": config.seed}
-    choices = (suite for suite in suites if isinstance(suite, ItemSuite))
-    made = {suite.name: representation(suite, features, **drawn) for suite in choices}
-    return {name: found for name, found in made.items() if found}
-
-
-def compare_all(
-    outcomes: Mapping[str, Mapping[str, Outcome]], loaded: _Loaded, config: EvalConfig
-) -> list[Comparison]:
-    """Compare every later model with the first, suite by suite."""
-    base, *others = outcomes
-    return [
-        compare(
-            (base, other),
-            suite.name,
-            (outcomes[base][suite.name].verdicts, outcomes[other][suite.name].verdicts),
-            suite.averages,
-            suite.shown,
-            loaded.figures[suite.name],
-            samples=config.bootstrap,
-            seed=config.seed,
-        )
-        for other in others
-        for suite in loaded.scored
-    ]
-
-
-def settings(
-    names: Sequence[str], sources: Sequence[ModelSource], config: EvalConfig
-) -> dict[str, Any]:
-    """Return what decides the numbers: suites, models and options."""
-    chosen = {name: getattr(config, name) for name in DECIDING}
-    models = {source.label: source.arguments for source in sources}
-    return {"suites": list(names), "models": models, **chosen, "dtype": "float32"}
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of what computed the numbers."""
-    found = {package: version(package) for package in PACKAGES}
-    return {"ahnpl": __version__, "python": platform.python_version(), **found}
-
-
-def blind_controls(loaded: _Loaded, config: EvalConfig) -> dict[str, dict[str, SuiteReport]]:
-    """Return what captions alone give away, by suite of choices and control."""
-    return {
-        suite.name: blind_reports(
-            suite, loaded.totals[suite.name], samples=config.bootstrap, seed=config.seed
-        )
-        for suite in loaded.scored
-        if isinstance(suite, ItemSuite) and is_choice(suite)
-    }
-
-
-def evaluate(suites: Sequence[str], config: EvalConfig, *, track: Track = silent) -> EvalReport:
+def evaluate(
+    suites: Sequence[str],
+    config: EvalConfig,
+    *,
+    models: Mapping[str, OwnModel] | None = None,
+    track: Track = silent,
+) -> EvalReport:
     """Evaluate models on suites, write the report and every score, and return the report.
 
     Args:
-        suites: names; `vals` is accepted for `valse`.
+        suites: names of benchmarks, or files of captions with negatives.
         config: see `EvalConfig`.
+        models: models of your own by name, scored instead of those of the config.
         track: shows progress.
 
     Raises:
         BenchmarkError: files or images are missing, or not as published.
-        ModelError: a model cannot be had, or its activation cannot be known.
+        ModelError: a model is unavailable, its activation cannot be known, or it returns NaN.
         ConfigError: a name is unknown, or the output exists with other options.
+        BusyError: another process writes the same report.
     """
     if not suites:
         raise ConfigError("no suite named", hint="See them with: ahnpl eval --list.")
     wanted = benchmarks(suites)
-    sources = models_to_evaluate(config.model, config.pretrained, config.checkpoint)
-    names = [benchmark.name for benchmark in wanted]
-    asked = settings(names, sources, config)
-    check_format(config.items)
-    check_overwrite(output_path(config), asked, force=config.force)
-    found = load_suites(wanted, config, track)
-    check_images(found, config)
-    loaded = _Loaded(
-        suites=found,
-        scored=[suite for suite in found if is_scorable(suite)],
-        totals={suite.name: suite.totals() for suite in found},
-        figures={benchmark.name: benchmark.figures for benchmark in wanted},
-    )
-    infos = {s.name: suite_info(s, b) for s, b in zip(found, wanted, strict=True)}
-    scored = {source.label: score_model(source, loaded, config, track) for source in sources}
-    outcomes = {label: by_suite for label, (_, by_suite) in scored.items()}
+    sources: list[ModelSource] = []
+    if not models:
+        sources = models_to_evaluate(config.model, config.pretrained, config.checkpoint)
+    settings = _settings(wanted, sources, models or {}, config)
+    check_format(config.scores_format)
+    check_overwrite(config, settings)
+    with lock(output_path(config)):
+        found = load_suites(wanted, config, track)
+        check_images(found, config)
+        loaded = [_LoadedSuite(*pair) for pair in zip(found, wanted, strict=True)]
+        return _evaluate(loaded, sources, models or {}, settings, config, track)
+
+
+def _evaluate(
+    loaded: Sequence[_LoadedSuite],
+    sources: Sequence[ModelSource],
+    own_models: Mapping[str, OwnModel],
+    settings: dict[str, Any],
+    config: EvalConfig,
+    track: Track,
+) -> EvalReport:
+    scorable = [entry for entry in loaded if entry.suite.task.is_scorable]
+    infos = {entry.suite.name: suite_info(entry.suite, entry.benchmark) for entry in loaded}
+    model_reports = []
+    verdicts: dict[str, dict[str, SuiteVerdicts]] = {}
+    # One model after the other, so that memory holds one.
+    for name, info, features in _models(scorable, sources, own_models, config, track):
+        verdicts[name] = _verdicts(loaded, features, config)
+        model_reports.append(_model_report(name, info, loaded, verdicts[name], features, config))
     report = EvalReport(
-        models=[model for model, _ in scored.values()],
+        models=model_reports,
         suites=infos,
-        comparisons=compare_all(outcomes, loaded, config),
-        settings=asked,
-        versions=versions(),
-        items=items_path(output_path(config), config.items).name,
-        blind=blind_controls(loaded, config) if config.blind else {},
-        published=list(published(names)) if config.published else [],
-        cases=select_examples(loaded.scored, outcomes),
+        comparisons=_compare_all(verdicts, scorable, config),
+        settings=settings,
+        versions=_versions(),
+        items=scores_path(output_path(config), config.scores_format).name,
+        blind=_blind_controls(scorable, config) if config.blind else {},
+        published=list(published(list(infos))) if config.published else [],
+        examples=select_examples([entry.suite for entry in scorable], verdicts),
     )
-    _write(report, outcomes, config)
-    return report
-
-
-def _write(
-    report: EvalReport, outcomes: Mapping[str, Mapping[str, Outcome]], config: EvalConfig
-) -> None:
-    output = output_path(config)
     scores = {
-        model: {suite: outcome.verdicts for suite, outcome in suites.items()}
-        for model, suites in outcomes.items()
+        model: {suite: found.verdicts for suite, found in of_suites.items()}
+        for model, of_suites in verdicts.items()
     }
-    write_items(items_path(output, config.items), scores)
-    write_json(output, report)
+    return write_report(report, scores, config)
+
+
+def _models(
+    scorable: Sequence[_LoadedSuite],
+    sources: Sequence[ModelSource],
+    own_models: Mapping[str, OwnModel],
+    config: EvalConfig,
+    track: Track,
+) -> Iterable[tuple[str, dict[str, Any], FeatureTable]]:
+    """Yield the name of each model, what was loaded, and its features of all suites."""
+    tasks = [entry.suite.task for entry in scorable]
+    for source in sources:
+        backbone = source.load(config.device, force_quick_gelu=config.force_quick_gelu)
+        info = asdict(backbone.info)
+        check_weights(config, source.label, info["weights_sha256"])
+        cache = None
+        if config.cache_features:
+            cache = FeatureCache(cache_folder(config) / "features", backbone.info)
+        features = encode(
+            backbone,
+            chain.from_iterable(task.images() for task in tasks),
+            chain.from_iterable(task.texts() for task in tasks),
+            batch_size=config.batch_size,
+            workers=worker_count(config.workers),
+            cache=cache,
+            track=track,
+        )
+        yield source.label, info, features
+    for name, model in own_models.items():
+        features = encode_with_own(
+            model,
+            chain.from_iterable(task.images() for task in tasks),
+            chain.from_iterable(task.texts() for task in tasks),
+            batch_size=config.batch_size,
+            track=track,
+        )
+        yield name, {"source": _class_of(model)}, features
+
+
+def _class_of(model: OwnModel) -> str:
+    return f"{type(model).__module__}.{type(model).__qualname__}"
+
+
+def _verdicts(
+    loaded: Sequence[_LoadedSuite], features: FeatureTable, config: EvalConfig
+) -> dict[str, SuiteVerdicts]:
+    """Return the verdicts of every suite; none where nothing can be scored."""
+    official = config.tie == "official"
+    verdicts = {}
+    for entry in loaded:
+        task = entry.suite.task
+        found = SuiteVerdicts([])
+        if task.is_scorable:
+            found = task.score(features, official_ties=official)
+        verdicts[entry.suite.name] = found
+    return verdicts
+
+
+def _model_report(
+    name: str,
+    info: dict[str, Any],
+    loaded: Sequence[_LoadedSuite],
+    verdicts: Mapping[str, SuiteVerdicts],
+    features: FeatureTable,
+    config: EvalConfig,
+) -> ModelReport:
+    bootstrap = Bootstrap(config.bootstrap, config.seed)
+    suites: dict[str, SuiteReport] = {}
+    similarity: dict[str, dict[str, MeanEstimate]] = {}
+    for entry in loaded:
+        suite = entry.suite.name
+        found = verdicts[suite]
+        derived = entry.benchmark.derived_metrics(found.verdicts)
+        suites[suite] = suite_report(entry.plan, found, derived, bootstrap)
+        if config.representation and entry.suite.task.is_scorable:
+            estimates = representation(entry.suite.task, features, bootstrap)
+            if estimates:
+                similarity[suite] = estimates
+    return ModelReport(name=name, info=info, suites=suites, representation=similarity)
+
+
+def _compare_all(
+    verdicts: Mapping[str, Mapping[str, SuiteVerdicts]],
+    scorable: Sequence[_LoadedSuite],
+    config: EvalConfig,
+) -> list[Comparison]:
+    """Compare every later model with the first, suite by suite."""
+    bootstrap = Bootstrap(config.bootstrap, config.seed)
+    base, *others = verdicts
+    comparisons = []
+    for other in others:
+        for entry in scorable:
+            suite = entry.suite.name
+            first = ModelVerdicts(base, verdicts[base][suite].verdicts)
+            second = ModelVerdicts(other, verdicts[other][suite].verdicts)
+            comparisons.append(compare(first, second, entry.compared, bootstrap))
+    return comparisons
+
+
+def _blind_controls(
+    scorable: Sequence[_LoadedSuite], config: EvalConfig
+) -> dict[str, dict[str, SuiteReport]]:
+    """Return what captions alone give away, by suite of choices and control."""
+    bootstrap = Bootstrap(config.bootstrap, config.seed)
+    controls = {}
+    for entry in scorable:
+        task = entry.suite.task
+        if isinstance(task, ItemTask) and choices(task):
+            controls[entry.suite.name] = blind_reports(task, entry.plan, bootstrap)
+    return controls
+
+
+def _settings(
+    wanted: Sequence[Benchmark],
+    sources: Sequence[ModelSource],
+    own_models: Mapping[str, OwnModel],
+    config: EvalConfig,
+) -> dict[str, Any]:
+    """Return what decides the numbers: suites, models and options."""
+    models: dict[str, Any] = {source.label: source.arguments for source in sources}
+    models |= {name: {"source": _class_of(model)} for name, model in own_models.items()}
+    return {
+        "suites": [str(benchmark.path or benchmark.name) for benchmark in wanted],
+        "models": models,
+        **{name: getattr(config, name) for name in DECIDING},
+        "dtype": "float32",
+    }
+
+
+def _versions() -> dict[str, str]:
+    """Return the versions of what computed the numbers."""
+    installed = {package: version(package) for package in PACKAGES}
+    return {"ahnpl": __version__, "python": platform.python_version(), **installed}

@@ -1,28 +1,57 @@
-"""Files of every score, one row per model, suite and item: JSON Lines, or Parquet with pyarrow."""
+"""Files of every score, one line per model, suite and verdict: JSON Lines, or Parquet."""
 
 from __future__ import annotations
 
+import functools
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from ahnpl_cli.errors import ConfigError, DataError
-from ahnpl_cli.files import atomic_path
+from ahnpl_cli.evaluation.scoring.items import Verdict
+from ahnpl_cli.files import atomic_path, read_jsonl
 
-Row = dict[str, Any]
+Scores = Mapping[str, Mapping[str, list[Verdict]]]
 ROWS = 50_000  # of one Parquet row group
-HINT = "pip install pyarrow, or leave --items at jsonl."
+HINT = "pip install pyarrow, or leave --scores-format at jsonl."
+KEEP = "Keep the file of scores beside its results.json."
 
 
-def check_format(items: str) -> None:
+@dataclass(frozen=True, slots=True)
+class ScoreLine:
+    """One line of a file of scores: a verdict, and whose it is; see `items.Verdict`."""
+
+    model: str
+    suite: str
+    id: str
+    image: str
+    correct: dict[str, bool]
+    ties: list[str]
+    scores: list[float]
+    targets: list[int]
+
+    def verdict(self) -> Verdict:
+        """Return the verdict alone."""
+        return Verdict(
+            self.id,
+            self.image,
+            self.correct,
+            tuple(self.ties),
+            tuple(self.scores),
+            tuple(self.targets),
+        )
+
+
+def check_format(scores_format: str) -> None:
     """Refuse a format that cannot be written here, before anything is computed.
 
     Raises:
         ConfigError: Parquet without pyarrow.
     """
-    if items == "parquet":
+    if scores_format == "parquet":
         _pyarrow()
 
 
@@ -31,27 +60,36 @@ def _pyarrow() -> Any:
         import pyarrow
         import pyarrow.parquet
     except ImportError as error:
-        raise ConfigError("--items parquet needs pyarrow", hint=HINT) from error
+        raise ConfigError("--scores-format parquet needs pyarrow", hint=HINT) from error
     return pyarrow
 
 
-def write_rows(path: Path, rows: Iterable[Row]) -> None:
-    """Write rows all or nothing, in the format of the file's name."""
+def _lines(scores: Scores) -> Iterator[dict[str, Any]]:
+    for model, suites in scores.items():
+        for suite, verdicts in suites.items():
+            for verdict in verdicts:
+                yield {"model": model, "suite": suite, **asdict(verdict)}
+
+
+def write_scores(path: Path, scores: Scores) -> None:
+    """Write one line per model, suite and verdict, all or nothing, in the format of the name."""
     writer = _write_parquet if path.suffix == ".parquet" else _write_jsonl
     with atomic_path(path) as part:
-        writer(part, rows)
+        writer(part, _lines(scores))
 
 
-def _write_jsonl(path: Path, rows: Iterable[Row]) -> None:
-    with path.open("w", encoding="utf-8") as file:
-        file.writelines(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+def _write_jsonl(path: Path, lines: Iterable[dict[str, Any]]) -> None:
+    # A file name that is not UTF-8 stays readable, though not exact.
+    with path.open("w", encoding="utf-8", errors="backslashreplace") as file:
+        file.writelines(json.dumps(line, ensure_ascii=False) + "\n" for line in lines)
 
 
-def _write_parquet(path: Path, rows: Iterable[Row]) -> None:
+def _write_parquet(path: Path, lines: Iterable[dict[str, Any]]) -> None:
     pa = _pyarrow()
+    texts = [(name, pa.string()) for name in ("model", "suite", "id", "image")]
     schema = pa.schema(
         [
-            *((name, pa.string()) for name in ("model", "suite", "id", "image")),
+            *texts,
             ("correct", pa.map_(pa.string(), pa.bool_())),
             ("ties", pa.list_(pa.string())),
             ("scores", pa.list_(pa.float32())),
@@ -59,40 +97,55 @@ def _write_parquet(path: Path, rows: Iterable[Row]) -> None:
         ]
     )
     with pa.parquet.ParquetWriter(path, schema) as writer:
-        rest = iter(rows)
+        rest = iter(lines)
         while some := list(islice(rest, ROWS)):
-            plain = [{**row, "correct": list(row["correct"].items())} for row in some]
+            plain = [{**line, "correct": list(line["correct"].items())} for line in some]
             writer.write_table(pa.Table.from_pylist(plain, schema=schema))
 
 
-def read_rows(path: Path) -> Iterator[tuple[str, Row]]:
-    """Yield (where, row) of a file that `write_rows` wrote.
+@functools.cache
+def _adapter() -> Any:
+    from pydantic import TypeAdapter
+
+    return TypeAdapter(ScoreLine)
+
+
+def read_lines(path: Path) -> Iterator[ScoreLine]:
+    """Yield the lines of a file that `write_scores` wrote.
 
     Raises:
-        DataError: the file cannot be read, or a line is not JSON.
+        DataError: the file cannot be read, or a line is none of scores.
         ConfigError: Parquet without pyarrow.
     """
-    try:
-        yield from (_read_parquet(path) if path.suffix == ".parquet" else _read_jsonl(path))
-    except OSError as error:
-        hint = "Keep the items file beside its results.json."
-        raise DataError("no scores of single items", where=str(path), hint=hint) from error
+    from pydantic import ValidationError
+
+    if not path.is_file():
+        raise DataError("no scores of single items", where=str(path), hint=KEEP)
+    rows = _read_parquet(path) if path.suffix == ".parquet" else read_jsonl(path, hint=KEEP)
+    for where, row in rows:
+        if isinstance(row, dict):
+            row.setdefault("targets", [])
+        try:
+            yield _adapter().validate_python(row)
+        except ValidationError as error:
+            raise DataError("not a line of scores", where=where) from error
 
 
-def _read_jsonl(path: Path) -> Iterator[tuple[str, Row]]:
-    with path.open(encoding="utf-8") as file:
-        for number, line in enumerate(file, 1):
-            where = f"{path}:{number}"
-            try:
-                yield where, json.loads(line)
-            except ValueError as error:
-                raise DataError("not a line of scores", where=where) from error
-
-
-def _read_parquet(path: Path) -> Iterator[tuple[str, Row]]:
+def _read_parquet(path: Path) -> Iterator[tuple[str, Any]]:
     pa = _pyarrow()
     number = 0
-    for batch in pa.parquet.ParquetFile(path).iter_batches():
-        for row in batch.to_pylist():
-            number += 1
-            yield f"{path}: row {number}", {**row, "correct": dict(row["correct"])}
+    try:
+        for batch in pa.parquet.ParquetFile(path).iter_batches():
+            for row in batch.to_pylist():
+                number += 1
+                yield f"{path}: row {number}", {**row, "correct": dict(row["correct"])}
+    except (OSError, ValueError, LookupError, TypeError, NotImplementedError) as error:
+        raise DataError("not a file of scores", where=str(path), hint=KEEP) from error
+
+
+def is_score_file(path: Path) -> bool:
+    """Whether a file begins as `write_scores` begins one."""
+    try:
+        return next(read_lines(path), None) is not None
+    except (DataError, ConfigError):
+        return False

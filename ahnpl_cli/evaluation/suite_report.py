@@ -5,16 +5,46 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from ahnpl_cli.evaluation.report import SubsetReport, SuiteReport, Support
 from ahnpl_cli.evaluation.scoring import statistics
-from ahnpl_cli.evaluation.scoring.averages import Average, evaluate, rows_of
+from ahnpl_cli.evaluation.scoring.averages import (
+    PARTIAL,
+    Average,
+    evaluate,
+    renamed_where_partial,
+    rows_of,
+)
 from ahnpl_cli.evaluation.scoring.derived_metrics import DerivedMetric
-from ahnpl_cli.evaluation.scoring.items import Outcome, Suite, Verdict
+from ahnpl_cli.evaluation.scoring.items import SuiteVerdicts, Verdict
 
-PARTIAL = "_partial"
+
+@dataclass(frozen=True, slots=True)
+class Bootstrap:
+    """How intervals are drawn: replicates and seed."""
+
+    samples: int
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class SuitePlan:
+    """What the numbers of a suite follow from, beside its verdicts.
+
+    Attributes:
+        averages: by name.
+        headline: the average, or derived metric, that stands for the suite.
+        main_subsets: what a table shows.
+        totals: verdicts per subset, and items per derived metric, if no image were missing.
+    """
+
+    averages: Mapping[str, Average]
+    headline: str
+    main_subsets: Sequence[str]
+    totals: Mapping[str, int]
 
 
 def percent(fraction: float) -> float:
@@ -22,8 +52,8 @@ def percent(fraction: float) -> float:
     return round(100 * float(fraction), 6)
 
 
-def subset_report(name: str, n: int, right: int, ties: int, total: int) -> SubsetReport:
-    """Return one row with its Wilson interval."""
+def _subset_report(name: str, n: int, right: int, ties: int, total: int) -> SubsetReport:
+    """Return one subset with its Wilson interval."""
     low, high = statistics.wilson(right, n)
     return SubsetReport(
         name=name,
@@ -37,29 +67,24 @@ def subset_report(name: str, n: int, right: int, ties: int, total: int) -> Subse
     )
 
 
-def row_reports(verdicts: Iterable[Verdict], totals: Mapping[str, int]) -> dict[str, SubsetReport]:
-    """Return a report for every row, in the order of `totals`."""
+def _subset_reports(
+    verdicts: Iterable[Verdict], totals: Mapping[str, int]
+) -> dict[str, SubsetReport]:
+    """Return a report for every subset, in the order of `totals`."""
     n: Counter[str] = Counter()
     right: Counter[str] = Counter()
     ties: Counter[str] = Counter()
     for verdict in verdicts:
         n.update(list(verdict.correct))  # a mapping would add its values
-        right.update(row for row, correct in verdict.correct.items() if correct)
+        right.update(subset for subset, correct in verdict.correct.items() if correct)
         ties.update(verdict.ties)
-    return {r: subset_report(r, n[r], right[r], ties[r], total) for r, total in totals.items()}
+    return {
+        subset: _subset_report(subset, n[subset], right[subset], ties[subset], total)
+        for subset, total in totals.items()
+    }
 
 
-def usable(averages: Mapping[str, Average], filled: set[str]) -> dict[str, Average]:
-    """Return the averages that have verdicts, renamed if some of their rows have none."""
-    made = {}
-    for name, average in averages.items():
-        rows = set(rows_of(average))
-        if rows & filled:
-            made[name if rows <= filled else name + PARTIAL] = average
-    return made
-
-
-def with_empty_rows(table: statistics.Tally, rows: Iterable[str]) -> statistics.Tally:
+def _with_empty_rows(table: statistics.Tally, rows: Iterable[str]) -> statistics.Tally:
     """Add rows without a verdict, so that averages can name them."""
     extra = tuple(row for row in rows if row not in table.rows)
     if not extra:
@@ -71,89 +96,114 @@ def with_empty_rows(table: statistics.Tally, rows: Iterable[str]) -> statistics.
 
 def tallied(averages: Mapping[str, Average], *models: Sequence[Verdict]) -> statistics.Tally:
     """Sum the verdicts of models on the same items, with every row the averages need."""
-    table = statistics.tally(*([(v.image, v.correct) for v in model] for model in models))
-    return with_empty_rows(table, dict.fromkeys(r for a in averages.values() for r in rows_of(a)))
+    pairs = ([(verdict.image, verdict.correct) for verdict in model] for model in models)
+    table = statistics.tally(*pairs)
+    rows: dict[str, None] = {}
+    for average in averages.values():
+        rows |= dict.fromkeys(rows_of(average))
+    return _with_empty_rows(table, rows)
 
 
 def average_values(
     averages: Mapping[str, Average], table: statistics.Tally
 ) -> list[dict[str, float]]:
     """Return every average of every model of a tally, in percent."""
-    made = []
+    of_models = []
     counts = dict(zip(table.rows, table.counts.sum(axis=1, keepdims=True), strict=True))
     for sums in table.correct:
         correct = dict(zip(table.rows, sums.sum(axis=1, keepdims=True), strict=True))
-        values = {n: evaluate(a, correct, counts).item() for n, a in averages.items()}
-        made.append({name: percent(value) for name, value in values.items()})
-    return made
+        values = {}
+        for name, average in averages.items():
+            values[name] = percent(evaluate(average, correct, counts).item())
+        of_models.append(values)
+    return of_models
 
 
-def extent(n: int, total: int) -> Support:
+def _support(n: int, total: int) -> Support:
     """Return how many items there are, and their share of all."""
     return Support(n, percent(n / total) if total else 0.0)
 
 
-def average_extents(
-    averages: Mapping[str, Average], rows: Mapping[str, SubsetReport]
+def _average_support(
+    averages: Mapping[str, Average], subsets: Mapping[str, SubsetReport]
 ) -> dict[str, Support]:
-    """Return the verdicts that each average is made of; a row counts once."""
-    made = {}
+    """Return the verdicts that each average is made of; a subset counts once."""
+    support = {}
     for name, average in averages.items():
-        mine = [rows[row] for row in dict.fromkeys(rows_of(average)) if row in rows]
-        made[name] = extent(sum(row.n for row in mine), sum(row.total for row in mine))
-    return made
+        members = [subsets[row] for row in dict.fromkeys(rows_of(average)) if row in subsets]
+        n = sum(subset.n for subset in members)
+        support[name] = _support(n, sum(subset.total for subset in members))
+    return support
 
 
-def figure_intervals(
-    figures: Mapping[str, DerivedMetric], *, samples: int, seed: int
+def _derived_intervals(
+    derived: Mapping[str, DerivedMetric], bootstrap: Bootstrap
 ) -> dict[str, list[float]]:
-    """Return [low, high] of each figure, in its own unit."""
-    drawn = {name: one.draw(samples=samples, seed=seed) for name, one in figures.items()}
-    ends = {name: statistics.percentile_interval(values) for name, values in drawn.items()}
-    return {name: [round(end, 6) for end in interval] for name, interval in ends.items()}
+    """Return [low, high] of each derived metric, in its own unit."""
+    intervals = {}
+    for name, metric in derived.items():
+        drawn = metric.draw(samples=bootstrap.samples, seed=bootstrap.seed)
+        low, high = statistics.percentile_interval(drawn)
+        intervals[name] = [round(low, 6), round(high, 6)]
+    return intervals
+
+
+def _average_intervals(
+    averages: Mapping[str, Average], table: statistics.Tally, bootstrap: Bootstrap
+) -> dict[str, list[float]]:
+    """Return [low, high] of each average, in percent."""
+    replicates = statistics.bootstrap(
+        table, averages, samples=bootstrap.samples, seed=bootstrap.seed
+    )
+    intervals = {}
+    for name, of_models in replicates.items():
+        low, high = statistics.percentile_interval(of_models[0])
+        intervals[name] = [percent(low), percent(high)]
+    return intervals
 
 
 def suite_report(
-    suite: Suite,
-    outcome: Outcome,
-    figures: Mapping[str, DerivedMetric],
-    totals: Mapping[str, int],
-    *,
-    samples: int,
-    seed: int,
+    plan: SuitePlan,
+    found: SuiteVerdicts,
+    derived: Mapping[str, DerivedMetric],
+    bootstrap: Bootstrap,
 ) -> SuiteReport:
     """Return one model's report of one suite.
 
     Args:
-        suite: what was scored.
-        outcome: the model's verdicts.
-        figures: what is no share of them.
-        totals: verdicts per row, and items per figure, if no image were missing.
-        samples: bootstrap replicates.
-        seed: of the bootstrap.
+        plan: what the numbers follow from.
+        found: the model's verdicts.
+        derived: what is no share of them.
+        bootstrap: how intervals are drawn.
     """
-    rows = row_reports(outcome.verdicts, {r: n for r, n in totals.items() if r not in figures})
-    averages = usable(suite.averages, {row for row, report in rows.items() if report.n})
-    table = tallied(averages, outcome.verdicts)
+    totals = plan.totals
+    of_verdicts = {subset: n for subset, n in totals.items() if subset not in derived}
+    subsets = _subset_reports(found.verdicts, of_verdicts)
+    with_verdicts = {name for name, subset in subsets.items() if subset.n}
+    averages = renamed_where_partial(plan.averages, with_verdicts)
+    table = tallied(averages, found.verdicts)
     means = average_values(averages, table)[0] if averages else {}
-    replicates = statistics.bootstrap(table, averages, samples=samples, seed=seed)
-    ends = {n: statistics.percentile_interval(r[0]) for n, r in replicates.items()}
-    values = {**{n: round(one.value, 6) for n, one in figures.items()}, **outcome.values}
-    sizes = {name: extent(one.n, totals.get(one.row, one.n)) for name, one in figures.items()}
+    values = {name: round(metric.value, 6) for name, metric in derived.items()} | found.values
     every = {**values, **means}
-    primary = suite.primary if suite.primary in every else suite.primary + PARTIAL
-    shown = set(suite.shown)
-    scored = sum(row.n for row in rows.values())
-    scored += sum(one.n for name, one in figures.items() if name in totals)
+    headline = plan.headline if plan.headline in every else plan.headline + PARTIAL
+    scored = sum(subset.n for subset in subsets.values())
+    scored += sum(metric.n for name, metric in derived.items() if name in totals)
+    main = set(plan.main_subsets)
+    derived_support = {
+        name: _support(metric.n, totals.get(metric.subset, metric.n))
+        for name, metric in derived.items()
+    }
     return SuiteReport(
-        subsets=[rows[name] for name in suite.shown if name in rows],
-        details=[report for name, report in rows.items() if name not in shown],
+        subsets=[subsets[name] for name in plan.main_subsets if name in subsets],
+        details=[subset for name, subset in subsets.items() if name not in main],
         averages=means,
-        intervals={n: [percent(end) for end in interval] for n, interval in ends.items()}
-        | figure_intervals(figures, samples=samples, seed=seed),
-        primary=primary,
-        headline_value=every.get(primary, math.nan),
+        intervals={
+            **_average_intervals(averages, table, bootstrap),
+            **_derived_intervals(derived, bootstrap),
+        },
+        headline=headline,
+        headline_value=every.get(headline, math.nan),
         values=values,
-        coverage=extent(scored, sum(totals.values())).coverage,
-        extents=average_extents(averages, rows) | sizes,
+        coverage=_support(scored, sum(totals.values())).coverage,
+        support={**_average_support(averages, subsets), **derived_support},
     )

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 from ahnpl_cli.evaluation.report import EvalReport
+from ahnpl_cli.evaluation.result_page import eval_sections, settings_section
 from ahnpl_cli.inspection.curves import RunDetails, curves, epoch_rows, epoch_table
 from ahnpl_cli.inspection.page_examples import example_sections
 from ahnpl_cli.inspection.pages import provenance_section
 from ahnpl_cli.inspection.report import ComparisonReport, FileReport
 from ahnpl_cli.reporting.charts import Series, line_chart
 from ahnpl_cli.reporting.page import Section, grid, render_page, table
-from ahnpl_cli.reporting.page_eval import eval_sections, settings_section
 
 HOW = (
     "Losses before their weights. S is the cosine similarity; the gap S(I,T) - S(I,T_neg) is what "

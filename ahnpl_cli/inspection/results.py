@@ -8,54 +8,31 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
 from ahnpl_cli.backbones.checkpoint import read_checkpoint_info
 from ahnpl_cli.config import InspectConfig
+from ahnpl_cli.data.images import file_sha256
 from ahnpl_cli.errors import DataError
-from ahnpl_cli.evaluation.output import items_path, read_items, read_report
+from ahnpl_cli.evaluation.output import (
+    checksum,
+    load_report,
+    read_report,
+    read_scores,
+    scores_of,
+)
+from ahnpl_cli.evaluation.recount import compared_again, recounted
 from ahnpl_cli.evaluation.report import EvalReport
+from ahnpl_cli.evaluation.result_page import eval_page
+from ahnpl_cli.evaluation.result_tables import eval_tables
+from ahnpl_cli.evaluation.suite_report import Bootstrap
+from ahnpl_cli.files import to_json
 from ahnpl_cli.inspection.report import FileReport, Finding, file_report
 from ahnpl_cli.progress import Track
-from ahnpl_cli.records import SCHEMA
-from ahnpl_cli.reporting.eval import eval_tables
-from ahnpl_cli.reporting.page_eval import eval_page
 from ahnpl_cli.reporting.tables import Table
 from ahnpl_cli.runs import LAST, is_checkpoint
 
 Facts = dict[str, str | int | float | None]
-_adapter = TypeAdapter(EvalReport)
-
-
-def _fill_nan(tree: dict[str, Any]) -> None:
-    """JSON has no NaN; a suite without any verdict has null there."""
-    with contextlib.suppress(
-        AttributeError, KeyError, TypeError
-    ):  # The check of types says what is wrong.
-        for model in tree["models"]:
-            for suite in model["suites"].values():
-                if suite["headline_value"] is None:
-                    suite["headline_value"] = math.nan
-
-
-def load_results(path: Path) -> EvalReport:
-    """Return a saved report of `ahnpl eval`.
-
-    Raises:
-        DataError: the file is not one, or was written by a newer version.
-    """
-    tree = read_report(path)
-    if tree.get("schema", 0) > SCHEMA:
-        hint = "Update ahnpl, or look at it with the version that wrote it."
-        raise DataError("written by a newer version", where=str(path), hint=hint)
-    _fill_nan(tree)
-    try:
-        return _adapter.validate_python(tree)
-    except ValidationError as error:
-        first = error.errors()[0]
-        field = ".".join(map(str, first["loc"]))
-        hint = "The file was changed by hand, or cut: evaluate again."
-        raise DataError(first["msg"].lower(), where=f"{path}: {field}", hint=hint) from error
+SHOWN = 3  # numbers that a finding names
+DIFFERENCE = 1e-4  # in percent: Parquet keeps scores in single precision
 
 
 def reports_near(checkpoint: Path) -> Iterator[tuple[Path, EvalReport]]:
@@ -64,7 +41,7 @@ def reports_near(checkpoint: Path) -> Iterator[tuple[Path, EvalReport]]:
     for place in dict.fromkeys([here, *here.parents[:3], Path.cwd()]):
         for path in sorted(place.glob("*results*.json")):
             with contextlib.suppress(DataError):
-                yield path, load_results(path)
+                yield path, load_report(path)
 
 
 def measures(report: EvalReport, sha256: str | None) -> bool:
@@ -73,9 +50,9 @@ def measures(report: EvalReport, sha256: str | None) -> bool:
 
 
 def evaluations_of(sha256: str, checkpoint: Path) -> Facts:
-    """Return what a checkpoint was measured at: the primary averages in reports near it."""
+    """Return what a checkpoint was measured at: the headlines in reports near it."""
     return {
-        f"evaluated: {name} {suite.primary} ({path.name})": suite.headline_value
+        f"evaluated: {name} {suite.headline} ({path.name})": suite.headline_value
         for path, report in reports_near(checkpoint)
         for model in report.models
         if model.info.get("weights_sha256") == sha256
@@ -98,22 +75,71 @@ def _range_findings(report: EvalReport) -> Iterator[Finding]:
                 yield Finding("note", text)
 
 
-def _recount_findings(report: EvalReport, path: Path) -> Iterator[Finding]:
-    """Do the saved scores give the accuracies that the report states?"""
-    scores = read_items({"items": report.items}, path)
-    wrong = 0
+def _changed_numbers(stated: Any, counted: Any, where: str) -> Iterator[str]:
+    """Yield where a stated number is not the one that was counted again."""
+    if isinstance(counted, dict):
+        if not isinstance(stated, dict) or stated.keys() != counted.keys():
+            yield where
+            return
+        for key, value in counted.items():
+            yield from _changed_numbers(stated[key], value, f"{where} {key}")
+    elif isinstance(counted, list):
+        if not isinstance(stated, list) or len(stated) != len(counted):
+            yield where
+            return
+        for first, second in zip(stated, counted, strict=True):
+            name = second.get("name", "") if isinstance(second, dict) else ""
+            yield from _changed_numbers(first, second, f"{where} {name}".rstrip())
+    elif isinstance(counted, float) and isinstance(stated, int | float):
+        if not math.isclose(stated, counted, abs_tol=DIFFERENCE):
+            yield where
+    elif stated != counted:
+        yield where
+
+
+def _recount(report: EvalReport, path: Path) -> Iterator[str]:
+    """Yield what the report states and the saved scores do not give."""
+    scores = read_scores(report.items, path)
+    bootstrap = Bootstrap(int(report.settings["bootstrap"]), int(report.settings["seed"]))
     for model in report.models:
-        for name, suite in model.suites.items():
+        for name, stated in model.suites.items():
             verdicts = scores.get(model.name, {}).get(name, [])
-            for subset in suite.subsets:
-                votes = [v.correct[subset.name] for v in verdicts if subset.name in v.correct]
-                stated = subset.accuracy if subset.accuracy is not None else 0.0
-                counted = 100 * sum(votes) / len(votes) if votes else 0.0
-                wrong += len(votes) != subset.n or not math.isclose(counted, stated, abs_tol=1e-4)
-    if wrong:
-        yield Finding("problem", f"{wrong} subsets do not follow from the saved scores")
+            counted = recounted(name, report.suites[name], verdicts, stated, bootstrap)
+            where = f"{model.name}, {name}"
+            yield from _changed_numbers(to_json(stated), to_json(counted), where)
+    for comparison in report.comparisons:
+        counted_comparison = compared_again(comparison, report, scores, bootstrap)
+        where = f"{comparison.other} against {comparison.base}, {comparison.suite}"
+        yield from _changed_numbers(to_json(comparison), to_json(counted_comparison), where)
+
+
+def _recount_findings(report: EvalReport, path: Path) -> Iterator[Finding]:
+    """Do the saved scores give every number that the report states?"""
+    try:
+        changed = list(_recount(report, path))
+    except (LookupError, TypeError, ValueError) as error:
+        yield Finding("problem", f"the saved scores do not fit the report ({error!r})")
+        return
+    if changed:
+        shown = "; ".join(changed[:SHOWN])
+        more = f" and {len(changed) - SHOWN:,} more" if len(changed) > SHOWN else ""
+        yield Finding("problem", f"does not follow from the saved scores: {shown}{more}")
     else:
-        yield Finding("fine", "every accuracy follows from the saved scores")
+        yield Finding("fine", "every number follows from the saved scores")
+
+
+def _checksum_findings(path: Path) -> Iterator[Finding]:
+    """Is the file as it was written? Numbers such as hashes follow from nothing else."""
+    tree = read_report(path)
+    if tree.get("checksum") is not None and tree["checksum"] != checksum(tree):
+        yield Finding("problem", "the file was changed after it was written")
+
+
+def _scores_findings(report: EvalReport, path: Path) -> Iterator[Finding]:
+    """Are the scores as they were written? Verdicts say nothing of single similarities."""
+    scores = scores_of(report.items, path)
+    if report.items_sha256 is not None and file_sha256(scores) != report.items_sha256:
+        yield Finding("problem", f"{scores.name} was changed after it was written")
 
 
 def inspect_results(path: Path) -> FileReport:
@@ -122,9 +148,10 @@ def inspect_results(path: Path) -> FileReport:
     Raises:
         DataError: it cannot be read as one.
     """
-    report = load_results(path)
-    findings = list(_range_findings(report))
-    if path.with_name(report.items or items_path(path).name).is_file():
+    report = load_report(path)
+    findings = [*_checksum_findings(path), *_range_findings(report)]
+    if scores_of(report.items, path).is_file():
+        findings += _scores_findings(report, path)
         findings += _recount_findings(report, path)
     else:
         text = "the scores of single items are not beside it: no paired tests, no hits and misses"

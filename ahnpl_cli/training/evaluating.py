@@ -34,10 +34,11 @@ def check_evaluation(options: RunConfig) -> None:
         )
     known = []
     for suite in load_suites(wanted, EvalConfig(data=options.eval_data), silent):
-        if suite.missing:
-            what = f"{suite.name} lacks {len(suite.missing):,} of its images, such as this one"
+        missing = suite.task.missing
+        if missing:
+            what = f"{suite.name} lacks {len(missing):,} of its images, such as this one"
             hint = "Put them there, or leave the suite out of --eval-suites."
-            raise BenchmarkError(what, where=str(suite.missing[0]), hint=hint)
+            raise BenchmarkError(what, where=str(missing[0]), hint=hint)
         known += [suite.name, *(f"{suite.name}.{average}" for average in suite.averages)]
     if options.best_metric and options.best_metric not in known:
         raise _unknown_metric(options.best_metric, known)

@@ -22,11 +22,11 @@ from random_model import random_backbone
 
 from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
 from ahnpl_cli.data.images import open_image
-from ahnpl_cli.evaluation.benchmarks.base import Options
+from ahnpl_cli.evaluation.benchmarks.base import LoadOptions
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
-from ahnpl_cli.evaluation.benchmarks.sugarcrepe import find, load
+from ahnpl_cli.evaluation.benchmarks.sugarcrepe import BENCHMARK
 from ahnpl_cli.evaluation.scoring.features import encode
-from ahnpl_cli.evaluation.scoring.items import Item, ItemSuite
+from ahnpl_cli.evaluation.scoring.items import Item, ItemTask
 
 RATIO, CONTEXT = 3.0, 77
 T = TypeVar("T")
@@ -50,10 +50,10 @@ def one_at_a_time(model: OpenClipBackbone, items: list[Item]) -> list[bool]:
     return verdicts
 
 
-def ours(model: OpenClipBackbone, suite: ItemSuite) -> list[bool]:
+def ours(model: OpenClipBackbone, task: ItemTask) -> list[bool]:
     """Return verdicts as `ahnpl eval` gets them."""
-    features = encode(model, suite.images(), suite.texts(), batch_size=64)
-    outcome = suite.score(features)
+    features = encode(model, task.images(), task.texts(), batch_size=64)
+    outcome = task.score(features)
     return [all(verdict.correct.values()) for verdict in outcome.verdicts]
 
 
@@ -64,16 +64,18 @@ def main() -> int:
     parser.add_argument("--limit", type=int, help="items a file")
     parser.add_argument("--device", default="cpu")
     asked = parser.parse_args()
-    shelf, options = DataFolders([asked.data]), Options(limit=asked.limit)
-    suite = load(shelf, find(shelf, options), options)
-    items, model = suite.scored, random_backbone(asked.device)
+    folders, options = DataFolders([asked.data]), LoadOptions(limit=asked.limit)
+    copy = BENCHMARK.copy_of(folders, BENCHMARK.find(folders), options)
+    task = BENCHMARK.load(copy).task
+    assert isinstance(task, ItemTask)
+    items, model = task.scored, random_backbone(asked.device)
     images, texts = (
         len({ref for i in items for ref in i.images}),
         {t for i in items for t in i.texts},
     )
     print(f"{len(items):,} items, {images:,} distinct images, {len(texts):,} distinct texts")
     encode(model, items[0].images, items[0].texts, batch_size=1)  # first use checks the text tower
-    fast, mine = timed(lambda: ours(model, suite), asked.device)
+    fast, mine = timed(lambda: ours(model, task), asked.device)
     slow, theirs = timed(lambda: one_at_a_time(model, items), asked.device)
     for name, seconds in (("one at a time", slow), ("ours", fast)):
         print(f"{name:14s} {seconds:8.2f} s  {len(items) / seconds:8.1f} items/s")

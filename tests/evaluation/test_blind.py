@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 from layouts import write_sugarcrepe, write_winoground
 
+from ahnpl_cli.caption_words import words
 from ahnpl_cli.data.images import ImageRef
-from ahnpl_cli.evaluation.blind import fold, unigram, words
+from ahnpl_cli.evaluation.blind import fold, unigram
 from ahnpl_cli.evaluation.scoring.items import Item
 
 
@@ -53,7 +54,7 @@ def test_similarity_within_and_gap_across_equal_a_plain_mean(tmp_path, run, orac
     import json
 
     root = write_sugarcrepe(tmp_path / "d", n=3)
-    found = run("sugarcrepe", root, represent=True).models[0].representation["sugarcrepe"]
+    found = run("sugarcrepe", root, representation=True).models[0].representation["sugarcrepe"]
     within, across = [], []
     for path in sorted((root / "sugarcrepe").glob("*.json")):
         for r in json.loads(path.read_text()).values():

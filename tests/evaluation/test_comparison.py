@@ -2,9 +2,10 @@
 
 import pytest
 
-from ahnpl_cli.evaluation.comparison import compare
+from ahnpl_cli.evaluation.comparison import ComparedSuite, ModelVerdicts, compare
 from ahnpl_cli.evaluation.scoring.averages import mean
 from ahnpl_cli.evaluation.scoring.items import Verdict
+from ahnpl_cli.evaluation.suite_report import Bootstrap
 
 
 def verdicts(right: list[bool]) -> list[Verdict]:
@@ -15,15 +16,12 @@ def verdicts(right: list[bool]) -> list[Verdict]:
 def test_a_subset_stands_by_mcnemars_p_and_an_average_by_its_interval(gained, p, stands):
     base, other = [False] * gained + [True] * 4, [True] * (gained + 4)
     found = compare(
-        ("a", "b"),
-        "suite",
-        (verdicts(base), verdicts(other)[::-1]),  # paired by name, whatever their order
-        {"macro": mean("row")},
-        ["row"],
-        samples=200,
-        seed=0,
+        ModelVerdicts("a", verdicts(base)),
+        ModelVerdicts("b", verdicts(other)[::-1]),  # paired by name, whatever their order
+        ComparedSuite("suite", {"macro": mean("row")}, ["row"]),
+        Bootstrap(samples=200, seed=0),
     )
-    row, average = found.rows
-    assert (row.p, row.stands) == (pytest.approx(p), stands)
+    row, average = found.differences
+    assert (row.p, row.significant) == (pytest.approx(p), stands)
     assert row.difference == pytest.approx(100 * gained / (gained + 4), abs=1e-5)
-    assert average.p is None and average.stands and 0 < average.low < average.high <= 100
+    assert average.p is None and average.significant and 0 < average.low < average.high <= 100

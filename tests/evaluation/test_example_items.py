@@ -3,8 +3,9 @@
 from pathlib import Path
 
 from ahnpl_cli.data.images import ImageRef
-from ahnpl_cli.evaluation.example_items import PER_OUTCOME, select_examples
-from ahnpl_cli.evaluation.scoring.items import Item, ItemSuite, Outcome, Verdict
+from ahnpl_cli.evaluation.example_items import PER_CHANGE, select_examples
+from ahnpl_cli.evaluation.scoring.items import Item, ItemTask, Suite, SuiteVerdicts, Verdict
+from ahnpl_cli.evaluation.scoring.judging import CHOICE
 
 
 def item(name: str, texts: int = 2) -> Item:
@@ -12,19 +13,13 @@ def item(name: str, texts: int = 2) -> Item:
     return Item(name, (ImageRef(Path(f"{name}.png")),), captions, ("swap_obj",))
 
 
-def suite(items: list[Item]) -> ItemSuite:
-    return ItemSuite(
-        name="sugarcrepe",
-        items=items,
-        judge=lambda item, scores, ties: iter(()),
-        averages={},
-        primary="",
-        shown=(),
-    )
+def suite(items: list[Item]) -> Suite:
+    task = ItemTask(items=items, judge=CHOICE)
+    return Suite(name="sugarcrepe", task=task, averages={}, headline="", main_subsets=())
 
 
-def outcome(right: dict[str, bool]) -> Outcome:
-    return Outcome(
+def outcome(right: dict[str, bool]) -> SuiteVerdicts:
+    return SuiteVerdicts(
         [
             Verdict(name, f"{name}.png", {"swap_obj": ok}, (), (0.1, 0.2))
             for name, ok in right.items()
@@ -40,7 +35,7 @@ def test_fates_compare_the_first_model_with_the_last() -> None:
         "last": {"sugarcrepe": outcome(dict(zip(names, [True, True, False, False], strict=True)))},
     }
     cases = select_examples([suite([item(name) for name in names])], outcomes)
-    assert [(case.id, case.fate) for case in cases] == [
+    assert [(case.id, case.change) for case in cases] == [
         ("gained", "gained"),
         ("lost", "lost"),
         ("missed", "missed"),
@@ -56,7 +51,7 @@ def test_a_few_of_each_are_chosen_whatever_their_order() -> None:
     }
     chosen = [c.id for c in select_examples([suite([item(n) for n in names])], outcomes)]
     turned = [c.id for c in select_examples([suite([item(n) for n in names[::-1]])], outcomes)]
-    assert len(chosen) == PER_OUTCOME
+    assert len(chosen) == PER_CHANGE
     assert chosen == turned
 
 

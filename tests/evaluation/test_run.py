@@ -21,8 +21,9 @@ from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
 from ahnpl_cli.backbones.source import models_to_evaluate
 from ahnpl_cli.errors import BenchmarkError, ConfigError, DataError, ModelError
 from ahnpl_cli.evaluation.compare_files import compare_saved
-from ahnpl_cli.evaluation.output import plain, read_items, read_report
+from ahnpl_cli.evaluation.output import read_report, read_scores
 from ahnpl_cli.evaluation.report import Support
+from ahnpl_cli.files import to_json
 
 
 @pytest.fixture
@@ -37,7 +38,7 @@ def test_three_suites_in_one_command_give_one_report_on_disk(tmp_path, run):
     report = run("aro vals sugarcrepe", root)
     assert list(report.models[0].suites) == ["aro", "valse", "sugarcrepe"]
     written = read_report(tmp_path / "out" / "results.json")
-    assert written == json.loads(json.dumps(plain(report)))
+    assert written == json.loads(json.dumps(to_json(report)))
     info = written["models"][0]["info"]
     assert info["activation"] == "quick_gelu" and len(info["weights_sha256"]) == 64
     assert len(written["suites"]["valse"]["files"]) == 11
@@ -79,7 +80,7 @@ def test_a_report_made_otherwise_is_not_overwritten_without_force(tmp_path, run)
     with pytest.raises(ConfigError) as error:
         run("sugarcrepe", root, tie="official")
     assert str(error.value) == (
-        f"{tmp_path / 'out' / 'results.json'}: made with other options (tie). "
+        f"{tmp_path / 'out' / 'results.json'}: made with other options: tie strict, now official. "
         "Choose another --output, or overwrite it with --force."
     )
     run("sugarcrepe", root, tie="official", force=True)
@@ -88,7 +89,7 @@ def test_a_report_made_otherwise_is_not_overwritten_without_force(tmp_path, run)
 def test_a_file_that_is_no_report_is_not_overwritten(tmp_path, run):
     (tmp_path / "out").mkdir()
     (tmp_path / "out" / "results.json").write_text("{}")
-    with pytest.raises(ConfigError, match="exists, and is no report of `ahnpl eval`"):
+    with pytest.raises(ConfigError, match="exists, and was not written by `ahnpl eval`"):
         run("sugarcrepe", write_sugarcrepe(tmp_path / "d"))
 
 
@@ -97,10 +98,10 @@ def test_parquet_holds_the_same_scores_as_json_lines(tmp_path, run):
     root = write_sugarcrepe(tmp_path / "d")
     path = tmp_path / "out" / "results.json"
     run("sugarcrepe", root)
-    lines = read_items(read_report(path), path)
-    report = run("sugarcrepe", root, items="parquet", force=True)
+    lines = read_scores(read_report(path)["items"], path)
+    report = run("sugarcrepe", root, scores_format="parquet", force=True)
     assert report.items == "results.items.parquet"
-    table = read_items(read_report(path), path)
+    table = read_scores(read_report(path)["items"], path)
     for mine, theirs in zip(lines["tiny"]["sugarcrepe"], table["tiny"]["sugarcrepe"], strict=True):
         assert mine == replace(theirs, scores=mine.scores)
         assert theirs.scores == pytest.approx(mine.scores)
@@ -115,7 +116,7 @@ def test_saved_results_compare_as_models_evaluated_together_do(tmp_path, run, tw
         run("sugarcrepe", root, checkpoint=(folder,), output=str(paths[-1]))
     saved = compare_saved(*paths, samples=100, seed=0)
     assert saved == together.comparisons
-    rows = {row.name: row for row in saved[0].rows}
+    rows = {row.name: row for row in saved[0].differences}
     by_hand = accuracy(together, "sugarcrepe", "macro_7", model=1) - accuracy(
         together, "sugarcrepe", "macro_7"
     )
@@ -244,8 +245,8 @@ def test_every_average_has_its_own_n_and_coverage(tmp_path, run):
     for path in sorted((root / "val2014").iterdir())[1:]:
         path.unlink()
     suite = run("aro", root, allow_missing=True).models[0].suites["aro"]
-    assert suite.extents["macro_vg"] == Support(n=8 + 25, coverage=100.0)
-    assert suite.extents["coco_order_p1"] == Support(n=6, coverage=pytest.approx(100 * 6 / 21))
+    assert suite.support["macro_vg"] == Support(n=8 + 25, coverage=100.0)
+    assert suite.support["coco_order_p1"] == Support(n=6, coverage=pytest.approx(100 * 6 / 21))
     assert suite.coverage < 100
 
 

@@ -77,17 +77,25 @@ def test_what_it_was_evaluated_at_is_found_beside_it(folder: Path) -> None:
         "details": [],
         "averages": {"macro_7": 71.5},
         "intervals": {},
-        "primary": "macro_7",
+        "headline": "macro_7",
         "headline_value": 71.5,
         "values": {},
         "coverage": 100.0,
     }
     model = {"name": "m", "info": {"weights_sha256": sha256}, "suites": {"sugarcrepe": suite}}
+    about = {
+        "measures": "foils",
+        "definitions": {},
+        "counts": [],
+        "notes": [],
+        "files": {},
+        "missing": 0,
+    }
     report = {
         "kind": "ahnpl eval",
         "schema": 1,
         "models": [model],
-        "suites": {},
+        "suites": {"sugarcrepe": about},
         "comparisons": [],
         "settings": {},
         "versions": {},

@@ -17,6 +17,7 @@ from ahnpl_cli.evaluation.report import (
     SuiteInfo,
     SuiteReport,
 )
+from ahnpl_cli.evaluation.result_page import eval_page
 from ahnpl_cli.inspection.curves import RunDetails
 from ahnpl_cli.inspection.page_run import run_page
 from ahnpl_cli.inspection.pages import examples_page, file_page
@@ -33,7 +34,6 @@ from ahnpl_cli.inspection.report import (
 from ahnpl_cli.progress import silent
 from ahnpl_cli.records import StepReport
 from ahnpl_cli.reporting.edits import word_edits
-from ahnpl_cli.reporting.page_eval import eval_page
 
 EVIL = "<script>document.title='broken'</script>"
 CAPTION = f"a dog {EVIL} on a bed"
@@ -110,7 +110,7 @@ def _results(folder: Path) -> EvalReport:
         comparisons=[Comparison("sugarcrepe", "start", EVIL, 200, [row])],
         settings={"tie": "strict", "data": EVIL},
         versions={"ahnpl": "1"},
-        cases=[case],
+        examples=[case],
     )
 
 

@@ -9,7 +9,7 @@ from ahnpl_cli.evaluation.report import (
     SubsetReport,
     SuiteReport,
 )
-from ahnpl_cli.reporting.eval import eval_tables
+from ahnpl_cli.evaluation.result_tables import eval_tables
 from ahnpl_cli.reporting.tables import Span, Table, markdown, text
 
 
@@ -69,10 +69,9 @@ def test_of_two_models_a_difference_that_stands_has_a_star():
 def test_of_three_models_each_is_set_against_the_first():
     titles = [table.title for table in eval_tables(report(suite(50.0), suite(80.0), suite(60.0)))]
     assert titles == [
-        "sugarcrepe",
         "sugarcrepe: b against a, 10 items",
         "sugarcrepe: c against a, 10 items",
-        "Summary",
+        "Results in percent",
     ]
 
 

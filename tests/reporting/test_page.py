@@ -70,7 +70,7 @@ def test_what_users_fed_in_stays_text(made_pages: dict[str, str], evil: str, nam
 def test_the_page_of_a_run_has_every_part(made_pages: dict[str, str]) -> None:
     text = "".join(read(made_pages["run"]).text)
     for part in (
-        *("Primary averages", "60.0", "80.0", "+20.0", "swap_obj"),
+        *("Headlines", "60.0", "80.0", "+20.0", "swap_obj"),
         *("Threshold M per kind (Eq. 10)", "a (Eq. 8)", "S(I,T) - S(I,T_neg)"),
         *("Distances", "Gained: wrong at first, right in the end", "Provenance"),
     ):

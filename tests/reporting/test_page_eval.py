@@ -11,7 +11,7 @@ from ahnpl_cli.evaluation.report import (
     SuiteInfo,
     SuiteReport,
 )
-from ahnpl_cli.reporting.page_eval import bars_section, cases_section, headline_table
+from ahnpl_cli.evaluation.result_page import bars_section, examples_section, headline_table
 from ahnpl_cli.reporting.tables import Span
 
 
@@ -36,7 +36,7 @@ def report() -> EvalReport:
         comparisons=[Comparison("winoground", "start", "ahnpl", 400, rows)],
         settings={},
         versions={},
-        cases=[],
+        examples=[],
     )
 
 
@@ -52,8 +52,8 @@ def test_a_row_that_is_the_average_is_drawn_once() -> None:
 
 
 def test_scores_that_look_equal_get_more_digits(results: EvalReport) -> None:
-    (case,) = results.cases
+    (case,) = results.examples
     close = dataclasses.replace(case, scores={"start": (0.3791, 0.3794), "ahnpl": (0.5, 0.25)})
-    html = "".join(cases_section([close]).blocks)
+    html = "".join(examples_section([close]).blocks)
     assert "start: 0.379100 / 0.379400 " in html
     assert "ahnpl: 0.500 / 0.250 " in html

@@ -17,7 +17,7 @@ from PIL import Image
 from ahnpl_cli.data.images import ImageRef, open_image
 from ahnpl_cli.errors import AhnplError, ConfigError, DataError
 from ahnpl_cli.evaluation.benchmarks import benchmarks
-from ahnpl_cli.evaluation.benchmarks.base import Options
+from ahnpl_cli.evaluation.benchmarks.base import LoadOptions
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
 from ahnpl_cli.records import KINDS, ScenesReport
 from ahnpl_cli.scenes import render
@@ -349,11 +349,11 @@ def test_image_negatives_are_the_scene_redrawn_with_the_edit_of_the_caption(worl
 def test_the_loaders_of_the_real_benchmarks_read_the_world(world: Path, name: str) -> None:
     (benchmark,) = benchmarks([name])
     shelf = DataFolders([world])
-    options = Options(cache=world)
-    suite = benchmark.load(shelf, benchmark.find(shelf, options), options)
-    assert list(suite.missing) == []
+    options = LoadOptions(cache=world)
+    suite = benchmark.load(benchmark.copy_of(shelf, benchmark.find(shelf), options))
+    assert list(suite.task.missing) == []
     files = {"sugarcrepe": 7, "aro": 2, "valse": 8, "winoground": 1, "retrieval": 1}
     assert len(suite.files) >= files[name]
-    images = list(suite.images())
+    images = list(suite.task.images())
     assert len(images) >= TEST * files[name]
     assert all(open_image(ref).size == (64, 64) for ref in images)

@@ -1,11 +1,19 @@
-"""The suites by name, and where each is read: the one list to add a benchmark to."""
+"""The suites by name, and where each is read: the one list to add a benchmark to.
+
+Importing this package imports no benchmark: `--help` lists them too.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ahnpl_cli.catalog import resolve
-from ahnpl_cli.evaluation.benchmarks.base import Benchmark
+from ahnpl_cli.errors import ConfigError
+
+if TYPE_CHECKING:
+    from ahnpl_cli.evaluation.benchmarks.base import Benchmark
 
 BENCHMARKS = {
     "sugarcrepe": "ahnpl_cli.evaluation.benchmarks.sugarcrepe:BENCHMARK",
@@ -27,13 +35,44 @@ ALIASES = {
     "scpp": "sugarcrepe++",
     "vlchecklist": "vl-checklist",
 }
+CUSTOM = "custom"
 
 
 def benchmarks(names: Sequence[str]) -> list[Benchmark]:
     """Return the benchmarks of these names, each once; all of them without a name.
 
+    A name that is none of a suite but of an existing file is a custom suite: `custom`, or of
+    several files `custom:STEM`.
+
     Raises:
         ConfigError: a name is unknown.
     """
-    known = dict.fromkeys(ALIASES.get(name, name) for name in names or BENCHMARKS)
-    return [resolve(name, BENCHMARKS, "benchmark") for name in known]
+    canonical = dict.fromkeys(ALIASES.get(name, name) for name in names or BENCHMARKS)
+    files = [name for name in canonical if name not in BENCHMARKS and Path(name).is_file()]
+    if CUSTOM in canonical and files:
+        raise ConfigError(f"{CUSTOM} is what a file is called: name the suite or the file")
+    return [
+        _of_file(name, files) if name in files else resolve(name, BENCHMARKS, "benchmark")
+        for name in canonical
+    ]
+
+
+def _of_file(name: str, files: Sequence[str]) -> Benchmark:
+    from ahnpl_cli.evaluation.benchmarks.custom import of_file
+
+    if len(files) == 1:
+        return of_file(Path(name))
+    stem = Path(name).stem
+    if [Path(other).stem for other in files].count(stem) > 1:
+        raise ConfigError(f"two files are called {stem}", hint="Rename one of them.")
+    return of_file(Path(name), f"{CUSTOM}:{stem}")
+
+
+def benchmark_of_suite(suite: str) -> Benchmark:
+    """Return the benchmark that a suite of saved results was read by.
+
+    Raises:
+        ConfigError: this version knows none of that name.
+    """
+    (benchmark,) = benchmarks([suite.partition(":")[0]])
+    return benchmark

@@ -4,81 +4,98 @@ VG-Relation and VG-Attribution crop the box, then choose between a true and a fa
 papers report are macro averages, which are formed after the fact: over relations that are not
 symmetric (notebook, CE-CLIP's and AHNPL's `main_aro.py`), and over attribute pairs with at least 25
 items. The two Order sets are in `order.py`.
+
+`data/aro_symmetric_relations.txt` is the list of the ARO notebook, identical in both `main_aro.py`:
+157 relations. It holds some that are not symmetric ("on the back of"); it is kept as published.
 """
 
 from __future__ import annotations
 
+import functools
+import math
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from ahnpl_cli.errors import BenchmarkError
 from ahnpl_cli.evaluation.benchmarks import order
-from ahnpl_cli.evaluation.benchmarks.base import Benchmark, Options, field, limited, read_entries
-from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders, ImageFinder
-from ahnpl_cli.evaluation.benchmarks.symmetric import SYMMETRIC
+from ahnpl_cli.evaluation.benchmarks.base import (
+    Benchmark,
+    LocalCopy,
+    field,
+    read_entries,
+    texts_of,
+)
+from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
+from ahnpl_cli.evaluation.benchmarks.image_finder import Box, ImageFinder
 from ahnpl_cli.evaluation.scoring import judging
 from ahnpl_cli.evaluation.scoring.averages import Average, Mean, mean, pool
-from ahnpl_cli.evaluation.scoring.items import Count, Item, ItemSuite, Verdict
+from ahnpl_cli.evaluation.scoring.items import Item, Scores, Suite, Verdict
+from ahnpl_cli.files import read_text
 
 RELATION, ATTRIBUTION = "VG-Relation", "VG-Attribution"
 FILES = {RELATION: "visual_genome_relation.json", ATTRIBUTION: "visual_genome_attribution.json"}
 PUBLISHED = {RELATION: 23_937, ATTRIBUTION: 28_748}
 LEAST = 25  # items of an attribute pair, below which the pair is left out
-BOX = ("bbox_x", "bbox_y", "bbox_w", "bbox_h")
+BOX_FIELDS = ("bbox_x", "bbox_y", "bbox_w", "bbox_h")
+VISUAL_GENOME = ("images", "VG_100K", "VG_100K_2")
 
 
-def find(shelf: DataFolders, options: Options) -> dict[str, Path]:
+@functools.cache
+def symmetric_relations() -> frozenset[str]:
+    """Return the relations that VG-Relation's macro average leaves out."""
+    path = Path(__file__).parent / "data" / "aro_symmetric_relations.txt"
+    return frozenset(read_text(path).split("\n")) - {""}
+
+
+def find(folders: DataFolders) -> dict[str, Path]:
     """Return the files of the data sets that are there."""
-    found: dict[str, Path] = {}
-    for folder in shelf.holding_any(FILES.values()):
-        for part, name in FILES.items():
-            if name in shelf.folders[folder]:
-                found.setdefault(part, folder / name)
-    return found | order.find(shelf)
+    files: dict[str, Path] = {}
+    for folder in folders.holding_any(FILES.values()):
+        files = folders.files(folder, FILES) | files
+    in_order = {part: files[part] for part in FILES if part in files}
+    return in_order | order.find(folders)
 
 
 def _key(record: Any, part: str, where: str) -> str:
     """Return the relation, or both attributes in their order, as the scripts group by."""
     if part == RELATION:
         return str(field(record, "relation_name", str, where=where))
-    return "_".join(field(record, "attributes", list, where=where))
+    return "_".join(texts_of(record, "attributes", where=where))
 
 
-def read_items(path: Path, part: str, pictures: ImageFinder) -> list[tuple[str, Item]]:
+def _box(record: Any, where: str) -> Box:
+    sides = [field(record, name, (int, float), where=where) for name in BOX_FIELDS]
+    if not all(math.isfinite(side) for side in sides):
+        raise BenchmarkError("the box is not made of numbers", where=where)
+    x, y, width, height = map(int, sides)
+    return x, y, width, height
+
+
+def read_items(path: Path, part: str, images: ImageFinder) -> list[tuple[str, Item]]:
     """Return (key, item) of one file; the true caption stands first in an item.
 
     Raises:
         BenchmarkError: the file is not ARO's.
     """
-    made = []
+    keyed = []
     for number, record in read_entries(path, list):
         where = f"{path}: {number}"
         name = field(record, "image_path", str, where=where)
-        x, y, w, h = (int(field(record, f, (int, float), where=where)) for f in BOX)
-        texts = [field(record, f, str, where=where) for f in ("true_caption", "false_caption")]
-        ref = pictures.ref(name, (x, y, w, h))
-        item = Item(f"{part}/{number}", (ref,), tuple(texts), (), cluster=name)
-        made.append((_key(record, part, where), item))
-    return made
+        true = field(record, "true_caption", str, where=where)
+        false = field(record, "false_caption", str, where=where)
+        ref = images.ref(name, _box(record, where))
+        item = Item(f"{part}/{number}", (ref,), (true, false), (), cluster=name)
+        keyed.append((_key(record, part, where), item))
+    return keyed
 
 
-def rows(part: str, keyed: Sequence[tuple[str, Item]], kept: set[str]) -> list[Item]:
-    """Return the items with the rows they count in: all, those kept, their key."""
-
-    def of(key: str) -> tuple[str, ...]:
-        everything = f"{part} (all rows)"
-        return (part, everything, f"{part} / {key}") if key in kept else (everything,)
-
-    return [
-        Item(item.id, item.images, item.texts, of(key), cluster=item.cluster) for key, item in keyed
-    ]
-
-
-def kept_keys(part: str, keys: Sequence[str]) -> tuple[set[str], str]:
+def kept_keys(part: str, keys: list[str]) -> tuple[set[str], str]:
     """Return the keys that the macro average is over, and the name of that average."""
     if part == RELATION:
-        return set(keys) - SYMMETRIC, "vg_relation_macro"
+        return set(keys) - symmetric_relations(), "vg_relation_macro"
     frequent = {key for key, n in Counter(keys).items() if n >= LEAST}
     if frequent:
         return frequent, "vg_attribution_macro"
@@ -86,73 +103,84 @@ def kept_keys(part: str, keys: Sequence[str]) -> tuple[set[str], str]:
     return set(keys), "vg_attribution_macro_any_n"
 
 
-def judge(item: Item, scores: tuple[float, ...], ties_win: bool) -> Iterator[Verdict]:
+def _with_subsets(part: str, key: str, item: Item, kept: set[str]) -> Item:
+    """Return the item with what it counts in: all rows; and if its key is kept, part and key."""
+    every = f"{part} (all rows)"
+    subsets = (part, every, f"{part} / {key}") if key in kept else (every,)
+    return replace(item, subsets=subsets)
+
+
+def judge(item: Item, scores: Scores, ties_win: bool) -> Iterator[Verdict]:
     """Judge Order items by all their shuffles and by each, others plainly.
 
     A tie wins in the Order sets alone: `argmax` over [true, 4 shuffles] takes the first index.
     """
-    if len(item.texts) > 2:
+    if order.is_order(item):
         return order.judge(item, scores, ties_win)
-    return judging.choose(item, scores, False)
+    return judging.choose_caption(item, scores, False)
 
 
-def _read_vg(
-    shelf: DataFolders, files: dict[str, Path], options: Options
-) -> tuple[list[Item], list[Count], dict[str, Average], ImageFinder]:
+def subsets(item: Item) -> tuple[str, ...]:
+    """Return the subsets that the verdict of an item counts in."""
+    return order.subsets(item) if order.is_order(item) else item.subsets
+
+
+def _read_visual_genome(copy: LocalCopy) -> tuple[list[Item], dict[str, Average]]:
+    """Return the items of VG-Relation and VG-Attribution, and the averages of each."""
+    files = {part: path for part, path in copy.files.items() if part in FILES}
+    homes = [path.parent for path in files.values()]
+    beside = [home / "images" for home in homes]
+    images = copy.image_finder([*beside, *copy.folders.named(*VISUAL_GENOME), *homes])
     items: list[Item] = []
-    counts: list[Count] = []
     averages: dict[str, Average] = {}
-    here = [path.parent for path in files.values()]
-    pictures = ImageFinder([*(folder / "images" for folder in here), *shelf.named("images"), *here])
     for part, path in files.items():
-        keyed = read_items(path, part, pictures)
-        counts.append(Count(part, len(keyed), PUBLISHED[part]))
-        keyed = list(limited(keyed, options.limit))
+        keyed = read_items(path, part, images)
+        copy.count(part, len(keyed), PUBLISHED[part])
+        keyed = list(copy.limited(keyed))
         kept, name = kept_keys(part, [key for key, _ in keyed])
-        items += rows(part, keyed, kept)
+        items += [_with_subsets(part, key, item, kept) for key, item in keyed]
         averages[name] = mean(*(f"{part} / {key}" for key in sorted(kept)))
         short = name.split("_macro")[0]
         averages[f"{short}_micro"] = pool(part)
         averages[f"{short}_micro_all_rows"] = pool(f"{part} (all rows)")
-    return items, counts, averages, pictures
+    return items, averages
 
 
-def _overall(averages: dict[str, Average], orders: list[str]) -> tuple[dict[str, Average], str]:
-    """Add the averages over data sets; the papers' "ARO Avg" is the mean of the two VG macros."""
-    macros = {name: a for name, a in averages.items() if "_macro" in name}
-    made = dict(averages)
-    if len(macros) == 2:
-        suffix = "_any_n" if any(name.endswith("_any_n") for name in macros) else ""
-        made = {f"macro_vg{suffix}": Mean(tuple(macros.values())), **made}
-        if len(orders) == 2:
-            made["macro_4_datasets"] = Mean((*macros.values(), *(pool(o) for o in orders)))
-    made |= {f"{name.lower().replace('-', '_')}_p1": pool(name) for name in orders}
-    return made, next(iter(made))
+def _over_data_sets(averages: dict[str, Average], orders: list[str]) -> dict[str, Average]:
+    """Return the averages over data sets; the papers' "ARO Avg" is the mean of both VG macros."""
+    macros = {name: average for name, average in averages.items() if "_macro" in name}
+    if len(macros) < 2:
+        return {}
+    suffix = "_any_n" if any(name.endswith("_any_n") for name in macros) else ""
+    overall: dict[str, Average] = {f"macro_vg{suffix}": Mean(tuple(macros.values()))}
+    if len(orders) == 2:
+        order_pools = (pool(name) for name in orders)
+        overall["macro_4_datasets"] = Mean((*macros.values(), *order_pools))
+    return overall
 
 
-def load(shelf: DataFolders, files: dict[str, Path], options: Options) -> ItemSuite:
+def load(copy: LocalCopy) -> Suite:
     """Read the data sets that `find` found; make Order's shuffles if nobody has yet."""
-    vg = {part: path for part, path in files.items() if part in FILES}
-    items, counts, averages, pictures = _read_vg(shelf, vg, options)
-    orders = {part: path for part, path in files.items() if part not in FILES}
-    made = order.load(shelf, orders, options)
-    averages, primary = _overall(averages, list(orders))
-    absent = [part for part in (*FILES, *order.SETS) if part not in files]
-    notes = [*made.notes, *([f"data sets not here: {', '.join(absent)}"] if absent else [])]
+    items, averages = _read_visual_genome(copy)
+    orders = [part for part in copy.files if part not in FILES]
+    order_items, frozen = order.read(copy, orders)
+    copy.note_absent("data sets", (*FILES, *order.DATASETS))
     if "vg_attribution_macro_any_n" in averages:
-        notes.append(f"no attribute pair has {LEAST} items: vg_attribution_macro_any_n is over all")
-    return ItemSuite(
-        name="aro",
-        items=[*items, *made.items],
-        judge=judge,
-        averages=averages,
-        primary=primary,
-        shown=list(files),
-        counts=[*counts, *made.counts],
-        notes=notes,
-        files=[*files.values(), *made.frozen],
+        copy.notes.append(
+            f"no attribute pair has {LEAST} items: vg_attribution_macro_any_n is over all"
+        )
+    averages |= _over_data_sets(averages, orders)
+    averages |= {f"{name.lower().replace('-', '_')}_p1": pool(name) for name in orders}
+    # The first of these that this copy has is what stands for ARO.
+    headlines = ("macro_vg", "macro_vg_any_n", next(iter(averages)))
+    return copy.item_suite(
+        [*items, *order_items],
+        averages,
+        main_subsets=list(copy.files),
+        judge=judging.Judge(judge, subsets),
+        headline=next(name for name in headlines if name in averages),
         official_ties_win=True,
-        absent=frozenset(pictures.missing | made.missing),
+        files=[*copy.files.values(), *frozen],
     )
 
 

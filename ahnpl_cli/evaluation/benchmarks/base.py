@@ -1,30 +1,37 @@
-"""What every benchmark file provides, and the few helpers that they share."""
+"""What every benchmark file provides, and what they share: its files here, and how to read them."""
 
 from __future__ import annotations
 
-import dataclasses
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ahnpl_cli.errors import BenchmarkError
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
+from ahnpl_cli.evaluation.benchmarks.image_finder import ImageFinder
+from ahnpl_cli.evaluation.scoring.averages import PARTIAL, Average, renamed_where_partial
 from ahnpl_cli.evaluation.scoring.derived_metrics import DerivedMetrics, no_derived_metrics
-from ahnpl_cli.evaluation.scoring.items import Count, Suite
+from ahnpl_cli.evaluation.scoring.items import Count, Item, ItemTask, Suite, Task
+from ahnpl_cli.evaluation.scoring.judging import CHOICE, Judge
+from ahnpl_cli.files import read_json
 from ahnpl_cli.progress import Track, silent
+
+T = TypeVar("T")
+FETCH_AGAIN = "Fetch the file again from its authors."
 
 
 @dataclass(frozen=True, slots=True)
-class Options:
+class LoadOptions:
     """What loading a suite may depend on.
 
     Attributes:
         seed: of anything a benchmark draws itself (order perturbations).
         limit: items per subset, the first of the file; None takes all.
         cache: folder for files made once when the data folder cannot be written.
-        paths: further files by role, such as `classnames` or `templates`.
+        image_root: one more folder where images of any suite may lie.
+        classnames: class names, one a line.
+        templates: prompts, one a line.
         difficult: how VOC's difficult objects count: positive, negative or ignore.
         track: shows progress of what takes long.
         peek: only look at what is there; make no file.
@@ -33,10 +40,139 @@ class Options:
     seed: int = 0
     limit: int | None = None
     cache: Path = Path(".")
-    paths: Mapping[str, Path] = dataclasses.field(default_factory=dict)
+    image_root: Path | None = None
+    classnames: Path | None = None
+    templates: Path | None = None
     difficult: str = "positive"
     track: Track = silent
     peek: bool = False
+
+
+class LocalCopy:
+    """The files of one benchmark on this disk, and what is noticed while they are read.
+
+    Args:
+        name: of the suite.
+        folders: where files and images are looked for.
+        files: annotation files by role, as `Benchmark.find` returned them.
+        options: see `LoadOptions`.
+
+    Attributes:
+        counts: found against published.
+        notes: what a reader of the results has to know.
+    """
+
+    def __init__(
+        self, name: str, folders: DataFolders, files: Mapping[str, Path], options: LoadOptions
+    ) -> None:
+        self.name = name
+        self.folders = folders
+        self.files = dict(files)
+        self.options = options
+        self.counts: list[Count] = []
+        self.notes: list[str] = []
+        self._finders: list[ImageFinder] = []
+
+    def limited(self, entries: Sequence[T]) -> Sequence[T]:
+        """Return the first entries, as many as `--limit` says, or all."""
+        return entries if self.options.limit is None else entries[: self.options.limit]
+
+    def count(self, what: str, found: int, published: int | None) -> None:
+        """Keep how many items there are beside how many were published."""
+        self.counts.append(Count(what, found, published))
+
+    def note_absent(self, what: str, names: Iterable[str]) -> None:
+        """Say which of the published files or parts are not here.
+
+        The note is kept as ` not here: `, which `ahnpl eval --list` looks for.
+        """
+        absent = [name for name in names if name not in self.files]
+        if absent:
+            self.notes.append(f"{what} not here: {', '.join(absent)}")
+
+    def image_finder(self, candidates: Iterable[Path], *, coco: bool = False) -> ImageFinder:
+        """Return a finder whose missing images become the suite's.
+
+        Args:
+            candidates: folders where images may lie, the most likely first. After them come
+                folders called `images` inside them, and everything below `--image-root`.
+            coco: whether a photo may also be found under COCO's other name.
+        """
+        candidates = list(candidates)
+        inner = [folder / "images" for folder in candidates]
+        root = self.options.image_root
+        finder = ImageFinder(
+            [*candidates, *inner],
+            coco=self.folders if coco else None,
+            fallback=self.folders.below(root) if root else (),
+        )
+        self._finders.append(finder)
+        return finder
+
+    @property
+    def absent(self) -> frozenset[Path]:
+        """Images that were looked for and are not on this disk."""
+        return frozenset().union(*(finder.missing for finder in self._finders))
+
+    def item_suite(
+        self,
+        items: Sequence[Item],
+        averages: Mapping[str, Average],
+        *,
+        main_subsets: Sequence[str],
+        judge: Judge = CHOICE,
+        headline: str | None = None,
+        official_ties_win: bool = False,
+        files: Sequence[Path] | None = None,
+        absent: frozenset[Path] = frozenset(),
+    ) -> Suite:
+        """Return the suite of items that were read from this copy.
+
+        Args:
+            items: to score, also those without their image.
+            averages: by name; the first is the headline unless another is named.
+            main_subsets: what a table shows.
+            judge: of the items.
+            headline: the average that stands for the suite.
+            official_ties_win: whether the official script counts a tie as right.
+            files: what was read, if that is not `self.files`.
+            absent: images that are not here, beside those that a finder missed.
+        """
+        task = ItemTask(
+            items=items,
+            judge=judge,
+            official_ties_win=official_ties_win,
+            absent=self.absent | absent,
+        )
+        return self.suite(task, averages, main_subsets=main_subsets, headline=headline, files=files)
+
+    def suite(
+        self,
+        task: Task,
+        averages: Mapping[str, Average],
+        *,
+        main_subsets: Sequence[str],
+        headline: str | None = None,
+        files: Sequence[Path] | None = None,
+    ) -> Suite:
+        """Return the suite of a task; see `item_suite`."""
+        renamed_photos: list[str] = []
+        for finder in self._finders:
+            renamed_photos += finder.notes()
+        named = renamed_where_partial(averages, task.totals().keys())
+        wanted = headline or next(iter(averages))
+        if wanted in averages and wanted not in named:
+            wanted += PARTIAL
+        return Suite(
+            name=self.name,
+            task=task,
+            averages=named,
+            headline=wanted,
+            main_subsets=main_subsets,
+            counts=self.counts,
+            notes=[*self.notes, *renamed_photos],
+            files=list(self.files.values()) if files is None else files,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +185,10 @@ class Benchmark:
         source: where its files come from.
         license: of annotations and images.
         files: what is looked for, printable.
-        find: annotation files on a shelf by role; empty when the suite is not there.
+        find: annotation files in the data folders by role; empty when the suite is not there.
         load: reads them.
-        figures: what its verdicts say beside shares of them, such as mAP.
+        derived_metrics: what its verdicts say beside shares of them, such as mAP.
+        path: the file named on the command line, of a custom suite.
     """
 
     name: str
@@ -59,24 +196,16 @@ class Benchmark:
     source: str
     license: str
     files: str
-    find: Callable[[DataFolders, Options], dict[str, Path]]
-    load: Callable[[DataFolders, dict[str, Path], Options], Suite]
-    figures: DerivedMetrics = no_derived_metrics
+    find: Callable[[DataFolders], dict[str, Path]]
+    load: Callable[[LocalCopy], Suite]
+    derived_metrics: DerivedMetrics = no_derived_metrics
+    path: Path | None = None
 
-
-def read_json(path: Path) -> Any:
-    """Return what a JSON file holds.
-
-    Raises:
-        BenchmarkError: it cannot be read, or is not JSON.
-    """
-    hint = "Fetch the file again from its authors."
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise BenchmarkError(f"cannot be read: {error.strerror}", where=str(path)) from error
-    except ValueError as error:
-        raise BenchmarkError(f"not JSON: {error}", where=str(path), hint=hint) from error
+    def copy_of(
+        self, folders: DataFolders, files: Mapping[str, Path], options: LoadOptions
+    ) -> LocalCopy:
+        """Return the files that `find` returned, ready for `load`."""
+        return LocalCopy(self.name, folders, files, options)
 
 
 def field(record: Any, name: str, kind: type | tuple[type, ...], *, where: str) -> Any:
@@ -86,13 +215,38 @@ def field(record: Any, name: str, kind: type | tuple[type, ...], *, where: str) 
         BenchmarkError: the field is absent or of another type.
     """
     value = record.get(name) if isinstance(record, dict) else None
-    if not isinstance(value, kind):
+    # JSON's true is an int for Python, but never a coordinate or a count.
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        state = "absent" if value is None else "not of the published type"
         raise BenchmarkError(
-            f"{name} is {'absent' if value is None else 'not of the published type'}",
+            f"{name} is {state}",
             where=where,
             hint="This is not the file that the authors publish.",
         )
     return value
+
+
+def texts_of(record: Any, name: str, *, where: str) -> list[str]:
+    """Return a field that holds a list of texts.
+
+    Raises:
+        BenchmarkError: it is absent, no list, or holds something else.
+    """
+    texts: list[Any] = field(record, name, list, where=where)
+    for number, text in enumerate(texts):
+        if not isinstance(text, str):
+            hint = "This is not the file that the authors publish."
+            raise BenchmarkError(f"{name}.{number} is not a text", where=where, hint=hint)
+    return texts
+
+
+def read_annotations(path: Path) -> Any:
+    """Return what a JSON file of a benchmark holds.
+
+    Raises:
+        BenchmarkError: it cannot be read, or is not JSON.
+    """
+    return read_json(path, error=BenchmarkError, hint=FETCH_AGAIN)
 
 
 def read_entries(path: Path, container: type) -> list[tuple[str, Any]]:
@@ -103,24 +257,19 @@ def read_entries(path: Path, container: type) -> list[tuple[str, Any]]:
     Raises:
         BenchmarkError: the file is not that container.
     """
-    tree = read_json(path)
+    tree = read_annotations(path)
     if isinstance(tree, dict) and container is dict:
         return list(tree.items())
     if isinstance(tree, list) and container is list:
         return [(str(number), record) for number, record in enumerate(tree)]
     shape = "an object" if container is dict else "a list"
-    raise BenchmarkError(f"not {shape} of records", where=str(path))
-
-
-def limited(entries: Sequence[Any], limit: int | None) -> Sequence[Any]:
-    """Return the first `limit` entries, or all."""
-    return entries if limit is None else entries[:limit]
+    raise BenchmarkError(f"not {shape} of records", where=str(path), hint=FETCH_AGAIN)
 
 
 def count_notes(counts: Iterable[Count]) -> list[str]:
     """Say which files are not of the published size."""
     return [
-        f"{count.what}: not the published {count.published:,} items: {count.found:,}"
+        f"{count.what}: {counted(count.found, 'item')}; published: {count.published:,}"
         for count in counts
         if count.differs
     ]

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from ahnpl_cli.evaluation.benchmarks.base import Options, field, read_json
+from ahnpl_cli.errors import BenchmarkError
+from ahnpl_cli.evaluation.benchmarks.base import (
+    FETCH_AGAIN,
+    field,
+    read_annotations,
+)
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
+from ahnpl_cli.files import read_text
 
 
 class Source(NamedTuple):
@@ -36,63 +41,114 @@ SOURCES = {
 }
 
 
-class Captioned(NamedTuple):
+class CaptionedImage(NamedTuple):
     """One image and all its captions."""
 
     image: str
     captions: tuple[str, ...]
 
 
-def find(shelf: DataFolders, options: Options) -> dict[str, Path]:
+class CaptionedImages(NamedTuple):
+    """The images of a file, and how many of its annotations name an image that it has not."""
+
+    images: list[CaptionedImage]
+    orphans: int = 0
+
+
+def find(folders: DataFolders) -> dict[str, Path]:
     """Return the annotation file of each data set, in the first layout that is there."""
-    found: dict[str, Path] = {}
-    for name, source in SOURCES.items():
-        for file in source.files:
-            for folder in shelf.holding(file)[:1]:
-                found.setdefault(name, folder / file)
-    return found
+    files: dict[str, Path] = {}
+    for dataset, source in SOURCES.items():
+        for name in source.files:
+            for folder in folders.holding(name)[:1]:
+                files.setdefault(dataset, folders.contents[folder][name])
+    return files
 
 
-def read(path: Path) -> list[Captioned]:
+def read(path: Path) -> CaptionedImages:
     """Return images and captions of any of the three layouts in use.
 
+    Rows of one image are joined, so that a file with a row for each caption is the same test.
+
     Raises:
-        BenchmarkError: the file has none of them.
+        BenchmarkError: the file has none of them, or a caption is missing or empty.
     """
     if path.suffix == ".txt":
-        return _grouped(_read_text(path))
-    tree, where = read_json(path), str(path)
-    if isinstance(tree, list):  # BLIP
-        return [
-            Captioned(
-                field(record, "image", str, where=where),
-                tuple(field(record, "caption", list, where=where)),
-            )
-            for record in tree
-        ]
-    images = field(tree, "images", list, where=where)
-    if "annotations" in tree:  # COCO captions, as CLIP_benchmark has it
-        names = {image["id"]: image["file_name"] for image in images}
-        return _grouped((names[a["image_id"]], a["caption"]) for a in tree["annotations"])
-    return [  # Karpathy
-        Captioned(image["filename"], tuple(s["raw"] for s in image["sentences"]))
-        for image in images
-        if image["split"] == "test"
-    ]
+        return CaptionedImages(_grouped(_read_text(path)))
+    tree = read_annotations(path)
+    if isinstance(tree, list):
+        return CaptionedImages(_grouped(_read_blip(tree, path)))
+    images = field(tree, "images", list, where=str(path))
+    if "annotations" in tree:
+        return _read_coco(tree, images, path)
+    return CaptionedImages(_grouped(_read_karpathy(images, path)))
+
+
+def _caption(text: Any, where: str) -> str:
+    if not isinstance(text, str) or not text.strip():
+        state = "empty" if isinstance(text, str) else "no text"
+        raise BenchmarkError(f"a caption is {state}", where=where, hint=FETCH_AGAIN)
+    return text
+
+
+def _captions(texts: list[Any], where: str) -> Iterator[str]:
+    if not texts:
+        raise BenchmarkError("an image without a caption", where=where, hint=FETCH_AGAIN)
+    for text in texts:
+        yield _caption(text, where)
+
+
+def _read_blip(records: list[Any], path: Path) -> Iterator[tuple[str, str]]:
+    for number, record in enumerate(records):
+        where = f"{path}: {number}"
+        image = field(record, "image", str, where=where)
+        captions = field(record, "caption", (list, str), where=where)
+        for caption in _captions([captions] if isinstance(captions, str) else captions, where):
+            yield image, caption
+
+
+def _read_karpathy(images: list[Any], path: Path) -> Iterator[tuple[str, str]]:
+    for number, image in enumerate(images):
+        where = f"{path}: images.{number}"
+        if field(image, "split", str, where=where) != "test":
+            continue
+        name = field(image, "filename", str, where=where)
+        sentences = field(image, "sentences", list, where=where)
+        raw = [field(sentence, "raw", str, where=where) for sentence in sentences]
+        for caption in _captions(raw, where):
+            yield name, caption
+
+
+def _read_coco(tree: dict[str, Any], images: list[Any], path: Path) -> CaptionedImages:
+    """Read COCO captions, as CLIP_benchmark has them; a subset may keep all annotations."""
+    names: dict[int | str, str] = {}
+    for number, image in enumerate(images):
+        where = f"{path}: images.{number}"
+        key = field(image, "id", (int, str), where=where)
+        names[key] = field(image, "file_name", str, where=where)
+    pairs = []
+    orphans = 0
+    for number, annotation in enumerate(field(tree, "annotations", list, where=str(path))):
+        where = f"{path}: annotations.{number}"
+        key = field(annotation, "image_id", (int, str), where=where)
+        if key in names:
+            pairs.append((names[key], _caption(annotation.get("caption"), where)))
+        else:
+            orphans += 1
+    return CaptionedImages(_grouped(pairs), orphans)
 
 
 def _read_text(path: Path) -> Iterator[tuple[str, str]]:
     """Yield the lines `name.jpg,caption` below a header; captions hold commas."""
-    with path.open(encoding="utf-8", newline="") as file:
-        next(csv.reader(file), None)
-        for line in file:
-            name, _, caption = line.rstrip("\r\n").partition(".jpg,")
-            if caption:
-                yield f"{name}.jpg", caption
+    lines = read_text(path, error=BenchmarkError, hint=FETCH_AGAIN).split("\n")
+    for line in lines[1:]:
+        name, _, caption = line.rstrip("\r").partition(".jpg,")
+        if caption:
+            yield f"{name}.jpg", caption
 
 
-def _grouped(pairs: Iterable[tuple[str, str]]) -> list[Captioned]:
+def _grouped(pairs: Iterable[tuple[str, str]]) -> list[CaptionedImage]:
     captions: dict[str, list[str]] = {}
     for image, caption in pairs:
         captions.setdefault(image, []).append(caption)
-    return [Captioned(image, tuple(texts)) for image, texts in captions.items()]
+    return [CaptionedImage(image, tuple(texts)) for image, texts in captions.items()]

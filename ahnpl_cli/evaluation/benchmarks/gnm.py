@@ -6,149 +6,148 @@ every pair right. The script takes `argmax`, so the first of equal scores wins.
 
 from __future__ import annotations
 
-import json
-import zipfile
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any
 
 from ahnpl_cli.errors import BenchmarkError
-from ahnpl_cli.evaluation.benchmarks.base import Benchmark, Options, counted, field, limited
-from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders, ImageFinder
-from ahnpl_cli.evaluation.benchmarks.parquet import table_records
+from ahnpl_cli.evaluation.benchmarks.base import (
+    FETCH_AGAIN,
+    Benchmark,
+    LocalCopy,
+    counted,
+    field,
+)
+from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
+from ahnpl_cli.evaluation.benchmarks.parquet import (
+    table_records,
+    unpack_zip,
+    unpacked_folder,
+    zip_names,
+)
 from ahnpl_cli.evaluation.scoring import judging, metrics
 from ahnpl_cli.evaluation.scoring.averages import pool
-from ahnpl_cli.evaluation.scoring.items import Count, Item, ItemSuite, Verdict
-from ahnpl_cli.files import write_atomic
+from ahnpl_cli.evaluation.scoring.items import Item, Scores, Suite, Verdict
+from ahnpl_cli.evaluation.scoring.judging import GROUP_MEASURES
+from ahnpl_cli.files import read_jsonl
 
 PUBLISHED_GROUPS, PUBLISHED_PAIRS = 278, 939
-MEASURES = ("text", "image", "group")
 IMAGES = tuple(f"image_{i}" for i in range(4))
 NAMES = ("gnm", "generative-negative-mining")  # of a folder that holds a table
+FIRST_LINE = 1 << 16  # bytes looked at to tell GNM's test.jsonl from anybody's
 
 
-def find(shelf: DataFolders, options: Options) -> dict[str, Path]:
+def find(folders: DataFolders) -> dict[str, Path]:
     """Return `test.jsonl` whose first line has `num_sample` and `caption_0`, or a table of it."""
-    for folder in shelf.holding("test.jsonl"):
-        with (folder / "test.jsonl").open(encoding="utf-8") as file:
-            first = file.readline()
-        if '"num_sample"' in first and '"caption_0"' in first:
-            return {"test": folder / "test.jsonl"} | _zip(folder)
-    for folder, names in shelf.folders.items():
-        if any(name in str(folder).lower() for name in NAMES):
-            for name in sorted(names):
-                if "test" in f"{folder.name}/{name}" and name.endswith((".parquet", ".arrow")):
-                    return {"table": folder / name} | _zip(folder)
+    for folder in folders.holding("test.jsonl"):
+        path = folder / "test.jsonl"
+        if path.is_file() and _is_test_file(path):
+            return {"test": path} | folders.files(folder, {"zip": "test.zip"})
+    for folder, contents in folders.items():
+        if not any(name in str(folder).lower() for name in NAMES):
+            continue
+        for name in sorted(contents):
+            if "test" in f"{folder.name}/{name}" and name.endswith((".parquet", ".arrow")):
+                return {"table": contents[name]} | folders.files(folder, {"zip": "test.zip"})
     return {}
 
 
-def _zip(folder: Path) -> dict[str, Path]:
-    return {"zip": folder / "test.zip"} if (folder / "test.zip").is_file() else {}
+def _is_test_file(path: Path) -> bool:
+    # Any file may be called test.jsonl, binary ones too.
+    try:
+        with path.open("rb") as file:
+            first = file.readline(FIRST_LINE)
+    except OSError:
+        return False
+    return b'"num_sample"' in first and b'"caption_0"' in first
 
 
-def read_lines(path: Path) -> Iterator[tuple[str, Any]]:
-    """Yield (where, record) of `test.jsonl`.
-
-    Raises:
-        BenchmarkError: a line is not JSON.
-    """
-    with path.open(encoding="utf-8") as file:
-        for number, line in enumerate(file, 1):
-            where = f"{path}:{number}"
-            try:
-                yield where, json.loads(line)
-            except ValueError as error:
-                raise BenchmarkError(f"not JSON: {error}", where=where) from error
-
-
-def read_table(path: Path, folder: Path) -> Iterator[tuple[str, Any]]:
-    """Yield (where, record) of a table that `datasets` wrote; its images go to `folder`."""
-    for number, record in enumerate(table_records(path, IMAGES, folder), 1):
-        yield f"{path}: row {number}", record
-
-
-def group(record: Any, where: str) -> tuple[list[str], list[str]]:
+def read_group(record: Any, where: str) -> tuple[list[str], list[str]]:
     """Return image names and captions of a group.
 
     Raises:
         BenchmarkError: the record is not one.
     """
     size = field(record, "num_sample", int, where=where)
-    texts = [field(record, f"caption_{i}", str, where=where) for i in range(size)]
-    return [_name(record, f"image_{i}", where) for i in range(size)], texts
+    names = []
+    captions = []
+    for i in range(size):
+        captions.append(field(record, f"caption_{i}", str, where=where))
+        image = field(record, f"image_{i}", (str, dict), where=where)
+        name = image if isinstance(image, str) else field(image, "path", str, where=where)
+        names.append(name)
+    return names, captions
 
 
-def _name(record: Any, key: str, where: str) -> str:
-    value = field(record, key, (str, dict), where=where)
-    return value if isinstance(value, str) else str(field(value, "path", str, where=where))
-
-
-def unpack(archive: Path, folder: Path) -> None:
-    """Write the images of a zip file into one folder, by base name, once."""
-    with zipfile.ZipFile(archive) as packed:
-        for member in packed.infolist():
-            target = folder / PurePosixPath(member.filename).name
-            if member.is_dir() or target.exists():
-                continue
-            write_atomic(target, packed.read(member))
-
-
-def judge(item: Item, scores: tuple[float, ...], ties_win: bool) -> Iterator[Verdict]:
+def judge(item: Item, scores: Scores, ties_win: bool) -> Iterator[Verdict]:
     """One verdict a pair, and one for the group."""
-    s = judging.matrix(item, scores)
-    everyone: dict[str, list[metrics.Outcome]] = {measure: [] for measure in MEASURES}
-    for i in range(len(s)):
-        text = metrics.group_text(s, i, ties_win=ties_win)
-        image = metrics.group_image(s, i, ties_win=ties_win)
-        outcomes = dict(zip(MEASURES, (text, image, metrics.both(text, image)), strict=True))
-        for measure, outcome in outcomes.items():
-            everyone[measure].append(outcome)
-        ones = {f"{measure}_1": outcome for measure, outcome in outcomes.items()}
-        yield judging.verdict(item, s[i], ones, suffix=f".{i}")
-    rows: dict[str, metrics.Outcome] = {}
-    for measure, found in everyone.items():
-        rows |= judging.keyed(f"{measure}_all", item.rows, metrics.both(*found))
-    yield judging.verdict(item, scores, rows)
+    similarity = judging.matrix(item, scores)
+    of_pairs: dict[str, list[metrics.Outcome]] = {measure: [] for measure in GROUP_MEASURES}
+    for i in range(len(similarity)):
+        text = metrics.group_text(similarity, i, ties_win=ties_win)
+        image = metrics.group_image(similarity, i, ties_win=ties_win)
+        both = metrics.both(text, image)
+        of_pair = dict(zip(GROUP_MEASURES, (text, image, both), strict=True))
+        for measure, outcome in of_pair.items():
+            of_pairs[measure].append(outcome)
+        outcomes = {f"{measure}_1": outcome for measure, outcome in of_pair.items()}
+        yield judging.verdict(item, similarity[i], outcomes, suffix=f".{i}")
+    of_group: dict[str, metrics.Outcome] = {}
+    for measure, pairs in of_pairs.items():
+        names = judging.tagged(f"{measure}_all", item.subsets)
+        of_group |= dict.fromkeys(names, metrics.both(*pairs))
+    yield judging.verdict(item, scores, of_group)
 
 
-def load(shelf: DataFolders, files: dict[str, Path], options: Options) -> ItemSuite:
+def subsets(item: Item) -> Iterator[str]:
+    """Yield the subsets that the verdicts of a group count in, once per verdict."""
+    for measure in GROUP_MEASURES:
+        for _ in item.images:
+            yield f"{measure}_1"
+        yield from judging.tagged(f"{measure}_all", item.subsets)
+
+
+def _read_records(copy: LocalCopy, cache: Path) -> Iterator[tuple[str, Any]]:
+    if "test" in copy.files:
+        yield from read_jsonl(copy.files["test"], error=BenchmarkError, hint=FETCH_AGAIN)
+        return
+    path = copy.files["table"]
+    for number, record in enumerate(table_records(path, IMAGES, cache), 1):
+        yield f"{path}: row {number}", record
+
+
+def load(copy: LocalCopy) -> Suite:
     """Read the groups; images are looked for by name anywhere below the file's folder."""
-    path, cache = files.get("test") or files["table"], options.cache / "gnm"
-    home = path.parent
-    if "zip" in files:
-        unpack(files["zip"], cache)
-    records = read_lines(path) if "test" in files else read_table(path, cache)
-    groups = [group(record, where) for where, record in records]
-    below = (folder for folder in shelf.folders if home in folder.parents)
-    pictures = ImageFinder([home, *below, cache])
-    items = [
-        Item(
-            str(n),
-            tuple(map(pictures.ref, names)),
-            tuple(texts),
-            (str(len(texts)),),
-            cluster=str(n),
-        )
-        for n, (names, texts) in enumerate(limited(groups, options.limit))
-        if len(texts) > 1
-    ]
-    alone = sum(len(texts) < 2 for _, texts in groups)
-    note = f"{counted(alone, 'group')} of one pair left out: it cannot be wrong"
-    return ItemSuite(
-        name="gnm",
-        items=items,
-        judge=judge,
-        averages={f"{m}_{which}": pool(f"{m}_{which}") for which in ("all", "1") for m in MEASURES},
-        primary="group_all",
-        shown=[*(f"{m}_all" for m in MEASURES), *(f"{m}_1" for m in MEASURES)],
-        counts=[
-            Count("groups", len(groups) - alone, PUBLISHED_GROUPS),
-            Count("pairs", sum(len(t) for _, t in groups if len(t) > 1), PUBLISHED_PAIRS),
-        ],
-        notes=[note] if alone else [],
-        files=list(files.values()),
+    path = copy.files.get("test") or copy.files["table"]
+    archive = copy.files.get("zip", path)
+    unpacked = unpacked_folder(archive, copy.options.cache / "gnm")
+    if "zip" in copy.files and not copy.options.peek:
+        unpack_zip(archive, unpacked)
+    groups = [read_group(record, where) for where, record in _read_records(copy, unpacked)]
+    images = copy.image_finder([*copy.folders.below(path.parent), unpacked])
+    items = []
+    for number, (names, captions) in enumerate(copy.limited(groups)):
+        if len(captions) > 1:
+            refs = tuple(images.ref(name) for name in names)
+            tags = (str(len(captions)),)
+            key = str(number)
+            items.append(Item(key, refs, tuple(captions), tags, cluster=key))
+    if "zip" in copy.files and copy.options.peek:
+        images.missing -= {path for path in images.missing if path.name in zip_names(archive)}
+    sizes = [len(captions) for _, captions in groups if len(captions) > 1]
+    copy.count("groups", len(sizes), PUBLISHED_GROUPS)
+    copy.count("pairs", sum(sizes), PUBLISHED_PAIRS)
+    alone = len(groups) - len(sizes)
+    if alone:
+        copy.notes.append(f"{counted(alone, 'group')} of one pair left out: it cannot be wrong")
+    names = [f"{measure}_{scope}" for scope in ("all", "1") for measure in GROUP_MEASURES]
+    return copy.item_suite(
+        items,
+        {name: pool(name) for name in names},
+        main_subsets=names,
+        judge=judging.Judge(judge, subsets),
+        headline="group_all",
         official_ties_win=True,
-        absent=frozenset(pictures.missing),
     )
 
 

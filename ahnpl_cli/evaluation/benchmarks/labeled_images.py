@@ -1,4 +1,4 @@
-"""A data set of labelled images in memory, its class names and its prompts."""
+"""A data set of labeled images in memory, its class names and its prompts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 
 from ahnpl_cli.data.images import ImageRef
 from ahnpl_cli.errors import BenchmarkError
-from ahnpl_cli.evaluation.benchmarks.base import Options
+from ahnpl_cli.evaluation.benchmarks.base import LoadOptions
+from ahnpl_cli.files import read_text
 
 DEFAULT_TEMPLATES = ("a photo of a {}.",)
 
@@ -32,10 +33,10 @@ class LabeledImage:
 
 @dataclass(frozen=True, slots=True)
 class ClassData:
-    """One data set of labelled images.
+    """One data set of labeled images.
 
     Attributes:
-        name: short, for rows and averages.
+        name: short, for subsets and averages.
         classes: names as put into the prompts.
         templates: prompts, with {} for the class name.
         test: what is reported on.
@@ -44,6 +45,7 @@ class ClassData:
         files: what was read beside the images.
         missing: images that are not here.
         published: number of test images, None if unknown.
+        notes: what a reader has to know of it.
     """
 
     name: str
@@ -55,38 +57,56 @@ class ClassData:
     files: Sequence[Path] = ()
     missing: frozenset[Path] = frozenset()
     published: int | None = None
+    notes: Sequence[str] = ()
+
+    def here(self, rows: Sequence[LabeledImage]) -> list[LabeledImage]:
+        """Return the images that are on this disk."""
+        return [row for row in rows if row.image.path not in self.missing]
 
 
-def _lines(path: Path | None) -> tuple[str, ...] | None:
-    """Return the lines of a text file that are not blank, or None without a file."""
-    if path is None or not path.is_file():
-        return None
-    lines = path.read_text(encoding="utf-8").splitlines()
+@dataclass(frozen=True, slots=True)
+class Prompts:
+    """Class names and templates of a data set, and the files they were read from."""
+
+    classes: tuple[str, ...]
+    templates: tuple[str, ...]
+    files: list[Path]
+
+
+def _lines(path: Path) -> tuple[str, ...]:
+    """Return the lines of a text file that are not blank; none without a file."""
+    if not path.is_file():
+        return ()
+    lines = read_text(path, error=BenchmarkError).split("\n")
     return tuple(line.strip() for line in lines if line.strip())
 
 
-def prompts(
-    home: Path, defaults: Sequence[str], options: Options
-) -> tuple[tuple[str, ...], tuple[str, ...], list[Path]]:
+def read_prompts(
+    home: Path,
+    class_ids: Sequence[str],
+    options: LoadOptions,
+    templates: tuple[str, ...] = DEFAULT_TEMPLATES,
+) -> Prompts:
     """Return class names and templates: as named, beside the images, or by default.
 
     Args:
         home: where `classnames.txt` and `templates.txt` are looked for.
-        defaults: class names in order, such as the folders' names.
+        class_ids: what the data set calls its classes, in order, such as the folders' names.
         options: may name both files.
+        templates: when no file has any.
 
     Raises:
         BenchmarkError: another number of names than classes, or a template without {}.
     """
-    paths = {
-        role: options.paths.get(role, home / f"{role}.txt") for role in ("classnames", "templates")
-    }
-    names = _lines(paths["classnames"]) or tuple(one.replace("_", " ") for one in defaults)
-    templates = _lines(paths["templates"]) or DEFAULT_TEMPLATES
-    if len(names) != len(defaults):
-        what = f"{len(names)} class names for {len(defaults)} classes"
-        raise BenchmarkError(what, where=str(paths["classnames"]))
-    bad = [one for one in templates if "{}" not in one]
-    if bad:
-        raise BenchmarkError(f"no {{}} in {bad[0]!r}", where=str(paths["templates"]))
-    return names, templates, [path for path in paths.values() if path.is_file()]
+    names_file = options.classnames or home / "classnames.txt"
+    templates_file = options.templates or home / "templates.txt"
+    names = _lines(names_file) or tuple(name.replace("_", " ") for name in class_ids)
+    templates = _lines(templates_file) or templates
+    if len(names) != len(class_ids):
+        what = f"{len(names)} class names for {len(class_ids)} classes"
+        raise BenchmarkError(what, where=str(names_file))
+    for template in templates:
+        if "{}" not in template:
+            raise BenchmarkError(f"no {{}} in {template!r}", where=str(templates_file))
+    files = [path for path in (names_file, templates_file) if path.is_file()]
+    return Prompts(names, templates, files)

@@ -1,15 +1,41 @@
-"""Tables of Hugging Face data sets, Parquet or Arrow: images unpacked once into the cache."""
+"""Tables of Hugging Face data sets, Parquet or Arrow, and zip files: images unpacked once.
+
+What is unpacked lies in a folder named by the SHA-256 of the archive, so that another archive of
+the same name never shows the images of the first.
+"""
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
+from ahnpl_cli.data.images import SUFFIXES, file_sha256
 from ahnpl_cli.errors import BenchmarkError
+from ahnpl_cli.evaluation.benchmarks.base import FETCH_AGAIN
 from ahnpl_cli.files import write_atomic
 
 ROWS = 64  # read at once: images are large
+LARGEST_IMAGE = 1 << 26  # bytes of an image in an archive, unpacked: 64 MiB
+LARGEST_ARCHIVE = 1 << 35  # bytes of all images together: 32 GiB
+# What Python's zipfile raises for damaged, encrypted and exotic archives.
+_BROKEN_ZIP = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    RuntimeError,
+    NotImplementedError,
+    UnicodeDecodeError,
+    ValueError,
+    OSError,
+)
+
+
+def unpacked_folder(archive: Path, cache: Path) -> Path:
+    """Return the folder of an archive's images: named by its content, not by its name."""
+    return cache / file_sha256(archive)[:16]
 
 
 def table_records(path: Path, images: Sequence[str], folder: Path) -> Iterator[dict[str, Any]]:
@@ -28,20 +54,19 @@ def table_records(path: Path, images: Sequence[str], folder: Path) -> Iterator[d
         for row in batch:
             for column in images:
                 if row.get(column) is not None:
-                    row[column] = _unpack(row[column], folder, f"row{number}_{column}.png")
+                    row[column] = _unpack_cell(row[column], folder, f"row{number}_{column}")
             number += 1
             yield row
 
 
 def _batches(path: Path) -> Iterator[list[dict[str, Any]]]:
+    kind = path.suffix[1:]
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq
     except ImportError as error:
         hint = "pip install pyarrow, or use the benchmark's JSONL and images."
-        raise BenchmarkError(
-            f"{path.suffix[1:]} needs pyarrow", where=str(path), hint=hint
-        ) from error
+        raise BenchmarkError(f"{kind} needs pyarrow", where=str(path), hint=hint) from error
     try:
         if path.suffix == ".arrow":
             with pa.memory_map(str(path)) as source:
@@ -50,15 +75,84 @@ def _batches(path: Path) -> Iterator[list[dict[str, Any]]]:
         else:
             for batch in pq.ParquetFile(path).iter_batches(batch_size=ROWS):
                 yield batch.to_pylist()
-    except (OSError, ValueError) as error:
-        raise BenchmarkError(f"not {path.suffix[1:]}: {error}", where=str(path)) from error
+    except (OSError, ValueError, LookupError, TypeError, NotImplementedError) as error:
+        raise BenchmarkError(f"not {kind}: {error}", where=str(path), hint=FETCH_AGAIN) from error
 
 
-def _unpack(cell: Any, folder: Path, default: str) -> str:
+def _unpack_cell(cell: Any, folder: Path, stem: str) -> str:
     """Write one image and return its name."""
     if isinstance(cell, str):
         return cell
-    name = Path(cell.get("path") or default).name
-    if cell.get("bytes") is not None and not (folder / name).is_file():
+    if not isinstance(cell, dict):
+        return stem
+    original = PurePosixPath(str(cell.get("path") or "image.png"))
+    if cell.get("bytes") is None:
+        return original.name
+    # Two rows may hold images of one name, so the row's number names the file.
+    name = f"{stem}{original.suffix}"
+    if not (folder / name).is_file():
         write_atomic(folder / name, cell["bytes"])
     return name
+
+
+def unpack_zip(archive: Path, folder: Path) -> None:
+    """Write the images of a zip file into one folder, by base name, once.
+
+    Raises:
+        BenchmarkError: it is damaged, encrypted or too large, or two images have one name.
+    """
+    try:
+        with zipfile.ZipFile(archive) as packed:
+            _check_names(packed, archive)
+            for member in packed.infolist():
+                target = folder / PurePosixPath(member.filename).name
+                if _is_image(member) and not target.exists():
+                    write_atomic(target, _content(packed, member, archive))
+    except _BROKEN_ZIP as error:
+        raise BenchmarkError(f"not a usable zip file: {error}", where=str(archive)) from error
+
+
+def zip_names(archive: Path) -> frozenset[str]:
+    """Return the base names in a zip file, for a look that unpacks nothing.
+
+    Raises:
+        BenchmarkError: it is damaged.
+    """
+    try:
+        with zipfile.ZipFile(archive) as packed:
+            return frozenset(PurePosixPath(name).name for name in packed.namelist())
+    except _BROKEN_ZIP as error:
+        raise BenchmarkError(f"not a usable zip file: {error}", where=str(archive)) from error
+
+
+def _is_image(member: zipfile.ZipInfo) -> bool:
+    path = PurePosixPath(member.filename)
+    hidden = path.name.startswith(".") or "__MACOSX" in path.parts
+    return not member.is_dir() and not hidden and path.suffix.lower() in SUFFIXES
+
+
+def _check_names(packed: zipfile.ZipFile, archive: Path) -> None:
+    """Refuse two different images of one name, and more bytes than any test set has."""
+    members: dict[str, zipfile.ZipInfo] = {}
+    total = 0
+    for member in packed.infolist():
+        if not _is_image(member):
+            continue
+        total += member.file_size
+        first = members.setdefault(PurePosixPath(member.filename).name, member)
+        if (first.CRC, first.file_size) != (member.CRC, member.file_size):
+            what = f"holds two images of one name: {first.filename} and {member.filename}"
+            raise BenchmarkError(what, where=str(archive), hint="Unpack it beside test.jsonl.")
+    if total > LARGEST_ARCHIVE:
+        what = f"unpacks to {total >> 30} GiB"
+        raise BenchmarkError(what, where=str(archive), hint="Is this the right file?")
+
+
+def _content(packed: zipfile.ZipFile, member: zipfile.ZipInfo, archive: Path) -> bytes:
+    # The size in the header may lie, so no more is read than is allowed.
+    with packed.open(member) as stream:
+        content = stream.read(LARGEST_IMAGE + 1)
+    if len(content) > LARGEST_IMAGE:
+        where = f"{archive}: {member.filename}"
+        raise BenchmarkError("more than 64 MiB of an image", where=where)
+    return content

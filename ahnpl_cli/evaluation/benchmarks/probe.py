@@ -1,32 +1,28 @@
 """Linear probe: a logistic regression on frozen image features, single and multi-label.
 
-Post-projection, L2-normalised features; L-BFGS, at most 1,000 iterations; C chosen on a fifth of
+Post-projection, L2-normalized features; L-BFGS, at most 1,000 iterations; C chosen on a fifth of
 the training images, never on the test images, then refitted on all of them (as CLIP's authors and
 CLIP_benchmark do it; the papers we follow publish no script). Multi-label: one regression a class.
 """
 
 from __future__ import annotations
 
-import hashlib
 import warnings
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ahnpl_cli.data.images import ImageRef
 from ahnpl_cli.errors import BenchmarkError
-from ahnpl_cli.evaluation.benchmarks import labeled_sets as classes
-from ahnpl_cli.evaluation.benchmarks.base import Benchmark, Options
-from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
+from ahnpl_cli.evaluation.benchmarks import labeled_sets
+from ahnpl_cli.evaluation.benchmarks.base import Benchmark, LocalCopy
+from ahnpl_cli.evaluation.benchmarks.label_task import ClassScores, label_suite, targets
 from ahnpl_cli.evaluation.benchmarks.labeled_images import ClassData, LabeledImage
-from ahnpl_cli.evaluation.benchmarks.zeroshot import ZeroShotSuite, targets, verdicts_of
 from ahnpl_cli.evaluation.scoring import metrics
 from ahnpl_cli.evaluation.scoring.derived_metrics import label_metrics, mean_over_classes
-from ahnpl_cli.evaluation.scoring.items import Features, Floats, Outcome, Verdict
+from ahnpl_cli.evaluation.scoring.items import Features, Floats, Suite
+from ahnpl_cli.stable_hash import stable_hash
 
 GRID = tuple(float(c) for c in np.logspace(-2, 4, 7))
 MAX_ITER = 1000
@@ -51,24 +47,25 @@ def fit(features: Floats, labels: NDArray[Any], c: float) -> Any:
 
 def class_scores(model: Any, features: Floats, count: int) -> Floats:
     """Return decision values (N, C); classes that were not seen in training come last."""
-    found = np.asarray(model.decision_function(features), dtype=np.float32)
-    if found.ndim == 1:  # two classes have one decision value
-        found = np.stack([-found, found], axis=1)
+    decisions = np.asarray(model.decision_function(features), dtype=np.float32)
+    if decisions.ndim == 1:  # two classes have one decision value
+        decisions = np.stack([-decisions, decisions], axis=1)
     if getattr(model, "multilabel_", False):
-        return found
+        return decisions
     scores = np.full((len(features), count), np.finfo(np.float32).min, dtype=np.float32)
-    scores[:, model.classes_] = found
+    scores[:, model.classes_] = decisions
     return scores
 
 
-def quality(data: ClassData, rows: Sequence[LabeledImage], scores: Floats) -> float:
+def _quality(data: ClassData, rows: Sequence[LabeledImage], scores: Floats) -> float:
     """Return what C is chosen by: accuracy, or mAP."""
     if data.multi:
-        ones = np.ones((1, len(rows)))
-        on = targets(data, rows)
-        return mean_over_classes(metrics.average_precision, scores, on, ones).item()
+        once = np.ones((1, len(rows)))
+        of_rows = targets(data, rows)
+        return mean_over_classes(metrics.average_precision, scores, of_rows, once).item()
     own = scores[np.arange(len(rows)), [row.labels[0] for row in rows]]
-    return 100 * float(np.mean((scores >= own[:, None]).sum(axis=1) == 1))
+    is_best = (scores >= own[:, None]).sum(axis=1) == 1
+    return 100 * float(np.mean(is_best))
 
 
 def _labels(data: ClassData, rows: Sequence[LabeledImage]) -> NDArray[Any]:
@@ -78,78 +75,70 @@ def _labels(data: ClassData, rows: Sequence[LabeledImage]) -> NDArray[Any]:
 
 
 def _is_held_out(row: LabeledImage) -> bool:
-    digest = hashlib.sha256(row.image.path.name.encode()).digest()
-    return digest[0] % HELD_OUT == 0
+    # By the first byte of SHA-256, so that a probe chooses the same C as it always did.
+    first_byte = stable_hash(row.image.path.name, digest="sha256") >> 56
+    return first_byte % HELD_OUT == 0
 
 
 def choose_c(data: ClassData, rows: Sequence[LabeledImage], features: Features) -> float:
     """Return the C that does best on held-out training images; the smallest of equals."""
     train = [row for row in rows if not _is_held_out(row)]
-    held = [row for row in rows if _is_held_out(row)]
-    if not held or len(np.unique(_labels(data, train))) < 2:
+    held_out = [row for row in rows if _is_held_out(row)]
+    if not held_out or len(np.unique(_labels(data, train))) < 2:
         return 1.0
-    x, y = features.images([row.image for row in train]), _labels(data, train)
-    test = features.images([row.image for row in held])
-    found = {
-        c: quality(data, held, class_scores(fit(x, y, c), test, len(data.classes))) for c in GRID
-    }
-    return max(GRID, key=lambda c: (found[c], -c))
+    x = features.images([row.image for row in train])
+    y = _labels(data, train)
+    test = features.images([row.image for row in held_out])
+    quality = {}
+    for c in GRID:
+        scores = class_scores(fit(x, y, c), test, len(data.classes))
+        quality[c] = _quality(data, held_out, scores)
+    return max(GRID, key=lambda c: (quality[c], -c))
 
 
-@dataclass(frozen=True, kw_only=True)
-class ProbeSuite(ZeroShotSuite):
-    """Every data set with training images that was found."""
+class LinearProbe:
+    """Scores of classes by a regression on training images; see `label_task.Classifier`."""
 
-    def _train(self, data: ClassData) -> list[LabeledImage]:
-        return [row for row in data.train if row.image.path not in data.missing]
+    def training_images(self, data: ClassData) -> Sequence[LabeledImage]:
+        """Return the training images."""
+        return data.train
 
-    def images(self) -> Iterable[ImageRef]:
-        """Yield training and test images."""
-        for data in self.data:
-            yield from (row.image for row in (*self._train(data), *self.scored(data)))
-
-    @property
-    def missing(self) -> Sequence[Path]:
-        """Distinct images that are not here, training images too."""
-        rows = ((row, d) for d in self.data for row in (*d.train, *d.test))
-        return list(dict.fromkeys(r.image.path for r, d in rows if r.image.path in d.missing))
-
-    def texts(self) -> Iterable[str]:
+    def texts(self, data: ClassData) -> Sequence[str]:
         """No text is looked at."""
         return ()
 
-    def score(self, features: Features, *, official_ties: bool = False) -> Outcome:
-        """Return the verdicts on the test images, and the C chosen."""
-        verdicts: list[Verdict] = []
-        values: dict[str, float] = {}
-        for data in self.data:
-            train, rows = self._train(data), self.scored(data)
-            if not train or not rows:
-                continue
-            c = choose_c(data, train, features)
-            model = fit(features.images([r.image for r in train]), _labels(data, train), c)
-            test = features.images([row.image for row in rows])
-            scores = class_scores(model, test, len(data.classes))
-            verdicts += verdicts_of(data, rows, scores)
-            values[f"{data.name} C"] = c
-        return Outcome(verdicts, values)
+    def scores(
+        self, data: ClassData, rows: Sequence[LabeledImage], features: Features
+    ) -> ClassScores | None:
+        """Return the decision values (N, C) on test images, and the C chosen."""
+        train = data.here(data.train)
+        if not train:
+            return None
+        if len(np.unique(_labels(data, train))) < 2:
+            hint = "A probe needs images of two classes at least."
+            raise BenchmarkError(f"{data.name}: too few training images are here", hint=hint)
+        c = choose_c(data, train, features)
+        model = fit(features.images([row.image for row in train]), _labels(data, train), c)
+        test = features.images([row.image for row in rows])
+        scores = class_scores(model, test, len(data.classes))
+        return ClassScores(scores, {f"{data.name} C": c})
 
 
-def load(shelf: DataFolders, files: dict[str, Path], options: Options) -> ProbeSuite:
+def load(copy: LocalCopy) -> Suite:
     """Read the data sets that have training images.
 
     Raises:
         BenchmarkError: none has.
     """
-    found = classes.read(shelf, files, options)
-    data = [one for one in found if one.train]
-    if not data:
+    data_sets = labeled_sets.read(copy)
+    trainable = [data for data in data_sets if data.train]
+    without = [data.name for data in data_sets if not data.train]
+    if not trainable:
         hint = "Put training images into train/<class>/, or mark rows `train` in labels.csv."
-        names = ", ".join(one.name for one in found)
-        raise BenchmarkError(f"no training images of {names}", hint=hint)
-    without = [one.name for one in found if not one.train]
-    note = f"no training images, so not probed: {', '.join(without)}"
-    return ProbeSuite(name="probe", data=data, notes=[note] if without else [])
+        raise BenchmarkError(f"no training images of {', '.join(without)}", hint=hint)
+    if without:
+        copy.notes.append(f"no training images, so not probed: {', '.join(without)}")
+    return label_suite(copy, trainable, LinearProbe())
 
 
 BENCHMARK = Benchmark(
@@ -159,7 +148,7 @@ BENCHMARK = Benchmark(
     license="each data set's own",
     files="NAME/train/<class>/ + NAME/test|val/<class>/, NAME/labels.csv with a column split, "
     "VOCdevkit/VOC2007 with trainval, annotations/instances_train*.json",
-    find=classes.find,
+    find=labeled_sets.find,
     load=load,
-    figures=label_metrics,
+    derived_metrics=label_metrics,
 )

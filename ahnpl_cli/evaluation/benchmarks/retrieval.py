@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
 
@@ -15,14 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ahnpl_cli.data.images import ImageRef
-from ahnpl_cli.evaluation.benchmarks.base import Benchmark, Options, counted, limited
+from ahnpl_cli.evaluation.benchmarks.base import Benchmark, LocalCopy, counted
 from ahnpl_cli.evaluation.benchmarks.captioned_images import SOURCES, find, read
-from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders, ImageFinder
 from ahnpl_cli.evaluation.scoring.averages import Average, mean
-from ahnpl_cli.evaluation.scoring.items import Count, Features, Floats, Outcome, Verdict
+from ahnpl_cli.evaluation.scoring.items import Features, Floats, Suite, SuiteVerdicts, Verdict
 
 KS = (1, 5, 10)
+WAYS = ("I2T", "T2I")
 BLOCK = 256  # queries ranked at once: 26 MB of similarities against 25,010 captions
+Captioned = tuple[ImageRef, tuple[str, ...]]
 
 
 class Ranks(NamedTuple):
@@ -45,126 +47,113 @@ def ranks(
     """Rank the best right candidate of each query, in blocks of queries.
 
     Args:
-        queries: (Q, D) L2-normalised.
-        candidates: (C, D) L2-normalised, distinct.
+        queries: (Q, D) L2-normalized.
+        candidates: (C, D) L2-normalized, distinct.
         copies: (C,) how many annotated candidates each stands for. Identical captions are one
             candidate: no model can tell them apart, so they do not count against each other.
         right: per query, its right candidates.
     """
-    strict, lenient = (np.empty(len(queries), dtype=np.int64) for _ in range(2))
+    strict = np.empty(len(queries), dtype=np.int64)
+    lenient = np.empty(len(queries), dtype=np.int64)
     best = np.empty(len(queries), dtype=np.float32)
     for start in range(0, len(queries), BLOCK):
-        scores = queries[start : start + BLOCK] @ candidates.T
-        for row, line in enumerate(scores):
-            mine = list(right[start + row])
-            top = line[mine].max()
-            line[mine] = -np.inf  # other right answers are never in the way
-            strict[start + row] = copies[line >= top].sum()
-            lenient[start + row] = copies[line > top].sum()
-            best[start + row] = top
+        block = queries[start : start + BLOCK] @ candidates.T
+        for query, similarities in enumerate(block, start):
+            own = list(right[query])
+            top = similarities[own].max()
+            similarities[own] = -np.inf  # other right answers are never in the way
+            strict[query] = copies[similarities >= top].sum()
+            lenient[query] = copies[similarities > top].sum()
+            best[query] = top
     return Ranks(strict, lenient, best)
 
 
 @dataclass(frozen=True, kw_only=True)
-class RetrievalSuite:
-    """Retrieval on the data sets found; see `items.Suite`.
+class RetrievalTask:
+    """Retrieval on the data sets found; see `items.Task`.
 
     Attributes:
         data: (image, captions) of every data set, in the file's order.
         absent: images that are not on this disk.
     """
 
-    name: str
-    data: Mapping[str, Sequence[tuple[ImageRef, tuple[str, ...]]]]
-    counts: Sequence[Count]
-    notes: Sequence[str]
-    files: Sequence[Path]
+    data: Mapping[str, Sequence[Captioned]]
     absent: frozenset[Path]
 
-    @property
-    def shown(self) -> Sequence[str]:
-        """Every row is shown."""
-        return [row for name in self.data for row in rows(name)]
+    @cached_property
+    def scored(self) -> dict[str, list[Captioned]]:
+        """The images that are here, by data set."""
+        return {
+            dataset: [pair for pair in pairs if pair[0].path not in self.absent]
+            for dataset, pairs in self.data.items()
+        }
 
-    @property
-    def averages(self) -> Mapping[str, Average]:
-        """Mean of I2T and T2I at each k, per data set, and over both if both are here."""
-        made: dict[str, Average] = {}
-        for k in KS:
-            of = {n: [f"{n} I2T R@{k}", f"{n} T2I R@{k}"] for n in self.data}
-            if len(of) == len(SOURCES):
-                made[f"mean_r{k}"] = mean(*(row for pair in of.values() for row in pair))
-            made |= {f"{n.lower()}_mean_r{k}": mean(*pair) for n, pair in of.items()}
-        return made
-
-    @property
-    def primary(self) -> str:
-        """R@1, both ways, of the data sets found."""
-        return next(iter(self.averages))
-
-    def _scored(self, name: str) -> list[tuple[ImageRef, tuple[str, ...]]]:
-        return [pair for pair in self.data[name] if pair[0].path not in self.absent]
-
-    @property
+    @cached_property
     def missing(self) -> Sequence[Path]:
         """Distinct images that are not there."""
-        paths = dict.fromkeys(ref.path for pairs in self.data.values() for ref, _ in pairs)
+        paths: dict[Path, None] = {}
+        for pairs in self.data.values():
+            paths |= dict.fromkeys(ref.path for ref, _ in pairs)
         return [path for path in paths if path in self.absent]
 
+    @property
+    def is_scorable(self) -> bool:
+        """Whether any image is here."""
+        return any(self.scored.values())
+
     def totals(self) -> Mapping[str, int]:
-        """Return the queries per row if no image were missing."""
-        made: dict[str, int] = {}
-        for name, pairs in self.data.items():
+        """Return the queries per subset if no image were missing."""
+        totals: dict[str, int] = {}
+        for dataset, pairs in self.data.items():
             captions = sum(len(texts) for _, texts in pairs)
-            made |= {f"{name} I2T R@{k}": len(pairs) for k in KS}
-            made |= {f"{name} T2I R@{k}": captions for k in KS}
-        return made
+            for way, queries in zip(WAYS, (len(pairs), captions), strict=True):
+                totals |= {f"{dataset} {way} R@{k}": queries for k in KS}
+        return totals
 
     def images(self) -> Iterable[ImageRef]:
         """Yield the images to encode."""
-        return (ref for name in self.data for ref, _ in self._scored(name))
+        for pairs in self.scored.values():
+            yield from (ref for ref, _ in pairs)
 
     def texts(self) -> Iterable[str]:
         """Yield the captions to encode."""
-        return (text for name in self.data for _, texts in self._scored(name) for text in texts)
+        for pairs in self.scored.values():
+            for _, texts in pairs:
+                yield from texts
 
-    def score(self, features: Features, *, official_ties: bool = False) -> Outcome:
-        """Return one verdict per image and per caption; see `items.Suite.score`."""
+    def score(self, features: Features, *, official_ties: bool = False) -> SuiteVerdicts:
+        """Return one verdict per image and per caption; see `items.Task.score`."""
         verdicts: list[Verdict] = []
-        for name in self.data:
-            pairs = self._scored(name)
+        for dataset, pairs in self.scored.items():
             if pairs:
-                verdicts += _score(name, pairs, features, official_ties)
-        return Outcome(verdicts)
-
-
-def rows(name: str) -> list[str]:
-    """Return the six rows of a data set."""
-    return [f"{name} {way} R@{k}" for way in ("I2T", "T2I") for k in KS]
+                verdicts += _score(dataset, pairs, features, official_ties)
+        return SuiteVerdicts(verdicts)
 
 
 def _score(
-    name: str,
-    pairs: Sequence[tuple[ImageRef, tuple[str, ...]]],
-    features: Features,
-    official_ties: bool,
+    dataset: str, pairs: Sequence[Captioned], features: Features, official_ties: bool
 ) -> Iterator[Verdict]:
-    captions = [text for _, texts in pairs for text in texts]
+    captions: list[str] = []
+    owner: list[int] = []
+    for number, (_, texts) in enumerate(pairs):
+        captions += texts
+        owner += [number] * len(texts)
     distinct = {text: i for i, text in enumerate(dict.fromkeys(captions))}
+    caption_rows = [distinct[text] for text in captions]
     copies = np.zeros(len(distinct), dtype=np.int64)
-    np.add.at(copies, [distinct[text] for text in captions], 1)
-    images, texts = features.images([ref for ref, _ in pairs]), features.texts(list(distinct))
-    owner = [i for i, (_, mine) in enumerate(pairs) for _ in mine]
-    names = [ref.path.name for ref, _ in pairs]
-    i2t = ranks(images, texts, copies, [[distinct[t] for t in mine] for _, mine in pairs])
-    t2i = ranks(
-        texts[[distinct[text] for text in captions]],
-        images,
-        np.ones(len(images), dtype=np.int64),
-        [[i] for i in owner],
+    np.add.at(copies, caption_rows, 1)
+    image_features = features.images([ref for ref, _ in pairs])
+    text_features = features.texts(list(distinct))
+    own_captions = [[distinct[text] for text in texts] for _, texts in pairs]
+    once = np.ones(len(image_features), dtype=np.int64)
+    image_to_text = ranks(image_features, text_features, copies, own_captions)
+    text_to_image = ranks(
+        text_features[caption_rows], image_features, once, [[image] for image in owner]
     )
-    yield from _verdicts(f"{name} I2T", names, i2t, official_ties)
-    yield from _verdicts(f"{name} T2I", [names[i] for i in owner], t2i, official_ties)
+    names = [ref.path.name for ref, _ in pairs]
+    yield from _verdicts(f"{dataset} I2T", names, image_to_text, official_ties)
+    caption_images = [names[image] for image in owner]
+    yield from _verdicts(f"{dataset} T2I", caption_images, text_to_image, official_ties)
 
 
 def _verdicts(way: str, names: Sequence[str], found: Ranks, lenient: bool) -> Iterator[Verdict]:
@@ -177,35 +166,45 @@ def _verdicts(way: str, names: Sequence[str], found: Ranks, lenient: bool) -> It
         yield Verdict(f"{way}/{number}", name, correct, ties, scores)
 
 
-def load(shelf: DataFolders, files: dict[str, Path], options: Options) -> RetrievalSuite:
+def _averages(datasets: Sequence[str]) -> dict[str, Average]:
+    """Return the mean of I2T and T2I at each k, over both data sets if both are here, and of each.
+
+    R@1 comes first: it is the headline.
+    """
+    averages: dict[str, Average] = {}
+    for k in KS:
+        pairs = {dataset: [f"{dataset} {way} R@{k}" for way in WAYS] for dataset in datasets}
+        if len(pairs) == len(SOURCES):
+            averages[f"mean_r{k}"] = mean(*(row for pair in pairs.values() for row in pair))
+        for dataset, pair in pairs.items():
+            averages[f"{dataset.lower()}_mean_r{k}"] = mean(*pair)
+    return averages
+
+
+def load(copy: LocalCopy) -> Suite:
     """Read the data sets that `find` found; `limit` takes the first images of each."""
-    data, counts = {}, []
-    notes = ["scores of an item: similarity of the right answer, its rank from 0"]
-    missing: set[Path] = set()
-    for name, path in files.items():
-        source, everything = SOURCES[name], read(path)
-        pictures = ImageFinder([*shelf.named(*source.images), path.parent], shelf)
-        kept = limited(everything, options.limit)
-        data[name] = [(pictures.ref(one.image), one.captions) for one in kept]
-        n_captions = sum(len(one.captions) for one in everything)
-        counts.append(Count(f"{name} images", len(everything), source.n_images))
-        counts.append(Count(f"{name} captions", n_captions, source.n_captions))
-        missing |= pictures.missing
-        notes += pictures.notes()
-        here = sum(ref.path not in pictures.missing for ref, _ in data[name])
+    copy.notes.append("scores of an item: similarity of the right answer, its rank from 0")
+    data: dict[str, list[Captioned]] = {}
+    for dataset, path in copy.files.items():
+        source = SOURCES[dataset]
+        everything, orphans = read(path)
+        images = copy.image_finder([*copy.folders.named(*source.images), path.parent], coco=True)
+        kept = copy.limited(everything)
+        data[dataset] = [(images.ref(entry.image), entry.captions) for entry in kept]
+        n_captions = sum(len(entry.captions) for entry in everything)
+        copy.count(f"{dataset} images", len(everything), source.n_images)
+        copy.count(f"{dataset} captions", n_captions, source.n_captions)
+        if orphans:
+            what = f"{dataset}: {counted(orphans, 'annotation')} of images that it does not list"
+            copy.notes.append(f"{what}, left out")
+        here = sum(ref.path not in images.missing for ref, _ in data[dataset])
         if here < source.n_images:
-            notes.append(
-                f"{name}: ranked among {counted(here, 'image')}, easier than among the published "
-                f"{source.n_images:,}"
+            copy.notes.append(
+                f"{dataset}: ranked among {counted(here, 'image')}, easier than among the "
+                f"published {source.n_images:,}"
             )
-    return RetrievalSuite(
-        name="retrieval",
-        data=data,
-        counts=counts,
-        notes=notes,
-        files=list(files.values()),
-        absent=frozenset(missing),
-    )
+    task = RetrievalTask(data=data, absent=copy.absent)
+    return copy.suite(task, _averages(list(data)), main_subsets=list(task.totals()))
 
 
 BENCHMARK = Benchmark(

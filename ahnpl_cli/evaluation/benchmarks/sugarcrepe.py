@@ -1,6 +1,6 @@
 """SugarCrepe (Hsieh et al. 2023, RAIVNLab/sugar-crepe 0047054): one image, a caption, a foil.
 
-Official metric (`main_eval.py`): mean of `pos > neg` per file, fp32. One mislabelled item, key 108
+Official metric (`main_eval.py`): mean of `pos > neg` per file, fp32. One mislabeled item, key 108
 of swap_obj, was removed on 2023-11-18, so papers of that year count 246 there; keys have gaps.
 """
 
@@ -8,17 +8,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ahnpl_cli.evaluation.benchmarks.base import (
-    Benchmark,
-    Options,
-    field,
-    limited,
-    read_entries,
-)
-from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders, ImageFinder
-from ahnpl_cli.evaluation.scoring import judging
+from ahnpl_cli.evaluation.benchmarks.base import Benchmark, LocalCopy, field, read_entries
+from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
+from ahnpl_cli.evaluation.benchmarks.image_finder import ImageFinder
 from ahnpl_cli.evaluation.scoring.averages import Average, mean, pool
-from ahnpl_cli.evaluation.scoring.items import Count, Item, ItemSuite
+from ahnpl_cli.evaluation.scoring.items import Item, Suite
 
 PUBLISHED = {
     "add_obj": 2062,
@@ -30,21 +24,18 @@ PUBLISHED = {
     "swap_att": 666,
 }
 GROUPS = ("replace", "swap", "add")
-IMAGES = ("val2017",)
+# SugarCrepe++ has files of the same names, but none of added objects or attributes.
+TELLTALES = ("add_obj.json", "add_att.json")
 
 
-def find(shelf: DataFolders, options: Options) -> dict[str, Path]:
-    """Return the seven files; `add_obj.json` tells the folder from SugarCrepe++."""
-    for folder in shelf.holding("add_obj.json", "swap_att.json"):
-        return {
-            name: folder / f"{name}.json"
-            for name in PUBLISHED
-            if f"{name}.json" in shelf.folders[folder]
-        }
+def find(folders: DataFolders) -> dict[str, Path]:
+    """Return the seven files, those that are there."""
+    for folder in folders.holding_any(TELLTALES):
+        return folders.files(folder, {subset: f"{subset}.json" for subset in PUBLISHED})
     return {}
 
 
-def read_items(path: Path, subset: str, pictures: ImageFinder) -> list[Item]:
+def read_items(path: Path, subset: str, images: ImageFinder) -> list[Item]:
     """Return the items of one file.
 
     Raises:
@@ -54,52 +45,42 @@ def read_items(path: Path, subset: str, pictures: ImageFinder) -> list[Item]:
     for key, record in read_entries(path, dict):
         where = f"{path}: {key}"
         name = field(record, "filename", str, where=where)
-        texts = [field(record, f, str, where=where) for f in ("caption", "negative_caption")]
-        ref = pictures.ref(name)
-        items.append(Item(f"{subset}/{key}", (ref,), tuple(texts), (subset,), cluster=name))
+        caption = field(record, "caption", str, where=where)
+        foil = field(record, "negative_caption", str, where=where)
+        ref = images.ref(name)
+        items.append(Item(f"{subset}/{key}", (ref,), (caption, foil), (subset,), cluster=name))
     return items
 
 
-def averages(files: list[str]) -> tuple[dict[str, Average], str]:
-    """Return every average that papers print, and the primary one: CE-CLIP's and AHNPL's.
+def averages() -> dict[str, Average]:
+    """Return every average that papers print, CE-CLIP's and AHNPL's first.
 
     `macro_7`: mean of the files (CE-CLIP, AHNPL); `micro`: SugarCrepe's Table 5 (issue 3);
     `macro_groups`: mean of the group means; `macro_groups_of_micro`: vl_compo's.
     """
-    overall = "macro_7" if len(files) == len(PUBLISHED) else f"macro_{len(files)}_files"
-    grouped = {g: [f for f in files if f.startswith(g)] for g in GROUPS}
-    grouped = {g: members for g, members in grouped.items() if members}
-    made: dict[str, Average] = {overall: mean(*files)}
-    made |= {g: mean(*members) for g, members in grouped.items()}
-    made["macro_groups"] = mean(*(mean(*members) for members in grouped.values()))
-    made["macro_groups_of_micro"] = mean(*(pool(*members) for members in grouped.values()))
-    made["micro"] = pool(*files)
-    return made, overall
+    groups = {group: [f for f in PUBLISHED if f.startswith(group)] for group in GROUPS}
+    group_means = {group: mean(*files) for group, files in groups.items()}
+    group_pools = [pool(*files) for files in groups.values()]
+    return {
+        "macro_7": mean(*PUBLISHED),
+        **group_means,
+        "macro_groups": mean(*group_means.values()),
+        "macro_groups_of_micro": mean(*group_pools),
+        "micro": pool(*PUBLISHED),
+    }
 
 
-def load(shelf: DataFolders, files: dict[str, Path], options: Options) -> ItemSuite:
+def load(copy: LocalCopy) -> Suite:
     """Read the files that `find` found."""
-    folder = next(iter(files.values())).parent
-    pictures = ImageFinder([*shelf.named(*IMAGES), folder], shelf)
+    folder = next(iter(copy.files.values())).parent
+    images = copy.image_finder([*copy.folders.named("val2017"), folder], coco=True)
     items: list[Item] = []
-    counts = []
-    for subset, path in files.items():
-        found = read_items(path, subset, pictures)
-        counts.append(Count(subset, len(found), PUBLISHED[subset]))
-        items += limited(found, options.limit)
-    made, primary = averages(list(files))
-    return ItemSuite(
-        name="sugarcrepe",
-        items=items,
-        judge=judging.choose,
-        averages=made,
-        primary=primary,
-        shown=list(files),
-        counts=counts,
-        notes=pictures.notes(),
-        files=list(files.values()),
-        absent=frozenset(pictures.missing),
-    )
+    for subset, path in copy.files.items():
+        subset_items = read_items(path, subset, images)
+        copy.count(subset, len(subset_items), PUBLISHED[subset])
+        items += copy.limited(subset_items)
+    copy.note_absent("files", PUBLISHED)
+    return copy.item_suite(items, averages(), main_subsets=list(copy.files))
 
 
 BENCHMARK = Benchmark(
@@ -107,7 +88,7 @@ BENCHMARK = Benchmark(
     measures="one object, attribute or relation replaced, swapped or added: caption or foil",
     source="github.com/RAIVNLab/sugar-crepe data/*.json; "
     "images.cocodataset.org/zips/val2017.zip as val2017/",
-    license="annotations MIT; images COCO's terms (Flickr licences)",
+    license="annotations MIT; images COCO's terms (Flickr licenses)",
     files="add_obj.json swap_att.json ... + val2017/",
     find=find,
     load=load,

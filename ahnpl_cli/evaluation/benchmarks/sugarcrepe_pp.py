@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ahnpl_cli.evaluation.benchmarks.base import Benchmark, Options, field, limited, read_entries
-from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders, ImageFinder
+from ahnpl_cli.evaluation.benchmarks.base import Benchmark, LocalCopy, field, read_entries
+from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
+from ahnpl_cli.evaluation.benchmarks.image_finder import ImageFinder
+from ahnpl_cli.evaluation.benchmarks.sugarcrepe import TELLTALES
 from ahnpl_cli.evaluation.scoring import judging, metrics
-from ahnpl_cli.evaluation.scoring.averages import mean, pool
-from ahnpl_cli.evaluation.scoring.items import Count, Item, ItemSuite, Verdict
+from ahnpl_cli.evaluation.scoring.averages import Average, mean, pool
+from ahnpl_cli.evaluation.scoring.items import Item, Scores, Suite, Verdict
 
 PUBLISHED = {
     "replace_obj": 1652,
@@ -23,18 +25,20 @@ PUBLISHED = {
     "swap_att": 666,
 }
 FIELDS = ("caption", "caption2", "negative_caption")
+ITT, TOT = "ITT", "TOT"
+HALVES = ("Image-P1-Neg", "Image-P2-Neg")
 
 
-def find(shelf: DataFolders, options: Options) -> dict[str, Path]:
-    """Return the five files; without `add_obj.json` the folder is not SugarCrepe's."""
-    names = [f"{subset}.json" for subset in PUBLISHED]
-    for folder in shelf.holding(*names):
-        if "add_obj.json" not in shelf.folders[folder]:
-            return {subset: folder / f"{subset}.json" for subset in PUBLISHED}
+def find(folders: DataFolders) -> dict[str, Path]:
+    """Return the five files, of a folder that is not SugarCrepe's."""
+    names = {subset: f"{subset}.json" for subset in PUBLISHED}
+    for folder in folders.holding_any(names.values()):
+        if not folders.contents[folder].keys() & set(TELLTALES):
+            return folders.files(folder, names)
     return {}
 
 
-def read_items(path: Path, subset: str, pictures: ImageFinder) -> list[Item]:
+def read_items(path: Path, subset: str, images: ImageFinder) -> list[Item]:
     """Return an item with the image and one of texts alone for each row.
 
     Raises:
@@ -44,56 +48,59 @@ def read_items(path: Path, subset: str, pictures: ImageFinder) -> list[Item]:
     for number, record in read_entries(path, list):
         where = f"{path}: {number}"
         name = field(record, "filename", str, where=where)
-        texts = tuple(field(record, one, str, where=where) for one in FIELDS)
-        refs, key = (pictures.ref(name),), f"{subset}/{number}"
-        items.append(Item(f"{key}/ITT", refs, texts, (subset,), positives=2, cluster=name))
-        items.append(Item(f"{key}/TOT", refs, texts, (subset,), cluster=name, text_only=True))
+        texts = tuple(field(record, text, str, where=where) for text in FIELDS)
+        refs = (images.ref(name),)
+        key = f"{subset}/{number}"
+        with_image = Item(f"{key}/{ITT}", refs, texts, (subset,), positives=2, cluster=name)
+        alone = Item(f"{key}/{TOT}", refs, texts, (subset,), cluster=name, text_only=True)
+        items += [with_image, alone]
     return items
 
 
-def judge(item: Item, scores: tuple[float, ...], ties_win: bool) -> Iterator[Verdict]:
+def judge(item: Item, scores: Scores, ties_win: bool) -> Iterator[Verdict]:
     """ITT with its two halves, or TOT."""
-    (subset,) = item.rows
+    (subset,) = item.subsets
     if item.text_only:
         together, *apart = scores
-        outcomes = {f"{subset} TOT": metrics.beats(together, max(apart))}
+        outcomes = {f"{subset} {TOT}": metrics.beats(together, max(apart))}
     else:
         first, second, foil = scores
         outcomes = {
-            f"{subset} ITT": metrics.choose(scores, 2),
-            f"{subset} Image-P1-Neg": metrics.beats(first, foil),
-            f"{subset} Image-P2-Neg": metrics.beats(second, foil),
+            f"{subset} {ITT}": metrics.choose(scores, 2),
+            f"{subset} {HALVES[0]}": metrics.beats(first, foil),
+            f"{subset} {HALVES[1]}": metrics.beats(second, foil),
         }
     yield judging.verdict(item, scores, outcomes)
 
 
-def load(shelf: DataFolders, files: dict[str, Path], options: Options) -> ItemSuite:
-    """Read the five files."""
-    folder = next(iter(files.values())).parent
-    pictures = ImageFinder([*shelf.named("val2017"), folder], shelf)
+def subsets(item: Item) -> list[str]:
+    """Return the subsets that the verdict of an item counts in."""
+    (subset,) = item.subsets
+    tasks = [TOT] if item.text_only else [ITT, *HALVES]
+    return [f"{subset} {task}" for task in tasks]
+
+
+def load(copy: LocalCopy) -> Suite:
+    """Read the files that `find` found."""
+    folder = next(iter(copy.files.values())).parent
+    images = copy.image_finder([*copy.folders.named("val2017"), folder], coco=True)
     items: list[Item] = []
-    counts = []
-    for subset, path in files.items():
-        found = read_items(path, subset, pictures)
-        counts.append(Count(subset, len(found) // 2, PUBLISHED[subset]))
-        items += limited(found, options.limit and 2 * options.limit)
-    rows = {task: [f"{subset} {task}" for subset in files] for task in ("ITT", "TOT")}
-    return ItemSuite(
-        name="sugarcrepe++",
-        items=items,
-        judge=judge,
-        averages={
-            "macro_5_itt": mean(*rows["ITT"]),
-            "macro_5_tot": mean(*rows["TOT"]),
-            "micro_itt": pool(*rows["ITT"]),
-            "micro_tot": pool(*rows["TOT"]),
-        },
-        primary="macro_5_itt",
-        shown=[*rows["ITT"], *rows["TOT"]],
-        counts=counts,
-        notes=pictures.notes(),
-        files=list(files.values()),
-        absent=frozenset(pictures.missing),
+    for subset, path in copy.files.items():
+        subset_items = read_items(path, subset, images)
+        copy.count(subset, len(subset_items) // 2, PUBLISHED[subset])
+        limit = copy.options.limit
+        items += subset_items if limit is None else subset_items[: 2 * limit]
+    copy.note_absent("files", PUBLISHED)
+    itt = [f"{subset} {ITT}" for subset in PUBLISHED]
+    tot = [f"{subset} {TOT}" for subset in PUBLISHED]
+    averages: dict[str, Average] = {
+        "macro_5_itt": mean(*itt),
+        "macro_5_tot": mean(*tot),
+        "micro_itt": pool(*itt),
+        "micro_tot": pool(*tot),
+    }
+    return copy.item_suite(
+        items, averages, main_subsets=[*itt, *tot], judge=judging.Judge(judge, subsets)
     )
 
 
@@ -101,7 +108,7 @@ BENCHMARK = Benchmark(
     name="sugarcrepe++",
     measures="two ways of saying the same above a foil, with the image (ITT) and without (TOT)",
     source="github.com/Sri-Harsha/scpp data/*.json; images.cocodataset.org/zips/val2017.zip",
-    license="annotations CC BY 4.0; images COCO's terms (Flickr licences)",
+    license="annotations CC BY 4.0; images COCO's terms (Flickr licenses)",
     files="replace_obj.json swap_att.json ... without add_obj.json + val2017/",
     find=find,
     load=load,

@@ -11,11 +11,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from ahnpl_cli.evaluation.benchmarks.base import Benchmark, Options, field, limited, read_entries
-from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders, ImageFinder
-from ahnpl_cli.evaluation.scoring import judging
-from ahnpl_cli.evaluation.scoring.averages import Average, Mean, mean, pool, present
-from ahnpl_cli.evaluation.scoring.items import Count, Item, ItemSuite
+from ahnpl_cli.evaluation.benchmarks.base import Benchmark, LocalCopy, field, read_entries
+from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
+from ahnpl_cli.evaluation.benchmarks.image_finder import ImageFinder
+from ahnpl_cli.evaluation.scoring.averages import Average, mean, pool
+from ahnpl_cli.evaluation.scoring.items import Item, Suite
 
 VALID = 2  # annotators of three who chose the caption
 
@@ -28,79 +28,79 @@ class Piece(NamedTuple):
     images: tuple[str, ...]
 
 
-V7W, COCO17 = ("visual7w", "visual7w_images", "v7w"), ("val2017",)
+VISUAL7W = ("visual7w", "visual7w_images", "v7w")
+COCO_2017 = ("val2017",)
 SWIG = ("images_512", "SWiG", "swig")
-COCO14 = ("val2014", "train2014")
+COCO_2014 = ("val2014", "train2014")
+VISDIAL = ("VisualDialog_val2018",)
 PIECES = {
-    "existence": Piece(534, 505, V7W),
-    "plurals": Piece(1000, 851, COCO17),
-    "counting-hard": Piece(1000, 868, V7W),
-    "counting-small-quant": Piece(1000, 900, V7W),
-    "counting-adversarial": Piece(756, 691, V7W),
-    "relations": Piece(614, 535, COCO17),
+    "existence": Piece(534, 505, VISUAL7W),
+    "plurals": Piece(1000, 851, COCO_2017),
+    "counting-hard": Piece(1000, 868, VISUAL7W),
+    "counting-small-quant": Piece(1000, 900, VISUAL7W),
+    "counting-adversarial": Piece(756, 691, VISUAL7W),
+    "relations": Piece(614, 535, COCO_2017),
     "action-replacement": Piece(779, 648, SWIG),
     "actant-swap": Piece(1042, 949, SWIG),
-    "coreference-standard": Piece(916, 708, COCO14),
-    "coreference-hard": Piece(141, 104, ("VisualDialog_val2018",)),
+    "coreference-standard": Piece(916, 708, COCO_2014),
+    "coreference-hard": Piece(141, 104, VISDIAL),
     "foil-it": Piece(1000, 943, ("val2014",)),
 }
-COUNTING = ("counting-hard", "counting-small-quant", "counting-adversarial")
+PREFIXES = {
+    "COCO_val2014": ("val2014",),
+    "COCO_train2014": ("train2014",),
+    "VisualDialog_val2018": VISDIAL,
+    "v7w_": VISUAL7W,
+}
+COUNTING = mean("counting-hard", "counting-small-quant", "counting-adversarial")
 ACTIONS = ("action-replacement", "actant-swap")
 COREFERENCE = ("coreference-standard", "coreference-hard")
 SIX: tuple[Average | str, ...] = (
     "existence",
     "plurals",
-    mean(*COUNTING),
+    COUNTING,
     "relations",
     mean(*ACTIONS),
     mean(*COREFERENCE),
 )
-PREFIXES = {
-    "COCO_val2014": ("val2014",),
-    "COCO_train2014": ("train2014",),
-    "VisualDialog_val2018": ("VisualDialog_val2018",),
-    "v7w_": V7W,
-}
+NINE = ("existence", "plurals", COUNTING, "relations", *ACTIONS, *COREFERENCE, "foil-it")
 # Named by what they average: papers print three of them under one name, "Avg".
-AVERAGES: dict[str, Mean] = {
+AVERAGES: dict[str, Average] = {
     "macro_11_pieces": mean(*PIECES),
-    "macro_9_columns": mean(
-        "existence", "plurals", mean(*COUNTING), "relations", *ACTIONS, *COREFERENCE, "foil-it"
-    ),
+    "macro_9_columns": mean(*NINE),
     "macro_7_phenomena": mean(*SIX, "foil-it"),
     "macro_6_phenomena": mean(*SIX),
+    "micro": pool(*PIECES),
 }
 
 
-def find(shelf: DataFolders, options: Options) -> dict[str, Path]:
-    """Return the pieces that are there; three of them tell the folder."""
-    marks = {"existence.json", "actant-swap.json", "foil-it.json"}
-    for folder in shelf.holding(*marks):
-        there = shelf.folders[folder]
-        return {piece: folder / f"{piece}.json" for piece in PIECES if f"{piece}.json" in there}
+def find(folders: DataFolders) -> dict[str, Path]:
+    """Return the pieces that are there, of the folder that has most of them."""
+    names = {piece: f"{piece}.json" for piece in PIECES}
+    # `relations.json` alone could be anybody's.
+    own = [name for name in names.values() if "-" in name]
+    for folder in folders.holding_any(own):
+        return folders.files(folder, names)
     return {}
 
 
 class _Images:
     """The folder of a record's image follows from its name's prefix, else from its piece."""
 
-    def __init__(self, shelf: DataFolders, own: Path) -> None:
-        self._shelf, self._own = shelf, own
-        self._pictures: dict[tuple[str, ...], ImageFinder] = {}
+    def __init__(self, copy: LocalCopy, home: Path) -> None:
+        self._copy = copy
+        self._home = home
+        self._finders: dict[tuple[str, ...], ImageFinder] = {}
 
     def of(self, name: str, piece: str) -> ImageFinder:
-        prefixed = (folders for prefix, folders in PREFIXES.items() if name.startswith(prefix))
-        folders = next(prefixed, PIECES[piece].images)
-        if folders not in self._pictures:
-            places = [*self._shelf.named(*folders), self._own]
-            self._pictures[folders] = ImageFinder(places, self._shelf)
-        return self._pictures[folders]
-
-    def missing(self) -> frozenset[Path]:
-        return frozenset(path for one in self._pictures.values() for path in one.missing)
-
-    def notes(self) -> list[str]:
-        return [note for one in self._pictures.values() for note in one.notes()]
+        folders = PIECES[piece].images
+        for prefix, prefixed in PREFIXES.items():
+            if name.startswith(prefix):
+                folders = prefixed
+        if folders not in self._finders:
+            places = [*self._copy.folders.named(*folders), self._home]
+            self._finders[folders] = self._copy.image_finder(places, coco=True)
+        return self._finders[folders]
 
 
 def _is_valid(record: object, where: str) -> bool:
@@ -114,53 +114,37 @@ def read_items(path: Path, piece: str, images: _Images) -> tuple[list[Item], int
     Raises:
         BenchmarkError: the file is not VALSE's.
     """
-    entries, items = read_entries(path, dict), []
+    entries = read_entries(path, dict)
+    items = []
     for key, record in entries:
         where = f"{path}: {key}"
         if not _is_valid(record, where):
             continue
         name = field(record, "image_file", str, where=where)
-        texts = tuple(field(record, f, str, where=where) for f in ("caption", "foil"))
+        caption = field(record, "caption", str, where=where)
+        foil = field(record, "foil", str, where=where)
         ref = images.of(name, piece).ref(name)
-        items.append(Item(f"{piece}/{key}", (ref,), texts, (piece,), cluster=name))
+        items.append(Item(f"{piece}/{key}", (ref,), (caption, foil), (piece,), cluster=name))
     return items, len(entries)
 
 
-def averages(pieces: list[str]) -> tuple[dict[str, Average], str]:
-    """Return the averages whose pieces are all there, and the primary one."""
-    made: dict[str, Average] = {n: a for n, a in AVERAGES.items() if present(a, pieces)}
-    if len(pieces) < len(PIECES):
-        made = {"macro_pieces": mean(*pieces), **made}
-    return {**made, "micro": pool(*pieces)}, next(iter(made))
-
-
-def load(shelf: DataFolders, files: dict[str, Path], options: Options) -> ItemSuite:
+def load(copy: LocalCopy) -> Suite:
     """Read the pieces that `find` found."""
-    images = _Images(shelf, next(iter(files.values())).parent)
+    images = _Images(copy, next(iter(copy.files.values())).parent)
     items: list[Item] = []
-    counts, invalid = [], 0
-    for piece, path in files.items():
-        found, records = read_items(path, piece, images)
-        counts.append(Count(f"{piece} (records)", records, PIECES[piece].records))
-        counts.append(Count(f"{piece} (valid)", len(found), PIECES[piece].valid))
-        invalid += records - len(found)
-        items += limited(found, options.limit)
-    made, primary = averages(list(files))
-    left_out = f"{invalid:,} records left out as both official scripts do: mturk.caption < {VALID}"
-    absent = [piece for piece in PIECES if piece not in files]
-    missing = [f"pieces not here: {', '.join(absent)}"] if absent else []
-    return ItemSuite(
-        name="valse",
-        items=items,
-        judge=judging.choose,
-        averages=made,
-        primary=primary,
-        shown=list(files),
-        counts=counts,
-        notes=[*([left_out] if invalid else []), *missing, *images.notes()],
-        files=list(files.values()),
-        absent=images.missing(),
-    )
+    invalid = 0
+    for piece, path in copy.files.items():
+        valid, records = read_items(path, piece, images)
+        copy.count(f"{piece} (records)", records, PIECES[piece].records)
+        copy.count(f"{piece} (valid)", len(valid), PIECES[piece].valid)
+        invalid += records - len(valid)
+        items += copy.limited(valid)
+    if invalid:
+        copy.notes.append(
+            f"{invalid:,} records left out as both official scripts do: mturk.caption < {VALID}"
+        )
+    copy.note_absent("pieces", PIECES)
+    return copy.item_suite(items, AVERAGES, main_subsets=list(copy.files))
 
 
 BENCHMARK = Benchmark(

@@ -1,8 +1,8 @@
 """VL-CheckList (Zhao et al. 2022, om-ai-lab/VL-CheckList): POS[0] or NEG[0], full image.
 
 A leaf, such as Attribute/color, is the mean over its corpora (vg, vaw, ...). The script's
-`MAX_NUM: 2000` scores only the first 1,000 rows of each corpus and drops rows without their image,
-so papers are not comparable; here every row counts, and `_first_1000` repeats the cap.
+`MAX_NUM: 2000` scores only the first 1,000 rows of each corpus whose image exists, so papers are
+not comparable; here every row counts, and `_first_1000` repeats the cap.
 """
 
 from __future__ import annotations
@@ -14,21 +14,28 @@ from typing import Any
 import yaml  # type: ignore[import-untyped]
 
 from ahnpl_cli.errors import BenchmarkError
-from ahnpl_cli.evaluation.benchmarks.base import Benchmark, Options, limited, read_json
-from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders, ImageFinder
-from ahnpl_cli.evaluation.scoring import judging
+from ahnpl_cli.evaluation.benchmarks.base import (
+    FETCH_AGAIN,
+    Benchmark,
+    LocalCopy,
+    read_entries,
+)
+from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
+from ahnpl_cli.evaluation.benchmarks.image_finder import ImageFinder
 from ahnpl_cli.evaluation.scoring.averages import Average, Mean, mean, pool
-from ahnpl_cli.evaluation.scoring.items import Count, Item, ItemSuite
+from ahnpl_cli.evaluation.scoring.items import Item, Suite
+from ahnpl_cli.files import read_text
 
 CAP = 1000
 CAPPED = " (first 1000)"
 ASPECTS = ("Attribute", "Object", "Relation")
 PUBLISHED_CORPORA = 56
+LARGEST_YAML = 1 << 16  # bytes; the published ones have 500
 
 
-def find(shelf: DataFolders, options: Options) -> dict[str, Path]:
+def find(folders: DataFolders) -> dict[str, Path]:
     """Return every corpus file by its place: `Attribute/color/vg`, `Object/Size/large/hake`."""
-    for folder in shelf.named("corpus"):
+    for folder in folders.named("corpus"):
         root = folder / "v1"
         if (root / "Attribute").is_dir():
             paths = sorted(root.rglob("*.yaml"))
@@ -36,58 +43,70 @@ def find(shelf: DataFolders, options: Options) -> dict[str, Path]:
     return {}
 
 
-def _target(path: Path) -> tuple[Path, str]:
+def _home(corpus_file: Path) -> Path:
+    """Return the folder that holds `corpus/` and `data/`."""
+    return next(parent for parent in corpus_file.parents if parent.name == "corpus").parent
+
+
+def _annotations(path: Path) -> tuple[Path, str]:
     """Return the annotation file of a corpus, and the folder of its images."""
+    hint = "It has to say ANNO_PATH and IMG_ROOT."
+    text = read_text(path, error=BenchmarkError, hint=hint, most=LARGEST_YAML)
     try:
-        tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-        root = next(parent for parent in path.parents if parent.name == "corpus").parent
-        return root / tree["ANNO_PATH"], str(tree["IMG_ROOT"]).strip("/")
-    except (yaml.YAMLError, LookupError, TypeError) as error:
-        hint = "It has to say ANNO_PATH and IMG_ROOT."
+        tree = yaml.safe_load(text)
+        return _home(path) / str(tree["ANNO_PATH"]), str(tree["IMG_ROOT"]).strip("/")
+    # yaml raises ValueError for a date that is none.
+    except (yaml.YAMLError, LookupError, TypeError, ValueError, RecursionError) as error:
         raise BenchmarkError("not a corpus file", where=str(path), hint=hint) from error
 
 
 class _Images:
     """Images by root and folder: `vg` + `VG_100K/1.jpg`, below the checklist or anywhere."""
 
-    def __init__(self, shelf: DataFolders, home: Path) -> None:
-        self._shelf, self._home = shelf, home
-        self._pictures: dict[tuple[str, PurePosixPath], ImageFinder] = {}
+    def __init__(self, copy: LocalCopy, home: Path) -> None:
+        self._copy = copy
+        self._home = home
+        self._finders: dict[tuple[str, PurePosixPath], ImageFinder] = {}
 
     def of(self, root: str, name: str) -> ImageFinder:
         inner = PurePosixPath(name).parent
-        if (root, inner) not in self._pictures:
-            roots = [self._home / root, *self._shelf.named(PurePosixPath(root).name)]
-            folders = [*(one / inner for one in roots), *self._shelf.named(inner.name)]
-            self._pictures[root, inner] = ImageFinder(folders)
-        return self._pictures[root, inner]
-
-    def missing(self) -> frozenset[Path]:
-        return frozenset(path for one in self._pictures.values() for path in one.missing)
+        if (root, inner) not in self._finders:
+            named = self._copy.folders.named
+            roots = [self._home / root, *named(PurePosixPath(root).name)]
+            candidates = [*(folder / inner for folder in roots), *named(inner.name)]
+            self._finders[root, inner] = self._copy.image_finder(candidates)
+        return self._finders[root, inner]
 
 
-def _texts(record: Any, where: str) -> tuple[str, tuple[str, str]]:
-    try:
-        name, pair = record
-        return str(name), (str(pair["POS"][0]), str(pair["NEG"][0]))
-    except (ValueError, LookupError, TypeError) as error:
-        raise BenchmarkError("not [image, {POS, NEG}]", where=where) from error
+def _first_text(pair: Any, side: str, where: str) -> str:
+    texts = pair.get(side) if isinstance(pair, dict) else None
+    if not isinstance(texts, list) or not texts or not isinstance(texts[0], str):
+        raise BenchmarkError(f"{side} is not a list of texts", where=where, hint=FETCH_AGAIN)
+    return texts[0]
 
 
-def read_items(
-    corpus: str, path: Path, root: str, images: _Images, limit: int | None
-) -> list[Item]:
+def read_items(corpus: str, path: Path, root: str, images: _Images, copy: LocalCopy) -> list[Item]:
     """Return the items of one corpus.
 
     Raises:
         BenchmarkError: the file is not VL-CheckList's.
     """
-    items = []
-    for number, record in enumerate(limited(read_json(path), limit)):
-        name, texts = _texts(record, f"{path}: {number}")
-        rows = (corpus, f"{corpus}{CAPPED}") if number < CAP else (corpus,)
-        ref = images.of(root, name).ref(name)
-        items.append(Item(f"{corpus}/{number}", (ref,), texts, rows, cluster=name))
+    items: list[Item] = []
+    capped = 0
+    for number, record in copy.limited(read_entries(path, list)):
+        where = f"{path}: {number}"
+        if not isinstance(record, list) or len(record) != 2 or not isinstance(record[0], str):
+            raise BenchmarkError("not [image, {POS, NEG}]", where=where, hint=FETCH_AGAIN)
+        name, pair = record
+        texts = (_first_text(pair, "POS", where), _first_text(pair, "NEG", where))
+        finder = images.of(root, name)
+        ref = finder.ref(name)
+        subsets: tuple[str, ...] = (corpus,)
+        # The script drops rows without their image before it counts to 1,000.
+        if ref.path not in finder.missing and capped < CAP:
+            capped += 1
+            subsets = (corpus, f"{corpus}{CAPPED}")
+        items.append(Item(f"{corpus}/{number}", (ref,), texts, subsets, cluster=name))
     return items
 
 
@@ -95,55 +114,63 @@ def _leaves(corpora: Iterable[str], suffix: str = "") -> dict[str, Mean]:
     """Return each leaf, `Aspect/sub`, as the mean of its corpora."""
     leaves: dict[str, list[str]] = {}
     for corpus in corpora:
-        leaves.setdefault("/".join(corpus.split("/")[:2]), []).append(corpus + suffix)
+        leaf = "/".join(corpus.split("/")[:2])
+        leaves.setdefault(leaf, []).append(corpus + suffix)
     return {leaf: mean(*rows) for leaf, rows in leaves.items()}
 
 
-def averages(corpora: list[str]) -> tuple[dict[str, Average], str]:
+def _aspects(leaves: dict[str, Mean]) -> dict[str, Mean]:
+    """Return each aspect as the mean of its leaves."""
+    aspects = {}
+    for aspect in ASPECTS:
+        of_aspect = [average for leaf, average in leaves.items() if leaf.startswith(f"{aspect}/")]
+        if of_aspect:
+            aspects[aspect] = mean(*of_aspect)
+    return aspects
+
+
+def averages(corpora: list[str]) -> dict[str, Average]:
     """Return leaves, aspects, and the two overall averages that papers print, with and without cap.
 
     `macro_9_leaves` is CE-CLIP's, `macro_3_aspects` vl_compo's.
     """
-    made: dict[str, Average] = {}
+    named: dict[str, Average] = {}
     for suffix, ending in (("", ""), (CAPPED, "_first_1000")):
         leaves = _leaves(corpora, suffix)
-        of = {a: [x for n, x in leaves.items() if n.startswith(f"{a}/")] for a in ASPECTS}
-        aspects = {aspect: mean(*found) for aspect, found in of.items() if found}
-        made[f"macro_{len(leaves)}_leaves{ending}"] = mean(*leaves.values())
-        made[f"macro_{len(aspects)}_aspects{ending}"] = mean(*aspects.values())
+        aspects = _aspects(leaves)
+        named[f"macro_{len(leaves)}_leaves{ending}"] = mean(*leaves.values())
+        named[f"macro_{len(aspects)}_aspects{ending}"] = mean(*aspects.values())
         if not suffix:
-            made |= {**aspects, **leaves}
-    return {**made, "micro": pool(*corpora)}, next(iter(made))
+            named |= {**aspects, **leaves}
+    named["micro"] = pool(*corpora)
+    return named
 
 
-def load(shelf: DataFolders, files: dict[str, Path], options: Options) -> ItemSuite:
+def load(copy: LocalCopy) -> Suite:
     """Read the corpora that `find` found and whose annotations are there."""
-    home = next(p for p in next(iter(files.values())).parents if p.name == "corpus").parent
-    images, items, here = _Images(shelf, home), [], {}
-    absent: list[str] = []
-    for corpus, path in files.items():
-        target, root = _target(path)
+    home = _home(next(iter(copy.files.values())))
+    images = _Images(copy, home)
+    items: list[Item] = []
+    annotations: dict[str, Path] = {}
+    absent = []
+    for corpus, path in copy.files.items():
+        target, root = _annotations(path)
         if not target.is_file():
             absent.append(corpus)
             continue
-        here[corpus] = target
-        items += read_items(corpus, target, root, images, options.limit)
-    if not here:
+        annotations[corpus] = target
+        items += read_items(corpus, target, root, images, copy)
+    if not annotations:
         hint = "Unpack data/ beside corpus/."
         raise BenchmarkError("no annotation file of any corpus", where=str(home), hint=hint)
-    made, primary = averages(list(here))
-    notes = [f"annotations not here: {', '.join(absent)}"] if absent else []
-    return ItemSuite(
-        name="vl-checklist",
-        items=items,
-        judge=judging.choose,
-        averages=made,
-        primary=primary,
-        shown=list(here),
-        counts=[Count("corpora", len(here), PUBLISHED_CORPORA)],
-        notes=notes,
-        files=list(here.values()),
-        absent=images.missing(),
+    if absent:
+        copy.notes.append(f"annotations not here: {', '.join(absent)}")
+    copy.count("corpora", len(annotations), PUBLISHED_CORPORA)
+    return copy.item_suite(
+        items,
+        averages(list(copy.files)),
+        main_subsets=list(annotations),
+        files=list(annotations.values()),
     )
 
 

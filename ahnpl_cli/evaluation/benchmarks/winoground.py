@@ -2,118 +2,163 @@
 
 text: each image prefers its own caption; image: each caption prefers its own image; group: both
 (strict `>`, chance 25 / 25 / 16.67). Also per `collapsed_tag` and per tag of Diwan et al. 2022.
+
+`data/winoground_tags.json` is their `new_tag_assignments.json` (MIT) by tag. Tags overlap. 172
+groups have none, where the paper's No Tag has 171: its list leaves out 313. `score_subsets.py` also
+has Easier, groups without a tag or Non Minimal, and Harder, the others.
 """
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
+import functools
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ahnpl_cli.errors import BenchmarkError
-from ahnpl_cli.evaluation.benchmarks.base import Benchmark, Options, field, limited, read_json
-from ahnpl_cli.evaluation.benchmarks.diwan import NO_TAG, TAGS
-from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders, ImageFinder
-from ahnpl_cli.evaluation.benchmarks.parquet import table_records
-from ahnpl_cli.evaluation.scoring import judging
+from ahnpl_cli.evaluation.benchmarks.base import FETCH_AGAIN, Benchmark, LocalCopy, field
+from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
+from ahnpl_cli.evaluation.benchmarks.image_finder import ImageFinder
+from ahnpl_cli.evaluation.benchmarks.parquet import table_records, unpacked_folder
 from ahnpl_cli.evaluation.scoring.averages import pool
-from ahnpl_cli.evaluation.scoring.items import Count, Item, ItemSuite
+from ahnpl_cli.evaluation.scoring.items import Item, Suite
+from ahnpl_cli.evaluation.scoring.judging import GROUP_MEASURES, TWO_BY_TWO
+from ahnpl_cli.files import read_jsonl, read_object
 
 PUBLISHED = 400
-MEASURES = ("text", "image", "group")
 TAG_FILES = ("new_tag_assignments.json", "tag_assignments.json")
 COLLAPSED = ("Object", "Relation", "Both")
+NO_TAG, NON_MINIMAL = "No Tag", "Non Minimal"
+EASIER, HARDER = "Easier", "Harder"
+UNLISTED = 313  # without a tag, and yet not in the paper's No Tag
 
 
-def find(shelf: DataFolders, options: Options) -> dict[str, Path]:
+@functools.cache
+def published_tags() -> dict[str, frozenset[int]]:
+    """Return the groups of each tag of Diwan et al., and those of No Tag at the end."""
+    tree = read_object(Path(__file__).parent / "data" / "winoground_tags.json")
+    tags = {tag: frozenset(numbers) for tag, numbers in tree.items()}
+    untagged = frozenset(range(PUBLISHED)).difference({UNLISTED}, *tags.values())
+    return {**tags, NO_TAG: untagged}
+
+
+def find(folders: DataFolders) -> dict[str, Path]:
     """Return `examples.jsonl`, or the parquet export in a folder called winoground."""
-    for folder in shelf.holding("examples.jsonl"):
-        return {"examples": folder / "examples.jsonl", **_tags(shelf)}
-    for folder in [*shelf.named("winoground"), *shelf.named("data")]:
+    for folder in folders.holding("examples.jsonl"):
+        return {"examples": folders.contents[folder]["examples.jsonl"], **_tag_file(folders)}
+    for folder in [*folders.named("winoground"), *folders.named("data")]:
         for path in sorted(folder.glob("test-*.parquet")):
             if "winoground" in str(path).lower():
-                return {"parquet": path, **_tags(shelf)}
+                return {"parquet": path, **_tag_file(folders)}
     return {}
 
 
-def _tags(shelf: DataFolders) -> dict[str, Path]:
-    paths = [folder / name for name in TAG_FILES for folder in shelf.holding(name)]
-    return {"tags": paths[0]} if paths else {}
+def _tag_file(folders: DataFolders) -> dict[str, Path]:
+    for name in TAG_FILES:
+        for folder in folders.holding(name):
+            return {"tags": folders.contents[folder][name]}
+    return {}
 
 
-def read_lines(path: Path) -> Iterator[Any]:
-    """Yield the records of a JSONL file.
+def read_tags(path: Path) -> dict[int, tuple[str, ...]]:
+    """Return the tags of each group in a file like `new_tag_assignments.json`.
 
     Raises:
-        BenchmarkError: a line is not JSON.
+        BenchmarkError: it is not one.
     """
-    with path.open(encoding="utf-8") as file:
-        for number, line in enumerate(file, 1):
-            try:
-                yield json.loads(line)
-            except ValueError as error:
-                raise BenchmarkError(f"not JSON: {error}", where=f"{path}:{number}") from error
+    tags: dict[int, tuple[str, ...]] = {}
+    for key, names in read_object(path, error=BenchmarkError, hint=FETCH_AGAIN).items():
+        good = isinstance(names, list) and all(isinstance(name, str) for name in names)
+        if not good or not key.isdecimal():
+            where = f"{path}: {key}"
+            raise BenchmarkError("not a group with its tags", where=where, hint=FETCH_AGAIN)
+        tags[int(key)] = tuple(names)
+    return tags
 
 
-def diwan_tags(path: Path | None, number: int) -> tuple[str, ...]:
-    """Return the Diwan tags of a group: of the file that is there, or of the published list."""
-    if path is not None:
-        tags = read_json(path)
-        return tuple(tags.get(str(number), ())) or (("No Tag",) if number in NO_TAG else ())
-    found = tuple(tag for tag, numbers in TAGS.items() if number in numbers)
-    return found or (("No Tag",) if number in NO_TAG else ())
+def diwan_tags(number: int, own: dict[int, tuple[str, ...]] | None = None) -> tuple[str, ...]:
+    """Return the Diwan tags of a group.
 
-
-def _item(
-    record: Any, pictures: ImageFinder, tags: Path | None, published: bool, where: str
-) -> Item:
-    number = int(field(record, "id", int, where=where))
-    texts = [field(record, f"caption_{i}", str, where=where) for i in range(2)]
-    names = [field(record, f"image_{i}", str, where=where) for i in range(2)]
-    # examples.jsonl names the stem; the files of images.zip are PNG.
-    files = [name if Path(name).suffix else f"{name}.png" for name in names]
-    keys: tuple[str, ...] = (str(record.get("collapsed_tag") or "untagged"),)
-    if published or tags:
-        keys += diwan_tags(tags, number)
-    refs = tuple(pictures.ref(name) for name in files)
-    return Item(str(number), refs, tuple(texts), keys, cluster=str(number))
-
-
-def load(shelf: DataFolders, files: dict[str, Path], options: Options) -> ItemSuite:
-    """Read the file that `find` found.
-
-    The Diwan tags go by number, so they are used only on the published 400 groups.
+    Args:
+        number: of the group.
+        own: tags of the file that is there; without it the published ones count.
     """
-    path = files.get("examples") or files["parquet"]
-    if "parquet" in files:
-        folder = options.cache / "winoground"
-        records = list(table_records(path, ("image_0", "image_1"), folder))
-        pictures = ImageFinder([folder])
+    published = published_tags()
+    if own is None:
+        tags = tuple(tag for tag, numbers in published.items() if number in numbers)
     else:
-        records = list(read_lines(path))
-        pictures = ImageFinder([path.parent / "images", *shelf.named("winoground"), path.parent])
-    published = len(records) == PUBLISHED
-    items = [
-        _item(record, pictures, files.get("tags"), published, f"{path}: {number}")
-        for number, record in enumerate(limited(records, options.limit))
-    ]
-    keys = sorted({key for item in items for key in item.rows}, key=_tag_order)
-    return ItemSuite(
-        name="winoground",
-        items=items,
-        judge=judging.winoground,
-        averages={measure: pool(measure) for measure in MEASURES},
-        primary="group",
-        shown=[*MEASURES, *(f"{m} / {key}" for key in keys for m in MEASURES)],
-        counts=[Count("groups", len(records), PUBLISHED)],
-        files=list(files.values()),
-        absent=frozenset(pictures.missing),
+        tags = own.get(number, ())
+        if not tags and number in published[NO_TAG]:
+            tags = (NO_TAG,)
+    easier = NO_TAG in tags or NON_MINIMAL in tags
+    return (*tags, EASIER if easier else HARDER)
+
+
+def _no_tags(number: int) -> tuple[str, ...]:
+    return ()
+
+
+def _tags_of_groups(copy: LocalCopy, groups: int) -> Callable[[int], tuple[str, ...]]:
+    """Return what gives the Diwan tags of a group: those of a file, the published ones, or none.
+
+    Tags go by number, so the published ones are used only on the published 400 groups.
+    """
+    if "tags" in copy.files:
+        return functools.partial(diwan_tags, own=read_tags(copy.files["tags"]))
+    return diwan_tags if groups == PUBLISHED else _no_tags
+
+
+def _read_item(record: Any, images: ImageFinder, where: str) -> Item:
+    number = field(record, "id", int, where=where)
+    texts = tuple(field(record, f"caption_{i}", str, where=where) for i in range(2))
+    refs = []
+    for i in range(2):
+        name = field(record, f"image_{i}", str, where=where)
+        # examples.jsonl names the stem; the files of images.zip are PNG.
+        refs.append(images.ref(name if Path(name).suffix else f"{name}.png"))
+    collapsed = str(record.get("collapsed_tag") or "untagged")
+    return Item(str(number), tuple(refs), texts, (collapsed,), cluster=str(number))
+
+
+def _read_records(copy: LocalCopy) -> tuple[list[tuple[str, Any]], ImageFinder]:
+    if "parquet" in copy.files:
+        path = copy.files["parquet"]
+        folder = unpacked_folder(path, copy.options.cache / "winoground")
+        rows = table_records(path, ("image_0", "image_1"), folder)
+        records = [(f"{path}: {number}", record) for number, record in enumerate(rows)]
+        return records, copy.image_finder([folder])
+    path = copy.files["examples"]
+    records = list(read_jsonl(path, error=BenchmarkError, hint=FETCH_AGAIN))
+    places = [path.parent / "images", *copy.folders.named("winoground"), path.parent]
+    return records, copy.image_finder(places)
+
+
+def load(copy: LocalCopy) -> Suite:
+    """Read the file that `find` found."""
+    records, images = _read_records(copy)
+    tags_of = _tags_of_groups(copy, len(records))
+    items = []
+    for where, record in copy.limited(records):
+        item = _read_item(record, images, where)
+        items.append(replace(item, subsets=(*item.subsets, *tags_of(int(item.id)))))
+    copy.count("groups", len(records), PUBLISHED)
+    keys = dict.fromkeys(key for item in items for key in item.subsets)
+    main_subsets = list(GROUP_MEASURES)
+    for key in sorted(keys, key=_tag_order):
+        main_subsets += [f"{measure} / {key}" for measure in GROUP_MEASURES]
+    return copy.item_suite(
+        items,
+        {measure: pool(measure) for measure in GROUP_MEASURES},
+        main_subsets=main_subsets,
+        judge=TWO_BY_TWO,
+        headline="group",
     )
 
 
 def _tag_order(key: str) -> tuple[int, str]:
-    order = [*COLLAPSED, "No Tag", *TAGS]
+    tags = [tag for tag in published_tags() if tag != NO_TAG]
+    order = [*COLLAPSED, NO_TAG, *tags, EASIER, HARDER]
     return (order.index(key) if key in order else len(order), key)
 
 

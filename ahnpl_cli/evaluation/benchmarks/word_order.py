@@ -7,12 +7,14 @@ trigrams are over NLTK's Treebank tokens of sentences split at `.!?`, for `punkt
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
+
+from ahnpl_cli.errors import BenchmarkError
+from ahnpl_cli.stable_hash import stable_hash
 
 if TYPE_CHECKING:
     from spacy.language import Language
@@ -21,26 +23,30 @@ if TYPE_CHECKING:
 NOUNS = frozenset({"NN", "NNS", "NNP", "NNPS"})
 ADJECTIVES = frozenset({"JJ", "JJR", "JJS"})
 TRIGRAM = 3
+LONGEST = 100_000  # characters; spaCy takes ten times as many, at a gigabyte of memory
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+")
 _PUNCTUATION = re.compile(r"([.!\"()*#:;~])")
 
 
-def generator(seed: int, caption: str, kind: str) -> np.random.Generator:
+def _generator(seed: int, caption: str, kind: str) -> np.random.Generator:
     """Return the source of randomness of one shuffle of one caption."""
-    digest = hashlib.sha256(f"{seed}\x1f{kind}\x1f{caption}".encode()).digest()
-    return np.random.default_rng(int.from_bytes(digest[:8], "big"))
+    # SHA-256, since frozen files of it are around.
+    return np.random.default_rng(stable_hash(seed, kind, caption, digest="sha256"))
 
 
-def _permute(words: list[str], at: list[int], rng: np.random.Generator) -> None:
-    for place, old in zip(at, [words[i] for i in rng.permutation(at)], strict=True):
-        words[place] = old
+def _permute(words: list[str], positions: list[int], rng: np.random.Generator) -> None:
+    """Exchange the words at some positions with each other, in place."""
+    drawn = [words[i] for i in rng.permutation(positions)]
+    for position, word in zip(positions, drawn, strict=True):
+        words[position] = word
 
 
 def shuffle_nouns_and_adj(doc: Doc, rng: np.random.Generator) -> str:
     """Exchange nouns with nouns, then adjectives with adjectives."""
     words = [token.text for token in doc]
     for tags in (NOUNS, ADJECTIVES):
-        _permute(words, [i for i, token in enumerate(doc) if token.tag_ in tags], rng)
+        positions = [i for i, token in enumerate(doc) if token.tag_ in tags]
+        _permute(words, positions, rng)
     return " ".join(words)
 
 
@@ -48,45 +54,61 @@ def shuffle_allbut_nouns_and_adj(doc: Doc, rng: np.random.Generator) -> str:
     """Exchange everything else, nouns and adjectives staying in place."""
     words = [token.text for token in doc]
     fixed = NOUNS | ADJECTIVES
-    _permute(words, [i for i, token in enumerate(doc) if token.tag_ not in fixed], rng)
+    positions = [i for i, token in enumerate(doc) if token.tag_ not in fixed]
+    _permute(words, positions, rng)
     return " ".join(words)
 
 
-def trigrams(tokens: Sequence[str]) -> list[list[str]]:
+def _trigrams(tokens: Sequence[str]) -> list[Sequence[str]]:
     """Return consecutive groups of three tokens; the last may be shorter."""
-    return [list(tokens[i : i + TRIGRAM]) for i in range(0, len(tokens), TRIGRAM)]
+    return [tokens[start : start + TRIGRAM] for start in range(0, len(tokens), TRIGRAM)]
 
 
-def shuffle_within_trigrams(tokens: Sequence[str], rng: np.random.Generator) -> str:
+def _shuffle_within_trigrams(tokens: Sequence[str], rng: np.random.Generator) -> str:
     """Shuffle the words of each trigram, trigrams staying in place."""
-    groups = trigrams(tokens)
-    return " ".join(group[i] for group in groups for i in rng.permutation(len(group)))
+    words: list[str] = []
+    for group in _trigrams(tokens):
+        words += [group[i] for i in rng.permutation(len(group))]
+    return " ".join(words)
 
 
-def shuffle_trigrams(tokens: Sequence[str], rng: np.random.Generator) -> str:
+def _shuffle_trigrams(tokens: Sequence[str], rng: np.random.Generator) -> str:
     """Shuffle the trigrams, words staying in their trigram."""
-    groups = trigrams(tokens)
-    return " ".join(word for i in rng.permutation(len(groups)) for word in groups[i])
+    groups = _trigrams(tokens)
+    words: list[str] = []
+    for i in rng.permutation(len(groups)):
+        words += groups[i]
+    return " ".join(words)
 
 
-TAGGED: dict[str, Callable[[Doc, np.random.Generator], str]] = {
+_TAGGED: dict[str, Callable[[Doc, np.random.Generator], str]] = {
     "shuffle_nouns_and_adj": shuffle_nouns_and_adj,
     "shuffle_allbut_nouns_and_adj": shuffle_allbut_nouns_and_adj,
 }
-TOKENISED: dict[str, Callable[[Sequence[str], np.random.Generator], str]] = {
-    "shuffle_within_trigrams": shuffle_within_trigrams,
-    "shuffle_trigrams": shuffle_trigrams,
+_TOKENIZED: dict[str, Callable[[Sequence[str], np.random.Generator], str]] = {
+    "shuffle_within_trigrams": _shuffle_within_trigrams,
+    "shuffle_trigrams": _shuffle_trigrams,
 }
-KINDS = (*TAGGED, *TOKENISED)
+KINDS = (*_TAGGED, *_TOKENIZED)
 
 
-def tokenize(caption: str) -> list[str]:
+def _tokenize(caption: str) -> list[str]:
     """Return Treebank tokens, sentence by sentence."""
     from nltk.tokenize import NLTKWordTokenizer  # type: ignore[import-untyped]
 
-    words = NLTKWordTokenizer()
-    sentences = _SENTENCE_END.split(caption)
-    return [token for sentence in sentences for token in words.tokenize(sentence)]
+    tokenizer = NLTKWordTokenizer()
+    tokens: list[str] = []
+    for sentence in _SENTENCE_END.split(caption):
+        tokens += tokenizer.tokenize(sentence)
+    return tokens
+
+
+def _checked(captions: Iterable[str]) -> Iterator[str]:
+    for caption in captions:
+        if len(caption) > LONGEST:
+            what = f"a caption of {len(caption):,} characters cannot be tagged"
+            raise BenchmarkError(f"{what}: {caption[:40]}...")
+        yield caption
 
 
 def shuffles(captions: Iterable[str], nlp: Language, *, seed: int) -> Iterator[tuple[str, ...]]:
@@ -96,12 +118,19 @@ def shuffles(captions: Iterable[str], nlp: Language, *, seed: int) -> Iterator[t
         captions: as annotated, not cleaned.
         nlp: a spaCy pipeline with Penn tags.
         seed: of the draws.
+
+    Raises:
+        BenchmarkError: a caption is too long to be tagged.
     """
-    for doc in nlp.pipe(captions, batch_size=256):
-        caption, tokens = doc.text, tokenize(doc.text)
-        tagged = [make(doc, generator(seed, caption, kind)) for kind, make in TAGGED.items()]
-        split = [make(tokens, generator(seed, caption, kind)) for kind, make in TOKENISED.items()]
-        yield (*tagged, *split)
+    for doc in nlp.pipe(_checked(captions), batch_size=256):
+        caption = doc.text
+        tokens = _tokenize(caption)
+        shuffled = []
+        for kind, of_doc in _TAGGED.items():
+            shuffled.append(of_doc(doc, _generator(seed, caption, kind)))
+        for kind, of_tokens in _TOKENIZED.items():
+            shuffled.append(of_tokens(tokens, _generator(seed, caption, kind)))
+        yield tuple(shuffled)
 
 
 def clean(caption: str, words: int = 30) -> str:
@@ -109,5 +138,6 @@ def clean(caption: str, words: int = 30) -> str:
 
     Lower case, some punctuation to spaces, runs of spaces collapsed, the first `words` words.
     """
-    plain = re.sub(r"\s{2,}", " ", _PUNCTUATION.sub(" ", caption.lower()))
-    return " ".join(plain.rstrip("\n").strip(" ").split(" ")[:words])
+    spaced = _PUNCTUATION.sub(" ", caption.lower())
+    collapsed = re.sub(r"\s{2,}", " ", spaced)
+    return " ".join(collapsed.rstrip("\n").strip(" ").split(" ")[:words])

@@ -6,7 +6,7 @@ into the report, evaluated on one model, and evaluated again on every bootstrap 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+PARTIAL = "_partial"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,8 +72,9 @@ def evaluate(
             np.sum([counts[row] for row in average.rows], axis=0),
         )
     parts = np.stack([evaluate(part, correct, counts) for part in average.parts])
-    there = ~np.isnan(parts)
-    return _ratio(np.where(there, parts, 0.0).sum(axis=0), there.sum(axis=0).astype(float))
+    has_value = ~np.isnan(parts)
+    total = np.where(has_value, parts, 0.0).sum(axis=0)
+    return _ratio(total, has_value.sum(axis=0).astype(float))
 
 
 def _ratio(top: Floats, bottom: Floats) -> Floats:
@@ -99,6 +101,30 @@ def from_json(tree: Mapping[str, Any]) -> Average:
     return Mean(tuple(from_json(part) for part in tree["mean"]))
 
 
-def present(average: Average, rows: Iterable[str]) -> bool:
-    """Whether every row of an average is there."""
-    return set(rows_of(average)) <= set(rows)
+def is_average(tree: Any) -> bool:
+    """Whether a value is a tree that `from_json` can read."""
+    if not isinstance(tree, Mapping):
+        return False
+    rows = tree.get("pool")
+    if rows is not None:
+        return isinstance(rows, list) and all(isinstance(row, str) for row in rows)
+    parts = tree.get("mean")
+    return isinstance(parts, list) and all(is_average(part) for part in parts)
+
+
+def renamed_where_partial(averages: Mapping[str, Average], rows: Set[str]) -> dict[str, Average]:
+    """Return the averages that have any of their rows, with `_partial` where some are lacking.
+
+    A paper's average must not keep its name when a file of it, or every image of a row, is missing.
+
+    Args:
+        averages: by name.
+        rows: those that have verdicts.
+    """
+    named = {}
+    for name, average in averages.items():
+        needed = set(rows_of(average))
+        keeps_name = needed <= rows or name.endswith(PARTIAL)
+        if needed & rows:
+            named[name if keeps_name else name + PARTIAL] = average
+    return named

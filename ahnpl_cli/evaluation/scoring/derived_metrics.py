@@ -1,4 +1,4 @@
-"""Numbers that are no share of verdicts: ranks, average precision, area under the curve.
+"""Metrics that are not accuracies: mean rank, mAP, AUC.
 
 Each is a function of saved verdicts and of how often each is drawn, so that it has an interval and
 can be compared between models as averages are.
@@ -27,12 +27,12 @@ class DerivedMetric:
     Attributes:
         clusters: the image of each item that it is about.
         measure: the number, once per row of weights (R, items).
-        row: names the items in a suite's totals.
+        subset: names the items in a suite's totals.
     """
 
     clusters: tuple[str, ...]
     measure: Measure
-    row: str
+    subset: str
 
     @property
     def n(self) -> int:
@@ -65,17 +65,17 @@ RANKS: dict[str, Callable[..., Floats]] = {
 
 
 def rank_metrics(verdicts: Sequence[Verdict]) -> dict[str, DerivedMetric]:
-    """Return mean and median rank of the true caption, 1 is best, per first row of the items."""
-    grouped: dict[str, list[Verdict]] = {}
+    """Return mean and median rank of the true caption, 1 is best, per first subset of the items."""
+    by_subset: dict[str, list[Verdict]] = {}
     for verdict in verdicts:
-        grouped.setdefault(next(iter(verdict.correct)), []).append(verdict)
-    made = {}
-    for name, mine in grouped.items():
-        clusters = tuple(verdict.image for verdict in mine)
-        ranks = np.array([metrics.rank_of_first(verdict.scores) + 1 for verdict in mine])
-        for label, measure in RANKS.items():
-            made[f"{name} {label}"] = DerivedMetric(clusters, partial(measure, ranks), name)
-    return made
+        by_subset.setdefault(next(iter(verdict.correct)), []).append(verdict)
+    derived = {}
+    for subset, members in by_subset.items():
+        clusters = tuple(verdict.image for verdict in members)
+        ranks = np.array([metrics.rank_of_first(verdict.scores) + 1 for verdict in members])
+        for name, measure in RANKS.items():
+            derived[f"{subset} {name}"] = DerivedMetric(clusters, partial(measure, ranks), subset)
+    return derived
 
 
 PRECISIONS: dict[str, Callable[..., Floats]] = {
@@ -87,23 +87,24 @@ PRECISIONS: dict[str, Callable[..., Floats]] = {
 
 def label_metrics(verdicts: Sequence[Verdict]) -> dict[str, DerivedMetric]:
     """Return mAP by both definitions and the mean AUC, in percent, of each multi-label data set."""
-    grouped: dict[str, list[Verdict]] = {}
+    by_data_set: dict[str, list[Verdict]] = {}
     for verdict in verdicts:
         if verdict.targets:
-            grouped.setdefault(verdict.id.partition("/")[0], []).append(verdict)
-    made = {}
-    for name, mine in grouped.items():
-        clusters = tuple(verdict.image for verdict in mine)
-        scores = np.array([verdict.scores for verdict in mine], dtype=np.float32)
-        targets = np.array([verdict.targets for verdict in mine], dtype=np.int8)
-        for measure, each in PRECISIONS.items():
-            mean = partial(mean_over_classes, each, scores, targets)
-            made[f"{name} {measure}"] = DerivedMetric(clusters, mean, f"{name} {measure}")
-    return made
+            by_data_set.setdefault(verdict.id.partition("/")[0], []).append(verdict)
+    derived = {}
+    for data_set, members in by_data_set.items():
+        clusters = tuple(verdict.image for verdict in members)
+        scores = np.array([verdict.scores for verdict in members], dtype=np.float32)
+        targets = np.array([verdict.targets for verdict in members], dtype=np.int8)
+        for metric, of_class in PRECISIONS.items():
+            name = f"{data_set} {metric}"
+            measure = partial(mean_over_classes, of_class, scores, targets)
+            derived[name] = DerivedMetric(clusters, measure, name)
+    return derived
 
 
 def mean_over_classes(
-    each: Callable[..., Floats],
+    of_class: Callable[..., Floats],
     scores: NDArray[np.float32],
     targets: NDArray[np.int8],
     weights: Floats,
@@ -111,17 +112,20 @@ def mean_over_classes(
     """Return the mean, in percent, over the classes that have a value.
 
     Args:
-        each: `metrics.average_precision` or another of its kind.
+        of_class: `metrics.average_precision` or another of its kind.
         scores: (N, C) of every class on every image.
         targets: (N, C) 1 on the image, 0 not, -1 does not count there.
         weights: (R, N) how often each image was drawn.
     """
-    total, there = np.zeros(len(weights)), np.zeros(len(weights))
-    for own, on in zip(scores.T, targets.T, strict=True):
-        counts = on >= 0
-        values = each(own[counts], on[counts] == 1, weights[:, counts])
-        known = ~np.isnan(values)
-        total[known] += values[known]
-        there += known
-    mean: Floats = np.divide(100 * total, there, out=np.full_like(total, np.nan), where=there > 0)
+    total = np.zeros(len(weights))
+    classes_with_value = np.zeros(len(weights))
+    for own, target in zip(scores.T, targets.T, strict=True):
+        counts = target >= 0
+        values = of_class(own[counts], target[counts] == 1, weights[:, counts])
+        has_value = ~np.isnan(values)
+        total[has_value] += values[has_value]
+        classes_with_value += has_value
+    empty = np.full_like(total, np.nan)
+    known = classes_with_value > 0
+    mean: Floats = np.divide(100 * total, classes_with_value, out=empty, where=known)
     return mean

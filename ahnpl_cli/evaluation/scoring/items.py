@@ -1,12 +1,13 @@
-"""What a benchmark file becomes: items to score, the rows they count in, and named averages."""
+"""What a benchmark file becomes: items to score, the subsets they count in, and named averages."""
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,7 +15,11 @@ from numpy.typing import NDArray
 from ahnpl_cli.data.images import ImageRef
 from ahnpl_cli.evaluation.scoring.averages import Average
 
+if TYPE_CHECKING:
+    from ahnpl_cli.evaluation.scoring.judging import Judge
+
 Floats = NDArray[np.float32]
+Scores = tuple[float, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +30,7 @@ class Item:
         id: unique in its suite; the official key where there is one.
         images: the candidates' images, in official order.
         texts: the candidates' captions, the true ones first.
-        rows: the subsets and keys that the verdict counts in.
+        subsets: what the item belongs to, such as a file, a tag or a kind of negative.
         positives: how many of `texts` are true.
         cluster: what is resampled together in a bootstrap: the image's name.
         text_only: similarities are between texts, and `images` are not looked at.
@@ -34,21 +39,33 @@ class Item:
     id: str
     images: tuple[ImageRef, ...]
     texts: tuple[str, ...]
-    rows: tuple[str, ...]
+    subsets: tuple[str, ...]
     positives: int = 1
     cluster: str = ""
     text_only: bool = False
 
+    @property
+    def is_choice(self) -> bool:
+        """Whether one image has several captions to choose from."""
+        return len(self.images) == 1 and len(self.texts) > 1 and not self.text_only
+
+    @property
+    def n_similarities(self) -> int:
+        """How many similarities the item has: images x texts, or pairs of texts."""
+        if self.text_only:
+            return len(self.texts) * (len(self.texts) - 1) // 2
+        return len(self.images) * len(self.texts)
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a model did with one item: one line of the items file.
+    """What a model did with one item: one line of the scores file.
 
     Attributes:
         id: the item's.
         image: the cluster of the item.
-        correct: right or wrong, per row that the item counts in.
-        ties: rows in which equal similarities decided.
+        correct: right or wrong, per subset that the verdict counts in.
+        ties: subsets in which equal similarities decided.
         scores: every similarity, in the order of the item's candidates.
         targets: of an image with several labels, by class: 1 on it, 0 not, -1 does not count.
     """
@@ -57,12 +74,12 @@ class Verdict:
     image: str
     correct: dict[str, bool]
     ties: tuple[str, ...] = ()
-    scores: tuple[float, ...] = ()
+    scores: Scores = ()
     targets: tuple[int, ...] = ()
 
 
 class Features(Protocol):
-    """One model's features of every image and text that the suites asked for, L2-normalised."""
+    """One model's features of every image and text that the suites need, L2-normalized."""
 
     def images(self, refs: Sequence[ImageRef]) -> Floats:
         """Return (N, D) float32 image_features."""
@@ -72,17 +89,17 @@ class Features(Protocol):
         """Return (N, D) float32 text_features."""
         ...
 
-    def similarities(self, items: Sequence[Item]) -> Iterator[tuple[Item, tuple[float, ...]]]:
+    def similarities(self, items: Sequence[Item]) -> Iterator[tuple[Item, Scores]]:
         """Yield each item with its similarities; see `features.FeatureTable`."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class SuiteVerdicts:
     """A suite's verdicts for one model, and what was chosen on the way.
 
     Attributes:
-        verdicts: one per item scored.
+        verdicts: one or more per item scored.
         values: such as the C of a linear probe, by name.
     """
 
@@ -104,51 +121,21 @@ class Count:
         return self.published is not None and self.found != self.published
 
 
-class Suite(Protocol):
-    """A benchmark as found on this disk, ready to be scored."""
-
-    @property
-    def name(self) -> str:
-        """As typed on the command line."""
-        ...
-
-    @property
-    def averages(self) -> Mapping[str, Average]:
-        """What papers report, by name."""
-        ...
-
-    @property
-    def primary(self) -> str:
-        """The average, or value, that stands for the suite."""
-        ...
-
-    @property
-    def shown(self) -> Sequence[str]:
-        """Rows that a table shows; the others go to the report alone."""
-        ...
-
-    @property
-    def counts(self) -> Sequence[Count]:
-        """Found against published."""
-        ...
-
-    @property
-    def notes(self) -> Sequence[str]:
-        """What a reader has to know of this copy."""
-        ...
-
-    @property
-    def files(self) -> Sequence[Path]:
-        """Annotation files, whose hashes go into the report."""
-        ...
+class Task(Protocol):
+    """What a suite asks a model: items one by one, retrieval, or classification."""
 
     @property
     def missing(self) -> Sequence[Path]:
-        """Distinct images that are not there."""
+        """Distinct images that are not on this disk."""
+        ...
+
+    @property
+    def is_scorable(self) -> bool:
+        """Whether anything can be scored: an image is there, or an item needs none."""
         ...
 
     def totals(self) -> Mapping[str, int]:
-        """Return the verdicts per row if no image were missing."""
+        """Return the verdicts per subset if no image were missing."""
         ...
 
     def images(self) -> Iterable[ImageRef]:
@@ -159,7 +146,7 @@ class Suite(Protocol):
         """Yield the texts to encode."""
         ...
 
-    def score(self, features: Features, *, official_ties: bool = False) -> Outcome:
+    def score(self, features: Features, *, official_ties: bool = False) -> SuiteVerdicts:
         """Return the verdicts.
 
         Args:
@@ -169,75 +156,96 @@ class Suite(Protocol):
         ...
 
 
-Judge = Callable[[Item, tuple[float, ...], bool], Iterator[Verdict]]
+@dataclass(frozen=True, kw_only=True)
+class Suite:
+    """A benchmark as found on this disk, ready to be scored.
+
+    Attributes:
+        name: as typed on the command line.
+        task: what is asked, and how answers are judged.
+        averages: what papers report, by name.
+        headline: the average, or derived metric, that stands for the suite.
+        main_subsets: subsets that a table shows; the others go to the report alone.
+        counts: found against published.
+        notes: what a reader has to know of this copy.
+        files: annotation files, whose hashes go into the report.
+    """
+
+    name: str
+    task: Task
+    averages: Mapping[str, Average]
+    headline: str
+    main_subsets: Sequence[str]
+    counts: Sequence[Count] = ()
+    notes: Sequence[str] = ()
+    files: Sequence[Path] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
-class ItemSuite:
-    """A suite of items that are each judged by their own similarities.
+class ItemTask:
+    """Items that are each judged by their own similarities; see `Task`.
 
     Attributes:
-        judge: makes verdicts of an item, its similarities and whether ties win.
+        items: every item, also those without their image.
+        judge: makes verdicts of an item's similarities.
         official_ties_win: whether the official script counts a tie as right.
         absent: images that are not on this disk.
     """
 
-    name: str
     items: Sequence[Item]
     judge: Judge
-    averages: Mapping[str, Average]
-    primary: str
-    shown: Sequence[str]
-    counts: Sequence[Count] = ()
-    notes: Sequence[str] = ()
-    files: Sequence[Path] = ()
     official_ties_win: bool = False
     absent: frozenset[Path] = frozenset()
 
-    def _is_there(self, item: Item) -> bool:
-        return item.text_only or not any(ref.path in self.absent for ref in item.images)
-
-    @property
+    @cached_property
     def scored(self) -> list[Item]:
         """The items whose images are all there."""
-        return [item for item in self.items if self._is_there(item)]
+        return [item for item in self.items if self._has_its_images(item)]
 
-    @property
+    def _has_its_images(self, item: Item) -> bool:
+        if item.text_only:
+            return True
+        return not any(ref.path in self.absent for ref in item.images)
+
+    @cached_property
     def missing(self) -> Sequence[Path]:
         """Distinct images that are not there, of the items that need them."""
-        needed = (ref.path for item in self.items if not item.text_only for ref in item.images)
-        return [path for path in dict.fromkeys(needed) if path in self.absent]
+        missing: dict[Path, None] = {}
+        for item in self.items:
+            if item.text_only:
+                continue
+            for ref in item.images:
+                if ref.path in self.absent:
+                    missing[ref.path] = None
+        return list(missing)
+
+    @property
+    def is_scorable(self) -> bool:
+        """Whether any item has its images, or needs none."""
+        return bool(self.scored)
 
     def totals(self) -> Mapping[str, int]:
-        """Return the verdicts per row if no image were missing."""
-        rows: Counter[str] = Counter()
+        """Return the verdicts per subset if no image were missing."""
+        subsets: Counter[str] = Counter()
         for item in self.items:
-            flat = (0.0,) * n_similarities(item)
-            for verdict in self.judge(item, flat, False):
-                rows.update(list(verdict.correct))
-        return rows
+            subsets.update(self.judge.subsets(item))
+        return subsets
 
     def images(self) -> Iterable[ImageRef]:
         """Yield the images to encode: those of the items that are scored."""
-        return (ref for item in self.scored if not item.text_only for ref in item.images)
+        for item in self.scored:
+            if not item.text_only:
+                yield from item.images
 
     def texts(self) -> Iterable[str]:
         """Yield the texts to encode."""
-        return (text for item in self.scored for text in item.texts)
+        for item in self.scored:
+            yield from item.texts
 
-    def score(self, features: Features, *, official_ties: bool = False) -> Outcome:
-        """Return the verdicts; see `Suite.score`."""
+    def score(self, features: Features, *, official_ties: bool = False) -> SuiteVerdicts:
+        """Return the verdicts; see `Task.score`."""
         ties_win = official_ties and self.official_ties_win
-        verdicts = [
-            verdict
-            for item, scores in features.similarities(self.scored)
-            for verdict in self.judge(item, scores, ties_win)
-        ]
-        return Outcome(verdicts)
-
-
-def n_similarities(item: Item) -> int:
-    """Return how many similarities an item has: images x texts, or pairs of texts."""
-    if item.text_only:
-        return len(item.texts) * (len(item.texts) - 1) // 2
-    return len(item.images) * len(item.texts)
+        verdicts: list[Verdict] = []
+        for item, scores in features.similarities(self.scored):
+            verdicts.extend(self.judge.verdicts(item, scores, ties_win))
+        return SuiteVerdicts(verdicts)

@@ -2,26 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from ahnpl_cli.evaluation.scoring import metrics
-from ahnpl_cli.evaluation.scoring.items import Item, Verdict
+from ahnpl_cli.evaluation.scoring.items import Item, Scores, Verdict
 from ahnpl_cli.evaluation.scoring.metrics import Outcome
 
-Scores = tuple[float, ...]
+GROUP_MEASURES = ("text", "image", "group")
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """How the items of a suite are judged.
+
+    Attributes:
+        verdicts: makes verdicts of an item, its similarities, and whether a tie wins.
+        subsets: names every subset that the verdicts of an item count in, once per verdict, so that
+            totals are known before anything is scored.
+    """
+
+    verdicts: Callable[[Item, Scores, bool], Iterable[Verdict]]
+    subsets: Callable[[Item], Iterable[str]]
 
 
 def verdict(item: Item, scores: Scores, outcomes: dict[str, Outcome], suffix: str = "") -> Verdict:
-    """Return the verdict of an item from one outcome per row."""
-    ties = tuple(row for row, outcome in outcomes.items() if outcome.tied)
-    correct = {row: bool(outcome.correct) for row, outcome in outcomes.items()}
+    """Return the verdict of an item from one outcome per subset."""
+    ties = tuple(subset for subset, outcome in outcomes.items() if outcome.tied)
+    correct = {subset: bool(outcome.correct) for subset, outcome in outcomes.items()}
     return Verdict(item.id + suffix, item.cluster, correct, ties, scores)
 
 
-def choose(item: Item, scores: Scores, ties_win: bool) -> Iterator[Verdict]:
+def choose_caption(item: Item, scores: Scores, ties_win: bool) -> Iterator[Verdict]:
     """One image, N captions: every true one has to be above every false one."""
     outcome = metrics.choose(scores, item.positives, ties_win=ties_win)
-    yield verdict(item, scores, dict.fromkeys(item.rows, outcome))
+    yield verdict(item, scores, dict.fromkeys(item.subsets, outcome))
+
+
+CHOICE = Judge(choose_caption, lambda item: item.subsets)
 
 
 def matrix(item: Item, scores: Scores) -> list[Scores]:
@@ -30,21 +48,29 @@ def matrix(item: Item, scores: Scores) -> list[Scores]:
     return [scores[i * width : (i + 1) * width] for i in range(len(item.images))]
 
 
-def keyed(measure: str, keys: tuple[str, ...], outcome: Outcome) -> dict[str, Outcome]:
-    """Return `measure` and `measure / key` for every key, all with one outcome."""
-    return dict.fromkeys([measure, *(f"{measure} / {key}" for key in keys)], outcome)
+def tagged(measure: str, tags: Sequence[str]) -> list[str]:
+    """Return the subsets that a measure counts in: overall, and under every tag."""
+    return [measure, *(f"{measure} / {tag}" for tag in tags)]
 
 
-def winoground(item: Item, scores: Scores, ties_win: bool) -> Iterator[Verdict]:
+def two_by_two(item: Item, scores: Scores, ties_win: bool) -> Iterator[Verdict]:
     """Two images, two captions: text, image and group score (Thrush et al. 2022, Eqs. 1-3).
 
-    The item's rows are its tags; every measure counts overall and under every tag.
+    The item's subsets are its tags; every measure counts overall and under every tag.
     """
-    s = matrix(item, scores)
-    text = metrics.both(*(metrics.group_text(s, i) for i in range(2)))
-    image = metrics.both(*(metrics.group_image(s, i) for i in range(2)))
-    outcomes = {"text": text, "image": image, "group": metrics.both(text, image)}
-    rows = {
-        r: o for m, outcome in outcomes.items() for r, o in keyed(m, item.rows, outcome).items()
-    }
-    yield verdict(item, scores, rows)
+    similarity = matrix(item, scores)
+    text = metrics.both(metrics.group_text(similarity, 0), metrics.group_text(similarity, 1))
+    image = metrics.both(metrics.group_image(similarity, 0), metrics.group_image(similarity, 1))
+    group = metrics.both(text, image)
+    outcomes: dict[str, Outcome] = {}
+    for measure, outcome in zip(GROUP_MEASURES, (text, image, group), strict=True):
+        outcomes |= dict.fromkeys(tagged(measure, item.subsets), outcome)
+    yield verdict(item, scores, outcomes)
+
+
+def _two_by_two_subsets(item: Item) -> Iterator[str]:
+    for measure in GROUP_MEASURES:
+        yield from tagged(measure, item.subsets)
+
+
+TWO_BY_TWO = Judge(two_by_two, _two_by_two_subsets)

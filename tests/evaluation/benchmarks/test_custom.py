@@ -31,7 +31,7 @@ def write_custom(path, n=5):
 
 def test_rows_by_kind_equal_those_of_a_plain_loop(tmp_path, run, oracle):
     path = write_custom(tmp_path / "mine.jsonl")
-    report = run("custom", tmp_path, custom=str(path))
+    report = run(str(path), tmp_path)
     verdicts = []
     for i in range(5):
         image = oracle.image(tmp_path / "images" / f"{i}.png")
@@ -41,7 +41,7 @@ def test_rows_by_kind_equal_those_of_a_plain_loop(tmp_path, run, oracle):
     columns = zip(("all", "relation", "attribute"), zip(*verdicts, strict=True), strict=True)
     for name, column in columns:
         assert accuracy(report, "custom", name) == pytest.approx(100 * sum(column) / 5)
-    assert report.models[0].suites["custom"].primary == "macro_2_kinds"
+    assert report.models[0].suites["custom"].headline == "macro_2_kinds"
     assert "1 record without negatives left out" in report.suites["custom"].notes
 
 
@@ -49,7 +49,7 @@ def test_a_file_without_negatives_is_refused(tmp_path, run):
     path = tmp_path / "bare.jsonl"
     path.write_text('{"id": "a", "image": "a.png", "caption": "a dog"}\n')
     with pytest.raises(BenchmarkError) as error:
-        run("custom", tmp_path, custom=str(path))
+        run(str(path), tmp_path)
     assert str(error.value) == (
         f"{path}: no record has negatives. Make negatives with: ahnpl negatives."
     )

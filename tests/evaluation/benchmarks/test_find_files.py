@@ -1,4 +1,4 @@
-"""Files are found where the README says to put them."""
+"""Files are found where the manual says to put them."""
 
 import re
 from pathlib import Path
@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 from layouts import SUGARCREPE, VALSE_IMAGES
 
+import ahnpl_cli
 from ahnpl_cli.evaluation.benchmarks import BENCHMARKS, benchmarks
-from ahnpl_cli.evaluation.benchmarks.base import Options
-from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders, ImageFinder
+from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
+from ahnpl_cli.evaluation.benchmarks.image_finder import ImageFinder
 
-README = (Path(__file__).parents[3] / "README.md").read_text(encoding="utf-8")
+MANUAL = Path(ahnpl_cli.__file__).parent / "docs" / "benchmarks.md"
 NAMES = {
     "sugar-crepe": SUGARCREPE,
     "scpp": [name for name in SUGARCREPE if not name.startswith("add")],
@@ -30,8 +31,8 @@ def touch(path: Path) -> None:
 
 @pytest.fixture
 def shelf(tmp_path) -> DataFolders:
-    """The tree that the README shows, with empty files."""
-    block = re.search(r"```text\ndata/\n(.*?)```", README, re.S)
+    """The tree that the manual shows, with empty files."""
+    block = re.search(r"```text\ndata/\n(.*?)```", MANUAL.read_text(encoding="utf-8"), re.S)
     assert block
     shown = [w for w in block[1].split() if "/" in w or "." in w]
     for word in (w.rstrip(",") for w in shown):
@@ -50,13 +51,13 @@ def shelf(tmp_path) -> DataFolders:
 
 
 @pytest.mark.parametrize("name", [name for name in BENCHMARKS if name != "custom"])
-def test_every_suite_is_found_in_the_tree_that_the_readme_shows(shelf, name):
+def test_every_suite_is_found_in_the_tree_that_the_manual_shows(shelf, name):
     (benchmark,) = benchmarks([name])
-    assert benchmark.find(shelf, Options())
+    assert benchmark.find(shelf)
 
 
 def test_both_editions_of_sugarcrepe_are_told_apart(shelf):
-    found = [benchmarks([n])[0].find(shelf, Options()) for n in ("sugarcrepe", "sugarcrepe++")]
+    found = [benchmarks([n])[0].find(shelf) for n in ("sugarcrepe", "sugarcrepe++")]
     assert {path.parts[-3] for path in found[0].values()} == {"sugar-crepe"}
     assert {path.parts[-3] for path in found[1].values()} == {"scpp"}
 

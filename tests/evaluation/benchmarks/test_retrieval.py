@@ -47,7 +47,7 @@ def test_recalls_equal_those_of_a_plain_sort(tmp_path, run, oracle, write, file,
     for row, value in plain_recalls(root, file, oracle).items():
         assert accuracy(report, "retrieval", f"{name} {row}") == pytest.approx(value)
     means = [accuracy(report, "retrieval", f"{name} {way} R@1") for way in ("I2T", "T2I")]
-    assert report.models[0].suites["retrieval"].primary == f"{name.lower()}_mean_r1"
+    assert report.models[0].suites["retrieval"].headline == f"{name.lower()}_mean_r1"
     assert report.models[0].suites["retrieval"].headline_value == pytest.approx(np.mean(means))
 
 
@@ -73,10 +73,10 @@ def test_three_layouts_of_the_same_captions_are_read_alike(tmp_path):
     found = []
     for name, tree in (("blip", blip), ("karpathy", karpathy), ("coco", coco)):
         dump(tmp_path / f"{name}.json", tree)
-        found.append([one.captions for one in read(tmp_path / f"{name}.json")])
+        found.append([one.captions for one in read(tmp_path / f"{name}.json").images])
     text = tmp_path / "flickr30k_test_karpathy.txt"
     text.write_text("image,caption\na.jpg,one, two\na.jpg,three\n")
-    found.append([one.captions for one in read(text)])
+    found.append([one.captions for one in read(text).images])
     assert found == [[("one, two", "three")]] * 4
 
 
@@ -126,20 +126,16 @@ class Known:
 def test_a_wrong_caption_is_in_the_way_as_often_as_it_is_annotated():
     """Image a: its caption at .6, `both` at .8, annotated three times: rank 3, so not in R@1."""
     features = Known(a=[1, 0], b=[0, 1], own=[0.6, -0.8], both=[0.8, 0.6])
-    suite = retrieval.RetrievalSuite(
-        name="retrieval",
+    task = retrieval.RetrievalTask(
         data={
             "COCO": [
                 (ImageRef(Path("a.jpg")), ("own",)),
                 (ImageRef(Path("b.jpg")), ("both", "both", "both")),
             ]
         },
-        counts=(),
-        notes=(),
-        files=(),
         absent=frozenset(),
     )
-    first, second, *captions = suite.score(features).verdicts
+    first, second, *captions = task.score(features).verdicts
     assert first.scores == (pytest.approx(0.6), 3.0)
     assert first.correct == {"COCO I2T R@1": False, "COCO I2T R@5": True, "COCO I2T R@10": True}
     assert second.scores == (pytest.approx(0.6), 0.0)

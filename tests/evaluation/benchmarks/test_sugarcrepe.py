@@ -41,7 +41,7 @@ def test_verdicts_and_averages_equal_those_of_the_plain_loop(tmp_path, run, orac
     assert accuracy(report, "sugarcrepe", "macro_groups_of_micro") == pytest.approx(mean(micros))
     pooled = [verdict for values in by_file.values() for verdict in values]
     assert accuracy(report, "sugarcrepe", "micro") == pytest.approx(100 * mean(pooled))
-    assert report.models[0].suites["sugarcrepe"].primary == "macro_7"
+    assert report.models[0].suites["sugarcrepe"].headline == "macro_7"
     lines = (tmp_path / "out" / "results.items.jsonl").read_text().splitlines()
     verdicts = [next(iter(json.loads(line)["correct"].values())) for line in lines]
     order = [subset for subset in SUGARCREPE]
@@ -54,7 +54,7 @@ def test_verdicts_and_averages_equal_those_of_the_plain_loop(tmp_path, run, orac
 def test_sizes_other_than_the_published_are_said_not_refused(tmp_path, run):
     report = run("sugarcrepe", write_sugarcrepe(tmp_path / "d"))
     notes = report.suites["sugarcrepe"].notes
-    assert "replace_obj: not the published 1,652 items: 5" in notes
+    assert "replace_obj: 5 items; published: 1,652" in notes
 
 
 def test_the_unrefined_files_are_not_read(tmp_path, run):

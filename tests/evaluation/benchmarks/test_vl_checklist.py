@@ -61,7 +61,7 @@ def test_leaves_and_both_overall_averages_equal_those_of_the_plain_loop(
             assert found == pytest.approx(mean(value))
         if cap is None:
             assert accuracy(report, "vl-checklist", "Attribute/color") == pytest.approx(colour)
-    assert report.models[0].suites["vl-checklist"].primary == "macro_4_leaves"
+    assert report.models[0].suites["vl-checklist"].headline == "macro_4_leaves"
 
 
 def test_a_corpus_without_its_annotations_is_said(tmp_path, run):

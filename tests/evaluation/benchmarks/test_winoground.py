@@ -6,8 +6,7 @@ from statistics import mean
 import pytest
 from layouts import accuracy, dump, write_winoground
 
-from ahnpl_cli.evaluation.benchmarks.diwan import NO_TAG, TAGS
-from ahnpl_cli.evaluation.benchmarks.winoground import diwan_tags
+from ahnpl_cli.evaluation.benchmarks.winoground import NO_TAG, diwan_tags, published_tags
 
 
 def official_scores(root, oracle) -> dict[str, list[bool]]:
@@ -31,11 +30,13 @@ def test_the_three_scores_equal_those_of_the_plain_loop(tmp_path, run, oracle):
         assert accuracy(report, "winoground", name) == pytest.approx(100 * mean(values))
         even = values[::2]
         assert accuracy(report, "winoground", f"{name} / Object") == pytest.approx(100 * mean(even))
-    assert report.models[0].suites["winoground"].primary == "group"
+    assert report.models[0].suites["winoground"].headline == "group"
 
 
 def test_the_published_tags_have_the_published_sizes():
-    sizes = {tag: len(numbers) for tag, numbers in TAGS.items()}
+    tags = dict(published_tags())
+    untagged = tags.pop(NO_TAG)
+    sizes = {tag: len(numbers) for tag, numbers in tags.items()}
     assert sizes == {
         "Ambiguously Correct": 46,
         "Non Minimal": 30,
@@ -44,7 +45,13 @@ def test_the_published_tags_have_the_published_sizes():
         "Visually Difficult": 38,
         "Complex Reasoning": 78,
     }
-    assert len(NO_TAG) == 171 and 313 not in NO_TAG
+    assert len(untagged) == 171 and 313 not in untagged
+
+
+def test_easier_and_harder_groups_are_those_of_the_authors_script():
+    tags = [diwan_tags(number) for number in range(400)]
+    assert sum("Easier" in of_group for of_group in tags) == 201
+    assert sum("Harder" in of_group for of_group in tags) == 199
 
 
 def test_tags_go_by_number_so_another_set_of_groups_gets_none_without_its_file(tmp_path, run):
@@ -60,9 +67,9 @@ def test_tags_go_by_number_so_another_set_of_groups_gets_none_without_its_file(t
 
 
 def test_tags_of_the_published_groups_are_known_without_a_file():
-    assert diwan_tags(None, 0) == ("No Tag",)
-    assert diwan_tags(None, 3) == ("Ambiguously Correct",)
-    assert diwan_tags(None, 313) == ()  # untagged, and in no list of the paper
+    assert diwan_tags(0) == ("No Tag", "Easier")
+    assert diwan_tags(3) == ("Ambiguously Correct", "Harder")
+    assert diwan_tags(313) == ("Harder",)  # untagged, and in no list of the paper
 
 
 def test_the_parquet_export_gives_what_the_jsonl_gives(tmp_path, run):

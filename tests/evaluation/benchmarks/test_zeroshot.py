@@ -10,9 +10,10 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from ahnpl_cli.data.images import ImageRef
 from ahnpl_cli.errors import BenchmarkError, ConfigError
+from ahnpl_cli.evaluation.benchmarks.label_task import single_verdicts
 from ahnpl_cli.evaluation.benchmarks.labeled_images import ClassData, LabeledImage
 from ahnpl_cli.evaluation.benchmarks.object_labels import VOC_CLASSES
-from ahnpl_cli.evaluation.benchmarks.zeroshot import classifier, single_verdicts
+from ahnpl_cli.evaluation.benchmarks.zeroshot import class_weights
 
 TEMPLATES = ("a photo of a {}.", "one {} on a table")
 
@@ -41,7 +42,7 @@ def test_accuracies_of_class_folders_equal_those_of_the_plain_loop(tmp_path, run
     assert accuracy(report, "zeroshot", "pets_mean_per_class") == pytest.approx(
         100 * np.mean([np.mean(found) for found in by_class])
     )
-    assert report.models[0].suites["zeroshot"].primary == "pets_mean_per_class"
+    assert report.models[0].suites["zeroshot"].headline == "pets_mean_per_class"
 
 
 def test_a_class_weight_is_the_mean_of_its_prompts_at_unit_length():
@@ -53,7 +54,7 @@ def test_a_class_weight_is_the_mean_of_its_prompts_at_unit_length():
             return np.array([rows[text] for text in texts], dtype=np.float32)
 
     data = ClassData("pets", ("cat",), ("a {}", "one {}"), test=(), train=(), multi=False)
-    assert classifier(data, Known()) == pytest.approx(np.array([[0.5**0.5, 0.5**0.5]]))
+    assert class_weights(data, Known()) == pytest.approx(np.array([[0.5**0.5, 0.5**0.5]]))
 
 
 def test_the_fifth_is_among_the_top_five_and_the_sixth_is_not():
@@ -128,7 +129,7 @@ def test_both_maps_of_a_multi_label_csv_equal_plain_ones(tmp_path, run, oracle):
     for name, values in expected.items():
         found = accuracy(report, "zeroshot", f"multi {name}")
         assert found == pytest.approx(100 * np.mean(values))
-    assert report.models[0].suites["zeroshot"].primary == "multi mAP"
+    assert report.models[0].suites["zeroshot"].headline == "multi mAP"
 
 
 def write_voc(root, n=6):
@@ -186,6 +187,6 @@ def test_two_models_are_compared_on_single_labels(tmp_path, run, tiny_model_fold
     report = run(
         "zeroshot", write_folders(tmp_path / "d"), checkpoint=(str(tiny_model_folder),) * 2
     )
-    rows = {row.name: row for row in report.comparisons[0].rows}
-    assert rows["pets top-1"].difference == 0 and not rows["pets top-1"].stands
+    rows = {row.name: row for row in report.comparisons[0].differences}
+    assert rows["pets top-1"].difference == 0 and not rows["pets top-1"].significant
     assert json.loads((tmp_path / "out" / "results.json").read_text())["kind"] == "ahnpl eval"

@@ -3,7 +3,15 @@
 import numpy as np
 import pytest
 
-from ahnpl_cli.evaluation.scoring.averages import evaluate, from_json, mean, pool, present, to_json
+from ahnpl_cli.evaluation.scoring.averages import (
+    evaluate,
+    from_json,
+    is_average,
+    mean,
+    pool,
+    renamed_where_partial,
+    to_json,
+)
 
 CORRECT = {"a": np.array([1.0, 3.0]), "b": np.array([1.0, 0.0]), "c": np.array([0.0, 0.0])}
 COUNTS = {"a": np.array([4.0, 4.0]), "b": np.array([1.0, 1.0]), "c": np.array([0.0, 5.0])}
@@ -32,6 +40,14 @@ def test_a_tree_survives_being_written():
     assert to_json(pool("a", "b")) == {"pool": ["a", "b"]}
 
 
-def test_an_average_is_present_only_with_all_its_rows():
-    assert present(mean("a", "b"), ["a", "b", "c"])
-    assert not present(mean("a", "d"), ["a", "b", "c"])
+def test_an_average_keeps_its_name_only_with_all_its_rows():
+    averages = {"both": mean("a", "b"), "half": mean("a", "d"), "none": pool("d")}
+    named = renamed_where_partial(averages, {"a", "b", "c"})
+    assert named == {"both": mean("a", "b"), "half_partial": mean("a", "d")}
+    assert renamed_where_partial(named, {"a"}).keys() == {"both_partial", "half_partial"}
+
+
+@pytest.mark.parametrize("tree", [5, {"pool": "ab"}, {"pool": [1]}, {"mean": [{}]}, {"mean": 3}])
+def test_a_tree_of_another_shape_is_told_apart(tree):
+    assert not is_average(tree)
+    assert is_average(to_json(mean("a", pool("b"))))

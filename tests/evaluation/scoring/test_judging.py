@@ -6,7 +6,7 @@ import pytest
 
 from ahnpl_cli.data.images import ImageRef
 from ahnpl_cli.evaluation.scoring.items import Item
-from ahnpl_cli.evaluation.scoring.judging import matrix, winoground
+from ahnpl_cli.evaluation.scoring.judging import TWO_BY_TWO, matrix
 
 PAIR = Item("7", (ImageRef(Path("a.png")), ImageRef(Path("b.png"))), ("x", "y"), ("Object",))
 
@@ -21,7 +21,7 @@ PAIR = Item("7", (ImageRef(Path("a.png")), ImageRef(Path("b.png"))), ("x", "y"),
     ],
 )
 def test_text_image_and_group_score(scores, text, image, group):
-    (verdict,) = winoground(PAIR, scores, False)
+    (verdict,) = TWO_BY_TWO.verdicts(PAIR, scores, False)
     assert [verdict.correct[name] for name in ("text", "image", "group")] == [text, image, group]
     assert verdict.correct["group / Object"] == group
 

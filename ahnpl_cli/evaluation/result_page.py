@@ -10,9 +10,9 @@ from markupsafe import Markup
 
 from ahnpl_cli.evaluation.example_items import ExampleItem
 from ahnpl_cli.evaluation.report import EvalReport, ModelReport, SuiteReport
+from ahnpl_cli.evaluation.result_tables import eval_tables
 from ahnpl_cli.reporting.charts import Bar, BarGroup, bar_chart
 from ahnpl_cli.reporting.edits import changed, word_edits
-from ahnpl_cli.reporting.eval import eval_tables
 from ahnpl_cli.reporting.page import (
     Card,
     Section,
@@ -29,7 +29,7 @@ from ahnpl_cli.reporting.tables import Cell, Mark, Span, Table
 from ahnpl_cli.runs import checkpoint_label
 
 PUBLISHED = ("CLIP", "AHNPL")  # of the papers' rows: the start and the method
-FATES = {
+CHANGES = {
     "gained": "Gained: wrong at first, right in the end",
     "lost": "Lost: right at first, wrong in the end",
     "missed": "Missed by both",
@@ -37,7 +37,7 @@ FATES = {
 
 
 def mean_of_suites(model: ModelReport) -> float:
-    """Mean of the primary averages, in percent, of the suites that were scored."""
+    """Mean of the headlines, in percent, of the suites that were scored."""
     values = (suite.headline_value for suite in model.suites.values())
     known = [value for value in values if not math.isnan(value)]
     return sum(known) / len(known)
@@ -46,48 +46,50 @@ def mean_of_suites(model: ModelReport) -> float:
 def _with_interval(suite: SuiteReport) -> Cell:
     if math.isnan(suite.headline_value):
         return None
-    low, high = suite.intervals.get(suite.primary, (None, None))
+    low, high = suite.intervals.get(suite.headline, (None, None))
     ends = "" if low is None or high is None else f" {low:.1f}\u00a0to\u00a0{high:.1f}"
     return (Span(f"{suite.headline_value:.1f}", "bold"), Span(ends, "dim"))
 
 
 def _gain(report: EvalReport, suite: str, model: str) -> Cell:
-    """How far a model is from the first on a suite's primary average, marked if that stands."""
-    primary = report.models[0].suites[suite].primary
+    """How far a model is from the first on a suite's headline, marked if that is significant."""
+    headline_name = report.models[0].suites[suite].headline
     rows = (
         row
         for comparison in report.comparisons
         if (comparison.suite, comparison.other) == (suite, model)
-        for row in comparison.rows
-        if row.average and row.name == primary
+        for row in comparison.differences
+        if row.average and row.name == headline_name
     )
     row = next(rows, None)
     if row is None:
         return None
-    mark: Mark = "" if not row.stands else "good" if row.difference > 0 else "bad"
+    mark: Mark = "" if not row.significant else "good" if row.difference > 0 else "bad"
     ends = Span(f" {row.low:+.1f}\u00a0to\u00a0{row.high:+.1f}", "dim")
     return (Span(f"{row.difference:+.1f}", mark), ends)
 
 
 def headline_table(report: EvalReport) -> Table:
-    """Return each suite's primary average with its interval, and the last model's gain."""
+    """Return each suite's headline with its interval, and the last model's gain."""
     last = report.models[-1].name
     several = len(report.models) > 1
     rows = [
         (
-            *(name, suite.primary),
+            *(name, suite.headline),
             *(_with_interval(model.suites[name]) for model in report.models),
             *([_gain(report, name, last)] if several else []),
         )
         for name, suite in report.models[0].suites.items()
     ]
     tail = [f"{last} - {report.models[0].name}"] if several else []
-    note = "Percent, with 95 % intervals: bootstrap over images. A difference in colour stands: "
+    note = "Percent, with 95 % intervals: bootstrap over images."
+    if several:
+        note += " A colored difference is significant: its interval leaves out 0."
     return Table(
-        title="Primary averages",
+        title="Headlines",
         columns=("suite", "average", *(model.name for model in report.models), *tail),
         rows=tuple(rows),
-        note=note + "its interval leaves out 0." if several else note.split(" A diff")[0],
+        note=note,
     )
 
 
@@ -102,7 +104,7 @@ def headline_section(report: EvalReport) -> Section:
         )
         for i, model in enumerate(report.models)
     ]
-    text = f"Mean of the primary averages: {', '.join(report.suites)}."
+    text = f"Mean of the headlines: {', '.join(report.suites)}."
     every = fold("Every subset, average and comparison", [table(t) for t in eval_tables(report)])
     return Section("Results", (headline(numbers), table(headline_table(report)), every), text)
 
@@ -119,20 +121,20 @@ def _bar(suite: SuiteReport, name: str) -> Bar | None:
 
 def _published(report: EvalReport, suite: str) -> dict[str, dict[str, float]]:
     """The papers' values of the start and of the method, by paper model; the first source wins."""
-    found: dict[str, dict[str, float]] = {}
+    values: dict[str, dict[str, float]] = {}
     for row in report.published:
         if row.suite == suite and row.model in PUBLISHED:
-            found.setdefault(row.model, row.values)
-    return found
+            values.setdefault(row.model, row.values)
+    return values
 
 
 def _groups(report: EvalReport, suite: str) -> list[BarGroup]:
     shown = report.models[0].suites[suite]
     counts = {subset.name: f"n = {subset.n:,}" for subset in shown.subsets}
-    if shown.primary in {**shown.averages, **shown.values}:
-        counts.setdefault(shown.primary, "average")  # Winoground's `group` is a row as well.
+    if shown.headline in {**shown.averages, **shown.values}:
+        counts.setdefault(shown.headline, "average")  # Winoground's `group` is a row as well.
     printed = _published(report, suite).values()
-    found = [
+    groups = [
         BarGroup(
             name,
             tuple(_bar(model.suites[suite], name) for model in report.models),
@@ -141,7 +143,7 @@ def _groups(report: EvalReport, suite: str) -> list[BarGroup]:
         )
         for name, note in counts.items()
     ]
-    return [group for group in found if any(bar is not None for bar in group.bars)]
+    return [group for group in groups if any(bar is not None for bar in group.bars)]
 
 
 def bars_section(report: EvalReport) -> Section:
@@ -163,10 +165,10 @@ def bars_section(report: EvalReport) -> Section:
     return Section("By subset", (grid(blocks, wide=True),) if blocks else (), text)
 
 
-def _candidate(case: ExampleItem, index: int) -> Markup:
-    caption = case.captions[index]
-    if index >= case.positives:
-        return inline(changed(case.captions[0], word_edits(case.captions[0], caption)))
+def _candidate(example: ExampleItem, index: int) -> Markup:
+    caption = example.captions[index]
+    if index >= example.positives:
+        return inline(changed(example.captions[0], word_edits(example.captions[0], caption)))
     return Markup("{}").format(caption)
 
 
@@ -177,13 +179,13 @@ def _apart(scores: Sequence[float]) -> list[str]:
     return [f"{score:.6f}" for score in scores] if hidden else short
 
 
-def _score_line(case: ExampleItem) -> Markup:
+def _score_line(example: ExampleItem) -> Markup:
     lines = []
-    for model, scores in case.scores.items():
-        if len(scores) != len(case.captions):
+    for model, scores in example.scores.items():
+        if len(scores) != len(example.captions):
             continue
         best = max(range(len(scores)), key=scores.__getitem__)
-        right = best < case.positives
+        right = best < example.positives
         values = " / ".join(_apart(scores))
         lines.append(
             Markup('<p class="note">{}: {} <span class="{}">{}</span></p>').format(
@@ -193,23 +195,23 @@ def _score_line(case: ExampleItem) -> Markup:
     return Markup("").join(lines)
 
 
-def _card(case: ExampleItem) -> Card:
+def _card(example: ExampleItem) -> Card:
     texts = [
         Markup("<p>{}{}</p>").format(
-            Markup('<span class="dim">true </span>') if i < case.positives else "",
-            _candidate(case, i),
+            Markup('<span class="dim">true </span>') if i < example.positives else "",
+            _candidate(example, i),
         )
-        for i in range(len(case.captions))
+        for i in range(len(example.captions))
     ]
-    name = f"{case.suite}: {', '.join(case.rows[:1])}"
-    return Card(picture(Path(case.image), case.crop), name, (*texts, _score_line(case)))
+    name = f"{example.suite}: {', '.join(example.subsets[:1])}"
+    return Card(picture(Path(example.image), example.crop), name, (*texts, _score_line(example)))
 
 
-def cases_section(cases: list[ExampleItem]) -> Section:
+def examples_section(examples: list[ExampleItem]) -> Section:
     """Return pictures of items that the first and the last model differ on, or both miss."""
     blocks: list[Markup] = []
-    for fate, title in FATES.items():
-        cards = [_card(case) for case in cases if case.fate == fate]
+    for change, title in CHANGES.items():
+        cards = [_card(example) for example in examples if example.change == change]
         if cards:
             blocks += [Markup("<h3>{}</h3>").format(title), gallery(cards)]
     text = "Drawn by hash among all such items. Similarities in the order of the captions."
@@ -228,13 +230,13 @@ def settings_section(report: EvalReport) -> Section:
         rows += [(f"{name}: {path}", f"sha256 {digest}") for path, digest in suite.files.items()]
         rows += [(f"{name}: note", note) for note in suite.notes]
     rows += [(f"{package} version", version) for package, version in report.versions.items()]
-    made = Table("How it was measured", ("", "value"), tuple(rows))
-    return Section("Measured with", (table(made),))
+    settings = Table("How it was measured", ("", "value"), tuple(rows))
+    return Section("Measured with", (table(settings),))
 
 
 def eval_sections(report: EvalReport) -> list[Section]:
     """Return the sections of benchmark results."""
-    return [headline_section(report), bars_section(report), cases_section(report.cases)]
+    return [headline_section(report), bars_section(report), examples_section(report.examples)]
 
 
 def eval_page(report: EvalReport) -> str:

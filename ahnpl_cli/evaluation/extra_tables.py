@@ -13,7 +13,7 @@ from ahnpl_cli.evaluation.report import (
     Published,
     SuiteReport,
 )
-from ahnpl_cli.reporting.eval_cells import LABEL, Row, marked, noted, values_of
+from ahnpl_cli.evaluation.table_cells import LABEL, Row, marked, noted, values_of
 from ahnpl_cli.reporting.tables import Cell, Span, Table
 
 MODELS = ("CLIP", "NegCLIP", "CE-CLIP", "AHNPL", "GNM")

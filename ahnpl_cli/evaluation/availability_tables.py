@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ahnpl_cli.evaluation.availability import Listing
+from ahnpl_cli.evaluation.availability import Availability
 from ahnpl_cli.reporting.tables import Span, Table
 
 
-def _state(listing: Listing) -> Span:
+def _state(listing: Availability) -> Span:
     if not listing.found:
         return Span("not here", "dim")
     return Span("here", "good") if not listing.missing else Span("in part", "bad")
 
 
-def _missing(listing: Listing) -> str:
+def _missing(listing: Availability) -> str:
     some = listing.missing[:4]
     more = len(listing.missing) - len(some)
     return "; ".join([*some, *([f"and {more} more"] if more else [])])
 
 
-def listing_tables(listings: Sequence[Listing]) -> list[Table]:
+def availability_tables(listings: Sequence[Availability]) -> list[Table]:
     """Return the overview, what was found, and where to get each suite."""
     overview = Table(
         "Suites",
@@ -53,6 +53,6 @@ def listing_tables(listings: Sequence[Listing]) -> list[Table]:
     return [overview, *([found] if found.rows else []), sources]
 
 
-def _folder(listing: Listing) -> str:
+def _folder(listing: Availability) -> str:
     first = listing.found[0]
     return first.rsplit("/", 1)[0] if "/" in first else "."

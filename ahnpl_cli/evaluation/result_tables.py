@@ -1,0 +1,334 @@
+"""Tables of benchmark results: one model in full, several side by side, a tidy one for CSV."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from ahnpl_cli.config import TableFormat
+from ahnpl_cli.evaluation.extra_tables import extra_tables
+from ahnpl_cli.evaluation.report import (
+    Comparison,
+    Difference,
+    EvalReport,
+    ModelReport,
+    SubsetReport,
+    SuiteReport,
+)
+from ahnpl_cli.evaluation.table_cells import (
+    FULL,
+    LABEL,
+    Row,
+    coverage,
+    estimate_cell,
+    interval,
+    marked,
+    noted,
+    significance_mark,
+    support_of,
+    values_of,
+)
+from ahnpl_cli.reporting.tables import Cell, Span, Table
+
+COVERAGE = "cover %"
+Differences = Mapping[tuple[str, str], Difference]
+SIGNIFICANT = (
+    "* is significant: for a subset McNemar's exact p < .05, for an average its interval "
+    "(bootstrap over images) leaves out 0; not corrected for many tests."
+)
+RESULTS_NOTE = (
+    "± is half of the 95 % interval: Wilson's for a subset, bootstrap over images for an average. "
+    "Then the difference to {first} on the same items, green or red where it is significant: "
+    "McNemar p < .05 for a subset, interval without 0 for an average. More subsets are in "
+    "results.json."
+)
+# Of these a table of several models shows no row: they have a table or a file of their own.
+_DETAILS = (" / ",)
+_DETAIL_ENDS = ("R@5", "R@10")
+_TIDY_COLUMNS = (
+    "model",
+    "suite",
+    "name",
+    "kind",
+    "n",
+    "percent",
+    "low",
+    "high",
+    "ties",
+    "coverage",
+    "difference",
+    "difference_low",
+    "difference_high",
+    "p",
+    "significant",
+)
+
+
+def _subset_row(subset: SubsetReport, suite: SuiteReport) -> Row:
+    return (
+        marked(subset.name, suite),
+        subset.n,
+        subset.accuracy,
+        interval(subset.low, subset.high),
+        subset.ties,
+        coverage(subset.coverage),
+    )
+
+
+def _average_rows(suite: SuiteReport) -> Iterator[Row]:
+    subsets = {subset.name for subset in suite.subsets}
+    for name, value in {**suite.averages, **suite.values}.items():
+        if name in subsets:  # Winoground's text is a subset and stands as an average too.
+            continue
+        n, cover = support_of(name, suite)
+        ends = interval(*suite.intervals.get(name, (None, None)))
+        yield marked(name, suite), n, value, ends, None, cover
+
+
+def _title(name: str, suite: SuiteReport, model: str = "") -> str:
+    title = f"{name}: {model}" if model else name
+    return title if suite.coverage else f"{title} (not scored: none of its images is here)"
+
+
+def _units(models: Sequence[ModelReport]) -> str:
+    """Return what the numbers are: percent, and which values are something else."""
+    last_words: set[str] = set()
+    for model in models:
+        for suite in model.suites.values():
+            last_words.update(name.split(" ")[-1] for name in suite.values)
+    exceptions = []
+    if "rank" in last_words:
+        exceptions.append("ranks (1 is best)")
+    if "C" in last_words:
+        exceptions.append("the C of a probe")
+    return f"Percent, but for {' and '.join(exceptions)}" if exceptions else "Percent"
+
+
+def covered(table: Table) -> Table:
+    """Return the table without its coverage column if everything was scored."""
+    column = table.columns.index(COVERAGE)
+    if any(row[column] not in (coverage(FULL), None) for row in table.rows):
+        return table
+    rows = tuple(row[:column] + row[column + 1 :] for row in table.rows)
+    columns = table.columns[:column] + table.columns[column + 1 :]
+    return replace(table, columns=columns, rows=rows)
+
+
+def model_tables(model: ModelReport, tie: str) -> list[Table]:
+    """Return one table a suite: subsets, then named averages."""
+    counted = "counts as wrong" if tie == "strict" else "counts as each official script has it"
+    note = (
+        f"{_units([model])}; 95 % intervals: Wilson for subsets, bootstrap over images for the "
+        f"others; n counts verdicts. A tie {counted}. "
+        f"{model.info.get('activation', 'activation ?')}, "
+        f"weights {str(model.info.get('weights_sha256', '?'))[:12]}."
+    )
+    columns = (LABEL, "n", "%", "95 % interval", "ties", COVERAGE)
+    tables = []
+    for name, suite in model.suites.items():
+        subsets = [_subset_row(subset, suite) for subset in suite.subsets]
+        rows = (*subsets, *_average_rows(suite))
+        tables.append(covered(Table(_title(name, suite, model.name), columns, rows)))
+    return noted(tables, note)
+
+
+def _starred(difference: Difference | None) -> tuple[Cell, ...]:
+    """Return a difference, with a star if it is significant, and its interval."""
+    if difference is None:
+        return None, None
+    ends = interval(difference.low, difference.high)
+    if not difference.significant:
+        return f"{difference.difference:+.1f}", ends
+    return Span(f"{difference.difference:+.1f} *", significance_mark(difference)), ends
+
+
+def _differences(comparisons: Sequence[Comparison], suite: str) -> Differences:
+    """Return the differences to the first model by (model, name).
+
+    Winoground's `group` is a subset and an average: here the average wins, as in a table's cells.
+    """
+    differences = {}
+    for comparison in comparisons:
+        if comparison.suite == suite:
+            for difference in comparison.differences:
+                differences[comparison.other, difference.name] = difference
+    return differences
+
+
+def _subset_differences(comparisons: Sequence[Comparison], suite: str) -> Differences:
+    """Return the differences of subsets alone, which are judged by McNemar's test."""
+    differences = {}
+    for comparison in comparisons:
+        if comparison.suite == suite:
+            for difference in comparison.differences:
+                if not difference.average:
+                    differences[comparison.other, difference.name] = difference
+    return differences
+
+
+def pair_tables(models: Sequence[ModelReport], comparisons: Sequence[Comparison]) -> list[Table]:
+    """Return one table a suite with two models as columns, and their difference."""
+    first, second = models
+    columns = (LABEL, "n", first.name, second.name, COVERAGE, "difference", "95 % interval")
+    tables = []
+    for name, suite in first.suites.items():
+        differences = _differences(comparisons, name)
+        rows: list[Row] = []
+        for label, value in values_of(suite).items():
+            n, cover = support_of(label, suite)
+            other = values_of(second.suites[name]).get(label)
+            starred = _starred(differences.get((second.name, label)))
+            rows.append((marked(label, suite), n, value, other, cover, *starred))
+        tables.append(covered(Table(_title(name, suite), columns, tuple(rows))))
+    return noted(tables, f"{_units(models)}. {_ties(models)} {SIGNIFICANT}")
+
+
+def _ties(models: Sequence[ModelReport]) -> str:
+    """Return how many verdicts were ties, model by model."""
+    counts = []
+    for model in models:
+        ties = 0
+        for suite in model.suites.values():
+            ties += sum(subset.ties for subset in suite.subsets)
+        counts.append(f"{model.name} {ties:,}")
+    return f"Ties: {', '.join(counts)}."
+
+
+def _is_detail(name: str) -> bool:
+    """Whether a subset is left to `results.json`."""
+    return any(part in name for part in _DETAILS) or name.endswith(_DETAIL_ENDS)
+
+
+def results_table(
+    report: EvalReport,
+    *,
+    title: str = "Results in percent",
+    names: Mapping[str, str] | None = None,
+    means: Mapping[str, float] | None = None,
+    means_label: str = "mean",
+) -> Table:
+    """Return suites by models, with n, intervals and the difference to the first model.
+
+    Args:
+        report: of several models.
+        title: of the table.
+        names: what the table calls each model, if not as the report does.
+        means: one more row, such as a mean over suites, by model.
+        means_label: what that row is called.
+    """
+    models = report.models
+    names = names or {model.name: model.name for model in models}
+    rows: list[Row] = []
+    for name, suite in models[0].suites.items():
+        of_subsets = _subset_differences(report.comparisons, name)
+        of_averages = _differences(report.comparisons, name)
+        for label in [subset.name for subset in suite.subsets if not _is_detail(subset.name)]:
+            n, cover = support_of(label, suite)
+            cells = [_subset_cell(model, name, label, of_subsets) for model in models]
+            rows.append((label, n, cover, *cells))
+        headline = Span(f"{name}: {suite.headline}", "bold")
+        cells = [_headline_cell(model, name, of_averages) for model in models]
+        rows.append((headline, None, support_of(suite.headline, suite)[1], *cells))
+    if means:
+        numbers = [Span(f"{means[model.name]:.1f}", "bold") for model in models]
+        rows.append((Span(means_label, "bold"), None, None, *numbers))
+    columns = ("suite", "n", COVERAGE, *(names[model.name] for model in models))
+    note = RESULTS_NOTE.format(first=names[models[0].name])
+    return covered(Table(title, columns, tuple(rows), note))
+
+
+def _subset_cell(model: ModelReport, suite: str, label: str, differences: Differences) -> Cell:
+    subset = next(subset for subset in model.suites[suite].subsets if subset.name == label)
+    difference = differences.get((model.name, label))
+    return estimate_cell(subset.accuracy, (subset.low, subset.high), difference)
+
+
+def _headline_cell(model: ModelReport, suite: str, differences: Differences) -> Cell:
+    """Return a suite's headline of a model, in bold."""
+    found = model.suites[suite]
+    low, high = found.intervals.get(found.headline, (None, None))
+    difference = differences.get((model.name, found.headline))
+    return estimate_cell(found.headline_value, (low, high), difference, "bold")
+
+
+def comparison_tables(comparisons: Sequence[Comparison]) -> list[Table]:
+    """Return one table a suite and pair of models, with the p of every subset."""
+    tables = []
+    for comparison in comparisons:
+        base, other = comparison.base, comparison.other
+        columns = (LABEL, base, other, "difference", "95 % interval", "McNemar p")
+        rows: list[Row] = []
+        for line in comparison.differences:
+            label = Span(line.name, "bold" if line.average else "")
+            p = None if line.p is None else f"{line.p:.2g}"
+            rows.append((label, line.base, line.other, *_starred(line), p))
+        title = f"{comparison.suite}: {other} against {base}, {comparison.items:,} items"
+        tables.append(Table(title, columns, tuple(rows)))
+    return noted(tables, f"Percent. {SIGNIFICANT}")
+
+
+def headline_table(models: Sequence[ModelReport]) -> Table:
+    """Return one row per suite: its headline for each model."""
+    rows: list[Row] = []
+    for name, suite in models[0].suites.items():
+        values = [model.suites[name].headline_value for model in models]
+        known = [None if math.isnan(value) else value for value in values]
+        rows.append((name, suite.headline, *known))
+    columns = ("suite", "average", *(model.name for model in models))
+    return Table("Summary", columns, tuple(rows), "Percent.")
+
+
+def tidy_table(report: EvalReport) -> Table:
+    """Return every number of a report, one a row, for other programs."""
+    rows: list[Row] = []
+    for model in report.models:
+        for name, suite in model.suites.items():
+            differences = _differences(report.comparisons, name)
+            for row in _tidy_rows(suite):
+                difference = differences.get((model.name, str(row[0])))
+                rows.append((model.name, name, *row, *_tidy_difference(difference)))
+    return Table("Results", _TIDY_COLUMNS, tuple(rows))
+
+
+def _tidy_difference(difference: Difference | None) -> Row:
+    if difference is None:
+        return (None,) * 5
+    significant = "yes" if difference.significant else "no"
+    ends = (difference.low, difference.high)
+    return difference.difference, *ends, difference.p, significant
+
+
+def _tidy_rows(suite: SuiteReport) -> Iterator[Row]:
+    for kind, subsets in (("subset", suite.subsets), ("detail", suite.details)):
+        for s in subsets:
+            yield s.name, kind, s.n, s.accuracy, s.low, s.high, s.ties, s.coverage
+    for kind, values in (("average", suite.averages), ("value", suite.values)):
+        for name, value in values.items():
+            low, high = suite.intervals.get(name, (None, None))
+            support = suite.support.get(name)
+            n = support.n if support else None
+            share = support.coverage if support else None
+            yield name, kind, n, value, low, high, None, share
+
+
+def eval_tables(report: EvalReport, format: TableFormat = "rich") -> list[Table]:
+    """Return the tables of a report.
+
+    One model is shown in full, two side by side, more in one table and each against the first.
+
+    Args:
+        report: what `evaluate` returned.
+        format: CSV gets one tidy table; others one table a suite.
+    """
+    if format == "csv":
+        return [tidy_table(report)]
+    models = report.models
+    if len(models) == 1:
+        return [*model_tables(models[0], report.settings["tie"]), *extra_tables(report)]
+    if len(models) == 2:
+        tables = pair_tables(models, report.comparisons)
+        return [*tables, *extra_tables(report), headline_table(models)]
+    # Every number by pairs first, so that the table to take away stands last.
+    tables = comparison_tables(report.comparisons)
+    return [*tables, *extra_tables(report), results_table(report)]

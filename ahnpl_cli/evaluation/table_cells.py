@@ -1,0 +1,85 @@
+"""Cells that several tables of benchmark results share."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ahnpl_cli.evaluation.report import Difference, SuiteReport
+from ahnpl_cli.reporting.tables import Cell, Mark, Span, Table
+
+FULL = 100.0
+LABEL = "subset or average"
+LOWER = " rank"  # ends the names of values of which a lower one is better
+Row = tuple[Cell, ...]
+
+
+def interval(low: float | None, high: float | None) -> Cell:
+    """Return both ends, in percent or points."""
+    return None if low is None or high is None else f"{low:.1f} to {high:.1f}"
+
+
+def coverage(value: float) -> Cell:
+    """Return a coverage in percent, marked when it is not all; never rounded to all or nothing."""
+    if value == FULL:
+        return Span("100.0")
+    return Span(f"{value:.2f}" if 0 < value < 1 else f"{min(value, 99.9):.1f}", "bad")
+
+
+def marked(name: str, suite: SuiteReport) -> Cell:
+    """Return a name, bold if it stands for the suite."""
+    return Span(name, "bold" if name == suite.headline else "")
+
+
+def support_of(name: str, suite: SuiteReport) -> tuple[Cell, Cell]:
+    """Return n and coverage of a subset, an average or a value."""
+    for subset in suite.subsets:
+        if subset.name == name:
+            return subset.n, coverage(subset.coverage)
+    support = suite.support.get(name)
+    if support is None:
+        return None, coverage(suite.coverage)
+    return support.n, coverage(support.coverage)
+
+
+def noted(tables: list[Table], note: str) -> list[Table]:
+    """Put the note under the last table."""
+    return [*tables[:-1], replace(tables[-1], note=note)] if tables else []
+
+
+def values_of(suite: SuiteReport) -> dict[str, float | None]:
+    """Return every number of a suite that a table shows, by name."""
+    accuracies = {subset.name: subset.accuracy for subset in suite.subsets}
+    return {**accuracies, **suite.averages, **suite.values}
+
+
+def significance_mark(difference: Difference) -> Mark:
+    """Return green for a significant gain, red for a significant loss, and nothing else."""
+    if not difference.significant:
+        return ""
+    is_gain = (difference.difference > 0) != difference.name.endswith(LOWER)
+    return "good" if is_gain else "bad"
+
+
+def estimate_cell(
+    value: float | None,
+    ends: tuple[float | None, float | None],
+    difference: Difference | None,
+    mark: Mark = "",
+) -> Cell:
+    """Return `90.1 ±2.6 +44.1`: value, half of its interval, difference to the first model.
+
+    Args:
+        value: None where nothing was scored.
+        ends: of its interval.
+        difference: to the first model, if there is one.
+        mark: of the value.
+    """
+    if value is None or value != value:
+        return None
+    low, high = ends
+    spans = [Span(f"{value:.1f}", mark)]
+    if low is not None and high is not None:
+        spans.append(Span(f" ±{(high - low) / 2:.1f}", "dim"))
+    if difference is not None:
+        spans.append(Span(f" {difference.difference:+.1f}", significance_mark(difference) or "dim"))
+    return tuple(spans)
