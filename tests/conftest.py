@@ -117,16 +117,56 @@ def _transformers_parts(kind: str) -> tuple[Any, Any, Any]:
     return transformers.Siglip2Model(config), _letter_tokenizer(pad="<pad>", length=48), image
 
 
+def _word_tokenizer() -> transformers.BertTokenizer:
+    """BERT's tokenizer with one token a letter, as BLIP has it with 30,524 pieces."""
+    letters = [chr(code) for code in range(33, 127)]
+    pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "[DEC]", *letters]
+    vocabulary = [*pieces, *(f"##{letter}" for letter in letters)]
+    return transformers.BertTokenizer(
+        vocab={piece: i for i, piece in enumerate(vocabulary)}, model_max_length=64
+    )
+
+
+def _matching_parts(kind: str) -> tuple[Any, ...]:
+    """A tiny BLIP or BLIP-2 that matches, or a BLIP that writes captions, with its parts."""
+    layers = {**_TOWER, "num_hidden_layers": 2}
+    vision = {**layers, "image_size": 32, "patch_size": 8}
+    tokenizer, image = _word_tokenizer(), transformers.BlipImageProcessor(size=_SIZE)
+    sizes = {**layers, "vocab_size": len(tokenizer), "max_position_embeddings": 64}
+    if kind == "blip2":
+        queries = {**sizes, "encoder_hidden_size": 32}
+        config = transformers.Blip2Config(
+            vision_config=vision,
+            qformer_config={**queries, "use_qformer_text_input": True},
+            num_query_tokens=4,
+            image_text_hidden_size=16,
+        )
+        return transformers.Blip2ForImageTextRetrieval(config), tokenizer, image
+    ends = {"bos_token_id": 5, "pad_token_id": 0, "eos_token_id": 3, "sep_token_id": 3}
+    text = {**sizes, **ends, "encoder_hidden_size": 32, "projection_dim": 16}
+    config = transformers.BlipConfig(
+        text_config=text, vision_config=vision, image_text_hidden_size=16
+    )
+    if kind == "blip":
+        return transformers.BlipForImageTextRetrieval(config), tokenizer, image
+    model = transformers.BlipForConditionalGeneration(config)
+    return model, transformers.BlipProcessor(image, tokenizer)
+
+
 @pytest.fixture(scope="session")
 def transformers_folder(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
-    """Gives a folder, as transformers writes it, of a tiny clip, siglip or siglip2."""
+    """Gives a folder, as transformers writes it, of a tiny model with random weights.
+
+    Dual encoders: clip, siglip, siglip2; matchers: blip, blip2, blip-captions.
+    """
     written: dict[str, Path] = {}
 
     def folder_of(kind: str) -> Path:
         if kind not in written:
             with torch.random.fork_rng():
                 torch.manual_seed(0)
-                parts = _transformers_parts(kind)
+                make = _matching_parts if kind.startswith("blip") else _transformers_parts
+                parts = make(kind)
             written[kind] = tmp_path_factory.mktemp("models") / f"tiny-{kind}"
             for part in parts:
                 part.save_pretrained(written[kind])

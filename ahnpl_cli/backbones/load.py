@@ -12,6 +12,7 @@ import torch
 from ahnpl_cli.backbones import DEFAULT_LIBRARY, EMBEDDED, LIBRARIES, library_of
 from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.backbones.checkpoint import recover
+from ahnpl_cli.backbones.matching import head_of
 from ahnpl_cli.errors import ConfigError, ModelError
 from ahnpl_cli.runs import LAST, is_run
 
@@ -99,6 +100,10 @@ def load_backbone(
         ConfigError: the options contradict each other, or the device is not here.
         ModelError: there is no such model, or its weights cannot be had; never after a long wait.
     """
+    head = head_of(model)
+    if head is not None:
+        what = f"--model {model} scores pairs, and this needs features of a dual encoder"
+        raise ConfigError(what, hint="Such models are for: ahnpl eval.")
     device = pick_device(device)
     folder = _requested_folder(model, pretrained, checkpoint)
     library = library_of(folder) if folder is not None else None

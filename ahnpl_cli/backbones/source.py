@@ -10,6 +10,7 @@ from typing import Any
 
 from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.backbones.load import load_backbone
+from ahnpl_cli.backbones.matching import head_of
 from ahnpl_cli.errors import ConfigError
 from ahnpl_cli.runs import (
     BEST,
@@ -41,6 +42,11 @@ class ModelSource:
     label: str
     arguments: dict[str, Any]
 
+    @property
+    def head(self) -> str | None:
+        """How an image-text matching model is used; None for a dual encoder."""
+        return head_of(self.arguments.get("model"))
+
     def load(self, device: str, *, force_quick_gelu: bool | None = None) -> Backbone:
         """Load it; see `load_backbone`.
 
@@ -63,7 +69,10 @@ def named_source(model: str | None, pretrained: str | None) -> ModelSource:
     """Return the model of an architecture, its weights, or both."""
     arguments = {"model": model, "pretrained": pretrained}
     given = {name: value for name, value in arguments.items() if value}
-    return ModelSource(" ".join(Path(value).name for value in given.values()), given)
+    head = head_of(model)
+    # Two heads of one model are two columns.
+    prefix = f"{head}:" if head else ""
+    return ModelSource(prefix + " ".join(Path(value).name for value in given.values()), given)
 
 
 def start_source(run: Path) -> ModelSource:

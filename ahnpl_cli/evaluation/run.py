@@ -11,6 +11,8 @@ from typing import Any
 
 from ahnpl_cli import __version__
 from ahnpl_cli.backbones.feature_cache import FeatureCache
+from ahnpl_cli.backbones.load import pick_device
+from ahnpl_cli.backbones.matching import load_matcher
 from ahnpl_cli.backbones.source import ModelSource, models_to_evaluate
 from ahnpl_cli.config import EvalConfig, worker_count
 from ahnpl_cli.errors import ConfigError
@@ -48,7 +50,8 @@ from ahnpl_cli.evaluation.scoring.features import (
     encode,
     encode_with_own,
 )
-from ahnpl_cli.evaluation.scoring.items import ItemTask, Suite, SuiteVerdicts
+from ahnpl_cli.evaluation.scoring.items import Features, ItemTask, Suite, SuiteVerdicts
+from ahnpl_cli.evaluation.scoring.pairs import PairScores, check_matchable
 from ahnpl_cli.evaluation.suite_report import Bootstrap, SuitePlan, suite_report
 from ahnpl_cli.outputs import lock
 from ahnpl_cli.progress import Track, silent
@@ -138,6 +141,9 @@ def _evaluate(
     track: Track,
 ) -> EvalReport:
     scorable = [entry for entry in loaded if entry.suite.task.is_scorable]
+    for source in sources:
+        if source.head:
+            check_matchable([entry.suite for entry in scorable], source.label)
     infos = {entry.suite.name: suite_info(entry.suite, entry.benchmark) for entry in loaded}
     model_reports = []
     verdicts: dict[str, dict[str, SuiteVerdicts]] = {}
@@ -169,10 +175,16 @@ def _models(
     own_models: Mapping[str, OwnModel],
     config: EvalConfig,
     track: Track,
-) -> Iterable[tuple[str, dict[str, Any], FeatureTable]]:
+) -> Iterable[tuple[str, dict[str, Any], Features]]:
     """Yield the name of each model, what was loaded, and its features of all suites."""
     tasks = [entry.suite.task for entry in scorable]
     for source in sources:
+        if source.head:
+            matcher = load_matcher(source.arguments["model"], device=pick_device(config.device))
+            check_weights(config, source.label, matcher.info["weights_sha256"])
+            pairs = PairScores(matcher, batch_size=config.batch_size, track=track)
+            yield source.label, dict(matcher.info), pairs
+            continue
         backbone = source.load(config.device, force_quick_gelu=config.force_quick_gelu)
         info = asdict(backbone.info)
         check_weights(config, source.label, info["weights_sha256"])
@@ -205,7 +217,7 @@ def _class_of(model: OwnModel) -> str:
 
 
 def _verdicts(
-    loaded: Sequence[_LoadedSuite], features: FeatureTable, config: EvalConfig
+    loaded: Sequence[_LoadedSuite], features: Features, config: EvalConfig
 ) -> dict[str, SuiteVerdicts]:
     """Return the verdicts of every suite; none where nothing can be scored."""
     official = config.tie == "official"
@@ -224,7 +236,7 @@ def _model_report(
     info: dict[str, Any],
     loaded: Sequence[_LoadedSuite],
     verdicts: Mapping[str, SuiteVerdicts],
-    features: FeatureTable,
+    features: Features,
     config: EvalConfig,
 ) -> ModelReport:
     bootstrap = Bootstrap(config.bootstrap, config.seed)
@@ -235,7 +247,8 @@ def _model_report(
         found = verdicts[suite]
         derived = entry.benchmark.derived_metrics(found.verdicts)
         suites[suite] = suite_report(entry.plan, found, derived, bootstrap)
-        if config.representation and entry.suite.task.is_scorable:
+        measurable = isinstance(features, FeatureTable) and entry.suite.task.is_scorable
+        if config.representation and measurable:
             estimates = representation(entry.suite.task, features, bootstrap)
             if estimates:
                 similarity[suite] = estimates

@@ -35,6 +35,16 @@ def repo_folder(repo: str) -> Path:
         raise ModelError(f"{what}: the download failed ({error})", hint=WAYS) from error
 
 
+def find_folder(name: str) -> Path:
+    """Return the folder of a name that may be one, or a repository of the Hub.
+
+    Raises:
+        ModelError: the model cannot be had, within seconds.
+    """
+    folder = Path(name)
+    return folder if folder.is_dir() else repo_folder(name)
+
+
 def load_named(
     model: str | None,
     pretrained: str | None,
@@ -59,9 +69,8 @@ def load_named(
     if pretrained is not None:
         what = f"--model {PREFIX}{model} brings its weights"
         raise ConfigError(what, hint="Leave --pretrained out.")
-    folder = Path(model)
-    if folder.is_dir():
-        return load_folder(folder, device=device, force_quick_gelu=force_quick_gelu)
+    if Path(model).is_dir():
+        return load_folder(Path(model), device=device, force_quick_gelu=force_quick_gelu)
     return load_folder(
         repo_folder(model),
         device=device,

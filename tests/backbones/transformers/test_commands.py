@@ -56,3 +56,38 @@ def test_a_folder_is_trained_resumed_embedded_inspected_and_evaluated(
     run("eval", "sugarcrepe", "--checkpoint", last, "--model", model, "--data", world, *here)
     results = json.loads(Path("results.json").read_text())
     assert [m["name"] for m in results["models"]] == [f"tiny-{kind}", "clip"]
+
+
+def test_matching_models_are_rows_of_an_evaluation(
+    transformers_folder: Callable[[str], Path],
+    world: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AHNPL_CACHE", str(tmp_path / "cache"))
+    here = ("--data", world, "--device", "cpu", "--workers", 0, "--json", "--quiet")
+    names = [f"itm:{transformers_folder('blip')}", f"itc:{transformers_folder('blip')}"]
+    names += [f"caption:{transformers_folder('blip-captions')}"]
+    flags = [word for name in names for word in ("--model", name)]
+    run("eval", "sugarcrepe", "winoground", *flags, "--model", "scenes-tiny", *here)
+    models = json.loads(Path("results.json").read_text())["models"]
+    labels = ["itm:tiny-blip", "itc:tiny-blip", "caption:tiny-blip-captions", "scenes-tiny"]
+    assert [model["name"] for model in models] == labels
+    assert models[0]["info"]["architecture"] == "BlipForImageTextRetrieval"
+    for model in models:
+        assert sum(row["n"] for row in model["suites"]["sugarcrepe"]["subsets"]) == 14
+        assert "group" in json.dumps(model["suites"]["winoground"])
+
+    asked = ["eval", "retrieval", "--model", names[0], "-o", "other.json", *map(str, here)]
+    refused = CliRunner().invoke(app, asked)
+    assert refused.exit_code == 2
+    assert refused.stderr == (
+        "Error: retrieval needs features, and itm:tiny-blip only scores pairs. "
+        "Leave the suite out, or evaluate dual encoders on it.\n"
+    )
+    start = ["train", "--data", str(world / "captions.jsonl"), "--model", names[0]]
+    assert CliRunner().invoke(app, start).stderr == (
+        f"Error: --model {names[0]} scores pairs, and this needs features of a dual encoder. "
+        "Such models are for: ahnpl eval.\n"
+    )
