@@ -14,14 +14,16 @@ if TYPE_CHECKING:
     from ahnpl_cli.losses import Features as Features
     from ahnpl_cli.losses import Objective as Objective
     from ahnpl_cli.losses import recipe as recipe
+    from ahnpl_cli.negatives.in_memory import hard_negatives as hard_negatives
 
 __version__ = "0.1.0"
-__all__ = ["Features", "Objective", "__version__", "evaluate", "recipe"]
+__all__ = ["Features", "Objective", "__version__", "evaluate", "hard_negatives", "recipe"]
 
 _MODULES = {
     "Features": "ahnpl_cli.losses",
     "Objective": "ahnpl_cli.losses",
     "evaluate": "ahnpl_cli.evaluation.run",
+    "hard_negatives": "ahnpl_cli.negatives.in_memory",
     "recipe": "ahnpl_cli.losses",
 }
 

@@ -37,7 +37,7 @@ LAYERS = {
         "training",
         "evaluation",
         "imaging.generate",
-        "negatives.generate",
+        *("negatives.generate", "negatives.in_memory"),
         "inspection",
         "reporting",
         "demo",

@@ -140,9 +140,10 @@ def test_what_a_document_refers_to_is_there(document: str) -> None:
 
 def packages() -> set[str]:
     """Every package and every top file of `ahnpl_cli`, as the map names them."""
-    entries = {f"{path.parent.relative_to(PACKAGE)}/" for path in PACKAGE.rglob("*/__init__.py")}
+    # Two levels: what lies deeper is told by its parent.
+    folders = [*PACKAGE.glob("*/__init__.py"), *PACKAGE.glob("*/*/__init__.py")]
+    entries = {f"{path.parent.relative_to(PACKAGE)}/" for path in folders}
     entries |= {path.name for path in PACKAGE.glob("*.py")}
-    # A folder of data beside the code that reads it needs no place of its own on the map.
     return {"docs/", *entries} - {"__main__.py"}
 
 

@@ -13,7 +13,7 @@ from ahnpl_cli.evaluation.benchmarks import ALIASES, BENCHMARKS
 from ahnpl_cli.losses.recipes import OBJECTIVES, PAPER, RELEASED
 from ahnpl_cli.losses.registry import TERMS
 
-SURFACE = ["Features", "Objective", "__version__", "evaluate", "recipe"]
+SURFACE = ["Features", "Objective", "__version__", "evaluate", "hard_negatives", "recipe"]
 
 
 def test_the_python_surface_is_pinned() -> None:
