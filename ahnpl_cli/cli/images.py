@@ -19,7 +19,8 @@ def images(
     negatives: Annotated[
         Path,
         typer.Argument(
-            help="What `ahnpl negatives` wrote, also gzipped; - is standard input.",
+            help="What `ahnpl negatives` wrote, also gzipped; - is standard input. With --review "
+            "and --as-benchmark: an images.jsonl.",
         ),
     ],
     *,
@@ -30,9 +31,20 @@ def images(
 
     Example: ahnpl images negatives.jsonl --image-root coco --annotations instances_train2017.json
     """
+    from ahnpl_cli.imaging.benchmark_files import write_benchmark
     from ahnpl_cli.imaging.generate import generate
-    from ahnpl_cli.reporting.images import tables
+    from ahnpl_cli.imaging.review import review
+    from ahnpl_cli.reporting.images import export_table, review_table, tables
 
+    if config.review is not None:
+        verdicts = review(negatives, Path(config.review))
+        screen.show(verdicts, [review_table(verdicts)])
+        return
+    if config.as_benchmark is not None:
+        root = Path(config.image_root) if config.image_root else negatives.parent
+        export = write_benchmark(negatives, root, Path(config.as_benchmark), force=config.force)
+        screen.show(export, [export_table(export)])
+        return
     output = Path(config.output or DEFAULT)
     if config.output is None and not config.dry_run:
         screen.note(f"output: {output}, the default")

@@ -24,6 +24,7 @@ from ahnpl_cli.config.options import (
     shard_option,
     workers_option,
 )
+from ahnpl_cli.errors import ConfigError
 from ahnpl_cli.records import KINDS
 
 
@@ -115,8 +116,19 @@ class ImagesConfig:
     resume: bool = resume_option()
     force: bool = force_option()
     dry_run: bool = dry_run_option()
+    review: str | None = opt(
+        None,
+        "Of an images.jsonl: write a table of all pictures, to be filled in with keep or drop; or "
+        "take back one that is filled in.",
+        metavar="CSV",
+    )
+    as_benchmark: str | None = opt(
+        None, "Of an images.jsonl: write GNM's and BiVLC's test files here.", metavar="FOLDER"
+    )
 
     def __post_init__(self) -> None:
         for kind in self.kinds:
             choose(kind, KINDS, "kind of negative")
         parse_shard(self.shard)
+        if self.review and self.as_benchmark:
+            raise ConfigError("--review and --as-benchmark are two steps", hint="Give one.")

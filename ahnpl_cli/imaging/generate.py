@@ -47,7 +47,10 @@ TRIED = 64  # captions that a dry run paints
 MOST_LISTED = 20  # broken records and images that a report names
 COMMAND = "ahnpl images"
 # Options that do not decide what is written.
-_FREE = ("output", "image_root", "workers", "resume", "force", "dry_run", "on_error")
+_FREE = frozenset(
+    ("output", "image_root", "workers", "resume", "force", "dry_run", "on_error")
+    + ("review", "as_benchmark")
+)
 _BATCHED = ("batch_size", "device")  # of consequence only where a model computes
 _PACKAGES = {"numpy": "numpy", "pillow": "PIL", "opencv-python-headless": "cv2"}
 _PACKAGES |= {"torch": "torch", "diffusers": "diffusers", "transformers": "transformers"}

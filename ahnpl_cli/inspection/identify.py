@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ahnpl_cli.backbones import library_of
 from ahnpl_cli.data.images import SUFFIXES
 from ahnpl_cli.errors import DataError
-from ahnpl_cli.files import read_json
+from ahnpl_cli.files import open_bytes, read_json
 from ahnpl_cli.runs import CONFIG, METRICS, is_run
 
 if TYPE_CHECKING:
@@ -30,6 +30,9 @@ _KNOWN = (
 )
 INDEX = "index.json"
 META_SUFFIX = ".meta.json"
+IMAGES = "images.jsonl"
+PAINTED = b'"painter": {'
+HEAD = 1 << 20  # bytes of a file that are looked at
 
 
 class Inspector(Protocol):
@@ -82,6 +85,17 @@ def _find_embeddings(path: Path) -> Path | None:
     return path if (path / INDEX).is_file() else None
 
 
+def _find_images(path: Path) -> Path | None:
+    if path.is_dir():
+        path = path / IMAGES
+    records = _find_negatives(path)
+    if records is None or not records.is_file():
+        return None
+    # Pictures may have been painted for any name of file; the first of them tells.
+    with open_bytes(records) as stream:
+        return records if PAINTED in stream.read(HEAD) else None
+
+
 def _find_negatives(path: Path) -> Path | None:
     if path.is_dir():
         return None
@@ -103,6 +117,7 @@ OUTPUTS = {
     "run": Output(_find_run, "ahnpl_cli.inspection.run"),
     "checkpoint": Output(_find_checkpoint, "ahnpl_cli.inspection.checkpoint"),
     "embeddings": Output(_find_embeddings, "ahnpl_cli.inspection.embeddings"),
+    "images": Output(_find_images, "ahnpl_cli.inspection.images"),
     "negatives": Output(_find_negatives, "ahnpl_cli.inspection.negatives"),
     "results": Output(_find_results, "ahnpl_cli.inspection.results"),
 }

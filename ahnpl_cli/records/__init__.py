@@ -12,7 +12,7 @@ from ahnpl_cli.records.captions import (
     apply_edits,
 )
 from ahnpl_cli.records.embedding import EmbedReport
-from ahnpl_cli.records.images import ImagesReport, PartInfo
+from ahnpl_cli.records.images import BenchmarkExport, ImagesReport, PartInfo, ReviewReport
 from ahnpl_cli.records.kinds import DEFAULT_KINDS, KIND_MODULES, KINDS, Kind
 from ahnpl_cli.records.negatives import REASONS, NegativesReport
 from ahnpl_cli.records.scenes import ImageNegativeRecord, ScenesManifest, ScenesReport
@@ -30,6 +30,7 @@ from ahnpl_cli.records.training import (
 )
 
 __all__ = [
+    "BenchmarkExport",
     "CaptionRecord",
     "CheckpointOrigin",
     "DEAD_AFTER",
@@ -47,6 +48,7 @@ __all__ = [
     "Painting",
     "PartInfo",
     "REASONS",
+    "ReviewReport",
     "RunStart",
     "SCHEMA",
     "ScenesManifest",

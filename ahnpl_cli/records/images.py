@@ -70,3 +70,39 @@ class ImagesReport:
     resumed: int = 0
     dry_run: bool = False
     schema: int = SCHEMA
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewReport:
+    """What became of a reviewer's table.
+
+    Attributes:
+        output: the table to fill in, or the file of records without what was dropped.
+        pictures: that were to be looked at.
+        kept: marked `keep`.
+        dropped: marked `drop`; their negatives have no picture any more.
+        open: not marked; their pictures stay.
+        written: whether the table was written now, to be filled in.
+    """
+
+    output: str
+    pictures: int
+    kept: int
+    dropped: int
+    open: int
+    written: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BenchmarkExport:
+    """Test files made of pictures.
+
+    Attributes:
+        folder: where they are.
+        groups: of GNM's layout: a photo and one to three painted ones.
+        pairs: of BiVLC's layout: a photo and a painted one.
+    """
+
+    folder: str
+    groups: int
+    pairs: int

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ahnpl_cli.imaging.base import REASONS
-from ahnpl_cli.records import ImagesReport, PartInfo
+from ahnpl_cli.records import BenchmarkExport, ImagesReport, PartInfo, ReviewReport
 from ahnpl_cli.reporting.tables import Cell, Table
 
 
@@ -58,3 +58,22 @@ def painter_table(report: ImagesReport) -> Table:
         note = f"Dry run, nothing was written; of the first {note}"
     title = f"Pictures in {report.output}"
     return Table(title, ("painter", "pictures", "% of negatives"), tuple(rows), note)
+
+
+def review_table(report: ReviewReport) -> Table:
+    """Return what a reviewer said, or is asked to say."""
+    rows = (("keep", report.kept), ("drop", report.dropped), ("not marked", report.open))
+    note = "Pictures that are not marked are kept. The records are those of the input otherwise."
+    if report.written:
+        note = "Fill in the column `verdict` with keep or drop, then run the same command again."
+    title = f"{report.pictures:,} pictures in {report.output}"
+    return Table(title, ("verdict", "pictures"), rows, note)
+
+
+def export_table(export: BenchmarkExport) -> Table:
+    """Return which test files were written."""
+    rows = (
+        ("gnm/test.jsonl", "groups of 2 to 4 pictures", export.groups),
+        ("bivlc/BiVLC.csv", "pairs of pictures", export.pairs),
+    )
+    return Table(f"Test files in {export.folder}", ("file", "what it holds", "number"), rows)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
+from PIL import Image
 
 from ahnpl_cli import __version__
 from ahnpl_cli.data.images import ImageRef, open_image
@@ -54,6 +55,27 @@ class Card:
     name: str
     blocks: tuple[Markup, ...]
     missing: str = "picture not found"
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A picture before and after an edit.
+
+    Attributes:
+        before: a `data:` URI; empty without a picture.
+        after: the same of the edited one.
+        missing: what stands in the place of a picture that is empty.
+        name: what was done.
+        text: the caption with the edit marked.
+        scores: (name, value) of what was measured.
+    """
+
+    before: str
+    after: str
+    missing: str
+    name: str
+    text: Cell
+    scores: tuple[tuple[str, str], ...]
 
 
 def _symbol(name: str) -> Markup:
@@ -139,6 +161,11 @@ def gallery(cards: Sequence[Card]) -> Markup:
     return _render("gallery", cards=cards)
 
 
+def pairs(content: Sequence[Pair]) -> Markup:
+    """Return pictures before and after an edit, side by side."""
+    return _render("pairs", pairs=content, spans=[spans(pair.text, 3) for pair in content])
+
+
 def picture(path: Path, crop: tuple[int, int, int, int] | None = None) -> str:
     """Return an image as a small `data:` URI; empty when it cannot be read.
 
@@ -151,6 +178,11 @@ def picture(path: Path, crop: tuple[int, int, int, int] | None = None) -> str:
     except DataError:
         return ""
     image.thumbnail((SIDE, SIDE))
+    return data_uri(image)
+
+
+def data_uri(image: Image.Image) -> str:
+    """Return pixels as a `data:` URI."""
     buffer = io.BytesIO()
     # Scenes are tiny and flat, photos are not: each in the format that is smaller and clean.
     kind = "png" if max(image.size) <= 96 else "jpeg"

@@ -1,0 +1,68 @@
+"""Painted pictures as test files that `ahnpl eval` reads."""
+
+import csv
+import json
+
+import pytest
+from PIL import Image
+
+from ahnpl_cli.config import ImagesConfig
+from ahnpl_cli.errors import ConfigError, DataError
+from ahnpl_cli.evaluation.benchmarks import gnm
+from ahnpl_cli.evaluation.benchmarks.base import Options
+from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
+from ahnpl_cli.imaging.benchmark_files import COLUMNS, write_benchmark
+from ahnpl_cli.imaging.generate import generate
+
+
+@pytest.fixture
+def painted(scenes, tmp_path):
+    generate(scenes / "negatives.jsonl", tmp_path / "images", ImagesConfig(workers=1, limit=9))
+    return tmp_path / "images" / "images.jsonl"
+
+
+def test_gnm_groups_are_read_by_our_own_loader(painted, scenes, tmp_path):
+    export = write_benchmark(painted, scenes, tmp_path / "out")
+    folders = DataFolders([tmp_path / "out"])
+    suite = gnm.load(folders, gnm.find(folders, Options()), Options(cache=tmp_path))
+    assert len(suite.items) == export.groups > 4
+    assert not suite.absent
+    for item in suite.items:
+        assert 2 <= len(item.texts) == len(item.images) <= 4
+        for image in item.images:
+            with Image.open(image.path) as opened:
+                assert opened.size == (64, 64)
+    first = json.loads((tmp_path / "out/gnm/test.jsonl").read_text().splitlines()[0])
+    assert set(first) >= {"num_sample", "caption_0", "image_0", "caption_1", "image_1"}
+
+
+def test_bivlc_has_a_row_for_each_picture(painted, scenes, tmp_path):
+    export = write_benchmark(painted, scenes, tmp_path / "out")
+    with (tmp_path / "out/bivlc/BiVLC.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == export.pairs and tuple(rows[0]) == COLUMNS
+    assert {(row["type"], row["subtype"]) for row in rows} <= {
+        ("replace", "att"),
+        ("replace", "obj"),
+    }
+    for row in rows:
+        for name in (row["image"], row["negative_image"]):
+            assert (tmp_path / "out/bivlc/images" / name).is_file()
+
+
+def test_existing_files_are_not_replaced_without_force(painted, scenes, tmp_path):
+    write_benchmark(painted, scenes, tmp_path / "out")
+    with pytest.raises(ConfigError, match="exists"):
+        write_benchmark(painted, scenes, tmp_path / "out")
+    write_benchmark(painted, scenes, tmp_path / "out", force=True)
+
+
+def test_without_pictures_nothing_is_written(scenes, tmp_path):
+    with pytest.raises(DataError, match="no negative has a picture"):
+        write_benchmark(scenes / "negatives.jsonl", scenes, tmp_path / "out")
+    assert not (tmp_path / "out/gnm/test.jsonl").exists()
+
+
+def test_a_missing_photo_says_where_to_look(painted, tmp_path):
+    with pytest.raises(DataError, match="Say where the photos are with --image-root"):
+        write_benchmark(painted, tmp_path / "nowhere", tmp_path / "out")
