@@ -6,16 +6,15 @@ Text that users fed in is made visible and escaped for each format here, in one 
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from ahnpl_cli.visible import dump_json, visible
 
 if TYPE_CHECKING:
+    import pandas as pd
     from rich.console import Console
     from rich.text import Text
 
@@ -162,7 +161,10 @@ def _print_rich(table: Table, console: Console) -> None:
 
 
 def markdown(table: Table) -> str:
-    """Return the table in GitHub's Markdown."""
+    """Return the table in GitHub's Markdown.
+
+    By hand: pandas asks for one more package, tabulate, and pads cells until lines are unreadable.
+    """
     rules = ["---:" if is_numeric(table, i) else "---" for i in range(len(table.columns))]
     heads = [_escape_markdown(name) for name in table.columns]
     lines = [heads, rules, *([_markdown(cell, table.digits) for cell in row] for row in table.rows)]
@@ -185,20 +187,22 @@ def _escape_markdown(value: str) -> str:
     return value
 
 
+def _frame(columns: list[str], rows: list[list[Any]]) -> pd.DataFrame:
+    """Return cells as pandas keeps them, each as it is: no column is made numbers or dates."""
+    import pandas as pd
+
+    return pd.DataFrame(rows, columns=columns, dtype=object)
+
+
 def latex(table: Table) -> str:
     """Return the table as a booktabs `tabular`."""
-    columns = "".join("r" if is_numeric(table, i) else "l" for i in range(len(table.columns)))
-
-    def line(cells: list[str]) -> str:
-        return " & ".join(cells) + r" \\"
-
-    rows = [line([_latex(cell, table.digits) for cell in row]) for row in table.rows]
-    head = [f"% {table.title}".replace("\n", " "), rf"\begin{{tabular}}{{{columns}}}", r"\toprule"]
-    foot = [r"\bottomrule", r"\end{tabular}"]
-    if table.note:
-        foot.append(f"% {table.note}".replace("\n", " "))
-    heads = line([name.translate(_LATEX_SPECIAL) for name in table.columns])
-    return "\n".join([*head, heads, r"\midrule", *rows, *foot]) + "\n"
+    sides = "".join("r" if is_numeric(table, i) else "l" for i in range(len(table.columns)))
+    heads = [name.translate(_LATEX_SPECIAL) for name in table.columns]
+    rows = [[_latex(cell, table.digits) for cell in row] for row in table.rows]
+    tabular = _frame(heads, rows).to_latex(index=False, escape=False, column_format=sides)
+    title = f"% {table.title}".replace("\n", " ")
+    note = f"% {table.note}".replace("\n", " ") + "\n" if table.note else ""
+    return f"{title}\n{tabular}{note}"
 
 
 def _latex(cell: Cell, digits: int) -> str:
@@ -210,12 +214,9 @@ def _latex(cell: Cell, digits: int) -> str:
 
 def csv_text(table: Table) -> str:
     """Return the table as CSV, numbers at full precision, without title and note."""
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow([_csv_cell(name.replace("\n", " ")) for name in table.columns])
-    for row in table.rows:
-        writer.writerow([_csv_cell(cell) for cell in row])
-    return buffer.getvalue()
+    heads = [str(_csv_cell(name.replace("\n", " "))) for name in table.columns]
+    rows = [[_csv_cell(cell) for cell in row] for row in table.rows]
+    return _frame(heads, rows).to_csv(index=False, lineterminator="\n")
 
 
 def _csv_cell(cell: Cell) -> str | int | float:

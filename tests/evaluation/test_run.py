@@ -2,10 +2,12 @@
 
 import json
 import math
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from layouts import (
     accuracy,
     draw,
@@ -174,7 +176,6 @@ def test_without_a_model_and_without_a_run_the_ways_on_are_named(tmp_path, run, 
 
 
 def test_a_weight_file_whose_activation_cannot_be_known_is_refused(tmp_path, run, tiny_backbone):
-    import torch
 
     path = tmp_path / "bare.pt"
     torch.save(tiny_backbone.module.state_dict(), path)
@@ -296,3 +297,40 @@ def test_models_and_weights_pair_up_in_order():
         "3 --model and 2 --pretrained. Give one --pretrained for all, or one for each in the same "
         "order."
     )
+
+
+def test_a_report_of_other_weights_at_the_same_path_is_not_overwritten(
+    tmp_path, run, make_tiny, tiny_model_folder
+):
+    root, folder = write_sugarcrepe(tmp_path / "d"), tmp_path / "model"
+    save_checkpoint(folder, make_tiny(1), extra={})
+    run("sugarcrepe", root, checkpoint=(str(folder),))
+    before = (tmp_path / "out" / "results.json").read_bytes()
+    shutil.rmtree(folder)
+    save_checkpoint(folder, make_tiny(2), extra={})
+    with pytest.raises(ConfigError, match="made with other options: weights of model "):
+        run("sugarcrepe", root, checkpoint=(str(folder),))
+    assert (tmp_path / "out" / "results.json").read_bytes() == before
+    run("sugarcrepe", root, checkpoint=(str(folder),), force=True)
+
+
+@pytest.mark.parametrize("name", ["results.items.jsonl", "results.missing.txt"])
+def test_a_side_file_of_somebody_else_is_kept(tmp_path, run, name):
+    root, foreign = write_sugarcrepe(tmp_path / "d"), tmp_path / "out" / name
+    foreign.parent.mkdir()
+    foreign.write_text("my notes\n")
+    (root / "val2017" / "000000000002.jpg").unlink()
+    with pytest.raises(ConfigError, match="exists, and was not written by `ahnpl eval`"):
+        run("sugarcrepe", root, allow_missing=True)
+    assert foreign.read_text() == "my notes\n"
+    run("sugarcrepe", root, allow_missing=True, force=True)
+
+
+def test_nan_weights_are_an_error_that_names_the_tensor_and_never_a_score(tmp_path, run, make_tiny):
+    backbone = make_tiny(1)
+    with torch.no_grad():
+        backbone.module.text_projection[0, 0] = float("nan")
+    save_checkpoint(tmp_path / "model", backbone, extra={})
+    with pytest.raises(ModelError, match="text_projection"):
+        run("sugarcrepe", write_sugarcrepe(tmp_path / "d"), checkpoint=(str(tmp_path / "model"),))
+    assert not (tmp_path / "out" / "results.json").exists()

@@ -1,0 +1,140 @@
+"""A benchmark is one file and one line of the registry; the rest follows from it."""
+
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from layouts import (
+    draw,
+    write_aro,
+    write_flickr,
+    write_folders,
+    write_karpathy,
+    write_sugarcrepe,
+    write_valse,
+    write_winoground,
+)
+from typer.testing import CliRunner
+
+from ahnpl_cli.cli.app import app
+from ahnpl_cli.errors import ConfigError
+from ahnpl_cli.evaluation.benchmarks import BENCHMARKS, benchmarks
+from ahnpl_cli.evaluation.benchmarks.base import LoadOptions
+from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
+from ahnpl_cli.evaluation.scoring.items import ItemTask, Suite
+
+TOY = '''
+"""A toy: one image, a caption, a foil."""
+
+from ahnpl_cli.evaluation.benchmarks.base import Benchmark, field, read_entries
+from ahnpl_cli.evaluation.scoring.averages import mean
+from ahnpl_cli.evaluation.scoring.items import Item
+
+
+def find(folders):
+    return folders.files(folders.holding("toy.json")[0], {"toy": "toy.json"})
+
+
+def load(copy):
+    images = copy.image_finder([copy.files["toy"].parent])
+    items = []
+    for key, record in copy.limited(read_entries(copy.files["toy"], list)):
+        texts = tuple(field(record, "texts", list, where=key))
+        ref = images.ref(field(record, "image", str, where=key))
+        items.append(Item(key, (ref,), texts, ("toys",), cluster=key))
+    copy.count("toys", len(items), 240)
+    return copy.item_suite(items, {"macro_toys": mean("toys")}, main_subsets=["toys"])
+
+
+BENCHMARK = Benchmark(
+    name="toy",
+    measures="toys",
+    source="a shop",
+    license="none",
+    files="toy.json",
+    find=find,
+    load=load,
+)
+'''
+
+
+@pytest.fixture
+def toy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of data for a benchmark of one file and one line, which is registered."""
+    (tmp_path / "code").mkdir()
+    (tmp_path / "code" / "toy_benchmark.py").write_text(TOY)
+    monkeypatch.syspath_prepend(tmp_path / "code")
+    monkeypatch.setitem(BENCHMARKS, "toy", "toy_benchmark:BENCHMARK")
+    data = tmp_path / "data"
+    records = []
+    for i in range(4):
+        draw(data / f"{i}.png", i)
+        records.append({"image": f"{i}.png", "texts": [f"a red toy {i}", f"a blue toy {i}"]})
+    (data / "toy.json").write_text(json.dumps(records))
+    yield data
+    sys.modules.pop("toy_benchmark", None)
+
+
+def test_a_new_benchmark_is_listed_scored_and_named(toy, run, monkeypatch, tmp_path):
+    report = run("toy", toy, limit=3)
+    suite = report.models[0].suites["toy"]
+    assert suite.headline == "macro_toys" and suite.subsets[0].n == 3
+    assert report.suites["toy"].notes == ["toys: 3 items; published: 240"]
+    monkeypatch.chdir(tmp_path)
+    listed = json.loads(CliRunner().invoke(app, ["eval", "--list", "--json"]).stdout)
+    assert [entry["name"] for entry in listed][-1] == "toy"
+    assert listed[-1]["found"] == ["data/toy.json"]
+    assert [benchmark.name for benchmark in benchmarks(())][-1] == "toy"
+    with pytest.raises(ConfigError, match="Did you mean 'toy'"):
+        benchmarks(["toyy"])
+
+
+def write_everything(root: Path) -> Path:
+    for write in (write_sugarcrepe, write_valse, write_aro, write_karpathy, write_flickr):
+        write(root)
+    write_winoground(root)
+    return write_folders(root, train=4)
+
+
+NAMES = ["sugarcrepe", "valse", "aro", "winoground", "retrieval", "zeroshot", "probe"]
+
+
+def load(name: str, root: Path) -> Suite:
+    (benchmark,) = benchmarks([name])
+    folders = DataFolders([root])
+    options = LoadOptions(cache=root / "cache")
+    return benchmark.load(benchmark.copy_of(folders, benchmark.find(folders), options))
+
+
+@pytest.mark.parametrize("name", NAMES[:4])
+def test_totals_are_the_verdicts_that_judging_gives(tmp_path, name):
+    task = load(name, write_everything(tmp_path / "d")).task
+    assert isinstance(task, ItemTask)
+    counted: Counter[str] = Counter()
+    for item in task.items:
+        for verdict in task.judge.verdicts(item, (0.0,) * item.n_similarities, False):
+            counted.update(list(verdict.correct))
+    assert task.totals() == counted
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_report_has_a_row_for_every_total_and_nothing_else(tmp_path, run, name):
+    root = write_everything(tmp_path / "d")
+    suite = run(name, root).models[0].suites[name]
+    rows = {row.name: row.total for row in (*suite.subsets, *suite.details)}
+    assert rows == load(name, root).task.totals()
+    assert all(row.n == row.total for row in (*suite.subsets, *suite.details))
+
+
+def test_a_file_is_a_suite_of_its_own_and_several_have_their_own_names(tmp_path):
+    paths = []
+    for name in ("mine", "yours"):
+        paths.append(str(tmp_path / f"{name}.jsonl"))
+        Path(paths[-1]).write_text("")
+    assert [benchmark.name for benchmark in benchmarks(paths[:1])] == ["custom"]
+    names = [benchmark.name for benchmark in benchmarks(["aro", *paths])]
+    assert names == ["aro", "custom:mine", "custom:yours"]
+    with pytest.raises(ConfigError, match=r"unknown benchmark 'nowhere.jsonl'"):
+        benchmarks(["nowhere.jsonl"])
