@@ -111,7 +111,6 @@ class _Worker:
                 weigh=word_weights(options.select, options.select_temperature),
             )
             # What is loaded by now stays: the collector need not look at it again.
-            gc.collect()
             gc.freeze()
             # Else torch's own libraries report everything frozen as leaked when the process ends.
             atexit.register(gc.unfreeze)

@@ -72,7 +72,7 @@ def test_places_come_by_score_and_equal_ones_in_their_order():
     for size in (0, 1, 64, 65, 500):
         scores = generator.integers(0, 40, size).astype(np.float32)
         expected = sorted(range(size), key=lambda place: (-scores[place], place))
-        assert list(_best_first(scores)) == expected
+        assert np.concatenate(list(_best_first(scores))).tolist() == expected
 
 
 CAPTIONS = [

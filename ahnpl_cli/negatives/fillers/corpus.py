@@ -209,8 +209,10 @@ class CorpusFiller:
         fitting = (score >= WORST[vocabulary.pos]).nonzero()[0]
         numbers = fitting if candidates is None else candidates[fitting]
         scores = score[fitting]
-        for place in _best_first(scores):
-            yield vocabulary.words[numbers[place]], float(scores[place])
+        for places in _best_first(scores):
+            chosen = numbers[places].tolist()
+            for number, value in zip(chosen, scores[places].tolist(), strict=True):
+                yield vocabulary.words[number], value
 
     def _score_of_original(self, masked: MaskedWord) -> float:
         """Leave-one-out score of the word that is there."""
@@ -251,14 +253,13 @@ class CorpusFiller:
         return word in after_left and word in before_right
 
 
-def _best_first(scores: np.ndarray) -> Iterator[int]:
-    """Places of scores, largest first, equal ones in their order."""
+def _best_first(scores: np.ndarray) -> Iterator[np.ndarray]:
+    """Places of scores, largest first, equal ones in their order; a few at first, then the rest."""
     if len(scores) <= SORTED_FIRST:
-        yield from np.argsort(-scores, kind="stable").tolist()
+        yield np.argsort(-scores, kind="stable")
         return
     # Sorting a whole vocabulary to look at its best ten words would take most of the time.
     least = np.partition(scores, len(scores) - SORTED_FIRST)[len(scores) - SORTED_FIRST]
-    top = (scores >= least).nonzero()[0]
-    yield from top[np.argsort(-scores[top], kind="stable")].tolist()
-    rest = (scores < least).nonzero()[0]
-    yield from rest[np.argsort(-scores[rest], kind="stable")].tolist()
+    for part in (scores >= least, scores < least):
+        places = part.nonzero()[0]
+        yield places[np.argsort(-scores[places], kind="stable")]
