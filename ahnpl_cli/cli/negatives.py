@@ -32,7 +32,7 @@ def negatives(
     Example: ahnpl negatives captions_train2017.json --kinds relation,object,spatial
     """
     from ahnpl_cli.negatives.generate import generate
-    from ahnpl_cli.reporting.negatives import tables
+    from ahnpl_cli.negatives.result_tables import tables
 
     output = Path(config.output or DEFAULT)
     if config.output is None and not config.dry_run:

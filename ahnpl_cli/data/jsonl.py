@@ -72,6 +72,12 @@ def read_records(path: Path, *, on_error: OnError = "stop") -> Iterator[CaptionR
             log.warning("Skipped %s", error)
 
 
+def duplicate_id(identity: str, where: str) -> DataError:
+    """Return the error for a record whose id an earlier one has."""
+    hint = "Ids name records, so each may be used once."
+    return DataError(f"duplicate '{identity}'", where=f"{where}: id", hint=hint)
+
+
 @functools.cache
 def _names(kind: type) -> tuple[str, ...]:
     return tuple(field.name for field in dataclasses.fields(kind))

@@ -17,6 +17,7 @@ from typing import NamedTuple
 
 from ahnpl_cli.config import OnError
 from ahnpl_cli.data.captions import Layout, read_located
+from ahnpl_cli.data.jsonl import duplicate_id
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.files import disk_errors
 from ahnpl_cli.negatives.lexicon import wordnet
@@ -163,12 +164,6 @@ class Captions:
             if isinstance(item, CaptionRecord) and where not in self._duplicates
         )
         return islice(good, self.limit)
-
-
-def duplicate_id(identity: str, where: str) -> DataError:
-    """Return the error for a record whose id an earlier one has."""
-    hint = "Ids name records, so each may be used once."
-    return DataError(f"duplicate '{identity}'", where=f"{where}: id", hint=hint)
 
 
 class Sampled(NamedTuple):

@@ -1,13 +1,14 @@
+from ahnpl_cli.negatives.result_tables import tables
 from ahnpl_cli.records import CaptionRecord, Edit, Negative, NegativesReport
-from ahnpl_cli.reporting.negatives import changed, tables
+from ahnpl_cli.reporting.edits import changed
 from ahnpl_cli.reporting.tables import Span
 
 EDITS = (Edit(0, 1, "A", "An"), Edit(2, 5, "dog", "elephant"))
 RECORD = CaptionRecord(
     "1",
     "a.jpg",
-    "A dog runs.\n",
-    (Negative("object", "An elephant runs.\n", EDITS, "corpus", 1.5),),
+    "A dog runs.",
+    (Negative("object", "An elephant runs.", EDITS, "corpus", 1.5),),
 )
 
 
@@ -17,7 +18,7 @@ def report(**changes):
         "captions": 2,
         "negatives": {"relation": 0, "object": 1},
         "rejected": {"object": {"synonym": 3, "negated": 1}, "relation": {"negated": 2}},
-        "filler": "corpus, as asked for",
+        "filler": "corpus, as requested",
         "tagger": "en==1",
         "skipped": 0,
         "skipped_list": (),
@@ -36,11 +37,9 @@ def report(**changes):
 def test_changes_are_marked():
     assert changed(RECORD.caption, EDITS) == (
         Span("A", "old"),
-        Span(" "),
         Span("An", "new"),
         Span(" "),
         Span("dog", "old"),
-        Span(" "),
         Span("elephant", "new"),
         Span(" runs."),
     )
