@@ -18,7 +18,8 @@ class Library:
 
     Attributes:
         marker: file that every folder with such a model holds.
-        by_name: "module:function" that takes (model, pretrained, device=, force_quick_gelu=).
+        by_name: "module:function" that takes (model, pretrained, device=, force_quick_gelu=,
+            download=).
         by_folder: "module:function" that takes (folder, model, device=, force_quick_gelu=).
     """
 

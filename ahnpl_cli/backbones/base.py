@@ -26,6 +26,8 @@ class ModelInfo:
         source: where the weights came from: tag, file or folder.
         activation: of both towers; never guessed (OpenAI's weights need quick_gelu).
         weights_sha256: hash over names and bytes of the weights; keys caches.
+        encoder_sha256: hash over configuration and tokenizer, which decide features as the weights
+            do; keys caches.
         preprocess: the image transform, printable; keys caches.
         image_size: side of the input in pixels.
         context_length: longest text in tokens.
@@ -37,6 +39,7 @@ class ModelInfo:
     source: str
     activation: str
     weights_sha256: str
+    encoder_sha256: str
     preprocess: str
     image_size: int
     context_length: int

@@ -19,7 +19,7 @@ from ahnpl_cli.config import OnError
 from ahnpl_cli.data.images import ImageRef, image_key, open_image, text_key
 from ahnpl_cli.data.pixels import Pixels, concatenate, stack
 from ahnpl_cli.data.tokens import trim
-from ahnpl_cli.errors import DataError
+from ahnpl_cli.errors import DataError, ModelError
 from ahnpl_cli.progress import Track, silent
 
 logger = logging.getLogger(__name__)
@@ -86,6 +86,10 @@ class _Rows:
             self.missing = [row for row, key in enumerate(keys) if key not in known]
 
     def fill(self, rows: list[int], features: Tensor) -> None:
+        # A NaN would lose every comparison silently, and stay in the cache.
+        if not torch.isfinite(features).all():
+            hint = "Try --device cpu, or another checkpoint."
+            raise ModelError("the model gives features that are NaN or infinite", hint=hint)
         self.features[rows] = features
         if self.cache is not None and self.keys is not None:
             self.cache.put([self.keys[row] for row in rows], features)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import logging
 import os
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,23 +25,38 @@ from ahnpl_cli.backbones.feature_shards import (
     read_shard,
     write_shard,
 )
-from ahnpl_cli.data.tensors import open_tensors
+
+logger = logging.getLogger(__name__)
 
 # Rows kept in memory before a shard is written: an interruption loses no more than these.
 BUFFER = 4096
 EMBEDDINGS = Path("embeddings")
 
 
+@functools.cache
+def _homeless_cache() -> tempfile.TemporaryDirectory[str]:
+    """A folder that ends with the process, for users without a home."""
+    logger.warning("No home folder is known, so features are not kept. Set AHNPL_CACHE.")
+    return tempfile.TemporaryDirectory(prefix="ahnpl-")
+
+
 def default_folder() -> Path:
     """Return where features are kept: $AHNPL_CACHE, or ahnpl in the user's cache folder."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(os.environ.get("AHNPL_CACHE") or Path(base) / "ahnpl") / "features"
+    chosen = os.environ.get("AHNPL_CACHE")
+    if chosen:
+        return Path(chosen) / "features"
+    base = os.environ.get("XDG_CACHE_HOME")
+    try:
+        return (Path(base) if base else Path.home() / ".cache") / "ahnpl" / "features"
+    except RuntimeError:
+        return Path(_homeless_cache().name) / "features"
 
 
 class FeatureCache:
     """Features of one model, found by the SHA-256 of their content.
 
-    Safe to interrupt and to share: shards are written whole, and never changed.
+    Safe to interrupt and to share: shards are written whole, and never changed. What is damaged is
+    computed again, and where nothing can be written, work goes on without.
 
     Args:
         folder: where features of all models are kept; each model has a folder of its own there.
@@ -59,6 +77,8 @@ class FeatureCache:
         self.keep = keep
         self.model = model_key(info)
         self.folder = folder / self.model
+        self._also = tuple(also)
+        self._announced: set[Path] = set()
         self._shards: list[Shard] = []
         self._fresh: dict[str, Tensor] = {}
         self._lookup: tuple[Keys, NDArray[np.int64]] | None = None
@@ -96,16 +116,33 @@ class FeatureCache:
         features_by_key = {key: self._fresh[key] for key in keys if key in self._fresh}
         rows = self._find(keys)
         start = 0
+        damaged: list[Shard] = []
         for shard in self._shards:
             inside = np.flatnonzero((rows >= start) & (rows < start + len(shard.keys)))
             if len(inside):
-                with open_tensors(shard.path) as reader:
-                    features = torch.from_numpy(reader.get_tensor(shard.name))
-                picked = features[torch.from_numpy(rows[inside] - start)]
-                names = [keys[i] for i in inside.tolist()]
-                features_by_key.update(zip(names, picked, strict=True))
+                features = shard.features()
+                if features is None:
+                    damaged.append(shard)
+                else:
+                    self._announce(shard)
+                    picked = torch.from_numpy(features[rows[inside] - start])
+                    names = [keys[i] for i in inside.tolist()]
+                    features_by_key.update(zip(names, picked, strict=True))
             start += len(shard.keys)
+        if damaged:
+            # Another shard may hold what these seemed to.
+            self._shards = [shard for shard in self._shards if shard not in damaged]
+            self._lookup = None
+            missing = [key for key in keys if key not in features_by_key]
+            return {**features_by_key, **self.get(missing)}
         return features_by_key
+
+    def _announce(self, shard: Shard) -> None:
+        """Say once that features come from a folder that the user may have forgotten."""
+        for folder in self._also:
+            if shard.path.is_relative_to(folder) and folder not in self._announced:
+                self._announced.add(folder)
+                logger.info("Features in %s are used where they fit.", folder)
 
     def put(self, keys: Sequence[str], rows: Tensor) -> None:
         """Remember features (N, D) by key; written when enough have come, and by `flush`."""
@@ -123,8 +160,14 @@ class FeatureCache:
         name = hashlib.sha256("".join(keys).encode()).hexdigest()[:16]
         path = self.folder / f"{name}.safetensors"
         features = torch.stack([self._fresh[key] for key in keys]).numpy()
-        write_shard(path, "features", features, keys, self.model)
         self._fresh = {}
+        try:
+            write_shard(path, "features", features, keys, self.model)
+        except OSError as error:
+            self.keep = False
+            reason = error.strerror or error
+            logger.warning("Features are not kept: %s cannot be written (%s).", path, reason)
+            return
         self._add(path)
 
 

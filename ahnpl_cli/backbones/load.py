@@ -85,6 +85,7 @@ def load_backbone(
     checkpoint: str | Path | None = None,
     device: str = "auto",
     force_quick_gelu: bool | None = None,
+    download: bool = True,
 ) -> Backbone:
     """Return the model that the options name; without any, the papers' ViT-B-32 of OpenAI.
 
@@ -95,10 +96,12 @@ def load_backbone(
         device: auto, cpu, cuda or mps.
         force_quick_gelu: the activation, over what the weights' source says; needed where that
             says nothing, a bare file for an architecture that exists with both.
+        download: whether weights that are named and not on this machine may be fetched; for the
+            default model they never are.
 
     Raises:
         ConfigError: the options contradict each other, or the device is not here.
-        ModelError: there is no such model, or its weights cannot be had; never after a long wait.
+        ModelError: there is no such model, or its weights are unavailable; never after a long wait.
     """
     head = head_of(model)
     if head is not None:
@@ -120,8 +123,30 @@ def load_backbone(
     else:
         known = bool(colon) and prefix in LIBRARIES
         load = _import(LIBRARIES[prefix if known else DEFAULT_LIBRARY].by_name)
-        name = rest if known else model
-        backbone = load(name, pretrained, device=device, force_quick_gelu=force_quick_gelu)
+        backbone = load(
+            rest if known else model,
+            pretrained,
+            device=device,
+            force_quick_gelu=force_quick_gelu,
+            download=download,
+        )
+    _check_finite(backbone)
     info = backbone.info
     logger.info("Model: %s, %s, on %s.", info.name, info.activation, device)
     return backbone
+
+
+def _check_finite(backbone: Backbone) -> None:
+    """Refuse weights that would make every comparison false, silently.
+
+    Raises:
+        ModelError: a tensor holds NaN or infinity.
+    """
+    broken = [
+        name
+        for name, tensor in backbone.module.state_dict().items()
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all()
+    ]
+    if broken:
+        what = f"{len(broken)} tensors hold NaN or infinity, the first is {broken[0]}"
+        raise ModelError(what, where=backbone.info.source, hint="Take an earlier checkpoint.")

@@ -16,20 +16,34 @@ WAYS = (
 )
 
 
+UNNAMED = "Nothing is downloaded unless its name is given."
+
+
 def require_network(what: str, url: str) -> None:
     """Return if `what` can be downloaded from the host of `url`.
 
     Raises:
-        ModelError: it cannot, within seconds; the message names the ways on.
+        ModelError: it cannot, within seconds; the message names what else can be done.
     """
     host = urlsplit(url).netloc
     if is_offline():
-        why = "not on this machine, and HF_HUB_OFFLINE forbids the network"
+        reason = "not on this machine, and HF_HUB_OFFLINE forbids the network"
     elif not is_reachable(url):
-        why = f"not on this machine, and {host} cannot be reached"
+        reason = f"not on this machine, and {host} cannot be reached"
     else:
         return
-    raise ModelError(f"{what}: {why}", hint=WAYS)
+    raise ModelError(f"{what}: {reason}", hint=WAYS)
+
+
+def require_permission(what: str, url: str, *, download: bool) -> None:
+    """Return if `what` may be downloaded, and can be.
+
+    Raises:
+        ModelError: it may not, or see `require_network`.
+    """
+    if not download:
+        raise ModelError(f"{what}: not on this machine", hint=f"{UNNAMED} {WAYS}")
+    require_network(what, url)
 
 
 def cached_file(repo: str, names: tuple[str, ...]) -> Path | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -37,10 +37,12 @@ class ModelSource:
     Attributes:
         label: what tables call it.
         arguments: keywords of `load_backbone`.
+        named: whether the user named it on the command line; another is never downloaded.
     """
 
     label: str
     arguments: dict[str, Any]
+    named: bool = True
 
     @property
     def head(self) -> str | None:
@@ -57,7 +59,7 @@ class ModelSource:
         arguments = dict(self.arguments)
         if force_quick_gelu is not None:
             arguments["force_quick_gelu"] = force_quick_gelu
-        return load_backbone(**arguments, device=device)
+        return load_backbone(**arguments, device=device, download=self.named)
 
 
 def checkpoint_source(path: str | Path) -> ModelSource:
@@ -84,7 +86,7 @@ def start_source(run: Path) -> ModelSource:
     start = read_start(run)
     arguments = {name: getattr(start, name) for name in _START}
     given = {name: value for name, value in arguments.items() if value is not None}
-    return ModelSource("start", given)
+    return ModelSource("start", given, named=False)
 
 
 def run_sources(run: Path) -> list[ModelSource]:
@@ -186,5 +188,5 @@ def _distinct(sources: Iterable[ModelSource]) -> list[ModelSource]:
         while name in by_label:
             name = f"{source.label} ({number})"
             number += 1
-        by_label[name] = ModelSource(name, source.arguments)
+        by_label[name] = replace(source, label=name)
     return list(by_label.values())

@@ -1,5 +1,6 @@
 """What a user names becomes a model, or one line that says why not."""
 
+import hashlib
 import logging
 from collections.abc import Callable
 from pathlib import Path
@@ -12,8 +13,9 @@ from safetensors.torch import save_file
 from ahnpl_cli.backbones import network
 from ahnpl_cli.backbones.checkpoint import save_checkpoint
 from ahnpl_cli.backbones.load import load_backbone, pick_device
-from ahnpl_cli.backbones.openclip import hub, named
+from ahnpl_cli.backbones.openclip import hub, named, weights
 from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
+from ahnpl_cli.backbones.source import ModelSource
 from ahnpl_cli.errors import AhnplError, ConfigError, ModelError
 
 Make = Callable[..., OpenClipBackbone]
@@ -103,7 +105,7 @@ def test_an_activation_can_be_forced_and_that_is_said(
     loaded = load_backbone(checkpoint=tiny_model_folder, device="cpu", force_quick_gelu=False)
     assert loaded.info.activation == "gelu"
     assert caplog.messages == [
-        f"Activation gelu as asked, although {tiny_model_folder} says quick_gelu."
+        f"Activation gelu as requested, although {tiny_model_folder} says quick_gelu."
     ]
 
 
@@ -163,11 +165,13 @@ def test_an_architecture_with_one_activation_needs_no_word_on_it(
 
 @pytest.mark.filterwarnings("ignore")
 def test_openai_archives_are_read_without_unpickling_and_have_quick_gelu(
-    tmp_path: Path, small: open_clip.CLIP
+    tmp_path: Path, small: open_clip.CLIP, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / "ViT.pt"
     tokens = torch.zeros(1, 77, dtype=torch.long)
     torch.jit.trace(small, (torch.zeros(1, 3, 32, 32), tokens), check_trace=False).save(path)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    monkeypatch.setattr(weights, "_published_archives", lambda: frozenset({digest}))
     loaded = load_backbone(model="small", pretrained=str(path), device="cpu")
     assert loaded.info.activation == "quick_gelu"
     mine = loaded.module.state_dict()
@@ -178,17 +182,34 @@ def test_a_model_of_another_shape_is_refused(tmp_path: Path, small: open_clip.CL
     path = tmp_path / "w.safetensors"
     save_file(small.state_dict(), path)
     assert error(ModelError, model="ViT-B-32-quickgelu", pretrained=str(path)) == (
-        f"{path}: these weights do not fit ViT-B-32-quickgelu. Name its architecture with --model."
+        f"{path}: these weights do not fit ViT-B-32-quickgelu: it has 151.3 million numbers, and "
+        "they are 0.9 million. Name its architecture with --model."
     )
 
 
 def test_weights_that_are_nowhere_here_are_refused_at_once_with_three_ways_on(
     offline: None,
 ) -> None:
-    assert error(ModelError) == (
+    assert error(ModelError, model="ViT-B-32-quickgelu") == (
         "weights 'openai' of ViT-B-32-quickgelu: not on this machine, and huggingface.co cannot "
         f"be reached. {WAYS}"
     )
+
+
+def test_the_default_model_is_never_downloaded_unasked(monkeypatch: pytest.MonkeyPatch) -> None:
+    def ask(url: str) -> bool:
+        raise AssertionError(url)
+
+    monkeypatch.setattr(network, "is_reachable", ask)
+    monkeypatch.setattr(hub, "_cached_tag", lambda cfg: None)
+    assert error(ModelError) == (
+        "weights 'openai' of ViT-B-32-quickgelu: not on this machine. Download it once (about "
+        "600 MB) by naming it, --model ViT-B-32-quickgelu --pretrained openai; or name a file or "
+        "folder with --pretrained PATH, or use the embedded model with --model scenes-tiny."
+    )
+    start = ModelSource("start", {"model": "RN50", "pretrained": "openai"}, named=False)
+    with pytest.raises(ModelError, match="not on this machine. Nothing is downloaded unless"):
+        start.load("cpu")
 
 
 def test_the_network_is_not_asked_when_the_user_forbade_it(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -50,7 +50,8 @@ class ToyBackbone:
         import hashlib
         return ModelInfo(
             name="toy", architecture="toy", source=self.source, activation="none",
-            weights_sha256=hashlib.sha256(weights).hexdigest(), preprocess=json.dumps({"size": 8}),
+            weights_sha256=hashlib.sha256(weights).hexdigest(), encoder_sha256="toy",
+            preprocess=json.dumps({"size": 8}),
             image_size=8, context_length=32, embed_dim=16,
         )
 
@@ -97,7 +98,7 @@ class ToyBackbone:
         self.module.load_state_dict(load_file(folder / "toy.safetensors"))
 
 
-def by_name(model, pretrained, *, device, force_quick_gelu=None):
+def by_name(model, pretrained, *, device, force_quick_gelu=None, download=True):
     torch.manual_seed(0)
     return ToyBackbone(Module().eval(), f"toy:{model}")
 

@@ -51,7 +51,7 @@ def test_changed_weights_are_noticed(folder: Path) -> None:
 
 def test_weights_that_are_not_numbers_are_noticed(folder: Path) -> None:
     change(folder, float("nan"))
-    text = "1 tensors hold NaN or infinity, the first is logit_scale"
+    text = "does not load: 1 tensors hold NaN or infinity, the first is logit_scale"
     assert ("problem", text) in findings(folder)
 
 

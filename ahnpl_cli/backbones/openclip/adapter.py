@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from ahnpl_cli.backbones import own_length
 from ahnpl_cli.backbones.base import LossFamily, ModelInfo, Tower
-from ahnpl_cli.backbones.hashing import WeightsHash
+from ahnpl_cli.backbones.hashing import WeightsHash, encoder_sha256
 from ahnpl_cli.backbones.openclip import text_tower
 from ahnpl_cli.backbones.openclip.config import CONFIG_FILE, WEIGHTS_FILE
 from ahnpl_cli.data.pixels import Pixels, move
@@ -62,6 +62,7 @@ class OpenClipBackbone:
             PreprocessCfg(**config["preprocess_cfg"]), is_train=False
         )
         self._sha256 = WeightsHash(self.module)
+        self._encoder_sha256 = encoder_sha256(self.config["model_cfg"], tokenizer)
         self._encodes_own_length: bool | None = None
 
     @property
@@ -74,6 +75,7 @@ class OpenClipBackbone:
             **self._names,
             activation="quick_gelu" if model["quick_gelu"] else "gelu",
             weights_sha256=self._sha256(),
+            encoder_sha256=self._encoder_sha256,
             preprocess=json.dumps(preprocess, sort_keys=True),
             image_size=size if isinstance(size, int) else size[0],
             context_length=self._context_length,

@@ -6,48 +6,96 @@ import os
 from pathlib import Path
 from typing import Any
 
-from huggingface_hub import constants, snapshot_download
+from huggingface_hub import constants, hf_hub_download, snapshot_download
 from open_clip.pretrained import download_pretrained
 
-from ahnpl_cli.backbones.network import WAYS, cached_file, require_network
+from ahnpl_cli.backbones.network import (
+    WAYS,
+    cached_file,
+    require_network,
+    require_permission,
+)
 from ahnpl_cli.errors import ModelError
 
 _WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
-_SMALL = ["open_clip_config.json", "*token*", "vocab*", "merges.txt", "*.model"]
+# By their exact names: a pattern such as *token* would fetch a token.py too.
+_TOKENIZER_FILES = [
+    "tokenizer_config.json",
+    "tokenizer.json",
+    "tokenizer.model",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "vocab.txt",
+    "merges.txt",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+]
+_SMALL = ["open_clip_config.json", *_TOKENIZER_FILES]
 
 
-def require_repo(repo: str, file: str = "config.json") -> None:
-    """Return if a small file of a Hub repository is cached or can be downloaded.
+def repo_file(repo: str, name: str, *, download: bool) -> Path:
+    """Return a small file of a Hub repository.
 
     Raises:
-        ModelError: see `require_network`.
+        ModelError: it is not cached, and may not or cannot be downloaded.
     """
-    if not Path(repo).is_dir() and cached_file(repo, (file,)) is None:
-        require_network(f"{repo} of the Hugging Face Hub", constants.ENDPOINT)
+    cached = cached_file(repo, (name,))
+    if cached is not None:
+        return cached
+    what = f"{name} of {repo} on the Hugging Face Hub"
+    require_permission(what, constants.ENDPOINT, download=download)
+    try:
+        return Path(hf_hub_download(repo, name))
+    except (OSError, RuntimeError, ValueError) as error:
+        raise ModelError(f"{what}: the download failed ({error})", hint=WAYS) from error
+
+
+def tokenizer_folder(repo: str, *, download: bool) -> Path:
+    """Return a folder with the tokenizer of a Hub repository.
+
+    Raises:
+        ModelError: see `repo_file`.
+    """
+    cached = cached_file(
+        repo, ("tokenizer_config.json", "tokenizer.json", "vocab.txt", "vocab.json")
+    )
+    if cached is not None:
+        return cached.parent
+    what = f"the tokenizer {repo} of the Hugging Face Hub"
+    require_permission(what, constants.ENDPOINT, download=download)
+    try:
+        return Path(snapshot_download(repo, allow_patterns=[*_TOKENIZER_FILES, "config.json"]))
+    except (OSError, RuntimeError, ValueError) as error:
+        raise ModelError(f"{what}: the download failed ({error})", hint=WAYS) from error
 
 
 def _cached_tag(cfg: dict[str, Any]) -> Path | None:
     repo, _, name = cfg.get("hf_hub", "").rpartition("/")
     names = (Path(name).stem + ".safetensors", name) if name else _WEIGHTS
-    found = cached_file(repo, names) if repo else None
+    cached = cached_file(repo, names) if repo else None
     # Where OpenAI's own package and older versions of open_clip keep their downloads.
     path = Path.home() / ".cache" / "clip" / os.path.basename(cfg.get("url", ""))
-    return found or (path if path.is_file() else None)
+    return cached or (path if path.is_file() else None)
 
 
-def tag_weights(what: str, cfg: dict[str, Any]) -> Path:
+def tag_weights(what: str, cfg: dict[str, Any], *, download: bool, unnamed: str) -> Path:
     """Return the weight file of an open_clip tag, downloading it if it is nowhere here.
 
     Args:
         what: the weights in words, for the error.
         cfg: open_clip's description of the tag.
+        download: whether it may be downloaded.
+        unnamed: what to do where it may not.
 
     Raises:
-        ModelError: see `require_network`, or the download broke off.
+        ModelError: it may not, see `require_network`, or the download broke off.
     """
     cached = _cached_tag(cfg)
     if cached is not None:
         return cached
+    if not download:
+        raise ModelError(f"{what}: not on this machine", hint=unnamed)
     require_network(what, constants.ENDPOINT if cfg.get("hf_hub") else cfg["url"])
     try:
         return Path(download_pretrained(cfg))
@@ -55,7 +103,7 @@ def tag_weights(what: str, cfg: dict[str, Any]) -> Path:
         raise ModelError(f"{what}: the download failed ({error})", hint=WAYS) from error
 
 
-def repo_folder(repo: str) -> Path:
+def repo_folder(repo: str, *, download: bool) -> Path:
     """Return a local folder with an open_clip model of the Hugging Face Hub.
 
     Raises:
@@ -65,7 +113,7 @@ def repo_folder(repo: str) -> Path:
     if config is not None and cached_file(repo, _WEIGHTS) is not None:
         return config.parent
     what = f"hf-hub:{repo}"
-    require_network(what, constants.ENDPOINT)
+    require_permission(what, constants.ENDPOINT, download=download)
     try:
         folder = Path(snapshot_download(repo, allow_patterns=[*_SMALL, _WEIGHTS[0]]))
         if not (folder / _WEIGHTS[0]).exists():

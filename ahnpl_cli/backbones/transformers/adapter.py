@@ -16,7 +16,7 @@ from torch import Tensor, nn
 
 from ahnpl_cli.backbones import own_length
 from ahnpl_cli.backbones.base import LossFamily, ModelInfo, Tower
-from ahnpl_cli.backbones.hashing import WeightsHash
+from ahnpl_cli.backbones.hashing import WeightsHash, encoder_sha256
 from ahnpl_cli.backbones.transformers.pretrained import quiet, read_module
 from ahnpl_cli.data.pixels import Pixels, move
 from ahnpl_cli.data.tensors import share
@@ -50,6 +50,13 @@ def _free_id(tokenizer: Any) -> int:
     return next(number for number in range(3) if number not in taken)
 
 
+def _lasting(config: Any) -> dict[str, Any]:
+    """Return a configuration without what differs from one place or version to the next."""
+    content: dict[str, Any] = config.to_dict()
+    passing = ("_name_or_path", "transformers_version", "dtype", "torch_dtype", "architectures")
+    return {name: value for name, value in content.items() if name not in passing}
+
+
 class TransformersBackbone:
     """A `Backbone` around transformers' CLIPModel, SiglipModel or Siglip2Model.
 
@@ -77,6 +84,7 @@ class TransformersBackbone:
         self._tokenizer, self._image_processor = tokenizer, image_processor
         self._names = {"name": name, "architecture": architecture, "source": source}
         self._sha256 = WeightsHash(self.module)
+        self._encoder_sha256 = encoder_sha256(_lasting(self._config), tokenizer)
         self._encodes_own_length: bool | None = None
         self._is_causal = self._config.model_type == "clip"
 
@@ -89,6 +97,7 @@ class TransformersBackbone:
             **self._names,
             activation=self._activation,
             weights_sha256=self._sha256(),
+            encoder_sha256=self._encoder_sha256,
             preprocess=json.dumps({**processor, "size": size}, sort_keys=True, default=str),
             image_size=size,
             context_length=self._context_length,

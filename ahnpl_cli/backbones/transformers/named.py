@@ -6,7 +6,7 @@ from pathlib import Path
 
 from huggingface_hub import constants, snapshot_download
 
-from ahnpl_cli.backbones.network import WAYS, cached_file, require_network
+from ahnpl_cli.backbones.network import WAYS, cached_file, require_permission
 from ahnpl_cli.backbones.transformers.adapter import TransformersBackbone
 from ahnpl_cli.backbones.transformers.folders import load_folder
 from ahnpl_cli.backbones.transformers.pretrained import CONFIG_FILE
@@ -18,7 +18,7 @@ _WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
 PREFIX = "transformers:"
 
 
-def repo_folder(repo: str) -> Path:
+def repo_folder(repo: str, *, download: bool) -> Path:
     """Return a local folder with a model of the Hub: cached, or downloaded now.
 
     Raises:
@@ -28,7 +28,7 @@ def repo_folder(repo: str) -> Path:
     if config is not None and cached_file(repo, _WEIGHTS) is not None:
         return config.parent
     what = f"{PREFIX}{repo}"
-    require_network(what, constants.ENDPOINT)
+    require_permission(what, constants.ENDPOINT, download=download)
     try:
         return Path(snapshot_download(repo, allow_patterns=_FILES))
     except (OSError, RuntimeError, ValueError) as error:
@@ -51,6 +51,7 @@ def load_named(
     *,
     device: str = "cpu",
     force_quick_gelu: bool | None = None,
+    download: bool = True,
 ) -> TransformersBackbone:
     """Return a dual encoder by its name on the Hub, or from a folder.
 
@@ -59,6 +60,7 @@ def load_named(
         pretrained: must be None: a name means its weights.
         device: where to put it.
         force_quick_gelu: the activation, over the configuration's.
+        download: whether what is not on this machine may be fetched.
 
     Raises:
         ConfigError: no name, or weights beside it.
@@ -72,7 +74,7 @@ def load_named(
     if Path(model).is_dir():
         return load_folder(Path(model), device=device, force_quick_gelu=force_quick_gelu)
     return load_folder(
-        repo_folder(model),
+        repo_folder(model, download=download),
         device=device,
         force_quick_gelu=force_quick_gelu,
         name=model.rpartition("/")[2],

@@ -44,7 +44,7 @@ def test_a_file_that_holds_code_is_refused_and_not_run(
     with pytest.raises(ModelError) as caught:
         read_weights(path)
     assert str(caught.value) == (
-        f"{path}: holds more than tensors, and is not unpickled. "
+        f"{path}: contains pickled objects, which are not loaded. "
         "Where you trust it, load it with torch and save its state_dict as safetensors."
     )
     assert capsys.readouterr().out == ""

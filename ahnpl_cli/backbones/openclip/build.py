@@ -1,0 +1,180 @@
+"""An open_clip model from its configuration and a weight file."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+from collections.abc import Iterator
+from copy import deepcopy
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import open_clip
+import torch
+from open_clip.hf_configs import arch_dict
+from open_clip.transform import PreprocessCfg, merge_preprocess_dict
+from torch import Tensor
+
+from ahnpl_cli.backbones.openclip import hub
+from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
+from ahnpl_cli.backbones.openclip.config import check_model
+from ahnpl_cli.backbones.openclip.tokenizer import make_tokenizer
+from ahnpl_cli.backbones.openclip.weights import put_weights, read_weights
+from ahnpl_cli.errors import ModelError
+from ahnpl_cli.files import read_object
+
+# A model may hold what its file does not: positions of a larger image, buffers.
+_MORE_THAN_FILE = 1 << 24
+
+
+@contextlib.contextmanager
+def quiet_root() -> Iterator[None]:
+    """Keep open_clip's notes from installing a handler on the root logger, and from printing."""
+    root, silent = logging.getLogger(), logging.NullHandler()
+    root.addHandler(silent)
+    try:
+        yield
+    finally:
+        root.removeHandler(silent)
+
+
+def make_backbone(
+    config: dict[str, Any],
+    preprocess: dict[str, Any],
+    weights: Path,
+    *,
+    fits: str,
+    tokenizer_folder: Path | None,
+    download: bool,
+    device: str,
+    name: str,
+    source: str,
+    architecture: str | None = None,
+) -> OpenClipBackbone:
+    """Build a model and load its weights.
+
+    Args:
+        config: `model_cfg`, with its activation decided.
+        preprocess: the image transform where it is not open_clip's default.
+        weights: file.
+        fits: what the weights have to fit, for messages.
+        tokenizer_folder: where the files of a Hugging Face tokenizer are, if it has one.
+        download: whether a text tower's configuration may be fetched.
+        device: where to put it.
+        name: short name for tables.
+        source: where the weights came from.
+        architecture: open_clip's name, where it is known.
+
+    Raises:
+        ModelError: open_clip cannot build it, or the weights do not fit.
+    """
+    check_model(config, fits)
+    state = read_weights(weights)
+    settings = _settings(config, download)
+    with quiet_root():
+        _check_size(settings, state, weights, fits)
+        module = _build(settings).to(device).eval()
+        tokenizer = make_tokenizer(config["text_cfg"], tokenizer_folder)
+        put_weights(module, state, weights, fits)
+    return OpenClipBackbone(
+        module,
+        config={"model_cfg": config, "preprocess_cfg": _image_transform(module, preprocess)},
+        tokenizer=tokenizer,
+        name=name,
+        architecture=architecture or architecture_of(config),
+        source=source,
+    )
+
+
+def _settings(config: dict[str, Any], download: bool) -> dict[str, Any]:
+    """Return the arguments of open_clip's class, so that building reaches no network.
+
+    Raises:
+        ModelError: a text tower's configuration is not here, or of a kind that is not built in.
+    """
+    settings = deepcopy(config)
+    text = settings["text_cfg"]
+    if settings["vision_cfg"].get("timm_model_name"):
+        settings["vision_cfg"]["timm_model_pretrained"] = False
+    if text.get("hf_model_name"):
+        name = text["hf_model_name"]
+        file = hub.repo_file(name, "config.json", download=download)
+        kind = read_object(file, error=ModelError).get("model_type")
+        if kind not in arch_dict:
+            raise ModelError(f"text tower {name} is of an unknown kind, {kind}")
+        # A path, so that transformers asks nobody whether there is something newer.
+        text["hf_model_name"] = str(file.parent)
+        text["hf_model_pretrained"] = False
+    return settings
+
+
+def _build(settings: dict[str, Any]) -> Any:
+    """Make an open_clip model, its weights random.
+
+    Raises:
+        ModelError: open_clip cannot.
+    """
+    arguments = deepcopy(settings)
+    custom = arguments.pop("custom_text", False) or bool(settings["text_cfg"].get("hf_model_name"))
+    kind: Any = open_clip.CustomTextCLIP if custom else open_clip.CLIP
+    if "multimodal_cfg" in arguments:
+        kind = open_clip.CoCa
+    try:
+        return kind(**arguments)
+    except Exception as error:
+        # Sizes that do not go together fail anywhere in open_clip, timm or torch.
+        what = f"open_clip cannot build this architecture ({str(error).splitlines()[0][:200]})"
+        raise ModelError(what) from error
+
+
+def _check_size(
+    settings: dict[str, Any], state: dict[str, Tensor], weights: Path, fits: str
+) -> None:
+    """Compare what a configuration asks for with the weights, before memory is allocated.
+
+    Raises:
+        ModelError: it asks for far more than the file holds.
+    """
+    with torch.device("meta"):
+        try:
+            module = _build(settings)
+        except ModelError:
+            if settings["vision_cfg"].get("timm_model_name"):
+                return  # Some of timm's models cannot be built without memory.
+            raise
+    needed = sum(tensor.numel() for tensor in module.state_dict().values())
+    held = sum(tensor.numel() for tensor in state.values())
+    if needed > 2 * held + _MORE_THAN_FILE:
+        what = (
+            f"these weights do not fit {fits}: it has {needed / 1e6:,.1f} million numbers, and "
+            f"they are {held / 1e6:,.1f} million"
+        )
+        raise ModelError(what, where=str(weights), hint="Name its architecture with --model.")
+
+
+def _image_transform(module: Any, overlay: dict[str, Any]) -> dict[str, Any]:
+    """Return a whole `preprocess_cfg`: open_clip's defaults, `overlay`, and the model's size."""
+    merged: dict[str, Any] = merge_preprocess_dict(asdict(PreprocessCfg()), overlay)
+    size = module.visual.image_size
+    merged["size"] = size[0] if isinstance(size, tuple) and size[0] == size[1] else size
+    return {key: list(v) if isinstance(v, tuple) else v for key, v in merged.items()}
+
+
+def same_towers(left: dict[str, Any], right: dict[str, Any]) -> bool:
+    """Whether two `model_cfg` differ in nothing but the activation."""
+
+    def bare(config: dict[str, Any]) -> dict[str, Any]:
+        return {key: value for key, value in config.items() if key != "quick_gelu"}
+
+    return bare(left) == bare(right)
+
+
+def architecture_of(config: dict[str, Any]) -> str:
+    """Return open_clip's name of a `model_cfg`, or `custom`."""
+    for name in open_clip.list_models():
+        known = open_clip.get_model_config(name)
+        same_activation = known.get("quick_gelu", False) == config.get("quick_gelu", False)
+        if same_activation and same_towers(known, config):
+            return str(name)
+    return "custom"
