@@ -42,7 +42,7 @@ def find_folder(name: str) -> Path:
         ModelError: the model cannot be had, within seconds.
     """
     folder = Path(name)
-    return folder if folder.is_dir() else repo_folder(name)
+    return folder if folder.is_dir() else repo_folder(name, download=True)
 
 
 def load_named(
