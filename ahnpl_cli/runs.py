@@ -47,8 +47,11 @@ def newest_run(root: Path = RUNS) -> Path | None:
     """Return the run under `root` that wrote a checkpoint last, or None."""
     if not root.is_dir():
         return None
-    found = [run for run in root.iterdir() if is_run(run) and is_checkpoint(run / LAST)]
-    return max(found, key=lambda run: (run / LAST / INFO_FILE).stat().st_mtime, default=None)
+    runs = []
+    for run in root.iterdir():
+        if is_run(run) and is_checkpoint(run / LAST):
+            runs.append(run)
+    return max(runs, key=lambda run: (run / LAST / INFO_FILE).stat().st_mtime, default=None)
 
 
 def step_folder(run: Path, step: int) -> Path:

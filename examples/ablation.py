@@ -53,8 +53,8 @@ def train(out: Path, args: argparse.Namespace) -> list[Path]:
     world, negatives = out / "scenes", out / "negatives.jsonl"
     ahnpl("scenes", world, "--train", args.train, "--test", args.test)
     kinds = "relation,attribute,object,spatial"
-    made = ("--filler", "corpus", "--kinds", kinds)
-    ahnpl("negatives", world / "captions.jsonl", "-o", negatives, *made)
+    options = ("--filler", "corpus", "--kinds", kinds)
+    ahnpl("negatives", world / "captions.jsonl", "-o", negatives, *options)
     runs = []
     for seed in args.seeds:
         for name, weights in ROWS.items():
@@ -85,10 +85,12 @@ def measure(out: Path, runs: list[Path]) -> dict[str, dict[str, float]]:
 
 def columns(suites: dict[str, dict[str, dict[str, float]]]) -> dict[str, float]:
     """Return the table's columns of one model."""
-    found = {name: averaged(suites[suite]["averages"], a) for name, (suite, a) in COLUMNS.items()}
-    found["Avg"] = statistics.mean(found.values())
-    found["R@1"] = suites[RECALL[0]]["averages"][RECALL[1]]
-    return found
+    values = {}
+    for name, (suite, average) in COLUMNS.items():
+        values[name] = averaged(suites[suite]["averages"], average)
+    values["Avg"] = statistics.mean(values.values())
+    values["R@1"] = suites[RECALL[0]]["averages"][RECALL[1]]
+    return values
 
 
 def averaged(averages: dict[str, float], name: str) -> float:

@@ -110,7 +110,7 @@ def recall(records: Iterable[Placed], info: ModelInfo, *, seed: int) -> tuple[Ha
     sample = _sample(records, seed)
     texts = {text_key(text): text for text in _texts(sample)}
     paths = {path: image_key(ImageRef(path)) for path in _images(sample)}
-    found = cache.get(list(texts))
+    text_features = cache.get(list(texts))
     pictures = cache.get(list(dict.fromkeys(paths.values())))
     images = {path: pictures[key] for path, key in paths.items() if key in pictures}
-    return _tabulate(sample, images, {texts[key]: row for key, row in found.items()})
+    return _tabulate(sample, images, {texts[key]: row for key, row in text_features.items()})

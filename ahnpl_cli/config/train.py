@@ -217,12 +217,12 @@ class TrainConfig:
         every, suites = self.run.eval_every, self.run.eval_suites
         if every and not suites:
             raise ConfigError("--eval-every needs suites", hint="Add --eval-suites sugarcrepe.")
-        asked = {
+        given = {
             "--eval-suites": suites,
             "--eval-data": self.run.eval_data,
             "--best-metric": self.run.best_metric,
         }
-        for flag, value in asked.items():
+        for flag, value in given.items():
             if value and not every:
                 raise ConfigError(f"{flag} needs --eval-every", hint="Add --eval-every 500.")
 

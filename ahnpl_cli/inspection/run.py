@@ -29,22 +29,22 @@ from ahnpl_cli.runs import (
 def _metric_findings(steps: tuple[StepReport, ...]) -> list[Finding]:
     if not steps:
         return [Finding("problem", f"no {METRICS}, or no step in it")]
-    found = []
+    findings = []
     bad = next((s.step for s in steps if not math.isfinite(s.loss)), None)
     if bad is not None:
-        found.append(Finding("problem", f"the loss is not finite at step {bad:,}"))
+        findings.append(Finding("problem", f"the loss is not finite at step {bad:,}"))
     numbers = [step.step for step in steps]
     if numbers != sorted(set(numbers)):
-        found.append(Finding("problem", "steps are not in order: two runs wrote here"))
-    if not found:
-        found.append(Finding("fine", f"{len(steps):,} logged steps in order, every loss finite"))
+        findings.append(Finding("problem", "steps are not in order: two runs wrote here"))
+    if not findings:
+        findings.append(Finding("fine", f"{len(steps):,} logged steps in order, every loss finite"))
     for name in dead_terms(steps):
         what = f"{name} gave no gradient in the last {DEAD_AFTER} logged steps"
-        found.append(Finding("note", what))
+        findings.append(Finding("note", what))
     skipped = steps[-1].skipped
     if skipped:
-        found.append(Finding("note", f"{skipped:,} images could not be decoded"))
-    return found
+        findings.append(Finding("note", f"{skipped:,} images could not be decoded"))
+    return findings
 
 
 def _checkpoint_finding(run: Path, checkpoints: list[Path]) -> Finding:

@@ -35,8 +35,11 @@ def course_table(report: TrainReport) -> Table:
 
 
 def _suites(steps: Sequence[StepReport]) -> list[str]:
-    found = {name for step in steps for name in step.evaluation}
-    return sorted(name for name in found if "." not in name)
+    names: set[str] = set()
+    for step in steps:
+        names.update(step.evaluation)
+    # A name with a dot is one of a suite's further averages.
+    return sorted(name for name in names if "." not in name)
 
 
 def shares_table(report: TrainReport) -> Table | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -111,31 +111,36 @@ def make_batch(
     """
     kept = rows[loaded.kept.numpy()]
     draw = data.draw(kept, seed=seed, epoch=epoch)
-    negative = draw.negative[draw.negative >= 0]
-    texts = np.unique(np.concatenate([draw.text, negative]))
+    # Each distinct text is encoded once, texts of one length beside each other.
+    negatives = draw.negative[draw.negative >= 0]
+    texts = np.unique(np.concatenate([draw.text, negatives]))
     texts = texts[np.argsort(data.tokens.lengths[texts], kind="stable")]
-    place = dict(zip(texts.tolist(), range(len(texts)), strict=True)) | {-1: -1}
     index = Index(
-        text=torch.tensor([place[t] for t in draw.text.tolist()]),
-        negative=torch.tensor([[place[t] for t in row] for row in draw.negative.tolist()]).reshape(
-            draw.negative.shape
-        ),
+        text=torch.from_numpy(_positions(draw.text, texts)),
+        negative=torch.from_numpy(_positions(draw.negative, texts)),
         valid=torch.from_numpy(draw.valid),
         concreteness=torch.from_numpy(draw.concreteness),
         image_ids=torch.from_numpy(data.picture_of[kept]),
     )
-    index = replace(index, negative=index.negative.long())
+    # No part may be empty: the encoders need something to encode.
     count = max(1, min(parts, len(kept), len(texts)))
     images = split(loaded.pixels, count)
     pieces = np.array_split(texts, count)
-    made = [
-        Part(pixels, _buckets(data, piece, overhead))
-        for pixels, piece in zip(images, pieces, strict=True)
-    ]
-    return Batch(made, index)
+    encoded_together = []
+    for pixels, piece in zip(images, pieces, strict=True):
+        encoded_together.append(Part(pixels, _buckets(data, piece, overhead)))
+    return Batch(encoded_together, index)
+
+
+def _positions(numbers: NDArray[np.int64], texts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return where each text stands among the distinct ones; -1, an empty slot, stays."""
+    by_number = np.argsort(texts)
+    places = by_number[np.searchsorted(texts, numbers, sorter=by_number).clip(max=len(texts) - 1)]
+    return np.where(numbers < 0, -1, places)
 
 
 def _buckets(data: TrainingSet, texts: NDArray[np.int64], overhead: int) -> list[Tensor]:
+    """Return token ids of texts of similar length together, padded to the longest."""
     ends = length_buckets(data.tokens.lengths[texts].tolist(), overhead=overhead)
     starts = [0, *ends[:-1]]
     return [data.tokens.padded(texts[a:b]) for a, b in zip(starts, ends, strict=True)]

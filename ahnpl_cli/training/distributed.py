@@ -49,12 +49,14 @@ def gather_rows(own: Tensor) -> list[Tensor]:
     sizes = [torch.zeros(1, dtype=torch.long, device=own.device) for _ in range(world_size())]
     dist.all_gather(sizes, torch.tensor([len(own)], device=own.device))
     longest = int(torch.cat(sizes).max())
+    # Backends exchange rows of one shape, and not all of them exchange bool.
     sent = own.detach().to(torch.uint8) if own.dtype == torch.bool else own.detach()
     room = sent.new_zeros(longest, *own.shape[1:])
     room[: len(own)] = sent
-    found = [torch.empty_like(room) for _ in sizes]
-    dist.all_gather(found, room)
-    rows = [part[: int(size)].to(own.dtype) for part, size in zip(found, sizes, strict=True)]
+    received = [torch.empty_like(room) for _ in sizes]
+    dist.all_gather(received, room)
+    rows = [part[: int(size)].to(own.dtype) for part, size in zip(received, sizes, strict=True)]
+    # What arrived has no graph; the own rows keep theirs.
     rows[dist.get_rank()] = own
     return rows
 

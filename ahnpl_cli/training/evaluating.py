@@ -27,13 +27,13 @@ def check_evaluation(options: RunConfig) -> None:
     from ahnpl_cli.evaluation.benchmarks import benchmarks
     from ahnpl_cli.evaluation.load_suites import load_suites
 
-    wanted = benchmarks(options.eval_suites)
+    chosen = benchmarks(options.eval_suites)
     if options.eval_data and not Path(options.eval_data).is_dir():
         raise ConfigError(
             f"--eval-data {options.eval_data}: no such folder", hint="Check the path."
         )
     known = []
-    for suite in load_suites(wanted, EvalConfig(data=options.eval_data), silent):
+    for suite in load_suites(chosen, EvalConfig(data=options.eval_data), silent):
         missing = suite.task.missing
         if missing:
             what = f"{suite.name} lacks {len(missing):,} of its images, such as this one"
@@ -64,7 +64,7 @@ def evaluate_now(config: TrainConfig, folder: RunFolder, step: int) -> dict[str,
 
     output = folder.evals / f"step-{step:06d}.json"
     output.parent.mkdir(exist_ok=True)
-    asked = EvalConfig(
+    options = EvalConfig(
         data=config.run.eval_data,
         output=str(output),
         checkpoint=(str(folder.last),),
@@ -75,13 +75,14 @@ def evaluate_now(config: TrainConfig, folder: RunFolder, step: int) -> dict[str,
         force=True,
     )
     with torch.random.fork_rng(devices=[]):
-        suites = evaluate(config.run.eval_suites, asked).models[-1].suites
-    found = {}
+        suites = evaluate(config.run.eval_suites, options).models[-1].suites
+    values = {}
     for name, suite in suites.items():
-        found[name] = suite.headline_value
-        found |= {f"{name}.{average}": value for average, value in suite.averages.items()}
+        values[name] = suite.headline_value
+        for average, value in suite.averages.items():
+            values[f"{name}.{average}"] = value
     # A suite without a verdict has no value, and JSON no way to say so.
-    return {name: value for name, value in found.items() if not math.isnan(value)}
+    return {name: value for name, value in values.items() if not math.isnan(value)}
 
 
 def best_step(metrics: Sequence[StepReport], options: RunConfig) -> dict[str, float]:

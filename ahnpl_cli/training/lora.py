@@ -1,6 +1,6 @@
 """Low-rank corrections (LoRA, Hu et al. 2022) of a transformer's matrices.
 
-Written as parametrisations of the weights, W + B A, so that open_clip's fused attention, which
+Written as parametrizations of the weights, W + B A, so that open_clip's fused attention, which
 reads its weights without calling a submodule, is corrected too; before saving they are merged.
 """
 
@@ -59,12 +59,12 @@ def add_lora(backbone: Backbone, rank: int, *, seed: int) -> int:
 
 def merged(state: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return a state under the names of a model without corrections, with them added in."""
-    made = {name: weight for name, weight in state.items() if _MARK not in name}
+    weights = {name: weight for name, weight in state.items() if _MARK not in name}
     for name, weight in state.items():
         owner, mark, rest = name.partition(_MARK)
         attribute, _, part = rest.partition(".")
         if mark and part == "original":
             stem = f"{owner}{_MARK}{attribute}.0"
             correction = state[f"{stem}.up"] @ state[f"{stem}.down"]
-            made[f"{owner}.{attribute}"] = weight + correction.to(weight.dtype)
-    return made
+            weights[f"{owner}.{attribute}"] = weight + correction.to(weight.dtype)
+    return weights
