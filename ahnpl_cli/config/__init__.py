@@ -51,6 +51,7 @@ from ahnpl_cli.config.train import (
     deciding,
     deciding_options,
     resolve_recipe,
+    resolve_training,
     resolved,
 )
 
@@ -83,6 +84,7 @@ __all__ = [
     "opt",
     "parse_shard",
     "resolve_recipe",
+    "resolve_training",
     "resolved",
     "to_toml",
     "worker_count",

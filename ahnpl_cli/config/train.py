@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields, make_dataclass, replace
+from dataclasses import asdict, dataclass, fields, make_dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from ahnpl_cli.catalog import choose
 from ahnpl_cli.config.options import (
+    BATCH_MOST,
     Device,
     OnError,
     device_option,
@@ -27,7 +28,17 @@ from ahnpl_cli.config.options import (
     workers_option,
 )
 from ahnpl_cli.errors import ConfigError
-from ahnpl_cli.losses.recipes import OBJECTIVES, PAPER, RELEASED, Recipe, recipe
+from ahnpl_cli.losses.recipes import (
+    OBJECTIVES,
+    PAPER,
+    PAPER_TRAINING,
+    RELEASED,
+    RELEASED_TRAINING,
+    Hyperparameters,
+    Recipe,
+    hyperparameters,
+    recipe,
+)
 from ahnpl_cli.losses.registry import JOINT_WEIGHTS, TERMS, Term
 
 
@@ -108,18 +119,40 @@ class LossConfig:
     )
 
 
+def _training_help(what: str, name: str) -> str:
+    """Return what an option is, and what each recipe gives it."""
+    by_value: dict[float, list[str]] = {}
+    for objective, training in PAPER_TRAINING.items():
+        by_value.setdefault(getattr(training, name), []).append(objective)
+    sources = [f"{', '.join(names)} {value:g}" for value, names in by_value.items()]
+    for objective, training in RELEASED_TRAINING.items():
+        value = getattr(training, name)
+        if value != getattr(PAPER_TRAINING[objective], name):
+            sources.append(f"released {objective} {value:g}")
+    return f"{what} ({'; '.join(sources)})."
+
+
 @dataclass(frozen=True, kw_only=True)
 class OptimizerConfig:
     """AdamW, warmup and cosine."""
 
-    epochs: int = opt(10, "Passes over the data (AHNPL).", min=1)
+    epochs: int | None = opt(None, _training_help("Passes over the data", "epochs"), min=1)
     steps: int | None = opt(None, "Take this many steps instead of --epochs.", min=1)
-    batch_size: int = opt(128, "Image-caption pairs a step, over all processes (AHNPL).", min=1)
-    lr: float = opt(2e-5, "Peak learning rate (AHNPL).", min=0)
-    weight_decay: float = opt(0.1, "None on norms, biases, logit_scale and a (AHNPL).", min=0)
+    batch_size: int | None = opt(
+        None,
+        _training_help("Image-caption pairs a step, over all processes", "batch_size"),
+        min=1,
+        max=BATCH_MOST,
+    )
+    lr: float | None = opt(None, _training_help("Peak learning rate", "lr"), min=0)
+    weight_decay: float | None = opt(
+        None,
+        _training_help("Weight decay, none on norms, biases, logit_scale and a", "weight_decay"),
+        min=0,
+    )
     warmup: int = opt(50, "Steps of linear warmup (released code).", min=0)
-    beta1: float = opt(0.9, "AdamW's first beta (released code).", min=0, max=1)
-    beta2: float = opt(0.98, "AdamW's second beta (released code).", min=0, max=1)
+    beta1: float = opt(0.9, "AdamW's first beta (released code).", min=0, max=0.999999)
+    beta2: float = opt(0.98, "AdamW's second beta (released code).", min=0, max=0.999999)
     eps: float = opt(1e-6, "AdamW's epsilon (released code).", min=0)
     grad_clip: float | None = opt(None, "Largest gradient norm (papers: none).", min=0)
 
@@ -206,10 +239,10 @@ class TrainConfig:
     def __post_init__(self) -> None:
         choose(self.objective, OBJECTIVES, "objective")
         self._check_evaluation()
-        if self.memory.accumulate > self.optimizer.batch_size:
+        batch_size = resolve_training(self).batch_size
+        if self.memory.accumulate > batch_size:
             raise ConfigError(
-                f"--accumulate {self.memory.accumulate} is more than --batch-size "
-                f"{self.optimizer.batch_size}",
+                f"--accumulate {self.memory.accumulate} is more than --batch-size {batch_size}",
                 hint="Each part needs at least one pair.",
             )
 
@@ -300,7 +333,21 @@ def resolved(config: TrainConfig) -> TrainConfig:
     row = resolve_recipe(config)
     weights = {f"weight_{name}": row.weights.get(name, 0.0) for name in TERMS}
     switches = {field.name: getattr(row, field.name) for field in fields(LossConfig)}
-    return replace(config, weights=WeightConfig(**weights), losses=LossConfig(**switches))
+    optimizer = replace(config.optimizer, **asdict(resolve_training(config)))
+    return replace(
+        config, weights=WeightConfig(**weights), losses=LossConfig(**switches), optimizer=optimizer
+    )
+
+
+def resolve_training(config: TrainConfig) -> Hyperparameters:
+    """Return how the recipe of `--objective` was fine-tuned, with what was given by hand."""
+    row = hyperparameters(config.objective, config.fidelity)
+    given = {}
+    for field in fields(Hyperparameters):
+        value = getattr(config.optimizer, field.name)
+        if value is not None:
+            given[field.name] = value
+    return replace(row, **given)
 
 
 def deciding(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -54,6 +55,12 @@ def _collate(items: list[Pixels | str]) -> tuple[Pixels, list[str | None]]:
     return stack(good), [item if isinstance(item, str) else None for item in items]
 
 
+def _leave_signals_to_parent(worker: int) -> None:
+    """Keep decoding on Ctrl-C and SIGTERM, which reach all processes: the parent ends the work."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+
+
 class ImageLoader:
     """Decodes batches of images ahead of their use."""
 
@@ -95,6 +102,7 @@ class ImageLoader:
             batch_sampler=missing(),
             num_workers=self._workers,
             collate_fn=_collate,
+            worker_init_fn=_leave_signals_to_parent,
             # Its own, so that starting to load leaves the generator of dropout alone.
             generator=torch.Generator(),
         )

@@ -122,6 +122,48 @@ RELEASED: Mapping[str, Recipe] = {
 OBJECTIVES = tuple(PAPER)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hyperparameters:
+    """How a method's authors fine-tuned, as far as its options say nothing else.
+
+    Attributes:
+        epochs: passes over the data.
+        batch_size: pairs a step.
+        lr: peak learning rate.
+        weight_decay: of matrices.
+    """
+
+    epochs: int
+    batch_size: int
+    lr: float
+    weight_decay: float
+
+
+# AHNPL 4.1; its run.sh agrees. Nobody printed any for fine-tuning plain CLIP as these papers do,
+# and Slipform's abstract has none: AHNPL's.
+_AHNPL = Hyperparameters(epochs=10, batch_size=128, lr=2e-5, weight_decay=0.1)
+# The command in NegCLIP's repository; weight decay is that code's default.
+_NEGCLIP = Hyperparameters(epochs=5, batch_size=256, lr=1e-6, weight_decay=0.2)
+# CE-CLIP 4.1 prints epochs and batch, and "default values" for the rest; those of its script, since
+# open_clip's own (5e-4) are for training from scratch.
+_CE_CLIP = Hyperparameters(epochs=5, batch_size=256, lr=5e-6, weight_decay=0.1)
+_CE_CLIP_RELEASED = Hyperparameters(epochs=10, batch_size=1512, lr=5e-6, weight_decay=0.1)
+
+PAPER_TRAINING: Mapping[str, Hyperparameters] = {
+    "clip": _AHNPL,
+    "negclip": _NEGCLIP,
+    "ce-clip": _CE_CLIP,
+    "slipform": _AHNPL,
+    "ahnpl": _AHNPL,
+}
+RELEASED_TRAINING: Mapping[str, Hyperparameters] = {
+    "clip": _AHNPL,
+    "negclip": _NEGCLIP,
+    "ce-clip": _CE_CLIP_RELEASED,
+    "ahnpl": _AHNPL,
+}
+
+
 def recipe(objective: str, fidelity: Fidelity = "paper") -> Recipe:
     """Return the row of a method.
 
@@ -135,3 +177,10 @@ def recipe(objective: str, fidelity: Fidelity = "paper") -> Recipe:
             hint=f"Leave out --fidelity released, or take one of {', '.join(RELEASED)}.",
         )
     return RELEASED[objective] if fidelity == "released" else PAPER[objective]
+
+
+def hyperparameters(objective: str, fidelity: Fidelity = "paper") -> Hyperparameters:
+    """Return how a method was fine-tuned; see `recipe`."""
+    recipe(objective, fidelity)
+    rows = RELEASED_TRAINING if fidelity == "released" else PAPER_TRAINING
+    return rows[objective]

@@ -9,19 +9,22 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
+import numpy as np
 import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
+from numpy.typing import NDArray
 from torch import nn
 
 from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.backbones.load import load_backbone, pick_device
-from ahnpl_cli.config import TrainConfig, resolve_recipe, worker_count
+from ahnpl_cli.config import TrainConfig, resolve_recipe, resolve_training, worker_count
 from ahnpl_cli.data.dataset import Picture, TrainingSet, resolve_files
+from ahnpl_cli.data.fingerprints import fingerprints
 from ahnpl_cli.data.jsonl import read_records
 from ahnpl_cli.data.loader import ImageLoader
 from ahnpl_cli.data.tar_shards import is_shards, read_shards, shard_paths
-from ahnpl_cli.errors import ConfigError, DataError
+from ahnpl_cli.errors import ConfigError, DataError, ModelError
 from ahnpl_cli.losses.objective import Objective
 from ahnpl_cli.losses.recipes import Recipe
 from ahnpl_cli.losses.released import PLACEHOLDER
@@ -29,7 +32,13 @@ from ahnpl_cli.progress import Track, silent
 from ahnpl_cli.records import CaptionRecord, RunStart
 from ahnpl_cli.training.checkpoints import WeightExport, hash_data
 from ahnpl_cli.training.distributed import world_size
-from ahnpl_cli.training.encoders import Encoders, freeze, parameter_groups, set_train_mode
+from ahnpl_cli.training.encoders import (
+    MAX_LOGIT_SCALE,
+    Encoders,
+    freeze,
+    parameter_groups,
+    set_train_mode,
+)
 from ahnpl_cli.training.evaluating import check_evaluation
 from ahnpl_cli.training.lora import add_lora
 from ahnpl_cli.training.schedule import BatchOrder, Milestones
@@ -57,6 +66,7 @@ class TrainingParts:
         export: builds the model that checkpoints hold.
         skipped: records left out because of their image.
         problems: what is wrong with which image.
+        images: fingerprint of each distinct image; empty if images are not checked.
     """
 
     accelerator: Accelerator
@@ -72,6 +82,7 @@ class TrainingParts:
     export: WeightExport
     skipped: int
     problems: tuple[str, ...]
+    images: NDArray[np.int64]
 
     @property
     def device(self) -> torch.device:
@@ -180,21 +191,26 @@ def make_order(config: TrainConfig, pairs: int) -> BatchOrder:
     Raises:
         ConfigError: the batch cannot be shared among the processes.
     """
-    options = config.optimizer
+    training = resolve_training(config)
+    wanted = training.batch_size
     processes = world_size()
-    size = min(options.batch_size, pairs // processes * processes)
-    if options.batch_size % processes or not size:
+    size = min(wanted, pairs // processes * processes)
+    if wanted % processes or not size:
         raise ConfigError(
-            f"--batch-size {options.batch_size} cannot be shared by {processes} processes",
+            f"--batch-size {wanted} cannot be shared by {processes} processes",
             hint="It counts the pairs of all of them.",
         )
-    if size < options.batch_size:
-        logger.info("Only %d pairs: batches of %d instead of %d.", pairs, size, options.batch_size)
-    steps = options.steps or options.epochs * (pairs // size)
-    if options.warmup >= steps:
-        logger.warning(
-            "%d steps, --warmup %d: the peak rate is never reached.", steps, options.warmup
+    if size < wanted:
+        logger.info("Only %d pairs: batches of %d instead of %d.", pairs, size, wanted)
+    if size == 1 and "contrastive" in resolve_recipe(config).active:
+        raise ConfigError(
+            "a batch of one pair has nothing to contrast it with",
+            hint="Use --batch-size 2 or more, or --weight-contrastive 0.",
         )
+    steps = config.optimizer.steps or training.epochs * (pairs // size)
+    warmup = config.optimizer.warmup
+    if warmup >= steps:
+        logger.warning("%d steps, --warmup %d: the peak rate is never reached.", steps, warmup)
     return BatchOrder(pairs, size, steps, config.seed)
 
 
@@ -231,10 +247,11 @@ def make_optimizer(
     config: TrainConfig, model: nn.Module, objective: Objective
 ) -> torch.optim.Optimizer:
     """Return AdamW over the model and `a`."""
-    options = config.optimizer
-    groups = list(parameter_groups(model, objective.parameters(), options.weight_decay))
-    betas = (options.beta1, options.beta2)
-    return torch.optim.AdamW(groups, lr=options.lr, betas=betas, eps=options.eps, fused=True)
+    training = resolve_training(config)
+    groups = list(parameter_groups(model, objective.parameters(), training.weight_decay))
+    betas = (config.optimizer.beta1, config.optimizer.beta2)
+    eps = config.optimizer.eps
+    return torch.optim.AdamW(groups, lr=training.lr, betas=betas, eps=eps, fused=True)
 
 
 def make_export(config: TrainConfig, backbone: Backbone) -> WeightExport:
@@ -242,6 +259,55 @@ def make_export(config: TrainConfig, backbone: Backbone) -> WeightExport:
     memory = config.memory
     differs = any(option is not None for option in (memory.lora, memory.ema, memory.wise_ft))
     return WeightExport(backbone, differs=differs, wise_ft=memory.wise_ft)
+
+
+def check_weights(backbone: Backbone) -> None:
+    """Refuse a model with a weight that is not a number: it could only spread.
+
+    Raises:
+        ModelError: names the first such tensor.
+    """
+    for name, weight in backbone.module.state_dict().items():
+        if weight.is_floating_point() and not weight.isfinite().all():
+            hint = "Take another checkpoint."
+            what = f"{name} holds NaN or infinity"
+            raise ModelError(what, where=backbone.info.source, hint=hint)
+
+
+def freeze_unused(backbone: Backbone) -> None:
+    """Stop training what no feature depends on, such as the captioning decoder of a CoCa model.
+
+    It would get no gradient anyway; several processes would wait for one.
+    """
+    device = torch.device(backbone.device)
+    size = backbone.info.image_size
+    # Dropout may draw, but the draws of the run stay as they are.
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        image = backbone.encode_image(torch.zeros(1, 3, size, size, device=device))
+        text = backbone.encode_text(backbone.tokenize(["a"]).to(device))
+        outputs = [out.sum() for out in (image, text, backbone.logit_scale) if out.requires_grad]
+        torch.stack([out.float() for out in outputs]).sum().backward()
+    unused = []
+    for name, parameter in backbone.module.named_parameters():
+        # The bias of a sigmoid model is the backbone's to train or not.
+        if parameter.requires_grad and parameter.grad is None:
+            parameter.requires_grad_(False)
+            unused.append(name)
+        parameter.grad = None
+    if unused:
+        logger.info("%d tensors take no part in the features: %s, ...", len(unused), unused[0])
+
+
+def warn_of_clamp(backbone: Backbone) -> None:
+    """Say that a temperature out of bounds will change with the first step."""
+    scale = float(backbone.logit_scale)
+    if scale > MAX_LOGIT_SCALE * 1.001:
+        logger.warning(
+            "The model's logit scale is %.1f; training keeps it at %.0f or below, so that the "
+            "first step lowers it.",
+            scale,
+            MAX_LOGIT_SCALE,
+        )
 
 
 def _try_text_length(backbone: Backbone) -> None:
@@ -268,17 +334,22 @@ def build(config: TrainConfig, run: Path, *, track: Track = silent) -> TrainingP
         device=str(accelerator.device),
         force_quick_gelu=config.force_quick_gelu,
     )
+    check_weights(backbone)
     _try_text_length(backbone)
     start = start_info(config, backbone, data_sha256)
     data = read_data(config, recipe, backbone, track)
     records = len(data)
     problems = check_images(data, config, track)
+    seen = data.pictures if config.run.check_images else []
+    images = fingerprints(seen, track=track)
     order = make_order(config, len(data))
     # What is saved has the names of the model as it is now, without corrections.
     export = make_export(config, backbone)
     freeze(backbone, config.memory.freeze)
     if config.memory.lora:
         add_lora(backbone, config.memory.lora, seed=config.seed)
+    freeze_unused(backbone)
+    warn_of_clamp(backbone)
     if config.memory.grad_checkpointing:
         backbone.set_gradient_checkpointing(True)
     objective = Objective(recipe, len(data.kinds)).to(accelerator.device)
@@ -306,4 +377,5 @@ def build(config: TrainConfig, run: Path, *, track: Track = silent) -> TrainingP
         export=export,
         skipped=records - len(data),
         problems=problems,
+        images=images,
     )

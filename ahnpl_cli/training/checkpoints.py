@@ -167,7 +167,6 @@ class RunFolder:
             force=config.force,
             resume=config.resume,
         )
-        recover(self.last)
         return state == "resume" and is_checkpoint(self.last)
 
     def _kept_options(self) -> dict[str, Any] | None:
@@ -176,6 +175,16 @@ class RunFolder:
         if not path.exists() and not self.last.exists():
             return None
         return deciding(read_toml(path, hint=AFRESH))
+
+    def sweep(self) -> None:
+        """Put back or remove what killed processes left half done; needs the lock of the folder."""
+        for old in self.path.glob(".*.old"):
+            recover(self.path / old.name.removeprefix(".").removesuffix(".old"))
+        for leftover in (*self.path.glob(".*.old"), *self.path.glob(".*.tmp")):
+            if leftover.is_dir():
+                shutil.rmtree(leftover, ignore_errors=True)
+            else:
+                leftover.unlink(missing_ok=True)
 
     def begin(self, config: TrainConfig, start: RunStart) -> None:
         """Start a fresh run; what a run left here before is removed."""

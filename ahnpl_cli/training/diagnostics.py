@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import resource
 import sys
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import fields
+from statistics import median
 
 import torch
 import torch.distributed as dist
@@ -21,7 +23,9 @@ from ahnpl_cli.training.step import Outcome
 def gradient_shares(losses: Losses, leaves: Sequence[Tensor]) -> dict[str, float]:
     """Return each weighted term's part of the gradient norms on the features; they sum to 1.
 
-    Under several processes a text that two of them encode counts twice.
+    Features have unit length, and making them so lets no gradient along them through; only the part
+    across a feature can move an encoder, and only that counts. Under several processes a text that
+    two of them encode counts twice.
 
     Args:
         losses: of a step, before their backward pass.
@@ -31,9 +35,10 @@ def gradient_shares(losses: Losses, leaves: Sequence[Tensor]) -> dict[str, float
     for loss in losses.weighted.values():
         gradients = torch.autograd.grad(loss, leaves, retain_graph=True, allow_unused=True)
         square = loss.new_zeros(())
-        for gradient in gradients:
+        for feature, gradient in zip(leaves, gradients, strict=True):
             if gradient is not None:
-                square = square + gradient.square().sum()
+                along = (gradient * feature).sum(-1, keepdim=True) * feature
+                square = square + (gradient - along).square().sum()
         squares.append(square)
     if not squares:
         return {}
@@ -138,33 +143,47 @@ def describe(
 
 
 class LossGuard:
-    """Notices a loss that explodes: far above the first steps, and not just once.
+    """Notices a loss that explodes.
 
-    The first losses say what is normal. In small batches single losses differ by orders of
-    magnitude without anything being wrong, so a limit is never below `SMALL`, and one step alone
-    has to be far over it.
+    The first steps say what is normal: their median is the level, and the largest of their absolute
+    losses the scale. Losses of small batches differ by orders of magnitude from step to step
+    without anything being wrong; so the scale is never below `floor`, and a rise of ten times the
+    scale has to last, or to be a hundredfold. Negative losses are judged alike.
+
+    Args:
+        floor: smallest scale, as the sum of the terms' weights: a cross-entropy of 10 is worse than
+            chance among 20,000 pairs.
     """
 
     FIRST = 10  # steps that say what is normal
-    EXPLODED = 10.0  # times that
+    LASTING = 5  # steps that a rise has to last
+    RISE = 10.0  # times the scale, in the median of the last steps
+    JUMP = 100.0  # times the scale, in one step
 
-    def __init__(self) -> None:
-        self._steps = 0
-        self._ceiling = 0.0
+    def __init__(self, floor: float = 1.0) -> None:
+        self.floor = floor
+        self._first: list[float] = []
+        self._latest: deque[float] = deque(maxlen=self.LASTING)
 
     def explodes(self, loss: float) -> bool:
         """Take in the loss of a step; return whether it has exploded."""
-        self._steps += 1
-        if self._steps <= self.FIRST:
-            self._ceiling = max(self._ceiling, self.EXPLODED * loss)
+        if len(self._first) < self.FIRST:
+            self._first.append(loss)
             return False
-        return loss > self._ceiling
+        self._latest.append(loss)
+        level = median(self._first)
+        scale = max(self.floor, *map(abs, self._first))
+        if loss - level > self.JUMP * scale:
+            return True
+        if len(self._latest) < self.LASTING:
+            return False
+        return median(self._latest) - level > self.RISE * scale
 
-    def state_dict(self) -> dict[str, float]:
+    def state_dict(self) -> dict[str, list[float]]:
         """Return what a resumed run needs."""
-        return {"steps": self._steps, "ceiling": self._ceiling}
+        return {"first": list(self._first), "latest": list(self._latest)}
 
-    def load_state_dict(self, state: dict[str, float]) -> None:
+    def load_state_dict(self, state: dict[str, list[float]]) -> None:
         """Continue from what `state_dict` returned."""
-        self._steps = int(state["steps"])
-        self._ceiling = state["ceiling"]
+        self._first = list(state["first"])
+        self._latest = deque(state["latest"], maxlen=self.LASTING)

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+import signal
+import threading
+from collections.abc import Iterator
 from dataclasses import fields
+from types import FrameType
+from typing import Any, NoReturn
 
 import numpy as np
 import torch
@@ -20,7 +27,10 @@ def world_size() -> int:
 
 def is_first_process() -> bool:
     """Whether this process is the one that writes and speaks."""
-    return not dist.is_initialized() or dist.get_rank() == 0
+    if dist.is_initialized():
+        return dist.get_rank() == 0
+    # torchrun says it before the processes know each other.
+    return os.environ.get("RANK", "0") == "0"
 
 
 def of_first_process(value: bool) -> bool:
@@ -89,3 +99,62 @@ def gather_batch(images: Tensor, texts: Tensor, index: Index) -> tuple[Tensor, T
     for field in fields(Index):
         whole[field.name] = torch.cat(gather_rows(getattr(shifted, field.name)))
     return torch.cat(gather_rows(images)), torch.cat(all_texts), Index(**whole)
+
+
+class StopRequest:
+    """Turns SIGTERM and Ctrl-C into a request that a run heeds after its next step.
+
+    Used as a context around the steps. A second Ctrl-C interrupts at once.
+
+    Attributes:
+        interruptible: while true, a signal ends the process at once: nothing is lost by it.
+    """
+
+    SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+    def __init__(self) -> None:
+        self.interruptible = False
+        self._received = 0
+        self._previous: dict[int, Any] = {}
+
+    def __enter__(self) -> StopRequest:
+        # Python lets only the main thread set handlers; elsewhere signals keep their meaning.
+        if threading.current_thread() is threading.main_thread():
+            for number in self.SIGNALS:
+                self._previous[number] = signal.signal(number, self._receive)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        again = self._received == number == signal.SIGINT
+        self._received = number
+        if again or self.interruptible:
+            end_by(number)
+
+    @contextlib.contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Let signals end the process at once while the block runs."""
+        self.interruptible = True
+        try:
+            yield
+        finally:
+            self.interruptible = False
+
+    def received(self) -> int:
+        """Return the signal that any process has received, the same in all of them; 0 if none."""
+        if world_size() == 1:
+            return self._received
+        device = "cuda" if dist.get_backend() == "nccl" else "cpu"
+        largest = torch.tensor(self._received, device=device)
+        dist.all_reduce(largest, dist.ReduceOp.MAX)
+        return int(largest)
+
+
+def end_by(number: int) -> NoReturn:
+    """End this process as a signal would, but with what is open closed in order."""
+    if number == signal.SIGINT:
+        raise KeyboardInterrupt
+    raise SystemExit(128 + number)

@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import NoReturn
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from ahnpl_cli.config import TrainConfig, flat, resolved
+from ahnpl_cli.config import TrainConfig, flat, resolve_training, resolved
 from ahnpl_cli.data.loader import Loaded
-from ahnpl_cli.errors import DataError, TrainingError
+from ahnpl_cli.engines.local import DIED_HINT
+from ahnpl_cli.errors import AhnplError, DataError, TrainingError
+from ahnpl_cli.outputs import lock
 from ahnpl_cli.progress import Track, silent
 from ahnpl_cli.records import DEAD_AFTER, StepReport, TrainReport, dead_terms
 from ahnpl_cli.training.batch import OVERHEAD, make_batch
 from ahnpl_cli.training.build import TrainingParts
 from ahnpl_cli.training.checkpoints import last_good
 from ahnpl_cli.training.diagnostics import describe, peak_memory_mb, scalars
-from ahnpl_cli.training.distributed import local_share
+from ahnpl_cli.training.distributed import StopRequest, end_by, is_first_process, local_share
 from ahnpl_cli.training.evaluating import best_step, evaluate_now
-from ahnpl_cli.training.run import Run, captured_state, open_run
+from ahnpl_cli.training.run import Run, captured_state, open_run, run_path
 from ahnpl_cli.training.schedule import learning_rate
 from ahnpl_cli.training.step import backward, compute_loss, encode
 
@@ -41,7 +45,10 @@ def fit(config: TrainConfig, *, track: Track = silent) -> TrainReport:
     Raises:
         AhnplError: see `open_run` and `train`.
     """
-    with torch.random.fork_rng(devices=[]):
+    with contextlib.ExitStack() as stack:
+        if is_first_process():
+            stack.enter_context(lock(run_path(config)))
+        stack.enter_context(torch.random.fork_rng(devices=[]))
         torch.manual_seed(config.seed)
         run = open_run(config, track=track)
         logger.info(
@@ -54,30 +61,39 @@ def fit(config: TrainConfig, *, track: Track = silent) -> TrainReport:
             " + ".join(run.parts.objective.recipe.active),
         )
         description = f"train {config.objective}"
-        for _ in track(
-            train(run), total=run.remaining_steps, description=description, unit="steps"
-        ):
-            pass
+        stop = stack.enter_context(StopRequest())
+        steps = train(run, stop)
+        try:
+            for _ in track(steps, total=run.remaining_steps, description=description, unit="steps"):
+                pass
+        except RuntimeError as error:
+            # torch raises it wherever we are when a process that decodes images is gone.
+            if "DataLoader worker" not in str(error):
+                raise
+            raise AhnplError("a process that decodes images died", hint=DIED_HINT) from error
         return run.report()
 
 
-def train(run: Run) -> Iterator[StepReport | None]:
+def train(run: Run, stop: StopRequest | None = None) -> Iterator[StepReport | None]:
     """Take the steps that are left; yields the report of each one that is logged, else None.
 
     Args:
         run: see `open_run`; its state moves on with each step.
+        stop: notes signals; after one, the run is saved and the process ends.
 
     Raises:
         TrainingError: the loss or the gradient is not finite, or the loss exploded.
         DataError: an image cannot be decoded, and `--on-error` is stop.
     """
     config, parts, state = run.config, run.parts, run.state
+    stop = stop or StopRequest()
     objective, device = parts.objective, parts.device
+    peak = resolve_training(config).lr
     started = time.perf_counter()
     logged_at, logged_step = started, state.step
     start_tracker(run)
     # An interrupted run may have saved and not evaluated.
-    evaluate_if_due(run)
+    evaluate_if_due(run, stop)
     for step, rows, loaded in batches(parts, first=state.step):
         handle_unreadable(run, rows, loaded)
         epoch = parts.order.epoch(step)
@@ -110,7 +126,7 @@ def train(run: Run) -> Iterator[StepReport | None]:
         backward(parts.encoders, objective, encoded, outcome, device=device, scale=scale)
         rate = learning_rate(
             step,
-            peak=config.optimizer.lr,
+            peak=peak,
             warmup=config.optimizer.warmup,
             total=parts.order.total,
         )
@@ -136,7 +152,10 @@ def train(run: Run) -> Iterator[StepReport | None]:
             log(run, report)
         if parts.milestones.saves(state.step):
             save(run)
-        evaluate_if_due(run)
+        signal = stop.received()
+        if signal:
+            save_and_end(run, signal)
+        evaluate_if_due(run, stop)
         state.seconds = time.perf_counter() - started
         yield report
     parts.accelerator.end_training()
@@ -241,26 +260,47 @@ def log(run: Run, report: StepReport) -> None:
     run.parts.accelerator.log(scalars(report), step=report.step)
 
 
-def save(run: Run) -> None:
-    """Write `last` and, as far as asked for, a checkpoint of this step."""
+def save(run: Run, *, keep: bool = True) -> None:
+    """Write `last` and, as far as asked for, a checkpoint of this step.
+
+    Args:
+        run: the run.
+        keep: whether a checkpoint of this step is kept; not so where a signal falls.
+    """
     parts, state = run.parts, run.state
     if run.writes:
         model = parts.export.model(state.ema)
         saved = {**captured_state(parts, state), "weights": parts.export.trained_weights()}
         run.folder.save(model, saved, run.origin())
-        run.folder.keep(model, state.step, most=run.config.run.keep, origin=run.origin())
+        if keep:
+            run.folder.keep(model, state.step, most=run.config.run.keep, origin=run.origin())
     parts.accelerator.wait_for_everyone()
 
 
-def evaluate_if_due(run: Run) -> None:
-    """Measure the newest checkpoint, unless that was done before an interruption."""
+def save_and_end(run: Run, signal: int) -> NoReturn:
+    """Save what a signal would lose, say where the run continues, and end the process."""
+    state = run.state
+    if not run.parts.milestones.saves(state.step):
+        save(run, keep=False)
+    total = run.parts.order.total
+    logger.warning("Saved at step %d of %d; the same command continues there.", state.step, total)
+    run.parts.accelerator.end_training()
+    end_by(signal)
+
+
+def evaluate_if_due(run: Run, stop: StopRequest) -> None:
+    """Measure the newest checkpoint, unless that was done before an interruption.
+
+    Everything is saved by then, so that a signal ends the process at once.
+    """
     parts, state = run.parts, run.state
     if not parts.milestones.evaluates(state.step):
         return
     if not state.metrics or state.metrics[-1].evaluation:
         return
     if run.writes:
-        values = evaluate_now(run.config, run.folder, state.step)
+        with stop.at_once():
+            values = evaluate_now(run.config, run.folder, state.step)
         state.metrics[-1] = replace(state.metrics[-1], evaluation=values)
         headlines = (f"{name} {value:.1f}" for name, value in values.items() if "." not in name)
         logger.info("Step %d: %s.", state.step, ", ".join(headlines))

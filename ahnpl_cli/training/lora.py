@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
 from ahnpl_cli.backbones.base import Backbone
+from ahnpl_cli.errors import ConfigError
 
 _MARK = ".parametrizations."
 
@@ -42,10 +43,21 @@ def add_lora(backbone: Backbone, rank: int, *, seed: int) -> int:
 
     Returns:
         How many matrices were given one.
+
+    Raises:
+        ConfigError: the model has no such matrix, or one of a lower rank.
     """
     model = backbone.module
     targets = backbone.low_rank_targets()
     names = [name for name in targets if model.get_parameter(name).requires_grad]
+    if not names:
+        what = "--lora: the model has no attention or MLP matrix that could be corrected"
+        raise ConfigError(what, hint="Leave it out, or take a transformer.")
+    for name in names:
+        most = min(model.get_parameter(name).shape)
+        if rank > most:
+            what = f"--lora {rank} is more than the rank of {name}, {most}"
+            raise ConfigError(what, hint="A correction of full rank is plain training.")
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(backbone.tower_of(name) == "shared")
     generator = torch.Generator().manual_seed(seed)

@@ -7,13 +7,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from ahnpl_cli.backbones.load import pick_device
 from ahnpl_cli.config import TrainConfig, flat, resolved
+from ahnpl_cli.errors import TrainingError
 from ahnpl_cli.progress import Track, silent
 from ahnpl_cli.records import CheckpointOrigin, StepReport, TrainReport, dead_terms
-from ahnpl_cli.runs import RUNS
+from ahnpl_cli.runs import RUNS, is_checkpoint, step_folder
 from ahnpl_cli.training.build import TrainingParts, build
 from ahnpl_cli.training.checkpoints import RunFolder, RunningMean
 from ahnpl_cli.training.diagnostics import LossGuard, margins
@@ -115,7 +117,8 @@ def new_state(parts: TrainingParts, config: TrainConfig) -> RunState:
     """Return the state of a run before its first step."""
     decay = config.memory.ema
     ema = None if decay is None else RunningMean(parts.backbone.module, decay)
-    return RunState(skipped=parts.skipped, ema=ema)
+    guard = LossGuard(floor=sum(parts.objective.recipe.active.values()))
+    return RunState(skipped=parts.skipped, ema=ema, guard=guard)
 
 
 def open_run(config: TrainConfig, *, track: Track = silent) -> Run:
@@ -131,9 +134,11 @@ def open_run(config: TrainConfig, *, track: Track = silent) -> Run:
     pick_device(config.device)
     folder = RunFolder(run_path(config))
     # Before the model is loaded, which may take a while.
+    first = is_first_process()
+    if first:
+        folder.sweep()
     resumes = folder.resumes(config)
     parts = build(config, folder.path, track=track)
-    first = is_first_process()
     run = Run(config, folder, parts, new_state(parts, config), writes=first)
     # The first process may have begun the folder since another one looked.
     if of_first_process(resumes):
@@ -149,6 +154,7 @@ def _resume(run: Run) -> None:
         run.parts.backbone.module.load_state_dict(saved["weights"])
     else:
         run.parts.backbone.restore(run.folder.last)
+    _check_images(run, saved["images"])
     restore_state(run.parts, run.state, saved)
     run.parts.accelerator.wait_for_everyone()
     state = run.state
@@ -157,7 +163,39 @@ def _resume(run: Run) -> None:
     state.resumed_from = state.step
     if run.writes:
         run.folder.rewrite(state.metrics)
+        _repair(run)
     logger.info("Resuming %s at step %d.", run.folder.path, state.step)
+
+
+def _check_images(run: Run, before: torch.Tensor) -> None:
+    """Refuse to mix images: those of the steps before with others now.
+
+    Raises:
+        TrainingError: an image is another than when the run began; names the first.
+    """
+    now = run.parts.images
+    if len(before) != len(now):  # One of the two calls did not check its images.
+        return
+    changed = np.flatnonzero(before.numpy() != now)
+    if len(changed):
+        name = run.parts.data.name_of(int(changed[0]))
+        raise TrainingError(
+            f"{len(changed):,} of {len(now):,} images changed since this run began",
+            where=name,
+            hint="Put the old ones back, or start over with --force.",
+        )
+
+
+def _repair(run: Run) -> None:
+    """Write what a kill right after `last` was saved kept from being written."""
+    folder, state = run.folder, run.state
+    most = run.config.run.keep
+    due = run.parts.milestones.saves(state.step)
+    if most and due and not is_checkpoint(step_folder(folder.path, state.step)):
+        folder.keep(run.parts.export.model(state.ema), state.step, most=most, origin=run.origin())
+    best = best_step(state.metrics, run.config.run).get("step")
+    if best == state.step and not is_checkpoint(folder.best):
+        folder.keep_best(run.parts.export.model(state.ema), run.origin())
 
 
 def captured_state(parts: TrainingParts, state: RunState) -> dict[str, Any]:
@@ -172,6 +210,7 @@ def captured_state(parts: TrainingParts, state: RunState) -> dict[str, Any]:
         "objective": parts.objective.state_dict(),
         "scaler": scaler.state_dict() if scaler else {},
         "ema": state.ema.weights if state.ema else {},
+        "images": torch.from_numpy(parts.images),
         "rng": torch.get_rng_state(),
         "cuda_rng": [torch.cuda.get_rng_state(parts.device)] if on_gpu else [],
     }
