@@ -20,6 +20,7 @@ from ahnpl_cli.files import read_object, write_json
 from ahnpl_cli.outputs import settle
 
 START = "scenes-tiny"
+WEIGHT_DECAY = 0.1
 OBJECTIVES = ("clip", "negclip", "ahnpl")
 SUITES = ("sugarcrepe", "aro", "valse", "winoground", "retrieval")
 KINDS = ("relation", "attribute", "object", "spatial")
@@ -177,7 +178,8 @@ def _train(objective: str, size: DemoSize, folder: DemoFolder, tail: tuple[str, 
     method = ("--objective", objective, "--data", folder.negatives)
     inputs = ("--image-root", folder.scenes, "--model", START, "-o", folder.run(objective))
     amounts = ("--steps", size.steps, "--batch-size", size.batch_size)
-    rates = ("--lr", size.lr, "--warmup", size.warmup)
+    # One rate and one decay for all methods, so that the table compares their losses.
+    rates = ("--lr", size.lr, "--warmup", size.warmup, "--weight-decay", WEIGHT_DECAY)
     argv = _argv("train", *method, *inputs, *amounts, *rates, *tail)
     return Stage(f"train-{objective}", f"fine-tune with {objective}", argv)
 

@@ -11,7 +11,7 @@ import hashlib
 import logging
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,7 @@ from ahnpl_cli.data.tar_shards import TarMember, member_problem, open_member
 from ahnpl_cli.data.tokens import Tokenize, TokenTable
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.progress import Track, silent
-from ahnpl_cli.records import KINDS, CaptionRecord, Kind
+from ahnpl_cli.records import KINDS, CaptionRecord, Kind, Negative
 
 logger = logging.getLogger(__name__)
 
@@ -58,12 +58,38 @@ class Draw:
         negative: each slot's negative (N, K); -1 where there is none.
         valid: which slots hold one (N, K), bool.
         concreteness: rating of each slot's changed word (N, K); NaN if unrated or empty.
+        caption_of: the images that each slot's text is a true caption of, -1 beyond their number
+            (N, K, M); M is the same in every batch, and mostly 0.
     """
 
     text: Ints
     negative: Ints
     valid: NDArray[np.bool_]
     concreteness: NDArray[np.float32]
+    caption_of: Ints
+
+
+class _Candidates:
+    """Negatives as they are read, in columns: one number each for row, kind and text."""
+
+    def __init__(self) -> None:
+        self.rows: list[int] = []
+        self.kinds: list[int] = []
+        self.texts: list[int] = []
+        self.ratings: list[float] = []
+
+    def add(self, row: int, negative: Negative, text: int) -> None:
+        """Add a negative of a row, with the number of its text."""
+        self.rows.append(row)
+        self.kinds.append(KINDS.index(negative.kind))
+        self.texts.append(text)
+        rating = negative.concreteness
+        self.ratings.append(math.nan if rating is None else rating)
+
+    def arrays(self) -> tuple[Ints, Ints, Ints]:
+        """Return rows, kinds and texts."""
+        rows, kinds, texts = self.rows, self.kinds, self.texts
+        return np.array(rows, np.int64), np.array(kinds, np.int64), np.array(texts, np.int64)
 
 
 class TrainingSet:
@@ -77,6 +103,8 @@ class TrainingSet:
         tokens: token ids of the distinct texts.
         placeholder: row of the placeholder text in `tokens`; -1 without one.
         negatives: how many negatives there are by kind.
+        same_tokens: negatives left out because the model reads them as it reads their caption,
+            such as those changed behind the end of the context.
         rows: numbers of the pairs that are used.
     """
 
@@ -106,35 +134,26 @@ class TrainingSet:
         texts: dict[str, int] = {}
         pictures: dict[Picture, int] = {}
         self.ids: list[str] = []
-        caption, picture = [], []
-        slots: list[list[tuple[int, int, float]]] = []
+        captions: list[int] = []
+        pictures_of: list[int] = []
+        candidates = _Candidates()
         for record, where in track(records, description="reading", unit="records"):
+            row = len(self.ids)
             self.ids.append(record.id)
-            caption.append(texts.setdefault(record.caption, len(texts)))
-            picture.append(pictures.setdefault(where, len(pictures)))
-            kept = record.negatives if negatives else ()
-            slots.append(
-                [
-                    (
-                        KINDS.index(n.kind),
-                        texts.setdefault(n.caption, len(texts)),
-                        math.nan if n.concreteness is None else n.concreteness,
-                    )
-                    for n in kept
-                ]
-            )
+            captions.append(texts.setdefault(record.caption, len(texts)))
+            pictures_of.append(pictures.setdefault(where, len(pictures)))
+            for negative in record.negatives if negatives else ():
+                text = texts.setdefault(negative.caption, len(texts))
+                candidates.add(row, negative, text)
         self._check()
         self.placeholder = -1
         if placeholder is not None:
             self.placeholder = texts.setdefault(placeholder, len(texts))
-        counts = Counter(kind for row in slots for kind, _, _ in row)
-        self.kinds: tuple[Kind, ...] = tuple(KINDS[kind] for kind in sorted(counts))
-        self.negatives: dict[str, int] = {kind: counts[KINDS.index(kind)] for kind in self.kinds}
         self.pictures = list(pictures)
-        self.picture_of: Ints = np.array(picture, np.int64)
-        self._caption: Ints = np.array(caption, np.int64)
-        self._pack(slots)
+        self.picture_of: Ints = np.array(pictures_of, np.int64)
+        self._caption: Ints = np.array(captions, np.int64)
         self.tokens = TokenTable(list(texts), tokenize, pad_id=pad_id, track=track)
+        self._pack(candidates)
         self.rows: Ints = np.arange(len(self.ids))
 
     def __len__(self) -> int:
@@ -169,20 +188,37 @@ class TrainingSet:
                 hint="Ids must be unique, since draws depend on them.",
             )
 
-    def _pack(self, slots: Sequence[Sequence[tuple[int, int, float]]]) -> None:
+    def _pack(self, candidates: _Candidates) -> None:
         """Candidates of row r and slot k: `_texts[_start[r*K+k]:_start[r*K+k+1]]`."""
-        places = {KINDS.index(kind): k for k, kind in enumerate(self.kinds)}
+        row, kind, text = candidates.arrays()
+        ratings = np.array(candidates.ratings, np.float32)
+        differs = self.tokens.hashes[text] != self.tokens.hashes[self._caption[row]]
+        self.same_tokens = int((~differs).sum())
+        row, kind, text, ratings = row[differs], kind[differs], text[differs], ratings[differs]
+        numbers, counts = np.unique(kind, return_counts=True)
+        self.kinds: tuple[Kind, ...] = tuple(KINDS[number] for number in numbers)
+        self.negatives: dict[str, int] = dict(zip(self.kinds, counts.tolist(), strict=True))
         width = len(self.kinds)
-        flat = [
-            (row * width + places[kind], text, rating)
-            for row, candidates in enumerate(slots)
-            for kind, text, rating in sorted(candidates, key=lambda c: c[0])
-        ]
-        cells = np.array([cell for cell, _, _ in flat], np.int64)
-        counts = np.bincount(cells, minlength=len(self.ids) * width)
-        self._start: Ints = np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)
-        self._texts: Ints = np.array([text for _, text, _ in flat], np.int64)
-        self._ratings = np.array([rating for _, _, rating in flat], np.float32)
+        cells = row * width + np.searchsorted(numbers, kind)
+        # Stable: candidates of one slot keep the order of the file, which the draws depend on.
+        order = np.argsort(cells, kind="stable")
+        self._texts: Ints = text[order]
+        self._ratings = ratings[order]
+        per_cell = np.bincount(cells, minlength=len(self.ids) * width)
+        self._start: Ints = np.concatenate([[0], np.cumsum(per_cell)]).astype(np.int64)
+        self._find_captions(text)
+
+    def _find_captions(self, negatives: Ints) -> None:
+        """Find the images that negative texts are true captions of.
+
+        Images of text t: `_captioned[_captioned_start[t]:_captioned_start[t+1]]`.
+        """
+        pairs = np.unique(np.stack([self._caption, self.picture_of], axis=1), axis=0)
+        pairs = pairs[np.isin(pairs[:, 0], negatives)]
+        per_text = np.bincount(pairs[:, 0], minlength=len(self.tokens.lengths))
+        self._captioned: Ints = pairs[:, 1]
+        self._captioned_start: Ints = np.concatenate([[0], np.cumsum(per_text)]).astype(np.int64)
+        self._captioned_most = int(per_text.max(initial=0))
 
     def draw(self, rows: Ints, *, seed: int, epoch: int) -> Draw:
         """Return the texts of some pairs, one negative per slot.
@@ -205,7 +241,16 @@ class TrainingSet:
         negative[valid] = self._texts[chosen[valid]]
         ratings = np.full(shape, np.nan, np.float32)
         ratings[valid] = self._ratings[chosen[valid]]
-        return Draw(self._caption[rows], negative, valid, ratings)
+        return Draw(self._caption[rows], negative, valid, ratings, self._captioned_by(negative))
+
+    def _captioned_by(self, texts: Ints) -> Ints:
+        """Return the images that texts (N, K) are captions of (N, K, M); -1 beyond their number."""
+        images = np.full((*texts.shape, self._captioned_most), -1, np.int64)
+        first, end = self._captioned_start[texts], self._captioned_start[texts + 1]
+        for number in range(self._captioned_most):
+            there = (texts >= 0) & (first + number < end)
+            images[there, number] = self._captioned[first[there] + number]
+        return images
 
 
 def _hash(text: str) -> int:

@@ -15,6 +15,7 @@ Tokenize = Callable[[Sequence[str]], Tensor]
 
 # Texts tokenised at once: enough to be quick, few enough that padding to the longest is cheap.
 _CHUNK = 4096
+_LONGEST = 1 << 16  # tokens of a text
 
 
 def trim(tokens: Tensor, pad_id: int) -> Tensor:
@@ -33,6 +34,8 @@ class TokenTable:
 
     Attributes:
         lengths: tokens of each text (T,).
+        hashes: equal where the ids are equal (T,): texts that differ in case only, or behind the
+            end of the context.
     """
 
     def __init__(
@@ -54,6 +57,9 @@ class TokenTable:
         self._pad_id = pad_id
         parts = [np.zeros(0, np.int32)]
         lengths = [np.zeros(0, np.int64)]
+        hashes = [np.zeros(0, np.uint64)]
+        # A sum of ids under random odd weights, modulo 2**64.
+        weights = np.random.default_rng(0).integers(2**63, size=_LONGEST, dtype=np.uint64) * 2 + 1
         starts = range(0, len(texts), _CHUNK)
         for start in track(starts, description="tokenizing", unit="chunks"):
             tokens = tokenize(texts[start : start + _CHUNK]).numpy()
@@ -62,7 +68,10 @@ class TokenTable:
             length = ((tokens != pad_id) * positions).max(1, initial=1)
             parts.append(tokens[positions <= length[:, None]].astype(np.int32))
             lengths.append(length)
+            used = np.where(positions <= length[:, None], tokens + 1, 0).astype(np.uint64)
+            hashes.append((used * weights[: tokens.shape[1]]).sum(1))
         self.lengths: NDArray[np.int64] = np.concatenate(lengths)
+        self.hashes: NDArray[np.uint64] = np.concatenate(hashes)
         self._flat = np.concatenate(parts)
         self._starts = np.concatenate([[0], np.cumsum(self.lengths)])
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from ahnpl_cli.losses.features import Features, TermState
-from ahnpl_cli.losses.recipes import SoftmaxNegatives
+from ahnpl_cli.losses.recipes import Recipe
 from ahnpl_cli.similarity import pairwise_similarity
 
 
@@ -56,17 +56,20 @@ def contrastive_term(features: Features, state: TermState) -> Tensor:
         features.image_features,
         features.text_features,
         features.logit_scale,
-        hard_negative_logits=_softmax_negatives(features, recipe.softmax_negatives),
+        hard_negative_logits=_softmax_negatives(features, recipe),
         excluded=features.same_image if recipe.mask_same_image else None,
     )
 
 
-def _softmax_negatives(features: Features, which: SoftmaxNegatives) -> Tensor | None:
+def _softmax_negatives(features: Features, recipe: Recipe) -> Tensor | None:
     """Return logits of the hard negatives that join each image's softmax (N, P)."""
-    if which == "batch":
+    if recipe.softmax_negatives == "batch":
         cosines = pairwise_similarity(features.image_features, features.packed_negatives)
-        return features.logit_scale * cosines
-    if which == "own":
+        logits = features.logit_scale * cosines
+        if recipe.mask_same_image and features.also_true is not None:
+            logits = logits.masked_fill(features.also_true[:, features.valid], -torch.inf)
+        return logits
+    if recipe.softmax_negatives == "own":
         logits = features.logit_scale * features.negative
         return logits.masked_fill(~features.valid, -torch.inf)
     return None

@@ -31,6 +31,8 @@ class Features:
             by default.
         concreteness: rating 1 to 5 of the word that each negative changed (N, K); NaN, as by
             default, if unrated.
+        also_true: where negative k of pair j is a true caption of pair i's image (N, N, K), bool,
+            so that it is no negative of pair i; None if that is known of none.
     """
 
     image_features: Tensor
@@ -40,6 +42,7 @@ class Features:
     valid: Tensor = _ABSENT
     image_ids: Tensor = _ABSENT
     concreteness: Tensor = _ABSENT
+    also_true: Tensor | None = None
     _cosines: dict[str, Tensor] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -92,8 +92,12 @@ class Objective(nn.Module):
         means: dict[str, Tensor] = {}
         weighted: dict[str, Tensor] = {}
         for name, weight in self.recipe.active.items():
-            term = TERMS[name].function(self.recipe.fidelity)
-            means[name] = term(features, self).mean()
+            term = TERMS[name]
+            if term.uses_negatives and slots == 0:
+                # The margins are of kinds that this batch has no slots for.
+                means[name] = features.positive.new_zeros(())
+            else:
+                means[name] = term.function(self.recipe.fidelity)(features, self).mean()
             weighted[name] = weight * means[name]
         # Without any term the loss still has a gradient, which is 0.
         zero = features.positive.sum() * 0.0

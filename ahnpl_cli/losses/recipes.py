@@ -27,7 +27,8 @@ class Recipe:
         fidelity: the printed equations, or what the released code computes.
         softmax_negatives: which hard negatives join Eq. 4's image-to-text denominator: none, the
             pair's own, or those of the whole batch.
-        mask_same_image: whether captions of one image are no negatives of each other (ours).
+        mask_same_image: whether captions of one image, and hard negatives of the batch that are
+            word for word one of them, are no negatives of that image (ours).
         shift_gradient: whether Eq. 5's gradient flows through Eq. 1's shift.
         a_init: start of `a` (Eq. 8).
         margin_floor: lower bound of M (Eq. 10), in cosine (ours: 0; the paper has none, which any

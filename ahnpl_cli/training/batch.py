@@ -29,6 +29,7 @@ class Index:
         valid: which slots hold one (N, K), bool.
         concreteness: rating of each slot's changed word (N, K); NaN if unrated or empty.
         image_ids: number of each pair's image (N,).
+        caption_of: images that each slot's text is a true caption of (N, K, M); -1 beyond.
     """
 
     text: Tensor
@@ -36,6 +37,7 @@ class Index:
     valid: Tensor
     concreteness: Tensor
     image_ids: Tensor
+    caption_of: Tensor
 
     def to(self, device: torch.device) -> Index:
         """Return a copy on a device."""
@@ -59,7 +61,21 @@ class Index:
             logit_scale=logit_scale,
             image_ids=self.image_ids,
             concreteness=self.concreteness,
+            also_true=self._also_true(),
         )
+
+    def _also_true(self) -> Tensor | None:
+        """Return where a slot's text is a true caption of a row's image (N, N, K)."""
+        if self.caption_of.shape[2] == 0:
+            return None
+        also_true = torch.zeros(
+            len(self.text), *self.valid.shape, dtype=torch.bool, device=self.text.device
+        )
+        # Few texts are captions of any image, and only their columns are compared.
+        pair, slot = self.caption_of[..., 0].ge(0).nonzero(as_tuple=True)
+        images = self.caption_of[pair, slot]
+        also_true[:, pair, slot] = (self.image_ids[:, None, None] == images).any(2)
+        return also_true
 
 
 @dataclass(frozen=True)
@@ -121,6 +137,7 @@ def make_batch(
         valid=torch.from_numpy(draw.valid),
         concreteness=torch.from_numpy(draw.concreteness),
         image_ids=torch.from_numpy(data.picture_of[kept]),
+        caption_of=torch.from_numpy(draw.caption_of),
     )
     # No part may be empty: the encoders need something to encode.
     count = max(1, min(parts, len(kept), len(texts)))

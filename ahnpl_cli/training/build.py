@@ -150,6 +150,12 @@ def read_data(
         placeholder=PLACEHOLDER if recipe.fidelity == "released" else None,
         track=track,
     )
+    if data.same_tokens:
+        logger.warning(
+            "Left out %d negatives that read like their caption within %d tokens.",
+            data.same_tokens,
+            backbone.info.context_length,
+        )
     if recipe.uses_negatives and not data.negatives:
         raise DataError(
             f"--objective {config.objective} needs negatives, and there are none",
@@ -285,11 +291,10 @@ def freeze_unused(backbone: Backbone) -> None:
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         image = backbone.encode_image(torch.zeros(1, 3, size, size, device=device))
         text = backbone.encode_text(backbone.tokenize(["a"]).to(device))
-        outputs = [out.sum() for out in (image, text, backbone.logit_scale) if out.requires_grad]
-        torch.stack([out.float() for out in outputs]).sum().backward()
+        total = image.float().sum() + text.float().sum() + backbone.logit_scale.float()
+        total.backward()  # type: ignore[no-untyped-call]
     unused = []
     for name, parameter in backbone.module.named_parameters():
-        # The bias of a sigmoid model is the backbone's to train or not.
         if parameter.requires_grad and parameter.grad is None:
             parameter.requires_grad_(False)
             unused.append(name)
@@ -300,7 +305,7 @@ def freeze_unused(backbone: Backbone) -> None:
 
 def warn_of_clamp(backbone: Backbone) -> None:
     """Say that a temperature out of bounds will change with the first step."""
-    scale = float(backbone.logit_scale)
+    scale = backbone.logit_scale.item()
     if scale > MAX_LOGIT_SCALE * 1.001:
         logger.warning(
             "The model's logit scale is %.1f; training keeps it at %.0f or below, so that the "

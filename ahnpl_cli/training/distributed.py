@@ -94,6 +94,7 @@ def gather_batch(images: Tensor, texts: Tensor, index: Index) -> tuple[Tensor, T
         valid=index.valid,
         concreteness=index.concreteness,
         image_ids=index.image_ids,
+        caption_of=index.caption_of,
     )
     whole: dict[str, Tensor] = {}
     for field in fields(Index):

@@ -58,7 +58,7 @@ def test_the_file_is_toml_with_every_option_that_is_set() -> None:
     config = TrainConfig(
         data=('a "b".jsonl', "ü.jsonl"), run=RunConfig(eval_every=5, eval_suites=("aro",))
     )
-    read = tomllib.loads(to_toml(config))
+    read = tomllib.loads(to_toml(resolved(config)))
     assert read["data"] == ['a "b".jsonl', "ü.jsonl"]
     assert read["eval_suites"] == ["aro"]
     assert read["lr"] == 2e-5

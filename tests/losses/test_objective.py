@@ -65,11 +65,11 @@ def test_a_batch_of_one_is_finite_in_value_and_gradient(
 def test_single_precision_is_close_to_double(
     name: str, fidelity: Fidelity, features: Features
 ) -> None:
-    floats = {
-        field.name: getattr(features, field.name).float()
-        for field in fields(features)
-        if field.init and getattr(features, field.name).is_floating_point()
-    }
+    floats = {}
+    for field in fields(features):
+        value = getattr(features, field.name)
+        if isinstance(value, torch.Tensor) and value.is_floating_point():
+            floats[field.name] = value.float()
     chosen = recipe(name, fidelity)
     want = make(chosen, features)(features).total
     got = Objective(chosen, features.valid.shape[1])(replace(features, **floats)).total

@@ -24,7 +24,7 @@ def test_a_dry_run_says_what_there_is_and_writes_nothing(
     plan = preview(make_config(image_root=str(images), steps=None, epochs=2))
     assert sorted(tmp_path.rglob("*")) == before
     assert (plan.records, plan.images, plan.batch_size, plan.steps) == (22, 12, 8, 4)
-    assert plan.negatives == {"relation": 13, "attribute": 40, "object": 20}
+    assert plan.negatives == {"relation": 13, "attribute": 37, "object": 20}
     assert plan.problems == (f"{images}/images/5.png (record 'r10'): no such image",)
     assert plan.parameters == plan.trainable > 1_000_000
     assert plan.seconds_per_step > 0

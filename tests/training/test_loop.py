@@ -313,8 +313,8 @@ def test_a_broken_image_stops_before_training_and_names_the_record(
     with pytest.raises(DataError) as caught:
         fit(make_config(**options))
     assert str(caught.value) == (
-        f"{tmp_path}/images/3.png (record 'r6'): cannot be decoded. Check --image-root, or leave "
-        "them out with --on-error skip."
+        f"{tmp_path}/images/3.png (record 'r6'): cannot be decoded (not an image). Check "
+        "--image-root, or leave them out with --on-error skip."
     )
     assert not Path(make_config().output).exists()
 

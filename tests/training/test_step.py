@@ -1,5 +1,6 @@
 """Encoding a batch in parts changes neither its loss nor its gradient."""
 
+import itertools
 from collections.abc import Callable
 
 import pytest
@@ -7,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ahnpl_cli.config import TrainConfig
-from ahnpl_cli.data.dataset import open_picture
+from ahnpl_cli.data.dataset import Draw, open_picture
 from ahnpl_cli.data.loader import Loaded
 from ahnpl_cli.losses.features import Features
 from ahnpl_cli.losses.recipes import OBJECTIVES
@@ -68,6 +69,19 @@ def test_parts_add_up_to_the_whole(built: TrainingParts, parts: int) -> None:
         torch.testing.assert_close(got[name], gradient, atol=1e-5, rtol=1e-4)
 
 
+def looped_also_true(built: TrainingParts, draw: Draw) -> Tensor:
+    """Whether negative k of pair j is a caption, of the whole data, of pair i's image."""
+    data = built.data
+    every = data.draw(data.rows, seed=0, epoch=0).text
+    n, width = draw.valid.shape
+    also_true = torch.zeros(n, n, width, dtype=torch.bool)
+    for i, j, k in itertools.product(range(n), range(n), range(width)):
+        captions = every[data.picture_of == data.picture_of[i]]
+        also_true[i, j, k] = bool(draw.valid[j, k] and draw.negative[j, k] in captions)
+    assert also_true.any() or not width
+    return also_true
+
+
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_the_cut_at_the_features_is_plain_backpropagation(
     objective: str, make_config: Callable[..., TrainConfig]
@@ -94,6 +108,7 @@ def test_the_cut_at_the_features_is_plain_backpropagation(
         logit_scale=backbone.logit_scale,
         image_ids=torch.from_numpy(built.data.picture_of[:10]),
         concreteness=torch.from_numpy(draw.concreteness),
+        also_true=looped_also_true(built, draw),
     )
     plain = built.objective(features).total
     plain.backward()
