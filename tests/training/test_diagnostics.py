@@ -38,7 +38,8 @@ def test_shares_are_those_of_the_weighted_terms_gradient_norms() -> None:
     for name, weight in (("contrastive", 0.5), ("positive_margin", 3.0)):
         found = torch.autograd.grad(losses.terms[name], leaves[:2], retain_graph=True)
         # Only what is across a unit feature survives its normalization.
-        across = [g - (g * f).sum(1, keepdim=True) * f for g, f in zip(found, leaves, strict=False)]
+        unit = [leaf.detach() for leaf in leaves[:2]]
+        across = [g - (g * f).sum(1, keepdim=True) * f for g, f in zip(found, unit, strict=True)]
         norms[name] = weight * math.sqrt(sum(float((g**2).sum()) for g in across))
     want = {name: norm / sum(norms.values()) for name, norm in norms.items()}
     assert gradient_shares(losses, leaves[:2]) == pytest.approx(want)
