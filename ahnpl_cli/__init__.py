@@ -10,6 +10,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ahnpl_cli.config import EvalConfig as EvalConfig
+    from ahnpl_cli.evaluation.read_results import read_results as read_results
     from ahnpl_cli.evaluation.run import evaluate as evaluate
     from ahnpl_cli.losses import Features as Features
     from ahnpl_cli.losses import Objective as Objective
@@ -17,13 +19,24 @@ if TYPE_CHECKING:
     from ahnpl_cli.negatives.in_memory import hard_negatives as hard_negatives
 
 __version__ = "0.1.0"
-__all__ = ["Features", "Objective", "__version__", "evaluate", "hard_negatives", "recipe"]
+__all__ = [
+    "EvalConfig",
+    "Features",
+    "Objective",
+    "__version__",
+    "evaluate",
+    "hard_negatives",
+    "read_results",
+    "recipe",
+]
 
 _MODULES = {
+    "EvalConfig": "ahnpl_cli.config",
     "Features": "ahnpl_cli.losses",
     "Objective": "ahnpl_cli.losses",
     "evaluate": "ahnpl_cli.evaluation.run",
     "hard_negatives": "ahnpl_cli.negatives.in_memory",
+    "read_results": "ahnpl_cli.evaluation.read_results",
     "recipe": "ahnpl_cli.losses",
 }
 

@@ -46,7 +46,7 @@ LAYERS = {
 }
 ORDER = list(LAYERS)
 HEAVY = {
-    *("accelerate", "matplotlib", "numpy", "open_clip", "pandas", "PIL", "pydantic", "safetensors"),
+    *("accelerate", "numpy", "open_clip", "pandas", "PIL", "pydantic", "safetensors"),
     *("cv2", "diffusers", "pycocotools"),
     *("scipy", "sklearn", "spacy", "torch", "torchvision", "transformers"),
 }

@@ -13,7 +13,10 @@ from ahnpl_cli.evaluation.benchmarks import ALIASES, BENCHMARKS
 from ahnpl_cli.losses.recipes import OBJECTIVES, PAPER, RELEASED
 from ahnpl_cli.losses.registry import TERMS
 
-SURFACE = ["Features", "Objective", "__version__", "evaluate", "hard_negatives", "recipe"]
+SURFACE = [
+    *("EvalConfig", "Features", "Objective", "__version__"),
+    *("evaluate", "hard_negatives", "read_results", "recipe"),
+]
 
 
 def test_the_python_surface_is_pinned() -> None:
