@@ -19,7 +19,7 @@ class CompareConfig:
     """Two saved results."""
 
     output: str | None = output_option("JSON file to write; default: none.")
-    bootstrap: int = opt(1000, "Bootstrap replicates of the differences.", min=100)
+    bootstrap: int = opt(1000, "Bootstrap replicates of the differences.", min=100, max=1_000_000)
     seed: int = seed_option()
     force: bool = force_option()
     format: TableFormat = format_option()

@@ -69,7 +69,9 @@ class EvalConfig:
         "jsonl", "Format of the file of every score; parquet needs pyarrow."
     )
     force_quick_gelu: bool | None = opt(None, "Decide the activation where it cannot be known.")
-    bootstrap: int = opt(1000, "Bootstrap replicates of intervals and differences.", min=100)
+    bootstrap: int = opt(
+        1000, "Bootstrap replicates of intervals and differences.", min=100, max=1_000_000
+    )
     cache: str | None = opt(
         None, "Folder for features and unpacked files; default: ~/.cache/ahnpl.", metavar="PATH"
     )

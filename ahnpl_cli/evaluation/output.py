@@ -13,7 +13,7 @@ from typing import Any
 
 from ahnpl_cli.config import EvalConfig
 from ahnpl_cli.data.images import file_sha256
-from ahnpl_cli.errors import DataError
+from ahnpl_cli.errors import ConfigError, DataError
 from ahnpl_cli.evaluation.report import EvalReport
 from ahnpl_cli.evaluation.score_files import Scores, is_score_file, read_lines, write_scores
 from ahnpl_cli.evaluation.scoring.averages import is_average
@@ -29,8 +29,18 @@ HINT = "Name a results.json that `ahnpl eval` wrote."
 
 
 def output_path(config: EvalConfig) -> Path:
-    """Return where the report goes."""
-    return Path(config.output or DEFAULT)
+    """Return where the report goes.
+
+    Raises:
+        ConfigError: `--output` names no file.
+    """
+    if config.output is None:
+        return Path(DEFAULT)
+    path = Path(config.output)
+    if not path.name or path.is_dir():
+        what = f"--output {config.output!r} is not the name of a file"
+        raise ConfigError(what, hint=f"Write {path / DEFAULT}.")
+    return path
 
 
 def scores_path(output: Path, scores_format: str = "jsonl") -> Path:

@@ -117,12 +117,14 @@ class ModelReport:
         info: provenance: source, weights hash, activation, preprocessing, dtype.
         suites: by name.
         representation: mean similarity within and gap across modalities by suite, when asked for.
+        cut_texts: by suite, how many distinct texts are longer than the model's context.
     """
 
     name: str
     info: dict[str, Any]
     suites: dict[str, SuiteReport]
     representation: dict[str, dict[str, MeanEstimate]] = field(default_factory=dict)
+    cut_texts: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

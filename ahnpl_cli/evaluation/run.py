@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import platform
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from itertools import chain
 from typing import Any
 
 from ahnpl_cli import __version__
+from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.backbones.feature_cache import FeatureCache
 from ahnpl_cli.backbones.load import pick_device
 from ahnpl_cli.backbones.matching import load_matcher
@@ -20,6 +22,7 @@ from ahnpl_cli.evaluation.benchmarks import benchmarks
 from ahnpl_cli.evaluation.benchmarks.base import Benchmark
 from ahnpl_cli.evaluation.blind import blind_reports, choices
 from ahnpl_cli.evaluation.comparison import ComparedSuite, ModelVerdicts, compare
+from ahnpl_cli.evaluation.cut_texts import cut_texts
 from ahnpl_cli.evaluation.example_items import select_examples
 from ahnpl_cli.evaluation.load_suites import (
     cache_folder,
@@ -55,6 +58,8 @@ from ahnpl_cli.evaluation.scoring.pairs import PairScores, check_matchable
 from ahnpl_cli.evaluation.suite_report import Bootstrap, SuitePlan, suite_report
 from ahnpl_cli.outputs import lock
 from ahnpl_cli.progress import Track, silent
+
+logger = logging.getLogger(__name__)
 
 PACKAGES = ("torch", "open_clip_torch", "numpy", "scipy", "pillow")
 # Options that decide the numbers: a report made with others is not overwritten.
@@ -93,6 +98,23 @@ class _LoadedSuite:
         suite = self.suite
         derived = self.benchmark.derived_metrics
         return ComparedSuite(suite.name, suite.averages, suite.main_subsets, derived)
+
+
+@dataclass(frozen=True, slots=True)
+class _EncodedModel:
+    """One model, and what it makes of the images and texts of all suites.
+
+    Attributes:
+        name: what tables call it.
+        info: what was loaded.
+        features: of all suites, or the scores of a model that has none.
+        cut_texts: by suite, how many texts it does not see in full.
+    """
+
+    name: str
+    info: dict[str, Any]
+    features: Features
+    cut_texts: dict[str, int] = field(default_factory=dict)
 
 
 def evaluate(
@@ -145,12 +167,12 @@ def _evaluate(
         if source.head:
             check_matchable([entry.suite for entry in scorable], source.label)
     infos = {entry.suite.name: suite_info(entry.suite, entry.benchmark) for entry in loaded}
-    model_reports = []
+    model_reports: list[ModelReport] = []
     verdicts: dict[str, dict[str, SuiteVerdicts]] = {}
     # One model after the other, so that memory holds one.
-    for name, info, features in _models(scorable, sources, own_models, config, track):
-        verdicts[name] = _verdicts(loaded, features, config)
-        model_reports.append(_model_report(name, info, loaded, verdicts[name], features, config))
+    for model in _models(scorable, sources, own_models, config, track):
+        verdicts[model.name] = _verdicts(loaded, model.features, config)
+        model_reports.append(_model_report(model, loaded, verdicts[model.name], config))
     report = EvalReport(
         models=model_reports,
         suites=infos,
@@ -175,15 +197,15 @@ def _models(
     own_models: Mapping[str, OwnModel],
     config: EvalConfig,
     track: Track,
-) -> Iterable[tuple[str, dict[str, Any], Features]]:
-    """Yield the name of each model, what was loaded, and its features of all suites."""
+) -> Iterable[_EncodedModel]:
+    """Yield each model with its features of all suites."""
     tasks = [entry.suite.task for entry in scorable]
     for source in sources:
         if source.head:
             matcher = load_matcher(source.arguments["model"], device=pick_device(config.device))
             check_weights(config, source.label, matcher.info["weights_sha256"])
             pairs = PairScores(matcher, batch_size=config.batch_size, track=track)
-            yield source.label, dict(matcher.info), pairs
+            yield _EncodedModel(source.label, dict(matcher.info), pairs)
             continue
         backbone = source.load(config.device, force_quick_gelu=config.force_quick_gelu)
         info = asdict(backbone.info)
@@ -200,7 +222,7 @@ def _models(
             cache=cache,
             track=track,
         )
-        yield source.label, info, features
+        yield _EncodedModel(source.label, info, features, _count_cut(backbone, scorable))
     for name, model in own_models.items():
         features = encode_with_own(
             model,
@@ -209,7 +231,24 @@ def _models(
             batch_size=config.batch_size,
             track=track,
         )
-        yield name, {"source": _class_of(model)}, features
+        yield _EncodedModel(name, {"source": _class_of(model)}, features)
+
+
+def _count_cut(backbone: Backbone, scorable: Sequence[_LoadedSuite]) -> dict[str, int]:
+    """Return how many texts of each suite the model does not see in full, and say so."""
+    counts = {}
+    for entry in scorable:
+        suite = entry.suite
+        texts = set(suite.task.texts())
+        cut = cut_texts(backbone, texts)
+        if cut:
+            counts[suite.name] = len(cut)
+            logger.warning(
+                f"{suite.name}: {len(cut):,} of {len(texts):,} texts are longer than the "
+                f"{backbone.info.context_length} tokens of {backbone.info.name}, which sees only "
+                "their beginning"
+            )
+    return counts
 
 
 def _class_of(model: OwnModel) -> str:
@@ -232,13 +271,12 @@ def _verdicts(
 
 
 def _model_report(
-    name: str,
-    info: dict[str, Any],
+    model: _EncodedModel,
     loaded: Sequence[_LoadedSuite],
     verdicts: Mapping[str, SuiteVerdicts],
-    features: Features,
     config: EvalConfig,
 ) -> ModelReport:
+    features = model.features
     bootstrap = Bootstrap(config.bootstrap, config.seed)
     suites: dict[str, SuiteReport] = {}
     similarity: dict[str, dict[str, MeanEstimate]] = {}
@@ -252,7 +290,7 @@ def _model_report(
             estimates = representation(entry.suite.task, features, bootstrap)
             if estimates:
                 similarity[suite] = estimates
-    return ModelReport(name=name, info=info, suites=suites, representation=similarity)
+    return ModelReport(model.name, model.info, suites, similarity, model.cut_texts)
 
 
 def _compare_all(

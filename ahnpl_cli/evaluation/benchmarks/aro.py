@@ -70,8 +70,10 @@ def _box(record: Any, where: str) -> Box:
     sides = [field(record, name, (int, float), where=where) for name in BOX_FIELDS]
     if not all(math.isfinite(side) for side in sides):
         raise BenchmarkError("the box is not made of numbers", where=where)
-    x, y, width, height = map(int, sides)
-    return x, y, width, height
+    x, y, width, height = sides
+    # The script crops (x, y, x + w, y + h) with PIL, which rounds each corner.
+    left, top = round(x), round(y)
+    return left, top, round(x + width) - left, round(y + height) - top
 
 
 def read_items(path: Path, part: str, images: ImageFinder) -> list[tuple[str, Item]]:

@@ -80,7 +80,7 @@ class ImageFinder:
         base = PurePosixPath(name).name
         path = self._in(self._candidates, base)
         if path is None:
-            path = self._of_other_year(base) or self._in(self._fallback, base)
+            path = self._in(self._fallback, base) or self._of_other_year(base)
         if path is None:
             home = self._candidates[0] if self._candidates else Path()
             path = home / base

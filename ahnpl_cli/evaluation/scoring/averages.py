@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
 PARTIAL = "_partial"
+DEEPEST = 20  # means of means; the papers' averages have three
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,15 +102,15 @@ def from_json(tree: Mapping[str, Any]) -> Average:
     return Mean(tuple(from_json(part) for part in tree["mean"]))
 
 
-def is_average(tree: Any) -> bool:
+def is_average(tree: Any, depth: int = DEEPEST) -> bool:
     """Whether a value is a tree that `from_json` can read."""
-    if not isinstance(tree, Mapping):
+    if not isinstance(tree, Mapping) or not depth:
         return False
     rows = tree.get("pool")
     if rows is not None:
         return isinstance(rows, list) and all(isinstance(row, str) for row in rows)
     parts = tree.get("mean")
-    return isinstance(parts, list) and all(is_average(part) for part in parts)
+    return isinstance(parts, list) and all(is_average(part, depth - 1) for part in parts)
 
 
 def renamed_where_partial(averages: Mapping[str, Average], rows: Set[str]) -> dict[str, Average]:

@@ -154,7 +154,7 @@ def _benchmark_errors() -> Iterator[None]:
     except DataError as error:
         hint = "Fetch the image again from the benchmark's authors."
         if error.what.startswith("crop "):
-            hint = "This is not the box that the authors publish, or another image of this name."
+            hint = "Fetch the annotations again: this is no box that the authors publish."
         raise BenchmarkError(error.what, where=error.where, hint=hint) from error
 
 
