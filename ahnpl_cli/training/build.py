@@ -14,6 +14,7 @@ import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from numpy.typing import NDArray
+from PIL import Image
 from torch import nn
 
 from ahnpl_cli.backbones.base import Backbone
@@ -23,6 +24,7 @@ from ahnpl_cli.data.dataset import Picture, TrainingSet, resolve_files
 from ahnpl_cli.data.fingerprints import fingerprints
 from ahnpl_cli.data.jsonl import read_records
 from ahnpl_cli.data.loader import ImageLoader
+from ahnpl_cli.data.pixels import move, stack
 from ahnpl_cli.data.tar_shards import is_shards, read_shards, shard_paths
 from ahnpl_cli.errors import ConfigError, DataError, ModelError
 from ahnpl_cli.losses.objective import Objective
@@ -287,9 +289,10 @@ def freeze_unused(backbone: Backbone) -> None:
     """
     device = torch.device(backbone.device)
     size = backbone.info.image_size
+    blank = stack([backbone.preprocess(Image.new("RGB", (size, size)))])
     # Dropout may draw, but the draws of the run stay as they are.
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        image = backbone.encode_image(torch.zeros(1, 3, size, size, device=device))
+        image = backbone.encode_image(move(blank, device))
         text = backbone.encode_text(backbone.tokenize(["a"]).to(device))
         total = image.float().sum() + text.float().sum() + backbone.logit_scale.float()
         total.backward()  # type: ignore[no-untyped-call]
