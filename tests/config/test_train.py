@@ -1,7 +1,9 @@
 """Options to recipes, and to the file that brings a run back."""
 
+import dataclasses
 import tomllib
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -14,6 +16,7 @@ from ahnpl_cli.config import (
     WeightConfig,
     deciding_options,
     resolve_recipe,
+    resolve_training,
     resolved,
     to_toml,
 )
@@ -113,3 +116,48 @@ def test_options_that_cannot_be_say_why(options: dict[str, object], message: str
     with pytest.raises(ConfigError) as caught:
         TrainConfig(**options)  # type: ignore[arg-type]
     assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    ("objective", "fidelity", "values"),
+    [
+        ("ahnpl", "paper", (10, 128, 2e-5, 0.1)),
+        ("ahnpl", "released", (10, 128, 2e-5, 0.1)),
+        ("clip", "paper", (10, 128, 2e-5, 0.1)),
+        ("slipform", "paper", (10, 128, 2e-5, 0.1)),
+        ("negclip", "paper", (5, 256, 1e-6, 0.2)),
+        ("ce-clip", "paper", (5, 256, 5e-6, 0.1)),
+        ("ce-clip", "released", (10, 1512, 5e-6, 0.1)),
+    ],
+)
+def test_a_recipe_trains_as_its_authors_did(
+    objective: str, fidelity: Any, values: tuple[float, ...]
+) -> None:
+    training = resolve_training(TrainConfig(objective=objective, fidelity=fidelity))
+    assert dataclasses.astuple(training) == values
+    written = tomllib.loads(to_toml(resolved(TrainConfig(objective=objective, fidelity=fidelity))))
+    names = ("epochs", "batch_size", "lr", "weight_decay")
+    assert tuple(written[name] for name in names) == values
+
+
+def test_what_is_given_by_hand_wins_over_the_recipe() -> None:
+    config = TrainConfig(objective="negclip", optimizer=OptimizerConfig(lr=3e-4, epochs=2))
+    training = resolve_training(config)
+    assert (training.lr, training.epochs) == (3e-4, 2)
+    assert (training.batch_size, training.weight_decay) == (256, 0.2)
+
+
+@pytest.mark.parametrize(
+    ("losses", "flag"),
+    [
+        (LossConfig(softmax_negatives="own"), "--softmax-negatives own"),
+        (LossConfig(mask_same_image=True), "--mask-same-image"),
+        (LossConfig(margin_floor=-2.0), "--margin-floor"),
+    ],
+)
+def test_a_switch_that_released_forms_lack_is_refused(losses: LossConfig, flag: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        resolve_recipe(TrainConfig(fidelity="released", losses=losses))
+    assert str(caught.value) == (
+        f"{flag} has no effect with --fidelity released. Leave one of them out."
+    )

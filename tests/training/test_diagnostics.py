@@ -9,7 +9,13 @@ import torch
 from ahnpl_cli.losses.features import Features
 from ahnpl_cli.losses.objective import Objective
 from ahnpl_cli.losses.recipes import Recipe
-from ahnpl_cli.training.diagnostics import active_hinges, gradient_shares, margins, mean_by_kind
+from ahnpl_cli.training.diagnostics import (
+    LossGuard,
+    active_hinges,
+    gradient_shares,
+    margins,
+    mean_by_kind,
+)
 
 # S(I, T) = 0.6 and 1; S(I, T_n) = 0.8, 0 and 0, 0.6. The last slot of the first pair is empty.
 FEATURES = Features(
@@ -75,3 +81,57 @@ def test_a_released_hinge_is_counted_in_logits() -> None:
     made.margin.copy_(torch.tensor([0.0, 4.5]))
     # 2, -10 and -4 + 4.5 in logits; in cosine all of 4.5 would be above.
     assert active_hinges(FEATURES, made) == pytest.approx({"negative_margin": 2 / 3})
+
+
+def clip_like_losses(batch: int, seed: int, steps: int = 1000) -> list[float]:
+    """Contrastive losses of CLIP-like features that never learn, at 1/tau = 100."""
+    generator = torch.Generator().manual_seed(seed)
+    losses = []
+    for _ in range(steps):
+        cosines = 0.12 + 0.041 * torch.randn(batch, batch, generator=generator)
+        own = 0.27 + 0.034 * torch.randn(batch, generator=generator)
+        logits = 100 * torch.where(torch.eye(batch, dtype=torch.bool), own.diag(), cosines)
+        both = logits.logsumexp(0) + logits.logsumexp(1) - 2 * logits.diagonal()
+        losses.append(float(both.mean()) / 2)
+    return losses
+
+
+def stopped_at(losses: list[float], floor: float = 0.5) -> int | None:
+    guard = LossGuard(floor)
+    for step, loss in enumerate(losses):
+        if guard.explodes(loss):
+            return step
+    return None
+
+
+@pytest.mark.parametrize("batch", [2, 4, 8, 32])
+def test_a_run_that_does_not_learn_is_not_stopped(batch: int) -> None:
+    for seed in range(12):
+        assert stopped_at(clip_like_losses(batch, seed)) is None
+
+
+@pytest.mark.parametrize("level", [0.002, 0.7, 5.0, 0.0, -0.3, -6.0])
+def test_a_diverging_loss_is_stopped_whatever_its_level(level: float) -> None:
+    steady = [level + 0.1 * math.sin(step) for step in range(40)]
+    diverging = [level + 1.3**step for step in range(60)]
+    step = stopped_at(steady + diverging)
+    assert step is not None
+    assert 40 < step < 75
+    assert stopped_at(steady * 25) is None
+
+
+def test_one_bad_batch_does_not_end_a_run_but_a_hundredfold_loss_does() -> None:
+    steady = [1.0] * 20
+    assert stopped_at([*steady, 30.0, *steady, 30.0, 30.0, *steady]) is None
+    assert stopped_at([*steady, 30.0, 30.0, 30.0, 30.0, 30.0]) == 22
+    assert stopped_at([*steady, 1000.0]) == 20
+
+
+def test_a_guard_goes_on_from_its_state() -> None:
+    losses = [1.0] * 20 + [30.0] * 5
+    whole = LossGuard()
+    for loss in losses[:21]:
+        whole.explodes(loss)
+    resumed = LossGuard()
+    resumed.load_state_dict(whole.state_dict())
+    assert [resumed.explodes(loss) for loss in losses[21:]] == [False, True, True, True]
