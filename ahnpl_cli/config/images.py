@@ -38,9 +38,10 @@ class PartsConfig:
     annotations: tuple[str, ...] = opt(
         (), "COCO's instances_*.json or panoptic_*.json, for masks; may repeat.", metavar="PATH"
     )
-    locator_model: str | None = opt(
-        None,
-        "Weights of --locator grounded: SAM 3, CLIPSeg or a zero-shot detector.",
+    locator_model: tuple[str, ...] = opt(
+        (),
+        "Weights of --locator grounded: SAM 3, CLIPSeg or a zero-shot detector; for the last a "
+        "SAM 2 as well, so this may repeat.",
         metavar="PATH",
     )
     threshold: float = opt(

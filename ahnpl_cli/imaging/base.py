@@ -79,6 +79,7 @@ class Job:
         negative: the one to show.
         targets: the things that its edits are about, in the caption's order.
         seed: of everything random about this picture.
+        description: what a model is told to paint, where that is more than the caption says.
     """
 
     number: int
@@ -87,6 +88,7 @@ class Job:
     negative: Negative
     targets: tuple[Target, ...]
     seed: int
+    description: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,7 @@ class Settings:
         batch_size: pictures that a model takes at once.
         annotations: COCO's instance and panoptic files.
         cache: folder of indices.
-        locator_model: weights of `grounded`.
+        locator_model: weights of `grounded`: a model, and a segmenter for its boxes.
         threshold: how sure `grounded` must be.
         painter_model: weights of the diffusion painters.
         steps: of denoising; None for the pipeline's own.
@@ -135,7 +137,7 @@ class Settings:
     batch_size: int = 8
     annotations: tuple[Path, ...] = ()
     cache: Path = field(default_factory=Path)
-    locator_model: str | None = None
+    locator_model: tuple[str, ...] = ()
     threshold: float = 0.3
     painter_model: str | None = None
     steps: int | None = None

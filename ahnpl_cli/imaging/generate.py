@@ -192,7 +192,7 @@ def _choose(config: ImagesConfig, image_root: Path) -> Parts:
         judges=wanted.judge,
         image_root=image_root,
         annotations=bool(wanted.annotations),
-        locator_model=wanted.locator_model is not None,
+        locator_model=bool(wanted.locator_model),
         painter_model=wanted.painter_model is not None,
         judge_model=wanted.judge_model is not None,
         blip_model=wanted.blip_model is not None,

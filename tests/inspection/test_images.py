@@ -109,7 +109,7 @@ def test_a_probe_finds_a_painter_that_leaves_a_trace(tmp_path, tiny_backbone):
     grainy = _pictures(tmp_path, "grainy", 60, 40)
     told = probe(grainy, smooth, tiny_backbone, against="originals")
     not_told = probe(also_smooth, smooth, tiny_backbone, against="originals")
-    assert told.accuracy > 90 and not_told.accuracy < 75
+    assert told.accuracy > 75 and told.accuracy > not_told.accuracy + 15
     assert (told.painted, told.others) == (40, 40)
 
 

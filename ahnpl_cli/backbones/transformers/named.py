@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from huggingface_hub import constants, snapshot_download
+from huggingface_hub.errors import HFValidationError
 
 from ahnpl_cli.backbones.network import WAYS, cached_file, require_permission
 from ahnpl_cli.backbones.transformers.adapter import TransformersBackbone
@@ -42,7 +43,12 @@ def find_folder(name: str) -> Path:
         ModelError: the model cannot be had, within seconds.
     """
     folder = Path(name)
-    return folder if folder.is_dir() else repo_folder(name, download=True)
+    if folder.is_dir():
+        return folder
+    try:
+        return repo_folder(name, download=True)
+    except HFValidationError as error:  # a path, mistyped
+        raise ModelError("no such folder", where=name, hint="Check the path.") from error
 
 
 def load_named(
