@@ -52,6 +52,35 @@ def tiny_model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def sigmoid_model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An open_clip folder with a tiny SigLIP: sigmoid loss, text tower without a causal mask."""
+    text = {**TINY_MODEL["text_cfg"], "no_causal_mask": True, "pool_type": "last"}
+    sizes = {"context_length": 32, "proj_bias": True}
+    config = {
+        **TINY_MODEL,
+        "custom_text": True,
+        "quick_gelu": False,
+        "init_logit_bias": -10.0,
+        "text_cfg": {**text, **sizes},
+    }
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        arguments = {name: value for name, value in config.items() if name != "custom_text"}
+        module = open_clip.CustomTextCLIP(**arguments).eval()
+    backbone = OpenClipBackbone(
+        module,
+        config={"model_cfg": config, "preprocess_cfg": TINY_PREPROCESS},
+        tokenizer=open_clip.SimpleTokenizer(context_length=32),
+        name="tiny-sigmoid",
+        architecture="custom",
+        source="random",
+    )
+    folder = tmp_path_factory.mktemp("models") / "tiny-sigmoid"
+    save_checkpoint(folder, backbone, extra={})
+    return folder
+
+
 @pytest.fixture
 def tiny_backbone(tiny_model_folder: Path) -> OpenClipBackbone:
     """The tiny model, loaded afresh: a test may train it."""

@@ -11,9 +11,9 @@ from PIL import Image
 from torch import Tensor, nn
 
 from ahnpl_cli.data.pixels import Pixels
+from ahnpl_cli.losses.registry import LossFamily
 
 Tower = Literal["image", "text", "shared"]
-LossFamily = Literal["softmax", "sigmoid"]
 
 
 @dataclass(frozen=True, slots=True)

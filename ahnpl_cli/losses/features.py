@@ -33,6 +33,8 @@ class Features:
             default, if unrated.
         also_true: where negative k of pair j is a true caption of pair i's image (N, N, K), bool,
             so that it is no negative of pair i; None if that is known of none.
+        logit_bias: b of a sigmoid model, a scalar, which chooses the sigmoid forms; None for a
+            softmax model.
     """
 
     image_features: Tensor
@@ -43,6 +45,7 @@ class Features:
     image_ids: Tensor = _ABSENT
     concreteness: Tensor = _ABSENT
     also_true: Tensor | None = None
+    logit_bias: Tensor | None = None
     _cosines: dict[str, Tensor] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from ahnpl_cli.losses.features import Features
 from ahnpl_cli.losses.margin import adaptive_margin
 from ahnpl_cli.losses.recipes import Recipe
-from ahnpl_cli.losses.registry import TERMS
+from ahnpl_cli.losses.registry import TERMS, LossFamily
 from ahnpl_cli.losses.released import released_margin
 
 A_FLOOR = 0.2  # AHNPL 3.3
@@ -89,6 +89,7 @@ class Objective(nn.Module):
         slots = features.valid.shape[1]
         if slots not in (0, len(self.margin)):
             raise ValueError(f"{slots} slots of negatives, but an objective of {len(self.margin)}")
+        family: LossFamily = "softmax" if features.logit_bias is None else "sigmoid"
         means: dict[str, Tensor] = {}
         weighted: dict[str, Tensor] = {}
         for name, weight in self.recipe.active.items():
@@ -97,7 +98,7 @@ class Objective(nn.Module):
                 # The margins are of kinds that this batch has no slots for.
                 means[name] = features.positive.new_zeros(())
             else:
-                means[name] = term.function(self.recipe.fidelity)(features, self).mean()
+                means[name] = term.function(self.recipe.fidelity, family)(features, self).mean()
             weighted[name] = weight * means[name]
         # Without any term the loss still has a gradient, which is 0.
         zero = features.positive.sum() * 0.0

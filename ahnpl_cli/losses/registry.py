@@ -13,6 +13,8 @@ from importlib import import_module
 from typing import Any, Literal
 
 Fidelity = Literal["paper", "released"]
+# How a model was pretrained: a softmax over the batch, or a sigmoid per pair.
+LossFamily = Literal["softmax", "sigmoid"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +28,8 @@ class Term:
         paper: the printed equation: "module:function" of (`Features`, `TermState`) to one value
             per pair (N,).
         released: what the authors' code computes; the printed equation if nothing was released.
+        sigmoid: the form for models with a sigmoid per pair; the printed equation where it holds
+            for them too.
         hinge: "module:function" of the same arguments to the arguments of the term's hinges (P,),
             of which those above 0 are active; None if the term has no hinge.
         margins: attribute of the objective that holds this term's margins by kind, if any.
@@ -37,12 +41,17 @@ class Term:
     equation: str
     paper: str
     released: str | None = None
+    sigmoid: str | None = None
     hinge: str | None = None
     margins: Literal["margin", "threshold"] | None = None
     uses_negatives: bool = True
 
-    def function(self, fidelity: Fidelity) -> Callable[[Any, Any], Any]:
+    def function(
+        self, fidelity: Fidelity, family: LossFamily = "softmax"
+    ) -> Callable[[Any, Any], Any]:
         """Return the function that computes the term."""
+        if family == "sigmoid" and self.sigmoid is not None:
+            return resolve(self.sigmoid)
         if fidelity == "released" and self.released is not None:
             return resolve(self.released)
         return resolve(self.paper)
@@ -60,6 +69,7 @@ TERMS: dict[str, Term] = {
             equation="Eq. 4, a sum of two directions; 0.5 makes it their mean",
             paper=f"{_LOSSES}.contrastive:contrastive_term",
             released=f"{_LOSSES}.released:contrastive_term",
+            sigmoid=f"{_LOSSES}.sigmoid:contrastive_term",
             uses_negatives=False,
         ),
         Term(
@@ -100,6 +110,7 @@ TERMS: dict[str, Term] = {
             equation="CE-CLIP Eq. 3",
             paper=f"{_LOSSES}.ce_clip:intra_modal_term",
             released=f"{_LOSSES}.released:intra_modal_term",
+            sigmoid=f"{_LOSSES}.sigmoid:intra_modal_term",
         ),
         Term(
             name="cross_modal_rank",

@@ -43,13 +43,13 @@ class Index:
         """Return a copy on a device."""
         return Index(**{name: value.to(device) for name, value in vars(self).items()})
 
-    def features(self, image: Tensor, texts: Tensor, logit_scale: Tensor) -> Features:
+    def features(self, image: Tensor, texts: Tensor, scalars: Tensor) -> Features:
         """Give every pair its features.
 
         Args:
             image: image_features (N, D).
             texts: features of the distinct texts (U, D).
-            logit_scale: 1/tau.
+            scalars: 1/tau, and the bias of a sigmoid model (1,) or (2,).
         """
         # Index -1 is the row of zeros behind the texts.
         padded = torch.cat([texts, texts.new_zeros(1, texts.shape[1])])
@@ -58,7 +58,8 @@ class Index:
             text_features=texts[self.text],
             negative_features=padded[self.negative],
             valid=self.valid,
-            logit_scale=logit_scale,
+            logit_scale=scalars[0],
+            logit_bias=scalars[1] if len(scalars) > 1 else None,
             image_ids=self.image_ids,
             concreteness=self.concreteness,
             also_true=self._also_true(),

@@ -295,6 +295,8 @@ def freeze_unused(backbone: Backbone) -> None:
         image = backbone.encode_image(move(blank, device))
         text = backbone.encode_text(backbone.tokenize(["a"]).to(device))
         total = image.float().sum() + text.float().sum() + backbone.logit_scale.float()
+        if backbone.logit_bias is not None:
+            total = total + backbone.logit_bias.float()
         total.backward()  # type: ignore[no-untyped-call]
     unused = []
     for name, parameter in backbone.module.named_parameters():
@@ -309,13 +311,24 @@ def freeze_unused(backbone: Backbone) -> None:
 def warn_of_clamp(backbone: Backbone) -> None:
     """Say that a temperature out of bounds will change with the first step."""
     scale = backbone.logit_scale.item()
-    if scale > MAX_LOGIT_SCALE * 1.001:
+    if backbone.loss_family == "softmax" and scale > MAX_LOGIT_SCALE * 1.001:
         logger.warning(
             "The model's logit scale is %.1f; training keeps it at %.0f or below, so that the "
             "first step lowers it.",
             scale,
             MAX_LOGIT_SCALE,
         )
+
+
+def _check_family(config: TrainConfig, backbone: Backbone) -> None:
+    """Return if the released code could train such a model.
+
+    Raises:
+        ConfigError: it could not.
+    """
+    if config.fidelity == "released" and backbone.loss_family == "sigmoid":
+        what = f"--fidelity released has no sigmoid loss, and {backbone.info.name} needs one"
+        raise ConfigError(what, hint="Leave --fidelity out.")
 
 
 def _try_text_length(backbone: Backbone) -> None:
@@ -343,6 +356,7 @@ def build(config: TrainConfig, run: Path, *, track: Track = silent) -> TrainingP
         force_quick_gelu=config.force_quick_gelu,
     )
     check_weights(backbone)
+    _check_family(config, backbone)
     _try_text_length(backbone)
     start = start_info(config, backbone, data_sha256)
     data = read_data(config, recipe, backbone, track)

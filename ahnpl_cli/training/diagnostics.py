@@ -135,6 +135,7 @@ def describe(
             negatives=by_kind(mean_by_kind(features.negative, features.valid), kinds),
             valid=float(features.valid.float().mean()) if kinds else 0.0,
             logit_scale=features.logit_scale.item(),
+            logit_bias=None if features.logit_bias is None else features.logit_bias.item(),
             lr=0.0,
             grad_norm=None,
             images_per_second=0.0,

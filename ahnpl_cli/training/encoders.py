@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
@@ -15,7 +16,7 @@ MAX_LOGIT_SCALE = 100.0  # Radford et al. 2021
 
 
 class Encoders(nn.Module):
-    """Images and texts to features, with 1/tau."""
+    """Images and texts to features, with the scalars that make logits of cosines."""
 
     def __init__(self, backbone: Backbone) -> None:
         super().__init__()
@@ -30,15 +31,23 @@ class Encoders(nn.Module):
             buckets: texts as ids (U_b, L_b), each bucket at its own length.
 
         Returns:
-            image_features (N, D), features of all texts in order (U, D), logit_scale.
+            image_features (N, D), features of all texts in order (U, D), and the scalars (1,) or
+            (2,): 1/tau, and the bias of a sigmoid model.
         """
         image_features = self._backbone.encode_image(images)
         text_features = torch.cat([self._backbone.encode_text(tokens) for tokens in buckets])
-        return image_features, text_features, self._backbone.logit_scale
+        scalars = [self._backbone.logit_scale]
+        if self._backbone.logit_bias is not None:
+            scalars.append(self._backbone.logit_bias)
+        return image_features, text_features, torch.stack(scalars)
 
     def clamp_logit_scale(self) -> None:
-        """Keep 1/tau between 1 and 100; call after each optimizer step."""
-        self._backbone.clamp_logit_scale(1.0, MAX_LOGIT_SCALE)
+        """Keep 1/tau between 1 and 100; call after each optimizer step.
+
+        A sigmoid model's has no upper end: SigLIP sets none, and published ones are above 100.
+        """
+        family = self._backbone.loss_family
+        self._backbone.clamp_logit_scale(1.0, MAX_LOGIT_SCALE if family == "softmax" else math.inf)
 
 
 def freeze(backbone: Backbone, tower: Literal["none", "image", "text"]) -> None:

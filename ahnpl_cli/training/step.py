@@ -50,8 +50,8 @@ class EncodedBatch:
 
     Attributes:
         batch: images and texts, in parts.
-        parts: image features, features of the distinct texts and 1/tau of each part; with a graph
-            if there is one part, without if there are more.
+        parts: image features, features of the distinct texts and the scalars of each part; with a
+            graph if there is one part, without if there are more.
         rng: generator states before each part, where parts are encoded again for their gradient.
     """
 
@@ -67,7 +67,7 @@ class Outcome:
     Attributes:
         losses: of the whole batch.
         features: of the whole batch, computed from the leaves.
-        leaves: own image features, own text features and 1/tau, cut off from the encoders.
+        leaves: own image features, own text features and the scalars, cut off from the encoders.
     """
 
     losses: Losses
@@ -99,11 +99,11 @@ def compute_loss(objective: Objective, encoded: EncodedBatch) -> Outcome:
     """Return the loss of the whole batch, all processes' shares together."""
     images = _leaf(torch.cat([part[0] for part in encoded.parts]))
     texts = _leaf(torch.cat([part[1] for part in encoded.parts]))
-    scale = _leaf(encoded.parts[0][2].float())
+    scalars = _leaf(encoded.parts[0][2].float())
     index = encoded.batch.index.to(images.device)
     all_images, all_texts, all_index = gather_batch(images, texts, index)
-    features = all_index.features(all_images, all_texts, scale)
-    return Outcome(objective(features), features, (images, texts, scale))
+    features = all_index.features(all_images, all_texts, scalars)
+    return Outcome(objective(features), features, (images, texts, scalars))
 
 
 def backward(
@@ -150,21 +150,22 @@ def _leaf(encoded: Tensor) -> Tensor:
 def _split_gradients(leaves: Encoded, parts: list[Part], scale: float) -> list[Encoded]:
     """Cut the leaves' gradients by parts; DDP takes means over processes, so features count double.
 
-    Every process knows the whole loss's gradient of logit_scale, but only its own rows'.
+    Every process knows the whole loss's gradient of the scalars, but only its own rows'. A bias
+    that no term reads gets a gradient of 0, since DDP waits for every parameter's.
     """
-    images, texts, temperature = (
+    images, texts, scalars = (
         torch.zeros_like(leaf) if leaf.grad is None else leaf.grad * scale for leaf in leaves
     )
     rows = [count(part.images) for part in parts]
     counts = [sum(len(tokens) for tokens in part.buckets) for part in parts]
     return [
-        (image * world_size(), text * world_size(), temperature)
+        (image * world_size(), text * world_size(), scalars)
         for image, text in zip(torch.split(images, rows), torch.split(texts, counts), strict=True)
     ]
 
 
 def _backward_part(encoded: Encoded, gradients: Encoded, last: bool) -> None:
-    """Carry gradients into the encoders; that of logit_scale once, with the last part."""
+    """Carry gradients into the encoders; that of the scalars once, with the last part."""
     outputs: list[Tensor] = []
     output_gradients: list[Tensor] = []
     for output, gradient, counts in zip(encoded, gradients, (True, True, last), strict=True):

@@ -14,20 +14,23 @@ from ahnpl_cli.backbones.checkpoint import save_checkpoint
 from ahnpl_cli.backbones.load import load_backbone
 from ahnpl_cli.data.pixels import Pixels, count, stack
 
+KINDS = ["clip", "siglip", "siglip2"]
 TEXTS = ["a cat", "a red cube left of a blue ball on the long wooden table", ""]
 
 
-@pytest.fixture(scope="module", params=["open_clip", "clip", "siglip", "siglip2", *EMBEDDED])
+@pytest.fixture(scope="module", params=["open_clip", "sigmoid", *KINDS, *EMBEDDED])
 def backbone(
     request: pytest.FixtureRequest,
     tiny_model_folder: Path,
+    sigmoid_model_folder: Path,
     transformers_folder: Callable[[str], Path],
 ) -> Iterator[Backbone]:
     """One backbone of each kind, from a folder where there are no weights to be had by name."""
     kind = request.param
-    if kind == "open_clip":
-        kind = str(tiny_model_folder)
-    elif kind not in EMBEDDED:
+    folders = {"open_clip": tiny_model_folder, "sigmoid": sigmoid_model_folder}
+    if kind in folders:
+        kind = str(folders[kind])
+    elif kind in KINDS:
         kind = str(transformers_folder(kind))
     loaded = load_backbone(model=kind, device="cpu")
     yield loaded

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -58,13 +59,28 @@ def trained(run: Path) -> dict[str, torch.Tensor]:
 
 
 # Starting two processes takes most of the time, so the second case runs with the slow ones.
-@pytest.mark.parametrize("accumulate", [1, pytest.param(2, marks=pytest.mark.slow)])
+SLOW = pytest.mark.slow
+CASES = [
+    pytest.param(1, "softmax"),
+    pytest.param(2, "softmax", marks=SLOW),
+    # A sigmoid model has one more parameter, a bias that DDP waits for.
+    pytest.param(2, "sigmoid"),
+]
+
+
+@pytest.mark.parametrize(("accumulate", "family"), CASES)
 def test_two_processes_have_the_loss_gradient_and_margins_of_one(
-    accumulate: int, make_config: Callable[..., TrainConfig], tmp_path: Path
+    accumulate: int,
+    family: str,
+    make_config: Callable[..., TrainConfig],
+    sigmoid_model_folder: Path,
+    tmp_path: Path,
 ) -> None:
     # The second step uses M of the first. At this rate weights hardly move, so that AdamW's first
     # moments are 0.19 of the gradient.
-    options = {"steps": 2, "lr": 1e-7, "warmup": 0}
+    options: dict[str, Any] = {"steps": 2, "lr": 1e-7, "warmup": 0}
+    if family == "sigmoid":
+        options["checkpoint"] = str(sigmoid_model_folder)
     alone = fit(make_config(output=str(tmp_path / "one"), **options))
     config = tmp_path / "config.toml"
     made = make_config(output=str(tmp_path / "two"), accumulate=accumulate, **options)

@@ -17,7 +17,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from ahnpl_cli.backbones import own_length
-from ahnpl_cli.backbones.base import LossFamily, ModelInfo, Tower
+from ahnpl_cli.backbones.base import ModelInfo, Tower
 from ahnpl_cli.backbones.hashing import WeightsHash, encoder_sha256
 from ahnpl_cli.backbones.openclip import text_tower
 from ahnpl_cli.backbones.openclip.config import CONFIG_FILE, WEIGHTS_FILE
@@ -25,6 +25,7 @@ from ahnpl_cli.data.pixels import Pixels, move
 from ahnpl_cli.data.tensors import share
 from ahnpl_cli.data.tokens import pad, trim
 from ahnpl_cli.files import disk_errors, write_json
+from ahnpl_cli.losses.registry import LossFamily
 
 # Attention in and out, and the two layers of the MLP, by the end of their names.
 _LOW_RANK = ("in_proj_weight", "out_proj.weight", "c_fc.weight", "c_proj.weight")

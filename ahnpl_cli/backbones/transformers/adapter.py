@@ -15,13 +15,14 @@ from PIL import Image
 from torch import Tensor, nn
 
 from ahnpl_cli.backbones import own_length
-from ahnpl_cli.backbones.base import LossFamily, ModelInfo, Tower
+from ahnpl_cli.backbones.base import ModelInfo, Tower
 from ahnpl_cli.backbones.hashing import WeightsHash, encoder_sha256
 from ahnpl_cli.backbones.transformers.pretrained import quiet, read_module
 from ahnpl_cli.data.pixels import Pixels, move
 from ahnpl_cli.data.tensors import share
 from ahnpl_cli.data.tokens import pad, trim
 from ahnpl_cli.files import disk_errors
+from ahnpl_cli.losses.registry import LossFamily
 
 _TOWERS: dict[str, Tower] = {
     "vision_model": "image",
