@@ -14,7 +14,6 @@ import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState
 from numpy.typing import NDArray
-from PIL import Image
 from torch import nn
 
 from ahnpl_cli.backbones.base import Backbone
@@ -24,9 +23,8 @@ from ahnpl_cli.data.dataset import Picture, TrainingSet, resolve_files
 from ahnpl_cli.data.fingerprints import fingerprints
 from ahnpl_cli.data.jsonl import read_records
 from ahnpl_cli.data.loader import ImageLoader
-from ahnpl_cli.data.pixels import move, stack
 from ahnpl_cli.data.tar_shards import is_shards, read_shards, shard_paths
-from ahnpl_cli.errors import ConfigError, DataError, ModelError
+from ahnpl_cli.errors import ConfigError, DataError
 from ahnpl_cli.losses.objective import Objective
 from ahnpl_cli.losses.recipes import Recipe
 from ahnpl_cli.losses.released import PLACEHOLDER
@@ -35,7 +33,6 @@ from ahnpl_cli.records import CaptionRecord, RunStart
 from ahnpl_cli.training.checkpoints import WeightExport, hash_data
 from ahnpl_cli.training.distributed import world_size
 from ahnpl_cli.training.encoders import (
-    MAX_LOGIT_SCALE,
     Encoders,
     freeze,
     parameter_groups,
@@ -43,6 +40,13 @@ from ahnpl_cli.training.encoders import (
 )
 from ahnpl_cli.training.evaluating import check_evaluation
 from ahnpl_cli.training.lora import add_lora
+from ahnpl_cli.training.model_checks import (
+    check_family,
+    check_weights,
+    freeze_unused,
+    try_text_length,
+    warn_of_clamp,
+)
 from ahnpl_cli.training.schedule import BatchOrder, Milestones
 
 logger = logging.getLogger(__name__)
@@ -269,74 +273,6 @@ def make_export(config: TrainConfig, backbone: Backbone) -> WeightExport:
     return WeightExport(backbone, differs=differs, wise_ft=memory.wise_ft)
 
 
-def check_weights(backbone: Backbone) -> None:
-    """Refuse a model with a weight that is not a number: it could only spread.
-
-    Raises:
-        ModelError: names the first such tensor.
-    """
-    for name, weight in backbone.module.state_dict().items():
-        if weight.is_floating_point() and not weight.isfinite().all():
-            hint = "Take another checkpoint."
-            what = f"{name} holds NaN or infinity"
-            raise ModelError(what, where=backbone.info.source, hint=hint)
-
-
-def freeze_unused(backbone: Backbone) -> None:
-    """Stop training what no feature depends on, such as the captioning decoder of a CoCa model.
-
-    It would get no gradient anyway; several processes would wait for one.
-    """
-    device = torch.device(backbone.device)
-    size = backbone.info.image_size
-    blank = stack([backbone.preprocess(Image.new("RGB", (size, size)))])
-    # Dropout may draw, but the draws of the run stay as they are.
-    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        image = backbone.encode_image(move(blank, device))
-        text = backbone.encode_text(backbone.tokenize(["a"]).to(device))
-        total = image.float().sum() + text.float().sum() + backbone.logit_scale.float()
-        if backbone.logit_bias is not None:
-            total = total + backbone.logit_bias.float()
-        total.backward()  # type: ignore[no-untyped-call]
-    unused = []
-    for name, parameter in backbone.module.named_parameters():
-        if parameter.requires_grad and parameter.grad is None:
-            parameter.requires_grad_(False)
-            unused.append(name)
-        parameter.grad = None
-    if unused:
-        logger.info("%d tensors take no part in the features: %s, ...", len(unused), unused[0])
-
-
-def warn_of_clamp(backbone: Backbone) -> None:
-    """Say that a temperature out of bounds will change with the first step."""
-    scale = backbone.logit_scale.item()
-    if backbone.loss_family == "softmax" and scale > MAX_LOGIT_SCALE * 1.001:
-        logger.warning(
-            "The model's logit scale is %.1f; training keeps it at %.0f or below, so that the "
-            "first step lowers it.",
-            scale,
-            MAX_LOGIT_SCALE,
-        )
-
-
-def _check_family(config: TrainConfig, backbone: Backbone) -> None:
-    """Return if the released code could train such a model.
-
-    Raises:
-        ConfigError: it could not.
-    """
-    if config.fidelity == "released" and backbone.loss_family == "sigmoid":
-        what = f"--fidelity released has no sigmoid loss, and {backbone.info.name} needs one"
-        raise ConfigError(what, hint="Leave --fidelity out.")
-
-
-def _try_text_length(backbone: Backbone) -> None:
-    """Let the model find out, while dropout is off, whether texts may have their own length."""
-    with torch.no_grad():
-        backbone.encode_text(backbone.tokenize(["a"]))
-
-
 def build(config: TrainConfig, run: Path, *, track: Track = silent) -> TrainingParts:
     """Load, read and build everything, the model in training mode; writes nothing.
 
@@ -356,8 +292,8 @@ def build(config: TrainConfig, run: Path, *, track: Track = silent) -> TrainingP
         force_quick_gelu=config.force_quick_gelu,
     )
     check_weights(backbone)
-    _check_family(config, backbone)
-    _try_text_length(backbone)
+    check_family(config, backbone)
+    try_text_length(backbone)
     start = start_info(config, backbone, data_sha256)
     data = read_data(config, recipe, backbone, track)
     records = len(data)

@@ -1,0 +1,84 @@
+"""What is looked at in a model before it is trained."""
+
+from __future__ import annotations
+
+import logging
+
+import torch
+from PIL import Image
+
+from ahnpl_cli.backbones.base import Backbone
+from ahnpl_cli.config import TrainConfig
+from ahnpl_cli.data.pixels import move, stack
+from ahnpl_cli.errors import ConfigError, ModelError
+from ahnpl_cli.training.encoders import MAX_LOGIT_SCALE
+
+logger = logging.getLogger(__name__)
+
+
+def check_weights(backbone: Backbone) -> None:
+    """Refuse a model with a weight that is not a number: it could only spread.
+
+    Raises:
+        ModelError: names the first such tensor.
+    """
+    for name, weight in backbone.module.state_dict().items():
+        if weight.is_floating_point() and not weight.isfinite().all():
+            hint = "Take another checkpoint."
+            what = f"{name} holds NaN or infinity"
+            raise ModelError(what, where=backbone.info.source, hint=hint)
+
+
+def freeze_unused(backbone: Backbone) -> None:
+    """Stop training what no feature depends on, such as the captioning decoder of a CoCa model.
+
+    It would get no gradient anyway; several processes would wait for one.
+    """
+    device = torch.device(backbone.device)
+    size = backbone.info.image_size
+    blank = stack([backbone.preprocess(Image.new("RGB", (size, size)))])
+    # Dropout may draw, but the draws of the run stay as they are.
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        image = backbone.encode_image(move(blank, device))
+        text = backbone.encode_text(backbone.tokenize(["a"]).to(device))
+        total = image.float().sum() + text.float().sum() + backbone.logit_scale.float()
+        if backbone.logit_bias is not None:
+            total = total + backbone.logit_bias.float()
+        total.backward()  # type: ignore[no-untyped-call]
+    unused = []
+    for name, parameter in backbone.module.named_parameters():
+        if parameter.requires_grad and parameter.grad is None:
+            parameter.requires_grad_(False)
+            unused.append(name)
+        parameter.grad = None
+    if unused:
+        logger.info("%d tensors take no part in the features: %s, ...", len(unused), unused[0])
+
+
+def warn_of_clamp(backbone: Backbone) -> None:
+    """Say that a temperature out of bounds will change with the first step."""
+    scale = backbone.logit_scale.item()
+    if backbone.loss_family == "softmax" and scale > MAX_LOGIT_SCALE * 1.001:
+        logger.warning(
+            "The model's logit scale is %.1f; training keeps it at %.0f or below, so that the "
+            "first step lowers it.",
+            scale,
+            MAX_LOGIT_SCALE,
+        )
+
+
+def check_family(config: TrainConfig, backbone: Backbone) -> None:
+    """Return if the released code could train such a model.
+
+    Raises:
+        ConfigError: it could not.
+    """
+    if config.fidelity == "released" and backbone.loss_family == "sigmoid":
+        what = f"--fidelity released has no sigmoid loss, and {backbone.info.name} needs one"
+        raise ConfigError(what, hint="Leave --fidelity out.")
+
+
+def try_text_length(backbone: Backbone) -> None:
+    """Let the model find out, while dropout is off, whether texts may have their own length."""
+    with torch.no_grad():
+        backbone.encode_text(backbone.tokenize(["a"]))
