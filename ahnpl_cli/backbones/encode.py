@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader, Dataset
 from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.config import OnError
 from ahnpl_cli.data.images import ImageRef, image_key, open_image, text_key
+from ahnpl_cli.data.loader import worker_errors
 from ahnpl_cli.data.pixels import Pixels, concatenate, stack
 from ahnpl_cli.data.tokens import trim
 from ahnpl_cli.errors import DataError, ModelError
@@ -232,7 +233,7 @@ def encode_images(
         collate_fn=_collate,
     )
     decoded = track(loader, total=len(loader), description="Encoding images", unit="batches")
-    with torch.inference_mode():
+    with torch.inference_mode(), worker_errors():
         for good, pixels, broken in _gather(decoded, batch_size):
             _report(broken, on_error)
             if pixels is not None:

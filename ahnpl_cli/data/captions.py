@@ -238,7 +238,10 @@ def _coco(path: Path, layout: Layout) -> Items:
     names: dict[str, str] = {}
     for index, (_, image) in enumerate(e for e in elements(path) if e[0] == "images"):
         where = f"{path}: images[{index}]"
-        names[_text(image, "id", where)] = _text(image, "file_name", where)
+        try:
+            names[_text(image, "id", where)] = _text(image, "file_name", where)
+        except DataError as error:
+            yield where, error
     for index, (_, note) in enumerate(e for e in elements(path) if e[0] == "annotations"):
         where = f"{path}: annotations[{index}]"
         try:
@@ -266,8 +269,16 @@ def _karpathy(path: Path, layout: Layout) -> Items:
             others.add(split)
             continue
         found = True
-        name = f"{image['filepath']}/{name}" if image.get("filepath") else name
-        for k, sentence in enumerate(image.get("sentences") or ()):
+        sentences = image.get("sentences") or []
+        folder = image.get("filepath") or ""
+        if not isinstance(sentences, list):
+            yield where, DataError("not a list", where=f"{where}: sentences")
+            continue
+        if not isinstance(folder, str):
+            yield where, DataError("not a string", where=f"{where}: filepath")
+            continue
+        name = f"{folder}/{name}" if folder else name
+        for k, sentence in enumerate(sentences):
             yield _sentence(sentence, f"{where}.sentences[{k}]", None, name)
     if not found and others:
         what = f"no image of split {', '.join(layout.splits)}"

@@ -7,7 +7,6 @@ that neither batch size nor worker count nor a resume changes the draw.
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import math
 from collections import Counter
@@ -26,6 +25,7 @@ from ahnpl_cli.data.tokens import Tokenize, TokenTable
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.progress import Track, silent
 from ahnpl_cli.records import KINDS, CaptionRecord, Kind, Negative
+from ahnpl_cli.stable_hash import stable_hash
 
 logger = logging.getLogger(__name__)
 
@@ -235,7 +235,7 @@ class TrainingSet:
         for place in zip(*np.nonzero(count > 1), strict=True):
             row, slot = int(place[0]), int(place[1])
             name = f"{seed} {epoch} {self.ids[rows[row]]} {self.kinds[slot]}"
-            chosen[place] += _hash(name) % int(count[place])
+            chosen[place] += stable_hash(name) % int(count[place])
         valid = count > 0
         negative = np.full(shape, self.placeholder, np.int64)
         negative[valid] = self._texts[chosen[valid]]
@@ -251,10 +251,6 @@ class TrainingSet:
             there = (texts >= 0) & (first + number < end)
             images[there, number] = self._captioned[first[there] + number]
         return images
-
-
-def _hash(text: str) -> int:
-    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
 
 
 def resolve_files(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import logging
 import os
 import stat
 import warnings
@@ -19,6 +20,8 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from ahnpl_cli.errors import DataError
+
+logger = logging.getLogger(__name__)
 
 # Formats that Pillow decodes itself, with their endings. It hands others, such as EPS and WMF, to
 # Ghostscript and the like, whatever the file is called. TGA is last, since it has no signature.
@@ -87,12 +90,30 @@ def is_clutter(path: PurePath) -> bool:
 
 
 def find_images(folder: Path) -> Iterator[Path]:
-    """Yield the image files below a folder, in order of path, clutter left out."""
-    for place, folders, files in os.walk(folder):
+    """Yield the image files below a folder, in order of path.
+
+    Clutter is left alone; other files are counted in a note, and folders that cannot be read are
+    named in a warning.
+    """
+
+    def warn(error: OSError) -> None:
+        logger.warning("Skipped %s: %s.", error.filename, error.strerror)
+
+    others = 0
+    example = ""
+    for place, folders, files in os.walk(folder, onerror=warn):
         folders[:] = sorted(name for name in folders if not is_clutter(PurePath(name)))
         for name in sorted(files):
-            if Path(name).suffix.lower() in SUFFIXES and not is_clutter(PurePath(name)):
+            if is_clutter(PurePath(name)):
+                continue
+            if Path(name).suffix.lower() in SUFFIXES:
                 yield Path(place) / name
+            else:
+                others += 1
+                example = example or name
+    if others:
+        note = "%s: %d files are no images by their endings, such as %s."
+        logger.info(note, folder, others, example)
 
 
 def _check_regular(path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -14,10 +16,30 @@ from torch.utils.data import DataLoader, Dataset
 
 from ahnpl_cli.data.dataset import Picture, open_picture
 from ahnpl_cli.data.pixels import Pixels, map_pixels, size, stack, unstack
-from ahnpl_cli.errors import DataError
+from ahnpl_cli.errors import AhnplError, DataError
 
 Preprocess = Callable[[Image.Image], Pixels]
-GIGABYTE = 1_000_000_000
+_GIGABYTE = 1_000_000_000
+_DIED_HINT = "Use fewer --workers, or 0; the same command continues from here."
+
+
+@contextlib.contextmanager
+def worker_errors() -> Iterator[None]:
+    """Raise what torch says of a dead or failing worker process as one line.
+
+    Raises:
+        AhnplError: a process that decodes images was killed, or could not be started.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error) and "Too many open files" not in str(error):
+            raise
+        raise AhnplError("a process that decodes images died", hint=_DIED_HINT) from error
+    except OSError as error:
+        if error.errno != errno.EMFILE:
+            raise
+        raise AhnplError("too many open files for the workers", hint=_DIED_HINT) from error
 
 
 @dataclass(frozen=True)
@@ -85,17 +107,17 @@ class ImageLoader:
         self._dataset = _Pictures(pictures, preprocess)
         self._workers, self._pin = workers, pin_memory
         self._cache: dict[int, Pixels | str] = {}
-        self._room = int(cache_gigabytes * GIGABYTE)
+        self._room = cache_gigabytes * _GIGABYTE
 
     def batches(self, plan: Iterable[Sequence[int]]) -> Iterator[Loaded]:
         """Yield the images of each batch of `plan`, a list of picture numbers, in order."""
-        asked: deque[tuple[list[int], list[int]]] = deque()
+        requested: deque[tuple[list[int], list[int]]] = deque()
 
         def missing() -> Iterator[list[int]]:
             for numbers in plan:
-                wanted = sorted({n for n in numbers if n not in self._cache})
-                asked.append((list(numbers), wanted))
-                yield wanted
+                absent = sorted({n for n in numbers if n not in self._cache})
+                requested.append((list(numbers), absent))
+                yield absent
 
         loader = DataLoader(
             self._dataset,
@@ -106,12 +128,16 @@ class ImageLoader:
             # Its own, so that starting to load leaves the generator of dropout alone.
             generator=torch.Generator(),
         )
-        for pixels, problems in loader:
-            numbers, wanted = asked.popleft()
-            rows = iter(unstack(pixels))
-            fresh = {n: p or next(rows) for n, p in zip(wanted, problems, strict=True)}
-            self._remember(fresh)
-            yield self._assemble(numbers, fresh)
+        with worker_errors():
+            for pixels, problems in loader:
+                numbers, missing_numbers = requested.popleft()
+                rows = iter(unstack(pixels))
+                fresh = {
+                    number: problem or next(rows)
+                    for number, problem in zip(missing_numbers, problems, strict=True)
+                }
+                self._remember(fresh)
+                yield self._assemble(numbers, fresh)
 
     def _remember(self, fresh: dict[int, Pixels | str]) -> None:
         for number, item in fresh.items():

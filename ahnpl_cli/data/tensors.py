@@ -14,7 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from ahnpl_cli.errors import DataError
-from ahnpl_cli.files import atomic_path, disk_errors
+from ahnpl_cli.files import atomic_path, disk_errors, parse_json
 
 Array = NDArray[Any]
 # safetensors keeps metadata in an unordered map: one key alone gives the same bytes each time.
@@ -62,7 +62,12 @@ def open_tensors(path: Path) -> Iterator[Any]:
         hint = "Delete it and run the command that wrote it again."
         raise DataError(f"not a safetensors file ({error})", where=str(path), hint=hint) from error
     with reader:
-        yield reader
+        try:
+            yield reader
+        except SafetensorError as error:
+            what = f"not the tensors that belong here ({error})"
+            hint = "Delete it and run the command that wrote it again."
+            raise DataError(what, where=str(path), hint=hint) from error
 
 
 def is_ours(path: Path) -> bool:
@@ -81,5 +86,8 @@ def read_metadata(path: Path) -> dict[str, Any]:
         DataError: see `open_tensors`.
     """
     with open_tensors(path) as reader:
-        found: dict[str, Any] = json.loads((reader.metadata() or {}).get(METADATA_KEY, "{}"))
-    return found
+        text = (reader.metadata() or {}).get(METADATA_KEY, "{}")
+    metadata = parse_json(text, str(path))
+    if not isinstance(metadata, dict):
+        raise DataError("not a header of ours", where=str(path))
+    return metadata

@@ -16,10 +16,19 @@ from ahnpl_cli.records import CaptionRecord
 logger = logging.getLogger(__name__)
 
 
-def _images(folder: Path) -> Iterator[CaptionRecord]:
+def _images(folder: Path, on_error: OnError) -> Iterator[CaptionRecord]:
     """One record per image file below a folder, in order of path, without caption."""
     for path in find_images(folder):
         name = path.relative_to(folder).as_posix()
+        try:
+            name.encode("utf-8")
+        except UnicodeEncodeError as broken:
+            # Neither the index nor the database could hold it.
+            error = DataError("a file name that is not UTF-8", where=repr(str(path)))
+            if on_error == "stop":
+                raise error from broken
+            logger.warning("Skipped %s", error)
+            continue
         yield CaptionRecord(id=name, image=name, caption="")
 
 
@@ -59,13 +68,13 @@ def read_source(path: Path, *, on_error: OnError = "stop") -> Iterator[CaptionRe
         DataError: the path is none of these, or holds nothing.
     """
     if path.is_dir():
-        found = _images(path)
+        records = _images(path, on_error)
     elif path.name.removesuffix(".gz").endswith(".txt"):
-        found = _texts(path, on_error)
+        records = _texts(path, on_error)
     else:
-        found = read_records(path, on_error=on_error)
+        records = read_records(path, on_error=on_error)
     empty = True
-    for record in found:
+    for record in records:
         empty = False
         yield record
     if empty:
