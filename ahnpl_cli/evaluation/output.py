@@ -25,6 +25,8 @@ from ahnpl_cli.records import SCHEMA
 DEFAULT = "results.json"
 KIND = "ahnpl eval"
 CHANGED = "The file was changed by hand, or cut: evaluate again."
+# A suite without a verdict has no headline, a mAP without a positive no value, and so on.
+_NAN = ("headline_value", "values", "averages", "intervals", "base", "other", "difference")
 HINT = "Name a results.json that `ahnpl eval` wrote."
 
 
@@ -171,16 +173,24 @@ def parse_report(tree: dict[str, Any], path: Path) -> EvalReport:
     return report
 
 
-def _with_nan(tree: Any) -> Any:
-    """Return the tree with NaN where a suite without any verdict has null; JSON knows no NaN."""
+def _with_nan(tree: Any, inside: str = "") -> Any:
+    """Return the tree with NaN for null where a number may be none; JSON knows no NaN.
+
+    Args:
+        tree: of a report.
+        inside: the key that it stands under.
+    """
     if isinstance(tree, list):
-        return [_with_nan(entry) for entry in tree]
+        return [math.nan if x is None and inside in _NAN else _with_nan(x, inside) for x in tree]
     if not isinstance(tree, dict):
         return tree
     filled = {}
     for key, value in tree.items():
-        is_empty = value is None and key == "headline_value"
-        filled[key] = math.nan if is_empty else _with_nan(value)
+        # Names of subsets and averages are keys too, so that of these what they stand under counts.
+        is_name = inside in ("values", "averages", "intervals")
+        place = inside if is_name else key
+        may_be_nan = place in _NAN or (inside == "differences" and key in ("low", "high"))
+        filled[key] = math.nan if value is None and may_be_nan else _with_nan(value, place)
     return filled
 
 

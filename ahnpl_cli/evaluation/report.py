@@ -66,7 +66,7 @@ class SuiteReport:
     subsets: list[SubsetReport]
     details: list[SubsetReport]
     averages: dict[str, float]
-    intervals: dict[str, list[float]]
+    intervals: dict[str, tuple[float, float]]
     headline: str
     headline_value: float
     values: dict[str, float]

@@ -138,19 +138,19 @@ def _average_support(
 
 def _derived_intervals(
     derived: Mapping[str, DerivedMetric], bootstrap: Bootstrap
-) -> dict[str, list[float]]:
+) -> dict[str, tuple[float, float]]:
     """Return [low, high] of each derived metric, in its own unit."""
     intervals = {}
     for name, metric in derived.items():
         drawn = metric.draw(samples=bootstrap.samples, seed=bootstrap.seed)
         low, high = statistics.percentile_interval(drawn)
-        intervals[name] = [round(low, 6), round(high, 6)]
+        intervals[name] = (round(low, 6), round(high, 6))
     return intervals
 
 
 def _average_intervals(
     averages: Mapping[str, Average], table: statistics.Tally, bootstrap: Bootstrap
-) -> dict[str, list[float]]:
+) -> dict[str, tuple[float, float]]:
     """Return [low, high] of each average, in percent."""
     replicates = statistics.bootstrap(
         table, averages, samples=bootstrap.samples, seed=bootstrap.seed
@@ -158,7 +158,7 @@ def _average_intervals(
     intervals = {}
     for name, of_models in replicates.items():
         low, high = statistics.percentile_interval(of_models[0])
-        intervals[name] = [percent(low), percent(high)]
+        intervals[name] = (percent(low), percent(high))
     return intervals
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from ahnpl_cli.evaluation.report import Difference, SuiteReport
@@ -47,9 +48,11 @@ def noted(tables: list[Table], note: str) -> list[Table]:
 
 
 def values_of(suite: SuiteReport) -> dict[str, float | None]:
-    """Return every number of a suite that a table shows, by name."""
-    accuracies = {subset.name: subset.accuracy for subset in suite.subsets}
-    return {**accuracies, **suite.averages, **suite.values}
+    """Return every number of a suite that a table shows, by name; None where there is none."""
+    numbers: dict[str, float | None] = {s.name: s.accuracy for s in suite.subsets}
+    for name, value in {**suite.averages, **suite.values}.items():
+        numbers[name] = None if math.isnan(value) else value
+    return numbers
 
 
 def significance_mark(difference: Difference) -> Mark:
@@ -74,7 +77,7 @@ def estimate_cell(
         difference: to the first model, if there is one.
         mark: of the value.
     """
-    if value is None or value != value:
+    if value is None or math.isnan(value):
         return None
     low, high = ends
     spans = [Span(f"{value:.1f}", mark)]

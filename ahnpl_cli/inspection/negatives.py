@@ -10,6 +10,7 @@ from typing import Any
 
 from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.backbones.hardness import SAMPLE, measure, placed
+from ahnpl_cli.caption_words import words
 from ahnpl_cli.config import InspectConfig
 from ahnpl_cli.data.jsonl import read_records
 from ahnpl_cli.files import read_object
@@ -17,7 +18,7 @@ from ahnpl_cli.inspection.compare import named_model
 from ahnpl_cli.inspection.examples import SPARE, RecordSample, draw_examples
 from ahnpl_cli.inspection.pages import file_page
 from ahnpl_cli.inspection.report import Example, FileReport, Finding, file_report
-from ahnpl_cli.inspection.text_only_bias import WordCounts, fold_of, guess_rate, words
+from ahnpl_cli.inspection.text_only_bias import WordCounts, guess_rate, half_of
 from ahnpl_cli.negatives.report import meta_path
 from ahnpl_cli.progress import Track, silent
 from ahnpl_cli.records import KINDS, CaptionRecord, Hardness, Negative, apply_edits
@@ -119,7 +120,7 @@ class _Tally:
         if negative.score is not None:
             self.scored[negative.kind] += 1
             self.scores[negative.kind] += negative.score
-        self.word_counts.add(fold_of(record.image), record.caption, negative.caption)
+        self.word_counts.add(half_of(record.image), record.caption, negative.caption)
 
 
 def _pairs(path: Path) -> Iterator[tuple[CaptionRecord, Negative]]:
@@ -133,7 +134,7 @@ def _second_pass(path: Path, tally: _Tally) -> tuple[dict[str, Counter[int]], in
     signs: dict[str, Counter[int]] = defaultdict(Counter)
     true_after_all = 0
     for record, negative in _pairs(path):
-        score = tally.word_counts.score(fold_of(record.image), record.caption, negative.caption)
+        score = tally.word_counts.score(half_of(record.image), record.caption, negative.caption)
         signs[negative.kind][(score > 0) - (score < 0)] += 1
         true_after_all += hash((record.image, negative.caption)) in tally.captions
     return signs, true_after_all

@@ -6,26 +6,20 @@ A model trained on negatives that can be told from captions by text alone learns
 
 from __future__ import annotations
 
-import hashlib
 import math
-import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-_WORD = re.compile(r"[\w'-]+")
+from ahnpl_cli.caption_words import fold_of, words
+
 FOLDS = 2
 SKEWED_WORDS = 5
 
 
-def words(text: str) -> list[str]:
-    """Return the lower-cased words of a text."""
-    return _WORD.findall(text.lower())
-
-
-def fold_of(image: str) -> int:
+def half_of(image: str) -> int:
     """Return the half an image belongs to, so that no caption scores itself."""
-    return hashlib.sha256(image.encode()).digest()[0] % FOLDS
+    return fold_of(image, FOLDS)
 
 
 @dataclass(slots=True)

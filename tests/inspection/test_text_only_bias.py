@@ -4,12 +4,12 @@ import math
 
 import pytest
 
-from ahnpl_cli.inspection.text_only_bias import WordCounts, fold_of, guess_rate
+from ahnpl_cli.inspection.text_only_bias import WordCounts, guess_rate, half_of
 
 
 def in_fold(fold: int, start: int = 0) -> str:
     """An image name that falls into a fold."""
-    return next(f"{i}.jpg" for i in range(start, 1000) if fold_of(f"{i}.jpg") == fold)
+    return next(f"{i}.jpg" for i in range(start, 1000) if half_of(f"{i}.jpg") == fold)
 
 
 def test_only_words_on_one_side_are_counted() -> None:

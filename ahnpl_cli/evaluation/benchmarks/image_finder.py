@@ -96,6 +96,14 @@ class ImageFinder:
         return [f"{len(self.renamed):,} COCO photos found under their name of the other year"]
 
 
+def is_image_file(path: Path) -> bool:
+    """Whether a file is there, whatever an annotation calls it."""
+    try:
+        return path.is_file()
+    except OSError:  # such as a name that is too long
+        return False
+
+
 def _names_in(folder: Path) -> frozenset[str]:
     try:
         return frozenset(os.listdir(folder))

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ahnpl_cli.backbones.openclip.imagenet import CLASSES, imagenet_prompts
 from ahnpl_cli.data.images import ImageRef
 from ahnpl_cli.errors import BenchmarkError
 from ahnpl_cli.evaluation.benchmarks.base import LoadOptions
 from ahnpl_cli.files import read_text
 
-DEFAULT_TEMPLATES = ("a photo of a {}.",)
+DEFAULT_TEMPLATES: tuple[str, ...] = ("a photo of a {}.",)
+_WORDNET_ID = re.compile(r"n\d{8}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,27 +84,36 @@ def _lines(path: Path) -> tuple[str, ...]:
     return tuple(line.strip() for line in lines if line.strip())
 
 
+def _is_imagenet(class_ids: Sequence[str]) -> bool:
+    """Whether classes are the WordNet ids of ImageNet, all of them."""
+    return len(class_ids) == CLASSES and all(_WORDNET_ID.fullmatch(name) for name in class_ids)
+
+
 def read_prompts(
     home: Path,
     class_ids: Sequence[str],
     options: LoadOptions,
-    templates: tuple[str, ...] = DEFAULT_TEMPLATES,
 ) -> Prompts:
     """Return class names and templates: as named, beside the images, or by default.
+
+    ImageNet's default is CLIP's: its names of the 1,000 classes, and 80 templates.
 
     Args:
         home: where `classnames.txt` and `templates.txt` are looked for.
         class_ids: what the data set calls its classes, in order, such as the folders' names.
         options: may name both files.
-        templates: when no file has any.
 
     Raises:
         BenchmarkError: another number of names than classes, or a template without {}.
     """
     names_file = options.classnames or home / "classnames.txt"
     templates_file = options.templates or home / "templates.txt"
-    names = _lines(names_file) or tuple(name.replace("_", " ") for name in class_ids)
-    templates = _lines(templates_file) or templates
+    default_names = tuple(name.replace("_", " ") for name in class_ids)
+    default_templates = DEFAULT_TEMPLATES
+    if _is_imagenet(class_ids):
+        default_names, default_templates = imagenet_prompts()
+    names = _lines(names_file) or default_names
+    templates = _lines(templates_file) or default_templates
     if len(names) != len(class_ids):
         what = f"{len(names)} class names for {len(class_ids)} classes"
         raise BenchmarkError(what, where=str(names_file))

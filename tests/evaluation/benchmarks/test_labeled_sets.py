@@ -182,3 +182,15 @@ def test_a_probe_of_one_class_is_one_error(tmp_path, run):
     draw(tmp_path / "d" / "pets" / "train" / "cat" / "b.png", 2)
     with pytest.raises(BenchmarkError, match="pets: too few training images are here"):
         run("probe", tmp_path / "d")
+
+
+def test_imagenet_has_the_names_and_templates_of_clip(tmp_path):
+    draw(tmp_path / "x.png", 1)
+    for i in range(1000):
+        folder = tmp_path / "imagenet" / "val" / f"n{i:08d}"
+        folder.mkdir(parents=True)
+        (folder / "x.png").hardlink_to(tmp_path / "x.png")
+    (data,) = read(tmp_path)
+    assert data.classes[:2] == ("tench", "goldfish") and len(data.templates) == 80
+    assert data.templates[0] == "a bad photo of a {}."
+    assert data.classes.count("missile") == data.classes.count("sunglasses") == 2

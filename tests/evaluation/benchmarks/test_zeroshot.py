@@ -14,6 +14,7 @@ from ahnpl_cli.evaluation.benchmarks.label_task import single_verdicts
 from ahnpl_cli.evaluation.benchmarks.labeled_images import ClassData, LabeledImage
 from ahnpl_cli.evaluation.benchmarks.object_labels import VOC_CLASSES
 from ahnpl_cli.evaluation.benchmarks.zeroshot import class_weights
+from ahnpl_cli.evaluation.output import load_report
 
 TEMPLATES = ("a photo of a {}.", "one {} on a table")
 
@@ -190,3 +191,18 @@ def test_two_models_are_compared_on_single_labels(tmp_path, run, tiny_model_fold
     rows = {row.name: row for row in report.comparisons[0].differences}
     assert rows["pets top-1"].difference == 0 and not rows["pets top-1"].significant
     assert json.loads((tmp_path / "out" / "results.json").read_text())["kind"] == "ahnpl eval"
+
+
+def test_a_map_without_a_positive_is_no_number_and_can_be_read_again(tmp_path, run):
+    """No test image shows what both classes are; JSON has null there."""
+    root = tmp_path / "d"
+    lines = ["filepath,labels,split"]
+    for i in range(4):
+        draw(root / "multi" / f"{i}.png", i)
+        lines.append(f"{i}.png,{'cat;dog' if i < 2 else ''},{'train' if i < 2 else 'test'}")
+    (root / "multi" / "labels.csv").write_text("\n".join(lines))
+    report = run("zeroshot", root)
+    suite = report.models[0].suites["zeroshot"]
+    again = load_report(tmp_path / "out" / "results.json").models[0].suites["zeroshot"]
+    assert np.isnan(suite.values["multi mAP"]) and np.isnan(again.values["multi mAP"])
+    assert np.isnan(again.headline_value) and np.isnan(again.intervals["multi mAP"]).all()
