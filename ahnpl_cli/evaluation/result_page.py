@@ -14,6 +14,7 @@ from ahnpl_cli.evaluation.result_tables import eval_tables
 from ahnpl_cli.reporting.charts import Bar, BarGroup, bar_chart
 from ahnpl_cli.reporting.edits import changed, word_edits
 from ahnpl_cli.reporting.page import (
+    LEFT_OUT,
     Card,
     Section,
     fold,
@@ -204,7 +205,10 @@ def _card(example: ExampleItem) -> Card:
         for i in range(len(example.captions))
     ]
     name = f"{example.suite}: {', '.join(example.subsets[:1])}"
-    return Card(picture(Path(example.image), example.crop), name, (*texts, _score_line(example)))
+    blocks = (*texts, _score_line(example))
+    if not example.image:
+        return Card("", name, blocks, LEFT_OUT)
+    return Card(picture(Path(example.image), example.crop), name, blocks)
 
 
 def examples_section(examples: list[ExampleItem]) -> Section:

@@ -10,6 +10,7 @@ from ahnpl_cli.inspection.example_tables import similarity_table
 from ahnpl_cli.inspection.report import EMBEDDINGS, ComparisonReport, ExampleReport
 from ahnpl_cli.reporting.edits import changed
 from ahnpl_cli.reporting.page import (
+    LEFT_OUT,
     Card,
     Section,
     gallery,
@@ -39,7 +40,7 @@ def _card(item: ExampleReport) -> Card:
     ]
     name = Path(example.image).name
     if example.outside:
-        return Card("", name, tuple(lines), "left out: not below the image root")
+        return Card("", name, tuple(lines), LEFT_OUT)
     return Card(picture(Path(example.image)), name, tuple(lines))
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import math
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 from ahnpl_cli.backbones.checkpoint import read_checkpoint_info
 from ahnpl_cli.config import InspectConfig
-from ahnpl_cli.data.images import file_sha256
+from ahnpl_cli.data.images import file_sha256, is_below
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.evaluation.output import (
     checksum,
@@ -180,13 +182,35 @@ def tables(details: EvalReport) -> list[Table]:
 
 def page(report: FileReport, config: InspectConfig, track: Track) -> str:
     """Return the page that `ahnpl eval --html` wrote."""
-    return eval_page(report.details)
+    return eval_page(shareable(report.details, Path(report.path), config))
 
 
-def results_of_run(run: Path) -> EvalReport | None:
-    """Return the newest evaluation near a run that measured its last model, if any."""
+def shareable(results: EvalReport, path: Path, config: InspectConfig) -> EvalReport:
+    """Return results whose examples show pictures from below the image root only.
+
+    Without `--image-root`, pictures may lie below the folder of the file, the working folder, or
+    `$AHNPL_DATA`: the file itself is not asked, since it may come from anybody.
+    """
+    if config.image_root:
+        roots = [Path(config.image_root)]
+    else:
+        data = os.environ.get("AHNPL_DATA")
+        roots = [path.parent, Path.cwd(), Path(data) if data else Path.cwd()]
+    examples = []
+    for example in results.examples:
+        if not any(is_below(Path(example.image), root) for root in roots):
+            example = dataclasses.replace(example, image="")
+        examples.append(example)
+    return dataclasses.replace(results, examples=examples)
+
+
+def results_of_run(run: Path, config: InspectConfig) -> EvalReport | None:
+    """Return the newest evaluation near a run that measured its last model, if any.
+
+    Its examples show what `shareable` lets through.
+    """
     last = run / LAST
     sha256 = read_checkpoint_info(last).get("weights_sha256") if is_checkpoint(last) else None
     reports = {path: report for path, report in reports_near(last) if measures(report, sha256)}
     newest = max(reports, key=lambda path: path.stat().st_mtime, default=None)
-    return reports[newest] if newest else None
+    return shareable(reports[newest], newest, config) if newest else None

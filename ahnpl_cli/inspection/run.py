@@ -93,4 +93,4 @@ def tables(details: RunDetails) -> list[Table]:
 def page(report: FileReport, config: InspectConfig, track: Track) -> str:
     """Return the page of a run, with examples of its data and its newest evaluation."""
     run = Path(report.path)
-    return run_page(report, run_examples(run, config, track), results_of_run(run))
+    return run_page(report, run_examples(run, config, track), results_of_run(run, config))

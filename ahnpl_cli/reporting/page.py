@@ -22,6 +22,8 @@ from ahnpl_cli.reporting.tables import Cell, Table, is_numeric, spans
 from ahnpl_cli.visible import visible
 
 GENERATOR = b'<meta name="generator" content="ahnpl">'
+# In the place of a picture that a file names and that whoever sees the page may not be meant to.
+LEFT_OUT = "left out: not below the image root"
 SIDE = 320  # pixels of a picture's longer edge; more would make the page heavy
 
 

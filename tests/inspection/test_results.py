@@ -1,5 +1,6 @@
 """Is a report of `ahnpl eval` valid? Changed, cut, or without its scores."""
 
+import dataclasses
 import json
 import math
 from collections.abc import Callable
@@ -8,16 +9,17 @@ from typing import Any
 
 import pytest
 
-from ahnpl_cli.config import EvalConfig
+from ahnpl_cli.config import EvalConfig, InspectConfig
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.evaluation.comparison import ComparedSuite, ModelVerdicts, compare
+from ahnpl_cli.evaluation.example_items import ExampleItem
 from ahnpl_cli.evaluation.output import load_report, write_report
 from ahnpl_cli.evaluation.report import EvalReport, ModelReport, SuiteInfo
 from ahnpl_cli.evaluation.scoring.averages import mean, to_json
 from ahnpl_cli.evaluation.scoring.items import SuiteVerdicts, Verdict
 from ahnpl_cli.evaluation.suite_report import Bootstrap, SuitePlan, suite_report
 from ahnpl_cli.inspection.report import FileReport
-from ahnpl_cli.inspection.results import inspect_results
+from ahnpl_cli.inspection.results import inspect_results, shareable
 
 AVERAGES = {"macro": mean("swap_obj", "swap_att")}
 MAIN = ["swap_obj"]  # swap_att is a detail
@@ -231,3 +233,23 @@ def test_a_broken_line_of_scores_is_one_error(tmp_path: Path, line: str) -> None
         file.write(line.encode("latin-1") + b"\n")
     with pytest.raises(DataError, match=r"r.items.jsonl:25"):
         inspect_results(path)
+
+
+def test_a_page_of_results_shows_pictures_from_below_the_image_root_only(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("AHNPL_DATA", raising=False)
+    path = write(tmp_path / "out", {"a": [True] * 12})
+    shown = [tmp_path / "data" / "a.jpg", Path("data/b.jpg"), tmp_path / "out" / "c.jpg"]
+    hidden = [tmp_path.parent / "private.jpg", Path("data/../../private.jpg"), Path("/etc/x.png")]
+    item = ("sugarcrepe", "id", ("swap_obj",), "missed")
+    examples = [
+        ExampleItem(*item, str(image), None, ("a", "b"), 1, {}) for image in (*shown, *hidden)
+    ]
+    report = dataclasses.replace(load_report(path), examples=examples)
+    kept = [example.image for example in shareable(report, path, InspectConfig()).examples]
+    assert kept == [*map(str, shown), "", "", ""]
+    config = InspectConfig(image_root=str(tmp_path / "data"))
+    kept = [example.image for example in shareable(report, path, config).examples]
+    assert kept == [*map(str, shown[:2]), "", "", "", ""]
