@@ -13,6 +13,7 @@ from __future__ import annotations
 import re
 from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.files import parse_json, read_object
@@ -81,7 +82,20 @@ def read_start(run: Path, *, hint: str = "Name a folder that `ahnpl train` wrote
         raise DataError("not a training run", where=str(path), hint=hint)
     content = read_object(path, hint=hint)
     known = {field.name for field in fields(RunStart)}
-    return RunStart(**{name: value for name, value in content.items() if name in known})
+    start = {name: value for name, value in content.items() if name in known}
+    for name, value in start.items():
+        if not _is_start_value(name, value):
+            what = f"{name} cannot be {str(value)[:40]!r}"
+            raise DataError(what, where=str(path), hint=hint)
+    return RunStart(**start)
+
+
+def _is_start_value(name: str, value: Any) -> bool:
+    """Whether a value is of its field's type; leaves are read without pydantic."""
+    if name == "data":
+        return isinstance(value, list) and all(isinstance(path, str) for path in value)
+    kind = bool if name == "force_quick_gelu" else str
+    return value is None or isinstance(value, kind)
 
 
 def read_metrics(

@@ -45,3 +45,14 @@ def test_a_run_knows_its_start(tmp_path: Path) -> None:
 def test_a_folder_that_is_no_run_is_said_to_be_none(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="start.json: not a training run. Name a folder"):
         runs.read_start(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [{"checkpoint": 1.5}, {"model": []}, {"data": "n.jsonl"}, {"data": [1]}, {"sha256": True}],
+)
+def test_a_start_of_another_type_is_named(tmp_path: Path, content: dict[str, object]) -> None:
+    (tmp_path / runs.START).write_text(json.dumps(content))
+    (name,) = content
+    with pytest.raises(DataError, match=f"start.json: {name} cannot be"):
+        runs.read_start(tmp_path)
