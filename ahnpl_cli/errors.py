@@ -14,6 +14,11 @@ bug of ours and keeps its traceback.
 
 from __future__ import annotations
 
+from typing import Literal
+
+# What to do at a broken record or image: `--on-error`.
+OnError = Literal["stop", "skip"]
+
 
 class AhnplError(Exception):
     """A mistake that the user can mend.

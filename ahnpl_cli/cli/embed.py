@@ -32,8 +32,8 @@ def embed(
 
     Example: ahnpl embed negatives.jsonl --image-root val2017 --perturb
     """
+    from ahnpl_cli.embedding.result_tables import tables
     from ahnpl_cli.embedding.run import embed as run
-    from ahnpl_cli.reporting.embed import tables
 
     report = run(source, config, track=screen.track)
     screen.show(report, tables(report))

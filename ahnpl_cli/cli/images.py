@@ -33,8 +33,8 @@ def images(
     """
     from ahnpl_cli.imaging.benchmark_files import write_benchmark
     from ahnpl_cli.imaging.generate import generate
+    from ahnpl_cli.imaging.result_tables import export_table, review_table, tables
     from ahnpl_cli.imaging.review import review
-    from ahnpl_cli.reporting.images import export_table, review_table, tables
 
     if config.review is not None:
         verdicts = review(negatives, Path(config.review))

@@ -29,8 +29,8 @@ def scenes(
 
     Example: ahnpl scenes world --train 4000 --test 500 --seed 1
     """
-    from ahnpl_cli.reporting.scenes import tables
     from ahnpl_cli.scenes.generate import generate
+    from ahnpl_cli.scenes.result_tables import tables
 
     if out is not None and config.output is not None:
         raise ConfigError("the folder is named twice", hint="Give OUT or --output, not both.")

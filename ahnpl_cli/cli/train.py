@@ -22,7 +22,7 @@ def train(*, config: TrainConfig, screen: Screen) -> None:
 
     Several GPUs: torchrun --nproc-per-node 8 -m ahnpl_cli train ...
     """
-    from ahnpl_cli.reporting.train import plan_tables, tables
+    from ahnpl_cli.training.result_tables import plan_tables, tables
 
     if config.dry_run:
         from ahnpl_cli.training.dry_run import preview

@@ -29,14 +29,12 @@ from ahnpl_cli.config.negatives import (
 from ahnpl_cli.config.options import (
     ConsoleConfig,
     Device,
-    OnError,
     TableFormat,
     flat,
     group,
     opt,
     parse_shard,
     to_toml,
-    worker_count,
 )
 from ahnpl_cli.config.scenes import (
     ScenesConfig,
@@ -68,7 +66,6 @@ __all__ = [
     "LossConfig",
     "MemoryConfig",
     "NegativesConfig",
-    "OnError",
     "OptimizerConfig",
     "PaintConfig",
     "PartsConfig",
@@ -87,5 +84,4 @@ __all__ = [
     "resolve_training",
     "resolved",
     "to_toml",
-    "worker_count",
 ]

@@ -7,7 +7,6 @@ from typing import Literal
 
 from ahnpl_cli.config.options import (
     Device,
-    OnError,
     batch_size_option,
     device_option,
     dry_run_option,
@@ -24,6 +23,7 @@ from ahnpl_cli.config.options import (
     shard_option,
     workers_option,
 )
+from ahnpl_cli.errors import OnError
 
 
 @dataclass(frozen=True, kw_only=True)

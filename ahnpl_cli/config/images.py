@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from ahnpl_cli.catalog import choose
 from ahnpl_cli.config.options import (
     Device,
-    OnError,
     batch_size_option,
     device_option,
     dry_run_option,
@@ -24,7 +23,7 @@ from ahnpl_cli.config.options import (
     shard_option,
     workers_option,
 )
-from ahnpl_cli.errors import ConfigError
+from ahnpl_cli.errors import ConfigError, OnError
 from ahnpl_cli.records import KINDS
 
 

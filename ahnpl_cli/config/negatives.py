@@ -8,7 +8,6 @@ from typing import Literal
 from ahnpl_cli.catalog import choose
 from ahnpl_cli.config.options import (
     Device,
-    OnError,
     device_option,
     dry_run_option,
     force_option,
@@ -22,6 +21,7 @@ from ahnpl_cli.config.options import (
     shard_option,
     workers_option,
 )
+from ahnpl_cli.errors import OnError
 from ahnpl_cli.records import DEFAULT_KINDS, KINDS
 
 

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import re
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -20,7 +19,6 @@ from typing import Any, Literal
 from ahnpl_cli.errors import ConfigError
 
 Device = Literal["auto", "cpu", "cuda", "mps"]
-OnError = Literal["stop", "skip"]
 TableFormat = Literal["rich", "markdown", "latex", "csv", "json"]
 
 
@@ -203,14 +201,6 @@ def check_page(path: str | None) -> None:
 def format_option() -> Any:
     """`--format`."""
     return opt("rich", "How tables are printed on stdout.", flags=("-f",))
-
-
-def worker_count(workers: int | None) -> int:
-    """Return what `--workers` means: by default one per core of this process, at most 8."""
-    if workers is not None:
-        return workers
-    usable = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
-    return min(len(usable) if usable else os.cpu_count() or 1, 8)
 
 
 def parse_shard(text: str | None) -> tuple[int, int]:

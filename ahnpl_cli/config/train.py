@@ -10,7 +10,6 @@ from ahnpl_cli.catalog import choose
 from ahnpl_cli.config.options import (
     BATCH_MOST,
     Device,
-    OnError,
     device_option,
     dry_run_option,
     flat,
@@ -27,7 +26,7 @@ from ahnpl_cli.config.options import (
     seed_option,
     workers_option,
 )
-from ahnpl_cli.errors import ConfigError
+from ahnpl_cli.errors import ConfigError, OnError
 from ahnpl_cli.losses.recipes import (
     OBJECTIVES,
     PAPER,

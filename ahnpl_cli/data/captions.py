@@ -11,11 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from ahnpl_cli.config import OnError
 from ahnpl_cli.data.json_stream import elements
 from ahnpl_cli.data.jsonl import LINE_HINT
 from ahnpl_cli.data.tabular import TableFormat, decode_head, read_table
-from ahnpl_cli.errors import DataError
+from ahnpl_cli.errors import DataError, OnError
 from ahnpl_cli.files import STDIN, open_bytes, parse_json, read_lines
 from ahnpl_cli.records import CaptionRecord
 

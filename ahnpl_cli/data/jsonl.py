@@ -13,8 +13,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from ahnpl_cli.config import OnError
-from ahnpl_cli.errors import DataError
+from ahnpl_cli.errors import DataError, OnError
 from ahnpl_cli.files import atomic_path, parse_json, read_lines
 from ahnpl_cli.records import CaptionRecord, Painting
 

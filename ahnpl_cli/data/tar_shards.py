@@ -21,10 +21,9 @@ from typing import IO, Any
 
 from PIL import Image
 
-from ahnpl_cli.config import OnError
 from ahnpl_cli.data.images import SUFFIXES, decode, header_problem, is_clutter
 from ahnpl_cli.data.jsonl import parse_record
-from ahnpl_cli.errors import DataError
+from ahnpl_cli.errors import DataError, OnError
 from ahnpl_cli.files import not_utf8, parse_json
 from ahnpl_cli.records import CaptionRecord
 

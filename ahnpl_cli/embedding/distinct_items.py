@@ -9,9 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
-from ahnpl_cli.config import OnError
 from ahnpl_cli.data.images import file_sha256, text_key
-from ahnpl_cli.errors import DataError
+from ahnpl_cli.errors import DataError, OnError
 from ahnpl_cli.records import KINDS, CaptionRecord
 
 # `n` counts from 1 in order of first sight. Texts are written in that order; images that turn out

@@ -14,12 +14,13 @@ from typing import Any
 from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.backbones.feature_shards import model_key
 from ahnpl_cli.backbones.load import load_backbone
-from ahnpl_cli.config import EmbedConfig, parse_shard, worker_count
+from ahnpl_cli.config import EmbedConfig, parse_shard
 from ahnpl_cli.data.tensors import is_ours
 from ahnpl_cli.embedding import layout
 from ahnpl_cli.embedding.distinct_items import TABLES, DistinctItems
 from ahnpl_cli.embedding.shards import Encoder, write_features, write_records
 from ahnpl_cli.embedding.sources import check_source, image_root, read_source
+from ahnpl_cli.engines.local import worker_count
 from ahnpl_cli.errors import ConfigError, DataError
 from ahnpl_cli.files import disk_errors
 from ahnpl_cli.outputs import foreign, lock, settle

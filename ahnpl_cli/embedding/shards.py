@@ -17,12 +17,11 @@ import torch
 from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.backbones.encode import encode_images, encode_texts
 from ahnpl_cli.backbones.feature_shards import model_key, pack_keys, write_shard
-from ahnpl_cli.config import OnError
 from ahnpl_cli.data.images import ImageRef, open_image
 from ahnpl_cli.data.tensors import Array, open_tensors, read_metadata, write_tensors
 from ahnpl_cli.embedding.distinct_items import TABLES, DistinctItems, Item, RecordRows
 from ahnpl_cli.embedding.layout import FEATURES, Table, shard_path
-from ahnpl_cli.errors import DataError
+from ahnpl_cli.errors import DataError, OnError
 from ahnpl_cli.perturbation import image_negatives
 from ahnpl_cli.progress import Track, silent
 

@@ -6,10 +6,9 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
-from ahnpl_cli.config import OnError
 from ahnpl_cli.data.images import find_images
 from ahnpl_cli.data.jsonl import read_records
-from ahnpl_cli.errors import DataError
+from ahnpl_cli.errors import DataError, OnError
 from ahnpl_cli.files import STDIN, not_utf8, open_bytes, read_lines
 from ahnpl_cli.records import CaptionRecord
 

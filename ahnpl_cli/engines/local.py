@@ -108,3 +108,11 @@ class ProcessMap:
                 yield in_flight.popleft().result()
         except BrokenProcessPool as broken:
             raise AhnplError("a worker process died", hint=self._hint) from broken
+
+
+def worker_count(workers: int | None) -> int:
+    """Return what `--workers` means: by default one per core of this process, at most 8."""
+    if workers is not None:
+        return workers
+    usable = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
+    return min(len(usable) if usable else os.cpu_count() or 1, 8)

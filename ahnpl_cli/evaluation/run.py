@@ -16,7 +16,8 @@ from ahnpl_cli.backbones.feature_cache import FeatureCache
 from ahnpl_cli.backbones.load import pick_device
 from ahnpl_cli.backbones.matching import load_matcher
 from ahnpl_cli.backbones.source import ModelSource, models_to_evaluate
-from ahnpl_cli.config import EvalConfig, worker_count
+from ahnpl_cli.config import EvalConfig
+from ahnpl_cli.engines.local import worker_count
 from ahnpl_cli.errors import ConfigError
 from ahnpl_cli.evaluation.benchmarks import benchmarks
 from ahnpl_cli.evaluation.benchmarks.base import Benchmark

@@ -10,9 +10,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from ahnpl_cli.config import OnError
 from ahnpl_cli.data.jsonl import parse_record
-from ahnpl_cli.errors import DataError
+from ahnpl_cli.errors import DataError, OnError
 from ahnpl_cli.files import read_lines
 from ahnpl_cli.records import CaptionRecord, Negative
 

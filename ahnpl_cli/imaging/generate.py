@@ -25,10 +25,10 @@ from pydantic import TypeAdapter
 
 from ahnpl_cli import __version__
 from ahnpl_cli.backbones.load import pick_device
-from ahnpl_cli.config import ImagesConfig, parse_shard, worker_count
+from ahnpl_cli.config import ImagesConfig, parse_shard
 from ahnpl_cli.data.captions import spool
 from ahnpl_cli.data.jsonl import read_records
-from ahnpl_cli.engines.local import ProcessMap
+from ahnpl_cli.engines.local import ProcessMap, worker_count
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.files import STDIN, open_bytes, to_json, write_json
 from ahnpl_cli.imaging import studio

@@ -15,10 +15,9 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from ahnpl_cli.config import OnError
 from ahnpl_cli.data.captions import Layout, read_located
 from ahnpl_cli.data.jsonl import duplicate_id
-from ahnpl_cli.errors import DataError
+from ahnpl_cli.errors import DataError, OnError
 from ahnpl_cli.files import disk_errors
 from ahnpl_cli.negatives.lexicon import wordnet
 from ahnpl_cli.negatives.text.words import Word

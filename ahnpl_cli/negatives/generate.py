@@ -18,9 +18,9 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from ahnpl_cli.config import NegativesConfig, parse_shard, worker_count
+from ahnpl_cli.config import NegativesConfig, parse_shard
 from ahnpl_cli.data.jsonl import read_records
-from ahnpl_cli.engines.local import ProcessMap
+from ahnpl_cli.engines.local import ProcessMap, worker_count
 from ahnpl_cli.errors import ConfigError
 from ahnpl_cli.files import read_object, write_json
 from ahnpl_cli.negatives import worker

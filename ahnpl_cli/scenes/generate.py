@@ -16,8 +16,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ahnpl_cli import __version__, outputs
-from ahnpl_cli.config import worker_count
-from ahnpl_cli.engines.local import ProcessMap
+from ahnpl_cli.engines.local import ProcessMap, worker_count
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.files import read_object, write_atomic, write_json
 from ahnpl_cli.progress import Track, silent

@@ -18,12 +18,13 @@ from torch import nn
 
 from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.backbones.load import load_backbone, pick_device
-from ahnpl_cli.config import TrainConfig, resolve_recipe, resolve_training, worker_count
+from ahnpl_cli.config import TrainConfig, resolve_recipe, resolve_training
 from ahnpl_cli.data.dataset import Picture, TrainingSet, resolve_files
 from ahnpl_cli.data.fingerprints import fingerprints
 from ahnpl_cli.data.jsonl import read_records
 from ahnpl_cli.data.loader import ImageLoader
 from ahnpl_cli.data.tar_shards import is_shards, read_shards, shard_paths
+from ahnpl_cli.engines.local import worker_count
 from ahnpl_cli.errors import ConfigError, DataError
 from ahnpl_cli.losses.objective import Objective
 from ahnpl_cli.losses.recipes import Recipe

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
+from ahnpl_cli.embedding.result_tables import tables
 from ahnpl_cli.records import EmbedReport
-from ahnpl_cli.reporting.embed import tables
 from ahnpl_cli.reporting.tables import markdown
 
 REPORT = EmbedReport(
