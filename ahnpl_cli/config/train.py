@@ -101,7 +101,7 @@ class LossConfig:
         None, "Eq. 5's gradient flows through Eq. 1's shift (ours: on; released: off)."
     )
     a_init: float | None = opt(
-        None, "Start of Eq. 8's a (ours, measured: 0.9; the paper draws from N(0,1)).", min=0
+        None, "Start of Eq. 8's a (ours, not tuned: 0.9; the paper draws from N(0,1)).", min=0
     )
     margin_floor: float | None = opt(
         None, "Lower bound of Eq. 10's M, in cosine (ours: 0; the paper has none: -2).", min=-2

@@ -41,7 +41,8 @@ class Objective(nn.Module):
     In a training loop of your own:
 
         objective = Objective(recipe("ahnpl"), kinds=4)
-        optimizer = AdamW([*model.parameters(), *objective.parameters()])
+        a = {"params": objective.parameters(), "weight_decay": 0.0}
+        optimizer = AdamW([{"params": model.parameters()}, a])
         for images, texts, negatives in batches:  # N, N and N * 4
             negative_features = normalize(model.encode_text(negatives), dim=-1)
             features = Features(

@@ -115,8 +115,9 @@ def released_margin(
 ) -> Tensor:
     """AHNPL Eq. 10 and CE-CLIP Eq. 7 as released: mean of all positives less mean of valid ones.
 
-    Biased once a kind has invalid slots, since the positives are not restricted to its pairs. The
-    released code divides by zero when a kind has none; here the kind keeps its margin.
+    Biased once a kind has invalid slots, since the positives are not restricted to its pairs. In a
+    batch without a kind, CE-CLIP's code divides by zero, and AHNPL's takes the positives alone; here
+    the kind keeps its margin.
 
     Args:
         positive_logits: S(I, T) / tau (N,).
