@@ -116,8 +116,8 @@ def released_margin(
     """AHNPL Eq. 10 and CE-CLIP Eq. 7 as released: mean of all positives less mean of valid ones.
 
     Biased once a kind has invalid slots, since the positives are not restricted to its pairs. In a
-    batch without a kind, CE-CLIP's code divides by zero, and AHNPL's takes the positives alone; here
-    the kind keeps its margin.
+    batch without a kind, CE-CLIP's code divides by zero, and AHNPL's takes the positives alone;
+    here the kind keeps its margin.
 
     Args:
         positive_logits: S(I, T) / tau (N,).
