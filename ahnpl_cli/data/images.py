@@ -48,6 +48,9 @@ _FORMATS = {
 SUFFIXES = frozenset(" ".join(_FORMATS.values()).split())
 # Decoded and converted, this takes at most 1 GB; cameras end at about 100 million.
 MOST_PIXELS = 120_000_000
+# A model's transform scales the shorter side up to 224 pixels or more, and the longer one with it:
+# a strip of 1 x 100,000 pixels, small as a file, would take 15 GB.
+MOST_STRETCHED = 1000
 HINT_BROKEN = "Replace the file, or pass --on-error skip."
 HINT_MISSING = "Check --image-root."
 # What operating systems and editors leave in folders: never data, whatever its ending.
@@ -157,6 +160,10 @@ def _open(source: Path | IO[bytes], where: str) -> Image.Image:
         image.close()
         size = f"{image.width:,} x {image.height:,} pixels"
         raise _undecodable(f"{size}, more than {MOST_PIXELS:,}", where)
+    if max(image.size) > MOST_STRETCHED * min(image.size):
+        image.close()
+        size = f"{image.width:,} x {image.height:,} pixels"
+        raise _undecodable(f"{size}, a strip of more than {MOST_STRETCHED:,} to 1", where)
     return image
 
 
@@ -236,6 +243,9 @@ def _crop(pixels: Image.Image, ref: ImageRef) -> Image.Image:
         raise DataError(f"crop {ref.crop} has no pixel", where=str(ref.path))
     if width * height > MOST_PIXELS:
         what = f"crop {ref.crop} has more than {MOST_PIXELS:,} pixels"
+        raise DataError(what, where=str(ref.path))
+    if max(width, height) > MOST_STRETCHED * min(width, height):
+        what = f"crop {ref.crop} is a strip of more than {MOST_STRETCHED:,} to 1"
         raise DataError(what, where=str(ref.path))
     inside = x < pixels.width and y < pixels.height and x + width > 0 and y + height > 0
     if not inside:

@@ -186,3 +186,10 @@ def test_keys_are_sums_that_anyone_can_check(picture: Path) -> None:
 
 def test_a_lone_surrogate_has_a_key_too() -> None:
     assert text_key("\ud800") != text_key("")
+
+
+def test_a_strip_that_scaling_would_blow_up_is_refused(tmp_path: Path, picture: Path) -> None:
+    Image.new("L", (1, 2000)).save(tmp_path / "strip.png")
+    assert "a strip of more than 1,000 to 1" in message(ImageRef(tmp_path / "strip.png"))
+    assert "is a strip of more than 1,000 to 1" in message(ImageRef(picture, (0, 0, 1, 2000)))
+    assert open_image(ImageRef(picture, (0, 0, 1, 900))).size == (1, 900)

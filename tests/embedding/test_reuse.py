@@ -84,11 +84,10 @@ def test_eval_computes_no_item_that_was_embedded(
     forbid()
     config = EvalConfig(
         checkpoint=(str(tiny_model_folder),),
-        custom=str(embedded / "negatives.jsonl"),
         bootstrap=10,
         device="cpu",
     )
-    report = evaluate(["custom"], config)
+    report = evaluate([str(embedded / "negatives.jsonl")], config)
     assert sum(s.n for s in report.models[0].suites["custom"].subsets if s.name == "all") == 3
 
 

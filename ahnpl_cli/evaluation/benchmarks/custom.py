@@ -14,7 +14,7 @@ from ahnpl_cli.data.jsonl import read_records
 from ahnpl_cli.errors import BenchmarkError
 from ahnpl_cli.evaluation.benchmarks.base import Benchmark, LocalCopy, counted
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
-from ahnpl_cli.evaluation.benchmarks.image_finder import is_image_file
+from ahnpl_cli.evaluation.benchmarks.image_finder import is_existing_file
 from ahnpl_cli.evaluation.scoring import judging, metrics
 from ahnpl_cli.evaluation.scoring.averages import Average, mean, pool
 from ahnpl_cli.evaluation.scoring.items import Item, Scores, Suite, Verdict
@@ -62,7 +62,7 @@ def load(copy: LocalCopy) -> Suite:
             without += 1
             continue
         ref = ImageRef(root / record.image)
-        if not is_image_file(ref.path):
+        if not is_existing_file(ref.path):
             absent.add(ref.path)
         texts = (record.caption, *(negative.caption for negative in record.negatives))
         kinds = tuple(negative.kind for negative in record.negatives)

@@ -96,7 +96,7 @@ class ImageFinder:
         return [f"{len(self.renamed):,} COCO photos found under their name of the other year"]
 
 
-def is_image_file(path: Path) -> bool:
+def is_existing_file(path: Path) -> bool:
     """Whether a file is there, whatever an annotation calls it."""
     try:
         return path.is_file()

@@ -13,7 +13,7 @@ from ahnpl_cli.data.images import SUFFIXES, ImageRef
 from ahnpl_cli.errors import BenchmarkError
 from ahnpl_cli.evaluation.benchmarks.base import LocalCopy, counted
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
-from ahnpl_cli.evaluation.benchmarks.image_finder import is_image_file
+from ahnpl_cli.evaluation.benchmarks.image_finder import is_existing_file
 from ahnpl_cli.evaluation.benchmarks.labeled_images import ClassData, LabeledImage, read_prompts
 from ahnpl_cli.evaluation.benchmarks.object_labels import VOC_SPLITS, read_coco, read_voc
 from ahnpl_cli.files import read_text
@@ -246,7 +246,7 @@ def read_csv(name: str, path: Path, copy: LocalCopy) -> ClassData:
     missing = set()
     for (_, row), names, split in zip(rows, labels, splits, strict=True):
         ref = ImageRef(path.parent / row["filepath"])
-        if not is_image_file(ref.path):
+        if not is_existing_file(ref.path):
             missing.add(ref.path)
         image = LabeledImage(row["filepath"], ref, tuple(number[label] for label in names))
         by_split[split].append(image)

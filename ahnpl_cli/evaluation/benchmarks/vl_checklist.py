@@ -21,7 +21,7 @@ from ahnpl_cli.evaluation.benchmarks.base import (
     read_entries,
 )
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
-from ahnpl_cli.evaluation.benchmarks.image_finder import ImageFinder
+from ahnpl_cli.evaluation.benchmarks.image_finder import ImageFinder, is_existing_file
 from ahnpl_cli.evaluation.scoring.averages import Average, Mean, mean, pool
 from ahnpl_cli.evaluation.scoring.items import Item, Suite
 from ahnpl_cli.files import read_text
@@ -155,7 +155,7 @@ def load(copy: LocalCopy) -> Suite:
     absent = []
     for corpus, path in copy.files.items():
         target, root = _annotations(path)
-        if not target.is_file():
+        if not is_existing_file(target):
             absent.append(corpus)
             continue
         annotations[corpus] = target
