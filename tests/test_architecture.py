@@ -28,7 +28,7 @@ LAYERS = {
         "evaluation.scoring.statistics",
     ),
     "adapter": (
-        *("data", "engines", "imaging", "negatives", "backbones", "scenes"),
+        *("data", "engines", "imaging", "language_models", "negatives", "backbones", "scenes"),
         # What shows things, whatever they are; each stage's own tables lie beside its report.
         *("reporting.tables", "reporting.edits", "reporting.charts", "reporting.page"),
     ),

@@ -16,6 +16,7 @@ from ahnpl_cli.config.eval import (
     EvalConfig,
 )
 from ahnpl_cli.config.images import (
+    ConceptsConfig,
     ImagesConfig,
     PaintConfig,
     PartsConfig,
@@ -55,6 +56,7 @@ from ahnpl_cli.config.train import (
 
 __all__ = [
     "CompareConfig",
+    "ConceptsConfig",
     "ConsoleConfig",
     "DemoConfig",
     "Device",

@@ -93,6 +93,31 @@ class PaintConfig:
 
 
 @dataclass(frozen=True, kw_only=True)
+class ConceptsConfig:
+    """What a language model adds (GNM 3.1.1 and 3.1.2)."""
+
+    llm: str | None = opt(
+        None,
+        "Let a language model think up other things: with --llm-url its name there, else a causal "
+        "model of transformers.",
+        metavar="NAME",
+    )
+    llm_url: str | None = opt(
+        None, "An OpenAI-compatible endpoint, such as http://localhost:8000/v1.", metavar="URL"
+    )
+    llm_key: str = opt(
+        "OPENAI_API_KEY", "Environment variable that holds the endpoint's key.", metavar="VARIABLE"
+    )
+    objects: int = opt(3, "Things of a caption that are changed at most (GNM: about 3).", min=1)
+    variations: int = opt(4, "Other things for each of them (GNM: 4).", min=1)
+    recaption: str | None = opt(
+        None,
+        "Captioning model of transformers: adds a caption that may name more than people's do.",
+        metavar="PATH",
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
 class ImagesConfig:
     """Pictures of hard negatives."""
 
@@ -100,6 +125,7 @@ class ImagesConfig:
     image_root: str | None = image_root_option()
     parts: PartsConfig = group(PartsConfig, "Parts")
     paint: PaintConfig = group(PaintConfig, "Painting and judging")
+    concepts: ConceptsConfig = group(ConceptsConfig, "Concepts of a language model")
     kinds: tuple[str, ...] = opt(
         (), f"Kinds to show; default: all, {', '.join(KINDS)}.", metavar="KIND,..."
     )
@@ -130,5 +156,9 @@ class ImagesConfig:
         for kind in self.kinds:
             choose(kind, KINDS, "kind of negative")
         parse_shard(self.shard)
+        wanted = self.concepts
+        if wanted.recaption and not (wanted.llm or wanted.llm_url):
+            what = "--recaption adds captions without negatives"
+            raise ConfigError(what, hint="Name a language model that makes them with --llm.")
         if self.review and self.as_benchmark:
             raise ConfigError("--review and --as-benchmark are two steps", hint="Give one.")

@@ -36,6 +36,11 @@ REASONS = {
     "barely changed": "too few pixels differ from the original (GNM 3.1.5)",
     "old caption fits": "a judge prefers the old caption on the new picture",
     "does not fit": "a judge does not find the new caption in the new picture",
+    "no JSON list": "the language model's answer is none (of its concepts)",
+    "field missing": "of a concept: object, keyword or description",
+    "too many words": "a concept's keyword has more than three, or its description more than 30",
+    "not in the caption": "a concept is about a thing that the caption does not name",
+    "nothing new": "a concept says what the caption says, or another concept",
     "unreadable image": "the image is missing or broken (--on-error skip)",
     "enough pictures": "its image has as many as --per-image allows",
 }
@@ -73,6 +78,7 @@ class Job:
     """A negative whose picture is wanted.
 
     Attributes:
+        key: names the record's pictures: its number, or that and more for a new caption.
         number: of the record in its file, from 0.
         slot: of the negative in its record.
         record: the caption with all its negatives.
@@ -82,6 +88,7 @@ class Job:
         description: what a model is told to paint, where that is more than the caption says.
     """
 
+    key: str
     number: int
     slot: int
     record: CaptionRecord

@@ -90,7 +90,9 @@ def count_wanted(records: tuple[CaptionRecord, ...], kinds: tuple[str, ...]) -> 
     return sum(is_wanted(negative, kinds) for record in records for negative in record.negatives)
 
 
-def cut(source: Source, kinds: tuple[str, ...], size: int, start: int, end: int) -> Iterator[Block]:
+def cut(
+    source: Source, kinds: tuple[str, ...], size: int, start: int, end: int, added: int = 0
+) -> Iterator[Block]:
     """Yield the blocks of the groups whose first record lies in a stretch.
 
     Args:
@@ -99,6 +101,7 @@ def cut(source: Source, kinds: tuple[str, ...], size: int, start: int, end: int)
         size: negatives from which a block is full.
         start: number of the first record.
         end: one past the last.
+        added: negatives that a language model adds to a caption.
     """
     groups: list[Group] = []
     negatives = records = 0
@@ -108,7 +111,7 @@ def cut(source: Source, kinds: tuple[str, ...], size: int, start: int, end: int)
         if group.start >= end:
             break
         groups.append(group)
-        negatives += count_wanted(group.records, kinds)
+        negatives += count_wanted(group.records, kinds) + added * len(group.records)
         records += len(group.records)
         if negatives >= size or records >= LONGEST_BLOCK:
             yield Block(tuple(groups))

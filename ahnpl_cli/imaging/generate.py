@@ -10,7 +10,6 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import importlib.metadata
-import json
 import logging
 import os
 import shutil
@@ -21,31 +20,28 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import TypeAdapter
-
 from ahnpl_cli import __version__
 from ahnpl_cli.backbones.load import pick_device
-from ahnpl_cli.config import ImagesConfig, parse_shard
+from ahnpl_cli.config import ConceptsConfig, ImagesConfig, parse_shard
 from ahnpl_cli.data.captions import spool
-from ahnpl_cli.data.jsonl import read_records
 from ahnpl_cli.engines.local import ProcessMap, worker_count
-from ahnpl_cli.errors import DataError
 from ahnpl_cli.files import STDIN, open_bytes, to_json, write_json
 from ahnpl_cli.imaging import studio
 from ahnpl_cli.imaging.base import Settings
 from ahnpl_cli.imaging.blocks import Source, count_wanted, cut
 from ahnpl_cli.imaging.choose import Parts, check_parts, choose_parts
+from ahnpl_cli.imaging.concepts import write_prompt
 from ahnpl_cli.imaging.extras import has
 from ahnpl_cli.imaging.journal import JOURNAL, Journal
-from ahnpl_cli.imaging.studio import Plan, Studio
-from ahnpl_cli.outputs import foreign, lock, settle
+from ahnpl_cli.imaging.output import ANSWERS, meta_path, prepare, records_path
+from ahnpl_cli.imaging.plan import Concepts, Plan
+from ahnpl_cli.outputs import lock
 from ahnpl_cli.progress import Track, silent
 from ahnpl_cli.records import ImagesReport
 
 log = logging.getLogger(__name__)
 TRIED = 64  # captions that a dry run paints
 MOST_LISTED = 20  # broken records and images that a report names
-COMMAND = "ahnpl images"
 # Options that do not decide what is written.
 _FREE = frozenset(
     ("output", "image_root", "workers", "resume", "force", "dry_run", "on_error")
@@ -91,19 +87,6 @@ def generate(
                 shutil.rmtree(folder, ignore_errors=True)
 
 
-def records_path(output: Path, shard: str | None) -> Path:
-    """Return the file of records of a shard, or of the whole."""
-    if shard is None:
-        return output / "images.jsonl"
-    index, count = parse_shard(shard)
-    return output / f"images-{index:05d}-of-{count:05d}.jsonl"
-
-
-def meta_path(records: Path) -> Path:
-    """Return where the report on a file of records is."""
-    return records.with_name(f"{records.name.removesuffix('.jsonl')}.meta.json")
-
-
 def _generate(
     source: Path, records: Path, folder: Path, config: ImagesConfig, track: Track
 ) -> ImagesReport:
@@ -115,7 +98,7 @@ def _generate(
     log.info("%s", parts.why)
     sha256 = _sha256(path)
     options = _options(config, parts, sha256)
-    done = _settle(records, folder, options, config)
+    done = prepare(records, folder, options, force=config.force, resume=config.resume)
     if done is not None:
         log.info("%s is complete: nothing to do", records)
         return done
@@ -131,16 +114,26 @@ def _generate(
         repaint=config.paint.repaint_original,
         seed=config.seed,
         skip_broken=config.on_error == "skip",
+        concepts=_concepts(config, records.parent),
+        recaption=config.concepts.recaption,
     )
     # Loaded here first: a model that cannot be had is told before any process starts.
-    here = Studio(plan)
+    studio.start(plan)
+    here = studio.current()
     workers = _workers(config, parts, span)
     with Journal(folder) as journal:
         resumed = journal.counts.records
         tried = journal.counts.negatives
         if resumed:
             log.info("continuing after %s captions", f"{resumed:,}")
-        blocks = cut(captions, config.kinds, config.batch_size, span.start + resumed, span.end)
+        blocks = cut(
+            captions,
+            config.kinds,
+            config.batch_size,
+            span.start + resumed,
+            span.end,
+            added=_added(config),
+        )
 
         def finished() -> Iterator[int]:
             """Yield once per negative that is done with, for the progress bar."""
@@ -149,11 +142,12 @@ def _generate(
                     journal.append(block.lines, block.counts)
                     yield from range(block.counts.negatives)
 
-        left = span.negatives - tried
+        # How many negatives a language model adds, nobody knows before it has.
+        left = None if _added(config) else span.negatives - tried
         for _ in track(finished(), total=left, description="painting", unit="pictures"):
             pass
+    studio.stop()
     seconds = time.perf_counter() - begin
-    locator, painters, judges = here.infos()
     counts = journal.counts
     rejected: dict[str, dict[str, int]] = {}
     for (kind, reason), number in sorted(counts.rejected.items()):
@@ -164,9 +158,9 @@ def _generate(
         negatives=counts.negatives,
         painted={name: counts.painted[name] for name in parts.painters},
         rejected=rejected,
-        locator=locator,
-        painters=painters,
-        judges=judges,
+        locator=here.locator.info,
+        painters=tuple(painter.info for painter in here.painters),
+        judges=tuple(judge.info for judge in here.judges),
         why=parts.why,
         skipped_list=tuple([*span.skipped, *counts.skipped][:MOST_LISTED]),
         options=options,
@@ -176,6 +170,7 @@ def _generate(
         seconds=round(seconds, 3),
         pictures_per_second=round((counts.negatives - tried) / seconds, 2),
         resumed=resumed,
+        language_models=here.lots.infos,
     )
     # The report first: a kill between the two leaves work that finishes at once.
     write_json(meta_path(records), report)
@@ -206,11 +201,12 @@ def _options(config: ImagesConfig, parts: Parts, sha256: str) -> dict[str, Any]:
     options = {
         name: value
         for name, value in dataclasses.asdict(config).items()
-        if name not in _FREE and name not in ("parts", "paint")
+        if name not in _FREE and name not in ("parts", "paint", "concepts")
     }
     options |= dataclasses.asdict(config.parts) | dataclasses.asdict(config.paint)
+    options |= dataclasses.asdict(config.concepts)
     options |= {"locator": parts.locator, "painter": parts.painters, "judge": parts.judges}
-    if parts.uses_model:
+    if parts.uses_model or _added(config):
         options["device"] = pick_device(config.device)
     else:
         for name in _BATCHED:
@@ -218,53 +214,6 @@ def _options(config: ImagesConfig, parts: Parts, sha256: str) -> dict[str, Any]:
     options |= {"input": sha256[:16], "version": __version__}
     jsonable: dict[str, Any] = to_json(options)
     return jsonable
-
-
-def _settle(
-    records: Path, folder: Path, options: dict[str, Any], config: ImagesConfig
-) -> ImagesReport | None:
-    """Return the report of a finished output; else make the working folder ready."""
-    report = read_report(meta_path(records))
-    complete = report is not None and records.is_file()
-    if records.exists() and report is None and not config.force:
-        raise foreign(records, COMMAND)
-    state = folder / "options.json"
-    kept = report.options if report is not None and complete else _read_state(state)
-    decision = settle(
-        records, options, kept, complete=complete, force=config.force, resume=config.resume
-    )
-    if decision == "done":
-        return report
-    if decision == "fresh":
-        _remove_pictures(records)
-        for entry in folder.iterdir():
-            if entry.name in (JOURNAL, "part"):
-                entry.unlink()
-    write_json(state, options)
-    return None
-
-
-def _read_state(path: Path) -> dict[str, Any] | None:
-    try:
-        state: dict[str, Any] = json.loads(path.read_bytes())
-    except (OSError, ValueError):
-        return None
-    return state
-
-
-def _remove_pictures(records: Path) -> None:
-    """Remove the pictures that an output about to be replaced names, and no other file."""
-    pictures = (records.parent / studio.PICTURES).resolve()
-    try:
-        for record in read_records(records):
-            for negative in record.negatives:
-                repainted = negative.painter.repainted if negative.painter else None
-                for name in (negative.image, repainted):
-                    path = (records.parent / (name or "")).resolve()
-                    if pictures in path.parents:
-                        path.unlink(missing_ok=True)
-    except DataError:
-        return  # there is none, or nothing of ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -306,7 +255,7 @@ def _settings(config: ImagesConfig, parts: Parts, image_root: Path) -> Settings:
     wanted, paint = config.parts, config.paint
     return Settings(
         image_root=image_root,
-        device=pick_device(config.device) if parts.uses_model else "cpu",
+        device=pick_device(config.device) if parts.uses_model or _added(config) else "cpu",
         batch_size=config.batch_size,
         annotations=tuple(map(Path, wanted.annotations)),
         cache=_cache(),
@@ -325,6 +274,26 @@ def _settings(config: ImagesConfig, parts: Parts, image_root: Path) -> Settings:
     )
 
 
+def _added(config: ImagesConfig) -> int:
+    """Negatives that a language model adds to a caption at most; 0 without one."""
+    wanted = config.concepts
+    return wanted.objects * wanted.variations if wanted.llm or wanted.llm_url else 0
+
+
+def _concepts(config: ImagesConfig, output: Path) -> Concepts | None:
+    wanted = config.concepts
+    if not _added(config):
+        return None
+    return Concepts(
+        name=wanted.llm,
+        url=wanted.llm_url,
+        key_variable=wanted.llm_key,
+        answers=output / ANSWERS,
+        objects=wanted.objects,
+        variations=wanted.variations,
+    )
+
+
 def _cache() -> Path:
     from ahnpl_cli.backbones.feature_cache import default_folder
 
@@ -332,7 +301,7 @@ def _cache() -> Path:
 
 
 def _workers(config: ImagesConfig, parts: Parts, span: _Span) -> int:
-    if parts.uses_model:
+    if parts.uses_model or _added(config):
         return 1  # one process per device; more of them would only load the models again
     if config.workers is not None:
         return config.workers
@@ -346,10 +315,22 @@ def _try_out(source: Path, output: Path, config: ImagesConfig, track: Track) -> 
     # Else a relative image root, or none, would be sought beside the temporary folder.
     root = config.image_root or str(source.parent)
     tried = dataclasses.replace(config, dry_run=False, shard=None, limit=limit, image_root=root)
+    if _added(config):
+        _show_prompt(source, config)
+        # A dry run asks nobody: an answer may cost money.
+        tried = dataclasses.replace(tried, concepts=ConceptsConfig())
     with tempfile.TemporaryDirectory() as folder:
         report = generate(source, Path(folder), tried, track=track)
     records = records_path(output, config.shard)
     return dataclasses.replace(report, output=str(records), dry_run=True)
+
+
+def _show_prompt(source: Path, config: ImagesConfig) -> None:
+    first = next(Source(source, config.on_error, 1).records(), None)
+    if first is not None:
+        wanted = config.concepts
+        prompt = write_prompt(first.caption, objects=wanted.objects, variations=wanted.variations)
+        log.info("the language model would be asked, for the first caption:\n%s", prompt)
 
 
 def _sha256(path: Path) -> str:
@@ -370,11 +351,3 @@ def _versions() -> dict[str, str]:
         except importlib.metadata.PackageNotFoundError:  # built from source, under another name
             versions[name] = "unknown"
     return versions
-
-
-def read_report(path: Path) -> ImagesReport | None:
-    """Return an `images.meta.json`, or None if there is none that we wrote."""
-    try:
-        return TypeAdapter(ImagesReport).validate_json(path.read_bytes())
-    except (OSError, ValueError):
-        return None

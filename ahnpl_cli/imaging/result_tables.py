@@ -21,6 +21,7 @@ def part_table(report: ImagesReport) -> Table:
     parts: list[tuple[str, PartInfo]] = [("locator", report.locator)]
     parts += [("painter", part) for part in report.painters]
     parts += [("judge", part) for part in report.judges]
+    parts += [("language", part) for part in report.language_models]
     rows = tuple(
         (role, part.name, part.model or "no model", part.revision, _license(part))
         for role, part in parts

@@ -4,57 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 from PIL.Image import Image
 
 from ahnpl_cli.catalog import resolve
 from ahnpl_cli.data.jsonl import dump
-from ahnpl_cli.errors import DataError
-from ahnpl_cli.files import write_atomic
-from ahnpl_cli.imaging.base import Box, Canvas, Job, Mask, Refusal, Settings, box_of
-from ahnpl_cli.imaging.blocks import Block, Group, is_wanted
-from ahnpl_cli.imaging.choose import Parts
-from ahnpl_cli.imaging.extras import has
+from ahnpl_cli.imaging.base import Canvas, Job, Mask, Refusal
+from ahnpl_cli.imaging.blocks import Block, is_wanted
 from ahnpl_cli.imaging.journal import Counts
 from ahnpl_cli.imaging.judges import JUDGES, Judge, Painted
+from ahnpl_cli.imaging.keep import Accepted, save
 from ahnpl_cli.imaging.locators import LOCATORS, Locator
+from ahnpl_cli.imaging.lots import Item, Lots, Photos, with_pictures
 from ahnpl_cli.imaging.painters import PAINTERS, Painter
-from ahnpl_cli.imaging.pictures import Original, encode, read_original
+from ahnpl_cli.imaging.pictures import Original
+from ahnpl_cli.imaging.plan import Plan
 from ahnpl_cli.imaging.targets import find_targets
-from ahnpl_cli.records import CaptionRecord, Negative, Painting, PartInfo
+from ahnpl_cli.records import Negative
 from ahnpl_cli.stable_hash import RandomStream, stable_hash
-
-PICTURES = "pictures"  # folder below the output's
-PER_FOLDER = 250  # records whose pictures share a folder
-WHOLE = 0.85  # share of the picture from which an outline says nothing
-FEW_POINTS = 0.004  # of a contour's length: how far an outline may be off
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """What a process needs to know; sent once.
-
-    Attributes:
-        parts: what finds, paints and judges.
-        settings: what those are built with.
-        output: folder of the pictures and records.
-        kinds: of negatives to show; empty for all.
-        per_image: pictures of an image at most.
-        repaint: whether the true thing is painted as well.
-        seed: of all draws.
-        skip_broken: whether a broken image is left out.
-    """
-
-    parts: Parts
-    settings: Settings
-    output: Path
-    kinds: tuple[str, ...]
-    per_image: int | None
-    repaint: bool
-    seed: int
-    skip_broken: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +31,6 @@ class Finished:
 
     lines: list[str]
     counts: Counts
-
-
-@dataclass(frozen=True, slots=True)
-class _Accepted:
-    """A picture that is kept."""
-
-    painted: Painted
-    painter: Painter
-    scores: dict[str, float]
 
 
 @dataclass(slots=True)
@@ -101,58 +60,54 @@ class Studio:
         self.judges: list[Judge] = [
             resolve(name, JUDGES, "judge")(settings) for name in parts.judges
         ]
-
-    def infos(self) -> tuple[PartInfo, tuple[PartInfo, ...], tuple[PartInfo, ...]]:
-        """Return what locator, painters and judges are."""
-        painters = tuple(painter.info for painter in self.painters)
-        return self.locator.info, painters, tuple(judge.info for judge in self.judges)
+        self.lots = Lots(plan)
 
     def work(self, block: Block) -> Finished:
         """Paint what a block of records asks for."""
         counts = Counts()
-        shown: dict[tuple[int, int], Negative] = {}
-        queues = [queue for group in block.groups if (queue := self._queue(group, counts))]
+        photos = Photos(self.plan, counts)
+        lots = self.lots.items(block, photos, counts)
+        queues = [queue for items in lots if (queue := self._queue(items, photos, counts))]
+        shown: dict[tuple[str, int], Negative] = {}
         # Each round fills what is still free of --per-image with the next negatives.
         while any(queue.jobs and queue.room for queue in queues):
             round_ = [(job, queue) for queue in queues for job in queue.take()]
             outcomes = self._paint([(job, queue.original) for job, queue in round_])
-            restored = self._restore([o for o in outcomes if isinstance(o, _Accepted)])
+            restored = self._restore([o for o in outcomes if isinstance(o, Accepted)])
             for (job, queue), outcome in zip(round_, outcomes, strict=True):
                 if isinstance(outcome, str):
                     counts.rejected[job.negative.kind, outcome] += 1
                     continue
                 queue.room -= 1
                 counts.painted[outcome.painter.info.name] += 1
-                key = job.number, job.slot
-                shown[key] = self._save(outcome, queue.original, restored.get(key))
+                key = job.key, job.slot
+                shown[key] = save(
+                    outcome,
+                    queue.original,
+                    restored.get(key),
+                    folder=self.plan.output,
+                    locator=self.locator.info.name,
+                )
         for queue in queues:
             for job in queue.jobs:
                 counts.rejected[job.negative.kind, "enough pictures"] += 1
-        lines = [
-            dump(_with_pictures(record, number, shown))
-            for group in block.groups
-            for number, record in enumerate(group.records, group.start)
-        ]
-        counts.records = len(lines)
+        counts.records = sum(len(group.records) for group in block.groups)
+        lines = [dump(with_pictures(item, shown)) for items in lots for item in items]
         return Finished(lines, counts)
 
-    def _queue(self, group: Group, counts: Counts) -> _Queue | None:
-        """Open the image of a group, and line up its negatives by lot."""
+    def _queue(self, items: Sequence[Item], photos: Photos, counts: Counts) -> _Queue | None:
+        """Open the image of some records, and line up their negatives by lot."""
         jobs: list[Job] = []
-        for number, record in enumerate(group.records, group.start):
-            for slot, negative in enumerate(record.negatives):
+        for item in items:
+            for slot, negative in enumerate(item.record.negatives):
                 if is_wanted(negative, self.plan.kinds):
-                    jobs.append(self._job(number, slot, record, negative))
+                    jobs.append(self._job(item, slot, negative))
         counts.negatives += len(jobs)
         if not jobs:
             return None
-        image = group.records[0].image
-        try:
-            original = read_original(self.plan.settings.image_root / image)
-        except DataError as error:
-            if not self.plan.skip_broken:
-                raise
-            counts.skipped.append(str(error))
+        image = items[0].record.image
+        original = photos.read(image)
+        if original is None:
             for job in jobs:
                 counts.rejected[job.negative.kind, "unreadable image"] += 1
             return None
@@ -161,14 +116,16 @@ class Studio:
             jobs = list(RandomStream(self.plan.seed, image, "order").order(jobs))
         return _Queue(original, jobs, len(jobs) if limit is None else limit)
 
-    def _job(self, number: int, slot: int, record: CaptionRecord, negative: Negative) -> Job:
+    def _job(self, item: Item, slot: int, negative: Negative) -> Job:
+        record = item.record
         targets = find_targets(record.caption, negative)
         seed = stable_hash(self.plan.seed, record.id, negative.kind, negative.caption) >> 32
-        return Job(number, slot, record, negative, targets, seed)
+        description = item.descriptions.get(slot, "")
+        return Job(item.key, item.number, slot, record, negative, targets, seed, description)
 
-    def _paint(self, jobs: Sequence[tuple[Job, Original]]) -> list[_Accepted | str]:
+    def _paint(self, jobs: Sequence[tuple[Job, Original]]) -> list[Accepted | str]:
         """Return a picture or a reason per job; each painter is given what those before left."""
-        outcomes: list[_Accepted | str] = ["no painter"] * len(jobs)
+        outcomes: list[Accepted | str] = ["no painter"] * len(jobs)
         waiting = list(range(len(jobs)))
         for index, (job, _) in enumerate(jobs):
             if not job.negative.edits:
@@ -183,9 +140,9 @@ class Studio:
             waiting = [index for index in waiting if isinstance(outcomes[index], str)]
         return outcomes
 
-    def _try(self, painter: Painter, jobs: Sequence[tuple[Job, Original]]) -> list[_Accepted | str]:
+    def _try(self, painter: Painter, jobs: Sequence[tuple[Job, Original]]) -> list[Accepted | str]:
         """Let one painter do what it can."""
-        outcomes: list[_Accepted | str] = []
+        outcomes: list[Accepted | str] = []
         for job, _ in jobs:
             outcomes.append(painter.refuses(job, self.locator.names(job.record.image)) or "")
         willing = [index for index, outcome in enumerate(outcomes) if outcome == ""]
@@ -233,7 +190,7 @@ class Studio:
             pictures += painter.paint(canvases[start : start + size])
         return pictures
 
-    def _judge(self, painted: Sequence[Painted], painter: Painter) -> list[_Accepted | str]:
+    def _judge(self, painted: Sequence[Painted], painter: Painter) -> list[Accepted | str]:
         """Return what all judges accept; the first to refuse gives the reason."""
         scores: list[dict[str, float]] = [{} for _ in painted]
         reasons: list[str | None] = [None] * len(painted)
@@ -245,13 +202,13 @@ class Studio:
                 scores[index].update(judgment.scores)
                 reasons[index] = judgment.reason
         return [
-            reason or _Accepted(each, painter, measured)
+            reason or Accepted(each, painter, measured)
             for each, reason, measured in zip(painted, reasons, scores, strict=True)
         ]
 
-    def _restore(self, accepted: Sequence[_Accepted]) -> dict[tuple[int, int], Image]:
+    def _restore(self, accepted: Sequence[Accepted]) -> dict[tuple[str, int], Image]:
         """Paint the true things into the same places, for `--repaint-original`."""
-        restored: dict[tuple[int, int], Image] = {}
+        restored: dict[tuple[str, int], Image] = {}
         for painter in self.painters if self.plan.repaint else ():
             if painter.exact:
                 continue
@@ -260,58 +217,8 @@ class Studio:
             pictures = self._in_batches(painter, originals)
             for canvas, picture in zip(canvases, pictures, strict=True):
                 if not isinstance(picture, Refusal):
-                    restored[canvas.job.number, canvas.job.slot] = picture
+                    restored[canvas.job.key, canvas.job.slot] = picture
         return restored
-
-    def _save(self, accepted: _Accepted, original: Original, restored: Image | None) -> Negative:
-        """Write a picture and, if there is one, the original repainted."""
-        painter, canvas = accepted.painter, accepted.painted.canvas
-        job, info = canvas.job, painter.info
-        folder = f"{PICTURES}/{job.number // PER_FOLDER:05d}"
-        name = f"{folder}/{job.number:08d}-{job.slot}"
-        prompt = painter.prompt(canvas)
-        box, outline = _outline(accepted.painted.region, bool(canvas.masks))
-        painting = Painting(
-            engine=info.name,
-            locator=self.locator.info.name if painter.needs_masks else "none",
-            model=info.model,
-            revision=info.revision,
-            seed=job.seed if info.model else None,
-            prompt=prompt,
-            box=box,
-            outline=outline,
-            scores=accepted.scores,
-        )
-        provenance: dict[str, object] = {
-            "painter": info.name,
-            "model": info.model,
-            "revision": info.revision,
-            "seed": painting.seed,
-            "original": job.record.image,
-            "caption": job.negative.caption,
-        }
-        path = f"{name}{original.suffix}"
-        self._write(path, accepted.painted.picture, original, provenance)
-        if restored is not None:
-            path_restored = f"{name}-original{original.suffix}"
-            true = {**provenance, "caption": job.record.caption}
-            self._write(path_restored, restored, original, true)
-            painting = replace(painting, repainted=path_restored)
-        return replace(job.negative, image=path, painter=painting)
-
-    def _write(
-        self, path: str, picture: Image, original: Original, provenance: dict[str, object]
-    ) -> None:
-        write_atomic(self.plan.output / path, encode(picture, original, provenance))
-
-
-def _with_pictures(
-    record: CaptionRecord, number: int, shown: dict[tuple[int, int], Negative]
-) -> CaptionRecord:
-    negatives = tuple(
-        shown.get((number, slot), negative) for slot, negative in enumerate(record.negatives)
-    )
-    return replace(record, negatives=negatives)
 
 
 def _region(canvas: Canvas, picture: Image) -> Mask:
@@ -323,36 +230,28 @@ def _region(canvas: Canvas, picture: Image) -> Mask:
     return changed if changed.any() else ~changed
 
 
-def _outline(region: Mask, masked: bool) -> tuple[Box | None, tuple[tuple[int, ...], ...]]:
-    """The box around what was painted and, of a mask, its outline in few points."""
-    if region.mean() > WHOLE:
-        return None, ()
-    if not masked or not has("cv2"):
-        return box_of(region), ()
-    import cv2
-
-    contours, _ = cv2.findContours(
-        region.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE
-    )
-    polygons: list[tuple[int, ...]] = []
-    for contour in contours:
-        tolerance = max(1.0, FEW_POINTS * cv2.arcLength(contour, True))
-        points = cv2.approxPolyDP(contour, tolerance, True).reshape(-1)
-        if len(points) >= 6:
-            polygons.append(tuple(map(int, points)))
-    return box_of(region), tuple(polygons)
-
-
 _here: Studio | None = None
 
 
 def start(plan: Plan) -> None:
-    """Make this process a studio; called once in each."""
+    """Make this process a studio; called again with the same plan, it stays the one it is."""
     global _here
-    _here = Studio(plan)
+    if _here is None or _here.plan != plan:
+        _here = Studio(plan)
+
+
+def current() -> Studio:
+    """Return the studio that this process is."""
+    assert _here is not None
+    return _here
+
+
+def stop() -> None:
+    """Let go of the models of this process."""
+    global _here
+    _here = None
 
 
 def work(block: Block) -> Finished:
     """`Studio.work` in this process."""
-    assert _here is not None
-    return _here.work(block)
+    return current().work(block)

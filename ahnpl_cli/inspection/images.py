@@ -18,7 +18,7 @@ from ahnpl_cli.data.jsonl import read_records
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.files import read_object
 from ahnpl_cli.imaging.base import REASONS
-from ahnpl_cli.imaging.generate import meta_path
+from ahnpl_cli.imaging.output import meta_path
 from ahnpl_cli.inspection.compare import named_model
 from ahnpl_cli.inspection.examples import RecordSample
 from ahnpl_cli.inspection.image_probe import ProbeResult, probe

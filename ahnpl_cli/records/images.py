@@ -48,6 +48,7 @@ class ImagesReport:
         pictures_per_second: kept or not, of this run, loading included.
         resumed: captions that an interrupted run had done.
         dry_run: whether nothing was written.
+        language_models: what added captions and negatives.
         schema: version of this layout.
     """
 
@@ -69,6 +70,7 @@ class ImagesReport:
     pictures_per_second: float
     resumed: int = 0
     dry_run: bool = False
+    language_models: tuple[PartInfo, ...] = ()
     schema: int = SCHEMA
 
 

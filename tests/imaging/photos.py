@@ -32,7 +32,7 @@ def exchanged(caption: str, first: str, second: str, kind: str = "relation") -> 
 
 def job_of(record: CaptionRecord, slot: int = 0, seed: int = 7) -> Job:
     negative = record.negatives[slot]
-    return Job(0, slot, record, negative, find_targets(record.caption, negative), seed)
+    return Job("00000000", 0, slot, record, negative, find_targets(record.caption, negative), seed)
 
 
 def texture(seed: int, base: tuple[int, int, int]) -> Image.Image:

@@ -16,7 +16,8 @@ from ahnpl_cli.data.jsonl import dump, read_records, write_records
 from ahnpl_cli.errors import BusyError, ConfigError, DataError
 from ahnpl_cli.imaging.base import REASONS
 from ahnpl_cli.imaging.choose import choose_parts
-from ahnpl_cli.imaging.generate import generate, meta_path, read_report, records_path
+from ahnpl_cli.imaging.generate import generate
+from ahnpl_cli.imaging.output import meta_path, read_report, records_path
 from ahnpl_cli.imaging.pictures import provenance_of
 from ahnpl_cli.outputs import lock
 

@@ -1,0 +1,77 @@
+"""A server that speaks as OpenAI's does, in a thread of the test."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+Answer = Callable[[str], str]
+
+
+class Served:
+    """What a server was asked, and how often it shall fail first.
+
+    Attributes:
+        requests: (path, key, body) in order.
+        failures: HTTP codes to answer with before anything else.
+        url: of the API.
+    """
+
+    def __init__(self, answer: Answer) -> None:
+        self.answer = answer
+        self.requests: list[tuple[str, str | None, Any]] = []
+        self.failures: list[int] = []
+        self.url = ""
+
+    def prompts(self) -> list[str]:
+        """Return the prompts asked."""
+        bodies = [body for _, _, body in self.requests if body]
+        return [body["messages"][0]["content"] for body in bodies]
+
+
+@contextmanager
+def serving(answer: Answer) -> Iterator[Served]:
+    """Serve `/v1/models` and `/v1/chat/completions` while the block runs."""
+    served = Served(answer)
+
+    class Handler(BaseHTTPRequestHandler):
+        def _reply(self, code: int, content: Any) -> None:
+            data = json.dumps(content).encode()
+            self.send_response(code)
+            if code in (301, 302):
+                self.send_header("Location", "http://localhost:1/elsewhere")
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+        def _handle(self, body: Any) -> None:
+            served.requests.append((self.path, self.headers.get("Authorization"), body))
+            if served.failures:
+                self._reply(served.failures.pop(0), {"error": "not now"})
+            elif self.path == "/v1/models":
+                self._reply(200, {"data": [{"id": "tiny-llm"}]})
+            else:
+                text = served.answer(body["messages"][0]["content"])
+                self._reply(200, {"choices": [{"message": {"content": text}}]})
+
+        def do_GET(self) -> None:
+            self._handle(None)
+
+        def do_POST(self) -> None:
+            self._handle(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+
+        def log_message(self, *args: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    served.url = f"http://127.0.0.1:{server.server_port}/v1"
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield served
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
