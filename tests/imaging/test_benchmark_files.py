@@ -26,8 +26,8 @@ def test_gnm_groups_are_read_by_our_own_loader(painted, scenes, tmp_path):
     folders = DataFolders([tmp_path / "out"])
     options = LoadOptions(cache=tmp_path)
     suite = gnm.load(gnm.BENCHMARK.copy_of(folders, gnm.find(folders), options))
-    assert len(suite.items) == export.groups > 4
-    for item in suite.items:
+    assert len(suite.task.items) == export.groups > 4
+    for item in suite.task.items:
         assert 2 <= len(item.texts) == len(item.images) <= 4
         # A missing picture would be an error here.
         for image in item.images:
