@@ -18,7 +18,7 @@ from ahnpl_cli.errors import DataError, OnError
 from ahnpl_cli.files import STDIN, open_bytes, parse_json, read_lines
 from ahnpl_cli.records import CaptionRecord
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 InputFormat = Literal["auto", "jsonl", "coco", "karpathy", "blip", "csv", "tsv"]
 HEAD = 1 << 16
 # A reader yields an error in the place of a broken record: whoever asked decides what to do.
@@ -116,7 +116,7 @@ def read_captions(
         elif on_error == "stop":
             raise item
         else:
-            log.warning("Skipped %s", item)
+            logger.warning("Skipped %s", item)
 
 
 def read_located(path: Path, layout: Layout | None = None) -> Items:

@@ -137,7 +137,7 @@ class TrainingSet:
         captions: list[int] = []
         pictures_of: list[int] = []
         candidates = _Candidates()
-        for record, where in track(records, description="reading", unit="records"):
+        for record, where in track(records, description="Reading records", unit="records"):
             row = len(self.ids)
             self.ids.append(record.id)
             captions.append(texts.setdefault(record.caption, len(texts)))
@@ -164,7 +164,7 @@ class TrainingSet:
         total = len(self.pictures)
         with ThreadPoolExecutor(threads) as pool:
             found = pool.map(picture_problem, self.pictures)
-            seen = track(found, total=total, description="checking images", unit="images")
+            seen = track(found, total=total, description="Checking images", unit="images")
             return {number: problem for number, problem in enumerate(seen) if problem}
 
     def name_of(self, picture: int) -> str:

@@ -45,7 +45,7 @@ def fingerprints(
         seen = track(
             pool.map(fingerprint, pictures),
             total=len(pictures),
-            description="fingerprinting images",
+            description="Fingerprinting images",
             unit="images",
         )
         for place, number in enumerate(seen):

@@ -17,7 +17,7 @@ from ahnpl_cli.errors import DataError, OnError
 from ahnpl_cli.files import atomic_path, parse_json, read_lines
 from ahnpl_cli.records import CaptionRecord, Painting
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 LINE_HINT = "Every line must be one JSON object."
 _adapter = TypeAdapter(CaptionRecord)
 
@@ -68,7 +68,7 @@ def read_records(path: Path, *, on_error: OnError = "stop") -> Iterator[CaptionR
         except DataError as error:
             if on_error == "stop":
                 raise
-            log.warning("Skipped %s", error)
+            logger.warning("Skipped %s", error)
 
 
 def duplicate_id(identity: str, where: str) -> DataError:

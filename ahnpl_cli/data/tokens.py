@@ -61,7 +61,7 @@ class TokenTable:
         # A sum of ids under random odd weights, modulo 2**64.
         weights = np.random.default_rng(0).integers(2**63, size=_LONGEST, dtype=np.uint64) * 2 + 1
         starts = range(0, len(texts), _CHUNK)
-        for start in track(starts, description="tokenizing", unit="chunks"):
+        for start in track(starts, description="Tokenizing texts", unit="chunks"):
             tokens = tokenize(texts[start : start + _CHUNK]).numpy()
             positions = np.arange(1, tokens.shape[1] + 1)
             # Padding may also stand inside a text (id 0 is "!" for CLIP): the last other id counts.

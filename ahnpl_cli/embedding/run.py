@@ -170,7 +170,7 @@ def _records(source: Path, config: EmbedConfig) -> Iterator[CaptionRecord]:
 
 
 def _fill(distinct: DistinctItems, source: Path, config: EmbedConfig, track: Track) -> None:
-    reading = track(_records(source, config), description="Reading", unit="records")
+    reading = track(_records(source, config), description="Reading records", unit="records")
     distinct.add_all(reading)
     distinct.hash_images(image_root(source, config.image_root), config.on_error)
     if config.perturb and not all(distinct.count(table) for table in TABLES):

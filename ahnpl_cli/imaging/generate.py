@@ -39,7 +39,7 @@ from ahnpl_cli.outputs import lock
 from ahnpl_cli.progress import Track, silent
 from ahnpl_cli.records import ImagesReport
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 TRIED = 64  # captions that a dry run paints
 MOST_LISTED = 20  # broken records and images that a report names
 # Options that do not decide what is written.
@@ -95,12 +95,12 @@ def _generate(
     path = spool(folder) if source == STDIN else source
     image_root = Path(config.image_root) if config.image_root else source.parent
     parts = _choose(config, image_root)
-    log.info("%s", parts.why)
+    logger.info("%s", parts.why)
     sha256 = _sha256(path)
     options = _options(config, parts, sha256)
     done = prepare(records, folder, options, force=config.force, resume=config.resume)
     if done is not None:
-        log.info("%s is complete: nothing to do", records)
+        logger.info("%s is complete: nothing to do.", records)
         return done
     captions = Source(path, config.on_error, config.limit)
     span = survey(captions, config)
@@ -125,7 +125,7 @@ def _generate(
         resumed = journal.counts.records
         tried = journal.counts.negatives
         if resumed:
-            log.info("continuing after %s captions", f"{resumed:,}")
+            logger.info("Resuming after %s captions.", f"{resumed:,}")
         blocks = cut(
             captions,
             config.kinds,
@@ -144,7 +144,7 @@ def _generate(
 
         # How many negatives a language model adds, nobody knows before it has.
         left = None if _added(config) else span.negatives - tried
-        for _ in track(finished(), total=left, description="painting", unit="pictures"):
+        for _ in track(finished(), total=left, description="Painting", unit="pictures"):
             pass
     studio.stop()
     seconds = time.perf_counter() - begin
@@ -330,7 +330,7 @@ def _show_prompt(source: Path, config: ImagesConfig) -> None:
     if first is not None:
         wanted = config.concepts
         prompt = write_prompt(first.caption, objects=wanted.objects, variations=wanted.variations)
-        log.info("the language model would be asked, for the first caption:\n%s", prompt)
+        logger.info("the language model would be asked, for the first caption:\n%s", prompt)
 
 
 def _sha256(path: Path) -> str:

@@ -136,7 +136,7 @@ def inspect_images(
     """
     folder = path.parent
     tally, sample = _Tally(), RecordSample(max(count, PROBED), seed)
-    for record in track(read_records(path), description="reading", unit="captions"):
+    for record in track(read_records(path), description="Reading", unit="captions"):
         tally.add(record, folder)
         if any(negative.image for negative in record.negatives):
             sample.add(record)

@@ -35,7 +35,7 @@ from ahnpl_cli.outputs import HINT, changes, foreign, lock, settle
 from ahnpl_cli.progress import Track, silent
 from ahnpl_cli.records import NegativesReport
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 COMMAND = "ahnpl negatives"
 EXAMPLES = 10
 TRIED = 4 * BLOCK  # captions that a dry run makes negatives of
@@ -68,10 +68,10 @@ def generate(
     _check_inputs(source, output)
     with lock(output), _work_folder(output) as folder:
         plan = make_plan(source, output, folder, config)
-        log.info("filler: %s", plan.filler.why)
+        logger.info("Filler: %s.", plan.filler.why)
         finished = _finished(plan)
         if finished is not None:
-            log.info("%s is complete: nothing to do", output)
+            logger.info("%s is complete: nothing to do.", output)
             return finished
         _settle_work(plan)
         report = _make(plan, track)
@@ -147,7 +147,7 @@ def _settle_work(plan: Plan) -> None:
     kept = read_object(state)
     differing = changes(kept, plan.deciding)
     if differing and (plan.folder / JOURNAL).exists():
-        log.info("starting over: unfinished work had other options: %s", "; ".join(differing))
+        logger.info("Starting over: unfinished work had other options: %s.", "; ".join(differing))
     resumable = {OPTIONS}
     if not differing and plan.config.resume:
         resumable = {OPTIONS, PART, JOURNAL}
@@ -174,18 +174,18 @@ def _make(plan: Plan, track: Track) -> NegativesReport:
         if plan.filler.kind == "corpus":
             words = _parse_sample(processes, index, overview)
             total = len(overview.sample)
-            bar = track(words, total=total, description="tagging", unit="captions")
+            bar = track(words, total=total, description="Tagging captions", unit="captions")
             write_counts(worker.counts_path(plan.folder), count(bar))
         index.close()
 
         start, end = _shard_span(overview.total, options.shard)
         resumed = journal.done
         if resumed:
-            log.info("resuming after %s captions", f"{resumed:,}")
+            logger.info("Resuming after %s captions.", f"{resumed:,}")
         tasks = _tasks(captions, start + resumed, end, options.batch_size)
         lines = _append(journal, processes, tasks)
         remaining = end - start - resumed
-        for _ in track(lines, total=remaining, description="making", unit="captions"):
+        for _ in track(lines, total=remaining, description="Making negatives", unit="captions"):
             pass
     return _report(plan, captions, journal, resumed)
 
@@ -275,7 +275,7 @@ def _dry_run(source: Path, output: Path, config: NegativesConfig, track: Track) 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         plan = make_plan(source, output, folder, config)
-        log.info("filler: %s", plan.filler.why)
+        logger.info("Filler: %s.", plan.filler.why)
         captions = Captions(plan.source, plan.layout, config.on_error, config.limit)
         (folder / "all").mkdir()
         index = Index(folder / "all")
@@ -285,7 +285,9 @@ def _dry_run(source: Path, output: Path, config: NegativesConfig, track: Track) 
         trial = dataclasses.replace(config, shard=None, limit=min(TRIED, total), workers=1)
         (folder / "tried").mkdir()
         report = _make(dataclasses.replace(plan, folder=folder / "tried", config=trial), track)
-    log.info("dry run: negatives of %s of %s captions", f"{report.captions:,}", f"{end - start:,}")
+    logger.info(
+        "Dry run: negatives of %s of %s captions.", f"{report.captions:,}", f"{end - start:,}"
+    )
     return dataclasses.replace(
         report, skipped=captions.skips, skipped_list=tuple(captions.skipped), dry_run=True
     )

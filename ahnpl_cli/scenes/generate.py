@@ -202,7 +202,7 @@ def _write_all(out: Path, wanted: ScenesManifest, workers: int, track: Track) ->
     with ProcessMap(workers, _prepare_process, hint=DIED_HINT) as processes:
         written = zip(ranges, processes.map(write, ranges), strict=True)
         for index_range, new in track(
-            written, total=len(ranges), description="drawing scenes", unit="ranges"
+            written, total=len(ranges), description="Drawing scenes", unit="ranges"
         ):
             records[index_range.part] += new
     return _write_files(out, records)

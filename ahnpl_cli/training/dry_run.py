@@ -79,7 +79,7 @@ def time_steps(steps: Iterable[object], track: Track) -> float:
     """
     marks = [time.perf_counter()]
     tried = zip(range(TRIED), steps, strict=False)
-    for _ in track(tried, total=TRIED, description="trying three steps", unit="steps"):
+    for _ in track(tried, total=TRIED, description="Trying three steps", unit="steps"):
         marks.append(time.perf_counter())
     counted = marks[1:] if len(marks) > 2 else marks
     return (counted[-1] - counted[0]) / (len(counted) - 1)

@@ -34,7 +34,7 @@ def test_it_writes_to_negatives_jsonl_and_shows_tables_and_examples(world):
     done = run("captions.jsonl", *CORPUS)
     assert done.exit_code == 0, done.stderr
     assert "output: negatives.jsonl, the default" in done.stderr
-    assert "filler: corpus, as requested" in done.stderr
+    assert "Filler: corpus, as requested." in done.stderr
     assert "Hard negatives in negatives.jsonl" in done.stdout
     assert "Examples" in done.stdout and "symmetric" not in done.stdout
     first = json.loads((world / "negatives.jsonl").read_text().splitlines()[0])
@@ -48,7 +48,7 @@ def test_the_same_command_again_finds_it_done(world):
     run("captions.jsonl", *CORPUS)
     done = run("captions.jsonl", *CORPUS)
     assert done.exit_code == 0
-    assert "negatives.jsonl is complete: nothing to do" in done.stderr
+    assert "negatives.jsonl is complete: nothing to do." in done.stderr
 
 
 def test_json_is_one_object_and_quiet_is_quiet(world):

@@ -101,11 +101,13 @@ def freeze(path: Path, target: Path, options: LoadOptions) -> None:
     with atomic_path(target) as part, part.open("w", encoding="utf-8") as file:
         file.write(json.dumps({"made": _made_with(path, nlp, options.seed)}) + "\n")
         pairs = zip(records, texts, strict=True)
-        tracked = options.track(pairs, total=len(records), description="shuffling", unit="captions")
+        tracked = options.track(
+            pairs, total=len(records), description="Shuffling words", unit="captions"
+        )
         for (key, image, caption), others in tracked:
             line = {"id": key, "image": image, "options": [caption, *others]}
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
-    logger.info(f"word-order shuffles frozen to {target}")
+    logger.info("Word-order shuffles frozen to %s.", target)
 
 
 def frozen_file(path: Path, dataset: OrderDataset, options: LoadOptions) -> Path:

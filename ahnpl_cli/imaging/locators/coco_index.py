@@ -15,7 +15,7 @@ from ahnpl_cli.data.json_stream import elements
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.files import atomic_path, check_regular, disk_errors
 
-log = logging.getLogger(__name__)
+logger = logging.getLogger(__name__)
 HINT = "Name instances_*.json or panoptic_*.json of COCO as --annotations."
 _SUFFIXES = ("-merged", "-stuff", "-other")
 _SCHEMA = """
@@ -67,7 +67,7 @@ def build_index(annotations: Path, cache: Path) -> Path:
     path = index_path(annotations, cache)
     if path.is_file():
         return path
-    log.info("indexing %s, once", annotations)
+    logger.info("Indexing %s, once.", annotations)
     with atomic_path(path) as temporary, disk_errors(path):
         temporary.unlink(missing_ok=True)
         with contextlib.closing(sqlite3.connect(temporary)) as database:
