@@ -10,6 +10,7 @@ import typer
 from ahnpl_cli.cli.console import Screen
 from ahnpl_cli.cli.options import options_from
 from ahnpl_cli.config import CompareConfig
+from ahnpl_cli.errors import ConfigError
 
 
 @options_from(CompareConfig)
@@ -33,11 +34,13 @@ def compare(
     from ahnpl_cli.outputs import check_new
 
     output = Path(config.output) if config.output is not None else None
+    reports = (Path(first), Path(second))
     if output is not None:
         check_new(output, force=config.force)
-    comparisons = compare_saved(
-        Path(first), Path(second), samples=config.bootstrap, seed=config.seed
-    )
+        if output.resolve() in [report.resolve() for report in reports]:
+            hint = "Choose another --output."
+            raise ConfigError("is read, and would be overwritten", where=str(output), hint=hint)
+    comparisons = compare_saved(*reports, samples=config.bootstrap, seed=config.seed)
     screen.show(comparisons, comparison_tables(comparisons))
     if output is not None:
         write_json(output, comparisons)

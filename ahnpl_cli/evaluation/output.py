@@ -6,7 +6,7 @@ import functools
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -76,6 +76,24 @@ def check_overwrite(config: EvalConfig, settings: Mapping[str, Any]) -> None:
     scores = scores_path(path, config.scores_format)
     if scores.exists() and not is_score_file(scores):
         raise foreign(scores, KIND)
+
+
+def check_inputs(config: EvalConfig, inputs: Iterable[Path]) -> None:
+    """Refuse to write over a file that is read, even with `--force`.
+
+    Args:
+        config: says where the report goes.
+        inputs: files that are read.
+
+    Raises:
+        ConfigError: the report or its scores would replace one of them.
+    """
+    path = output_path(config)
+    outputs = {path.resolve(), scores_path(path, config.scores_format).resolve()}
+    for source in inputs:
+        if source.resolve() in outputs:
+            hint = "Choose another --output."
+            raise ConfigError("is read, and would be overwritten", where=str(source), hint=hint)
 
 
 def check_weights(config: EvalConfig, model: str, sha256: str) -> None:

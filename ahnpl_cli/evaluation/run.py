@@ -32,6 +32,7 @@ from ahnpl_cli.evaluation.load_suites import (
     suite_info,
 )
 from ahnpl_cli.evaluation.output import (
+    check_inputs,
     check_overwrite,
     check_weights,
     output_path,
@@ -150,6 +151,7 @@ def evaluate(
     check_overwrite(config, settings)
     with lock(output_path(config)):
         found = load_suites(wanted, config, track)
+        check_inputs(config, chain.from_iterable(suite.files for suite in found))
         check_images(found, config)
         loaded = [_LoadedSuite(*pair) for pair in zip(found, wanted, strict=True)]
         return _evaluate(loaded, sources, models or {}, settings, config, track)

@@ -142,6 +142,10 @@ def test_saved_results_are_compared(ahnpl, compare, model, make_tiny, tmp_path):
     assert again.stderr == (
         "Error: c.json: exists. Choose another --output, or overwrite it with --force.\n"
     )
+    over = compare("a.json", "b.json", "-o", "b.json", "--force")
+    assert over.stderr == (
+        "Error: b.json: is read, and would be overwritten. Choose another --output.\n"
+    )
     wrong = compare("a.json")
     assert wrong.exit_code == 2
     assert "Missing argument 'B.json'" in wrong.stderr

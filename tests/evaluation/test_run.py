@@ -326,6 +326,15 @@ def test_a_side_file_of_somebody_else_is_kept(tmp_path, run, name):
     run("sugarcrepe", root, allow_missing=True, force=True)
 
 
+def test_what_is_read_is_never_written_over_even_by_force(tmp_path, run):
+    root = write_sugarcrepe(tmp_path / "d")
+    path = root / "sugarcrepe" / "add_obj.json"
+    before = path.read_bytes()
+    with pytest.raises(ConfigError, match=r"add_obj.json: is read, and would be overwritten"):
+        run("sugarcrepe", root, output=str(path), force=True)
+    assert path.read_bytes() == before
+
+
 def test_nan_weights_are_an_error_that_names_the_tensor_and_never_a_score(tmp_path, run, make_tiny):
     backbone = make_tiny(1)
     with torch.no_grad():

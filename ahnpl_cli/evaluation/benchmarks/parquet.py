@@ -38,13 +38,15 @@ def unpacked_folder(archive: Path, cache: Path) -> Path:
     return cache / file_sha256(archive)[:16]
 
 
-def table_records(path: Path, images: Sequence[str], folder: Path) -> Iterator[dict[str, Any]]:
+def table_records(
+    path: Path, images: Sequence[str], folder: Path | None
+) -> Iterator[dict[str, Any]]:
     """Yield the rows of a table, each image replaced by the name of its file.
 
     Args:
         path: a Parquet export, or an Arrow file as `datasets` keeps them.
         images: columns that hold `{"bytes", "path"}`; without bytes the name of `path` counts.
-        folder: where the images are written, unless they are there.
+        folder: where the images are written, unless they are there; None writes none.
 
     Raises:
         BenchmarkError: pyarrow is not installed, or the file is not such a table.
@@ -79,7 +81,7 @@ def _batches(path: Path) -> Iterator[list[dict[str, Any]]]:
         raise BenchmarkError(f"not {kind}: {error}", where=str(path), hint=FETCH_AGAIN) from error
 
 
-def _unpack_cell(cell: Any, folder: Path, stem: str) -> str:
+def _unpack_cell(cell: Any, folder: Path | None, stem: str) -> str:
     """Write one image and return its name."""
     if isinstance(cell, str):
         return cell
@@ -90,7 +92,7 @@ def _unpack_cell(cell: Any, folder: Path, stem: str) -> str:
         return original.name
     # Two rows may hold images of one name, so the row's number names the file.
     name = f"{stem}{original.suffix}"
-    if not (folder / name).is_file():
+    if folder is not None and not (folder / name).is_file():
         write_atomic(folder / name, cell["bytes"])
     return name
 

@@ -125,7 +125,8 @@ def _read_records(copy: LocalCopy) -> tuple[list[tuple[str, Any]], ImageFinder]:
     if "parquet" in copy.files:
         path = copy.files["parquet"]
         folder = unpacked_folder(path, copy.options.cache / "winoground")
-        rows = table_records(path, ("image_0", "image_1"), folder)
+        written = None if copy.options.peek else folder
+        rows = table_records(path, ("image_0", "image_1"), written)
         records = [(f"{path}: {number}", record) for number, record in enumerate(rows)]
         return records, copy.image_finder([folder])
     path = copy.files["examples"]
@@ -142,6 +143,8 @@ def load(copy: LocalCopy) -> Suite:
     for where, record in copy.limited(records):
         item = _read_item(record, images, where)
         items.append(replace(item, subsets=(*item.subsets, *tags_of(int(item.id)))))
+    if "parquet" in copy.files and copy.options.peek:
+        images.missing.clear()  # The table holds its images, and a look unpacks none.
     copy.count("groups", len(records), PUBLISHED)
     keys = dict.fromkeys(key for item in items for key in item.subsets)
     main_subsets = list(GROUP_MEASURES)
