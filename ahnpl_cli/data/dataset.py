@@ -7,6 +7,7 @@ that neither batch size nor worker count nor a resume changes the draw.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import math
 from collections import Counter
@@ -166,6 +167,13 @@ class TrainingSet:
             found = pool.map(picture_problem, self.pictures)
             seen = track(found, total=total, description="Checking images", unit="images")
             return {number: problem for number, problem in enumerate(seen) if problem}
+
+    def sha256(self) -> str:
+        """Return a hash of ids and texts, as the model reads them, whatever files they are of."""
+        digest = hashlib.sha256("\x1f".join(self.ids).encode("utf-8", "surrogatepass"))
+        for numbers in (self._caption, self._start, self._texts, self.tokens.hashes):
+            digest.update(numbers.tobytes())
+        return digest.hexdigest()
 
     def name_of(self, picture: int) -> str:
         """Return an image and the first record that shows it, for messages."""

@@ -23,6 +23,9 @@ def fingerprint(picture: Picture) -> int:
     A copy of a file has the same number, whatever its date; `UNREADABLE` if it cannot be read.
     """
     try:
+        # Opening a FIFO would wait for somebody to write into it.
+        if not picture.path.is_file():
+            return UNREADABLE
         with picture.path.open("rb") as file:
             start = picture.offset if isinstance(picture, TarMember) else 0
             size = picture.size if isinstance(picture, TarMember) else file.seek(0, 2)

@@ -298,6 +298,9 @@ def evaluate_if_due(run: Run, stop: StopRequest) -> None:
         return
     if not state.metrics or state.metrics[-1].evaluation:
         return
+    # Of a run that logged at other steps before, the last line may be older.
+    if state.metrics[-1].step != state.step:
+        return
     if run.writes:
         with stop.at_once():
             values = evaluate_now(run.config, run.folder, state.step)

@@ -17,7 +17,7 @@ from ahnpl_cli.progress import Track, silent
 from ahnpl_cli.records import CheckpointOrigin, StepReport, TrainReport, dead_terms
 from ahnpl_cli.runs import RUNS, is_checkpoint, step_folder
 from ahnpl_cli.training.build import TrainingParts, build
-from ahnpl_cli.training.checkpoints import RunFolder, RunningMean
+from ahnpl_cli.training.checkpoints import AFRESH, RunFolder, RunningMean
 from ahnpl_cli.training.diagnostics import LossGuard, margins
 from ahnpl_cli.training.distributed import is_first_process, of_first_process
 from ahnpl_cli.training.evaluating import best_step
@@ -150,12 +150,16 @@ def open_run(config: TrainConfig, *, track: Track = silent) -> Run:
 
 def _resume(run: Run) -> None:
     saved = run.folder.load_state(run.parts.start)
-    if saved["weights"]:
-        run.parts.backbone.module.load_state_dict(saved["weights"])
-    else:
-        run.parts.backbone.restore(run.folder.last)
-    _check_images(run, saved["images"])
-    restore_state(run.parts, run.state, saved)
+    try:
+        if saved["weights"]:
+            run.parts.backbone.module.load_state_dict(saved["weights"])
+        else:
+            run.parts.backbone.restore(run.folder.last)
+        _check_data(run, saved)
+        restore_state(run.parts, run.state, saved)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        what = "the training state is of another run, or damaged"
+        raise TrainingError(what, where=str(run.folder.last), hint=AFRESH) from error
     run.parts.accelerator.wait_for_everyone()
     state = run.state
     state.metrics = run.folder.metrics(until=state.step)
@@ -167,13 +171,17 @@ def _resume(run: Run) -> None:
     logger.info("Resuming %s at step %d.", run.folder.path, state.step)
 
 
-def _check_images(run: Run, before: torch.Tensor) -> None:
-    """Refuse to mix images: those of the steps before with others now.
+def _check_data(run: Run, saved: dict[str, Any]) -> None:
+    """Refuse to mix data: that of the steps before with other data now.
 
     Raises:
-        TrainingError: an image is another than when the run began; names the first.
+        TrainingError: a text or an image is another than when the run began.
     """
-    now = run.parts.images
+    if saved["texts"] != run.parts.data.sha256():
+        what = "this run was started from another data"
+        hint = "Start over with --force, or choose another --output."
+        raise TrainingError(what, where=str(run.folder.path), hint=hint)
+    before, now = saved["images"], run.parts.images
     if len(before) != len(now):  # One of the two calls did not check its images.
         return
     changed = np.flatnonzero(before.numpy() != now)
@@ -210,6 +218,7 @@ def captured_state(parts: TrainingParts, state: RunState) -> dict[str, Any]:
         "objective": parts.objective.state_dict(),
         "scaler": scaler.state_dict() if scaler else {},
         "ema": state.ema.weights if state.ema else {},
+        "texts": parts.data.sha256(),
         "images": torch.from_numpy(parts.images),
         "rng": torch.get_rng_state(),
         "cuda_rng": [torch.cuda.get_rng_state(parts.device)] if on_gpu else [],

@@ -1,11 +1,15 @@
 """What a run's folder survives: foreign files, kills at any moment, two writers, other images."""
 
+import io
 import json
+import os
 import shutil
 import subprocess
 import sys
+import tarfile
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,7 +20,10 @@ from ahnpl_cli.errors import BusyError, ConfigError, TrainingError
 from ahnpl_cli.outputs import lock
 from ahnpl_cli.runs import read_metrics
 from ahnpl_cli.training.checkpoints import RunFolder
-from ahnpl_cli.training.loop import fit
+from ahnpl_cli.training.distributed import StopRequest
+from ahnpl_cli.training.loop import evaluate_if_due, fit, train
+from ahnpl_cli.training.run import open_run
+from ahnpl_cli.training.schedule import Milestones
 
 Make = Callable[..., TrainConfig]
 
@@ -215,3 +222,81 @@ def test_no_thread_outlives_a_run(make_config: Make) -> None:
     before = threading.active_count()
     fit(make_config(steps=1))
     assert threading.active_count() <= before
+
+
+def test_a_caption_that_changed_inside_a_shard_is_noticed(
+    make_config: Make, data: Path, tmp_path: Path
+) -> None:
+    shard = tmp_path / "0.tar"
+
+    def write(old: str = "", new: str = "") -> None:
+        with tarfile.open(shard, "w") as tar:
+            for number, line in enumerate(data.read_text().splitlines()):
+                image = (data.parent / json.loads(line)["image"]).read_bytes()
+                text = line.replace(old, new) if old else line
+                for name, content in (("png", image), ("json", text.encode())):
+                    member = tarfile.TarInfo(f"{number:03d}.{name}")
+                    member.size = len(content)
+                    tar.addfile(member, io.BytesIO(content))
+
+    write()
+    config = make_config(data=(str(shard),), steps=1)
+    fit(config)
+    size = shard.stat().st_size
+    write("a photo of", "a drawing!")
+    assert shard.stat().st_size == size
+    with pytest.raises(TrainingError, match="this run was started from another data"):
+        fit(config)
+
+
+def test_an_image_that_changed_inside_a_shard_is_noticed(
+    make_config: Make, data: Path, tmp_path: Path
+) -> None:
+    shard = tmp_path / "0.tar"
+    with tarfile.open(shard, "w") as tar:
+        for number, line in enumerate(data.read_text().splitlines()):
+            content = (data.parent / json.loads(line)["image"]).read_bytes()
+            for name, held in (("png", content), ("json", line.encode())):
+                member = tarfile.TarInfo(f"{number:03d}.{name}")
+                member.size = len(held)
+                tar.addfile(member, io.BytesIO(held))
+    config = make_config(data=(str(shard),), steps=1)
+    fit(config)
+    before = shard.read_bytes()
+    place = before.index(b"\x89PNG") + 60
+    shard.write_bytes(before[:place] + bytes([before[place] ^ 1]) + before[place + 1 :])
+    with pytest.raises(TrainingError, match="1 of 24 images changed"):
+        fit(config)
+
+
+def test_the_state_of_another_run_is_one_line(make_config: Make, tmp_path: Path) -> None:
+    config = make_config(steps=1)
+    fit(config)
+    other = make_config(output=str(tmp_path / "other"), lora=2, steps=1)
+    fit(other)
+    last = Path(config.output) / "last"
+    shutil.rmtree(last)
+    shutil.copytree(Path(other.output) / "last", last)
+    with pytest.raises(TrainingError) as caught:
+        fit(config)
+    assert str(caught.value) == (
+        f"{last}: the training state is of another run, or damaged. Start over with --force."
+    )
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs FIFOs")
+def test_a_fifo_for_an_image_holds_nobody_up(make_config: Make, data: Path, tmp_path: Path) -> None:
+    shutil.copytree(data.parent / "images", tmp_path / "images")
+    (tmp_path / "images" / "3.png").unlink()
+    os.mkfifo(tmp_path / "images" / "3.png")
+    report = fit(make_config(image_root=str(tmp_path), on_error="skip", steps=1))
+    assert report.skipped == 2
+
+
+def test_an_evaluation_belongs_to_the_line_of_its_own_step(make_config: Make) -> None:
+    run = open_run(make_config(steps=2))
+    lines = [report for report in train(run) if report]
+    later = replace(run, parts=replace(run.parts, milestones=Milestones(3, 1, 9, 3)))
+    later.state.step = 3
+    evaluate_if_due(later, StopRequest())  # the newest line is of step 2
+    assert later.state.metrics == lines
