@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 from ahnpl_cli.catalog import choose
@@ -157,6 +158,13 @@ class ImagesConfig:
             choose(kind, KINDS, "kind of negative")
         parse_shard(self.shard)
         wanted = self.concepts
+        # Else the key itself, given by mistake, would stand in reports.
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", wanted.llm_key):
+            hint = "Put the key into a variable and name it, such as OPENAI_API_KEY."
+            raise ConfigError("--llm-key is not the name of an environment variable", hint=hint)
+        if "@" in (wanted.llm_url or ""):
+            hint = "Put a key into the variable that --llm-key names."
+            raise ConfigError("--llm-url has a name or password in it", hint=hint)
         if wanted.recaption and not (wanted.llm or wanted.llm_url):
             what = "--recaption adds captions without negatives"
             raise ConfigError(what, hint="Name a language model that makes them with --llm.")

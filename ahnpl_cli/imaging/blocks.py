@@ -13,6 +13,7 @@ from pathlib import Path
 from ahnpl_cli.data.jsonl import parse_record
 from ahnpl_cli.errors import DataError, OnError
 from ahnpl_cli.files import read_lines
+from ahnpl_cli.imaging.journal import MOST_SKIPPED
 from ahnpl_cli.records import CaptionRecord, Negative
 
 LONGEST_GROUP = 64  # captions of an image that are held at once
@@ -61,7 +62,8 @@ class Source:
             except DataError as error:
                 if self.on_error == "stop":
                     raise
-                self.skipped.append(str(error))
+                if len(self.skipped) < MOST_SKIPPED:
+                    self.skipped.append(str(error))
                 continue
             count += 1
             yield record

@@ -32,7 +32,7 @@ from ahnpl_cli.imaging.blocks import Source, count_wanted, cut
 from ahnpl_cli.imaging.choose import Parts, check_parts, choose_parts
 from ahnpl_cli.imaging.concepts import write_prompt
 from ahnpl_cli.imaging.extras import has
-from ahnpl_cli.imaging.journal import JOURNAL, Journal
+from ahnpl_cli.imaging.journal import JOURNAL, MOST_SKIPPED, Journal
 from ahnpl_cli.imaging.output import ANSWERS, meta_path, prepare, records_path
 from ahnpl_cli.imaging.plan import Concepts, Plan
 from ahnpl_cli.outputs import lock
@@ -41,7 +41,6 @@ from ahnpl_cli.records import ImagesReport
 
 logger = logging.getLogger(__name__)
 TRIED = 64  # captions that a dry run paints
-MOST_LISTED = 20  # broken records and images that a report names
 # Options that do not decide what is written.
 _FREE = frozenset(
     ("output", "image_root", "workers", "resume", "force", "dry_run", "on_error")
@@ -162,7 +161,7 @@ def _generate(
         painters=tuple(painter.info for painter in here.painters),
         judges=tuple(judge.info for judge in here.judges),
         why=parts.why,
-        skipped_list=tuple([*span.skipped, *counts.skipped][:MOST_LISTED]),
+        skipped_list=tuple([*span.skipped, *counts.skipped][:MOST_SKIPPED]),
         options=options,
         input_sha256=sha256,
         bytes=journal.size,

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any
 
 PART, JOURNAL = "part", "journal"
+MOST_SKIPPED = 20  # broken images that are named
 
 
 @dataclass(slots=True)
@@ -42,7 +43,8 @@ class Counts:
         self.negatives += other.negatives
         self.painted.update(other.painted)
         self.rejected.update(other.rejected)
-        self.skipped += other.skipped
+        # A long list helps nobody, and would grow with the input.
+        self.skipped = (self.skipped + other.skipped)[:MOST_SKIPPED]
 
     def entry(self) -> dict[str, Any]:
         """Return the counts as JSON knows them."""

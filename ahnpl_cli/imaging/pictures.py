@@ -22,6 +22,7 @@ from ahnpl_cli.errors import DataError
 
 DESCRIPTION, SOFTWARE = 0x010E, 0x0131  # EXIF tags
 _PALETTE_MODES = ("P", "1")
+PLAIN_MODES = ("RGB", "RGBA", "L", "LA", "CMYK", "YCbCr")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +60,8 @@ def read_original(path: Path) -> Original:
             alpha = image.getchannel("A") if "A" in image.getbands() else None
             return Original(
                 image=pixels,
-                format=image.format or "PNG",
+                # Phones join several JPEGs in one file; what we see is the first.
+                format="JPEG" if image.format == "MPO" else image.format or "PNG",
                 mode=image.mode,
                 suffix=path.suffix.lower() or ".png",
                 options=_options(image),
@@ -129,7 +131,10 @@ def _in_mode(picture: Image, original: Original) -> Image:
     if original.alpha is not None:
         picture = picture.copy()
         picture.putalpha(original.alpha)
-    return picture if picture.mode == original.mode else picture.convert(original.mode)
+    if original.mode in PLAIN_MODES:
+        return picture if picture.mode == original.mode else picture.convert(original.mode)
+    # Gray of 16 bits or floats was read as 8 bits, and is written so; rarer modes become RGB.
+    return picture.convert("L") if original.mode.startswith(("I", "F")) else picture
 
 
 def provenance_of(path: Path) -> dict[str, Any] | None:

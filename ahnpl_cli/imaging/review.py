@@ -13,6 +13,7 @@ from ahnpl_cli.data.jsonl import read_records, write_records
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.files import atomic_path, read_text
 from ahnpl_cli.records import CaptionRecord, Negative, ReviewReport
+from ahnpl_cli.reporting.tables import as_csv_cell
 
 COLUMNS = ("picture", "original", "caption", "negative", "painter", "verdict")
 VERDICTS = ("keep", "drop", "")
@@ -51,9 +52,8 @@ def _write_table(records: Path, table: Path) -> ReviewReport:
         rows.writerow(COLUMNS)
         for record, negative in _painted(records):
             engine = negative.painter.engine if negative.painter else ""
-            rows.writerow(
-                (negative.image, record.image, record.caption, negative.caption, engine, "")
-            )
+            texts = (negative.image, record.image, record.caption, negative.caption, engine, "")
+            rows.writerow(tuple(as_csv_cell(str(text)) for text in texts))
             count += 1
     return ReviewReport(str(table), count, kept=0, dropped=0, open=count, written=True)
 

@@ -224,8 +224,11 @@ def _csv_cell(cell: Cell) -> str | int | float:
         return ""
     if isinstance(cell, int | float):
         return cell
-    content = text(cell, 0)
-    # An apostrophe makes a spreadsheet show a cell as text.
+    return as_csv_cell(text(cell, 0))
+
+
+def as_csv_cell(content: str) -> str:
+    """Return text that no spreadsheet runs: an apostrophe makes it show a formula as text."""
     return f"'{content}" if _is_formula(content) else content
 
 

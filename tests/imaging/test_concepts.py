@@ -12,6 +12,7 @@ from ahnpl_cli.data.jsonl import read_records, write_records
 from ahnpl_cli.errors import ConfigError
 from ahnpl_cli.imaging.concepts import Conceiver, Concept, read_answer, to_negative, write_prompt
 from ahnpl_cli.imaging.generate import generate
+from ahnpl_cli.language_models import load_language_model
 from ahnpl_cli.records import CaptionRecord, PartInfo, apply_edits
 
 CAPTION = "a bird is standing on a rock"
@@ -64,27 +65,19 @@ def test_a_negative_repairs_the_article():
     assert (negative.kind, negative.filler) == ("object", "llm:m")
 
 
-class _Fixed:
-    info = PartInfo("llm", "m")
-
-    def __init__(self, answer):
-        self.answer = answer
-
-    def complete(self, prompts):
-        return [self.answer] * len(prompts)
-
-
 def test_no_more_things_and_variations_than_asked_for():
     entries = [entry("bird", name) for name in ("crow", "owl", "duck")]
     entries += [entry("rock", "stump"), entry("standing", "sitting")]
-    conceiver = Conceiver(_Fixed(json.dumps(entries)), objects=2, variations=2, seed=0)
     record = CaptionRecord("1", "x.jpg", CAPTION)
-    (extended,), (told,), _ = conceiver.extend([record])
+    with serving(lambda prompt: json.dumps(entries)) as served:
+        model = load_language_model(name="m", url=served.url, key_variable="NONE")
+        conceiver = Conceiver(model, objects=2, variations=2, seed=0)
+        (extended,), (told,), _ = conceiver.extend([record])
+        assert conceiver.extend([record])[0] == [extended]
     changed = {negative.edits[-1].old for negative in extended.negatives}
     assert len(changed) == 2
     assert all(len([n for n in extended.negatives if n.edits[-1].old == c]) <= 2 for c in changed)
     assert set(told) == set(range(len(extended.negatives)))
-    assert conceiver.extend([record])[0] == [extended]
 
 
 def _answer(prompt):
@@ -179,6 +172,19 @@ def test_a_new_caption_is_edited_and_painted_beside_peoples_own(
     for record in new:
         assert record.image.startswith("images/") and record.caption
         assert record.negatives[0].caption.startswith("zebra")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"llm_key": "sk-secret"}, "--llm-key is not the name of an environment variable"),
+        ({"llm_url": "http://me:secret@host/v1"}, "--llm-url has a name or password in it"),
+    ],
+)
+def test_secrets_are_refused_and_not_shown(options, message):
+    with pytest.raises(ConfigError, match=message) as error:
+        ImagesConfig(concepts=ConceptsConfig(**options))
+    assert "secret" not in str(error.value)
 
 
 def test_new_captions_need_a_model_that_edits_them():

@@ -237,6 +237,15 @@ def test_auto_takes_what_runs_here(scenes, photos, tmp_path):
     assert full.judges == ("pixels", "clip", "blip")
 
 
+def test_neither_long_lists_nor_the_option_to_skip_grow_the_report(photos, coco_config, tmp_path):
+    records = list(read_records(photos / "negatives.jsonl")) * 9
+    broken = [replace(r, image=f"images/gone{n}.jpg") for n, r in enumerate(records)]
+    write_records(tmp_path / "n.jsonl", broken)
+    config = replace(coco_config, image_root=str(photos), on_error="skip")
+    report = generate(tmp_path / "n.jsonl", tmp_path / "out", config)
+    assert report.captions == len(records) and len(report.skipped_list) == 20
+
+
 def test_an_unknown_part_is_suggested(scenes, tmp_path):
     config = ImagesConfig(parts=PartsConfig(painter=("recolour",)))
     with pytest.raises(ConfigError, match="Did you mean 'recolor'"):

@@ -1,11 +1,12 @@
 """A table of pictures, filled in by a person and taken back."""
 
 import csv
+from dataclasses import replace
 
 import pytest
 
 from ahnpl_cli.config import ImagesConfig
-from ahnpl_cli.data.jsonl import read_records
+from ahnpl_cli.data.jsonl import read_records, write_records
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.imaging.generate import generate
 from ahnpl_cli.imaging.review import review, reviewed_path
@@ -43,6 +44,16 @@ def test_what_is_dropped_loses_its_picture_and_nothing_else(records, tmp_path):
     assert pictures(reviewed_path(records)) == [names[1], *names[3:]]
     before = [record.caption for record in read_records(records)]
     assert [record.caption for record in read_records(reviewed_path(records))] == before
+
+
+def test_a_caption_is_no_formula(records, tmp_path):
+    changed = []
+    for record in read_records(records):
+        changed.append(replace(record, caption="=1+1"))
+    write_records(records, changed)
+    review(records, tmp_path / "review.csv")
+    with (tmp_path / "review.csv").open(newline="") as file:
+        assert {row["caption"] for row in csv.DictReader(file)} == {"'=1+1"}
 
 
 def test_another_word_is_one_line(records, tmp_path):
