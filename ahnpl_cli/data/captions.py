@@ -256,7 +256,7 @@ def _coco(path: Path, layout: Layout) -> Items:
 def _karpathy(path: Path, layout: Layout) -> Items:
     """Karpathy's `dataset_*.json`: `images` with `filename`, `split`, `sentences`."""
     others: set[str] = set()
-    found = False
+    any_of_split = False
     for index, (_, image) in enumerate(e for e in elements(path) if e[0] == "images"):
         where = f"{path}: images[{index}]"
         try:
@@ -267,7 +267,7 @@ def _karpathy(path: Path, layout: Layout) -> Items:
         if split not in layout.splits and "all" not in layout.splits:
             others.add(split)
             continue
-        found = True
+        any_of_split = True
         sentences = image.get("sentences") or []
         folder = image.get("filepath") or ""
         if not isinstance(sentences, list):
@@ -279,7 +279,7 @@ def _karpathy(path: Path, layout: Layout) -> Items:
         name = f"{folder}/{name}" if folder else name
         for k, sentence in enumerate(sentences):
             yield _sentence(sentence, f"{where}.sentences[{k}]", None, name)
-    if not found and others:
+    if not any_of_split and others:
         what = f"no image of split {', '.join(layout.splits)}"
         hint = f"Name with --split one of: {', '.join(sorted(others))}, all."
         raise DataError(what, where=str(path), hint=hint)

@@ -51,7 +51,7 @@ def picture_problem(picture: Picture) -> str | None:
 
 
 @dataclass(frozen=True)
-class Draw:
+class BatchTexts:
     """The texts of one batch, by row of the token table.
 
     Attributes:
@@ -164,8 +164,8 @@ class TrainingSet:
         """Return what is wrong with which image, by its number, from the headers alone."""
         total = len(self.pictures)
         with ThreadPoolExecutor(threads) as pool:
-            found = pool.map(picture_problem, self.pictures)
-            seen = track(found, total=total, description="Checking images", unit="images")
+            problems = pool.map(picture_problem, self.pictures)
+            seen = track(problems, total=total, description="Checking images", unit="images")
             return {number: problem for number, problem in enumerate(seen) if problem}
 
     def sha256(self) -> str:
@@ -228,7 +228,7 @@ class TrainingSet:
         self._captioned_start: Ints = np.concatenate([[0], np.cumsum(per_text)]).astype(np.int64)
         self._captioned_most = int(per_text.max(initial=0))
 
-    def draw(self, rows: Ints, *, seed: int, epoch: int) -> Draw:
+    def draw(self, rows: Ints, *, seed: int, epoch: int) -> BatchTexts:
         """Return the texts of some pairs, one negative per slot.
 
         Args:
@@ -249,15 +249,17 @@ class TrainingSet:
         negative[valid] = self._texts[chosen[valid]]
         ratings = np.full(shape, np.nan, np.float32)
         ratings[valid] = self._ratings[chosen[valid]]
-        return Draw(self._caption[rows], negative, valid, ratings, self._captioned_by(negative))
+        return BatchTexts(
+            self._caption[rows], negative, valid, ratings, self._captioned_by(negative)
+        )
 
     def _captioned_by(self, texts: Ints) -> Ints:
         """Return the images that texts (N, K) are captions of (N, K, M); -1 beyond their number."""
         images = np.full((*texts.shape, self._captioned_most), -1, np.int64)
         first, end = self._captioned_start[texts], self._captioned_start[texts + 1]
         for number in range(self._captioned_most):
-            there = (texts >= 0) & (first + number < end)
-            images[there, number] = self._captioned[first[there] + number]
+            exists = (texts >= 0) & (first + number < end)
+            images[exists, number] = self._captioned[first[exists] + number]
         return images
 
 

@@ -61,11 +61,11 @@ class _Text:
 
     def take(self, expected: str) -> str:
         """Consume one of the characters expected."""
-        found = self.peek()
-        if not found or found not in expected:
+        character = self.peek()
+        if not character or character not in expected:
             raise self.fail(f"expecting {' or '.join(expected)}")
         self.at += 1
-        return found
+        return character
 
     def value(self) -> Any:
         """Consume one whole value."""

@@ -84,7 +84,7 @@ def _names(kind: type) -> tuple[str, ...]:
 
 def _plain(value: Any) -> dict[str, Any]:
     """A dataclass as a mapping in field order, without what is empty or None."""
-    made = {}
+    fields = {}
     kind: type = value.__class__
     for name in _names(kind):
         item = getattr(value, name)
@@ -93,8 +93,8 @@ def _plain(value: Any) -> dict[str, Any]:
         elif isinstance(item, Painting):
             item = _plain(item)
         if item is not None and item != [] and item != {}:
-            made[name] = item
-    return made
+            fields[name] = item
+    return fields
 
 
 def _part(value: Any) -> Any:

@@ -80,9 +80,9 @@ class _Window(io.RawIOBase):
         return self._at
 
     def readinto(self, buffer: Any) -> int:
-        wanted = min(len(buffer), max(0, self._member.size - self._at))
+        length = min(len(buffer), max(0, self._member.size - self._at))
         self._file.seek(self._member.offset + self._at)
-        content = self._file.read(wanted) or b""
+        content = self._file.read(length) or b""
         buffer[: len(content)] = content
         self._at += len(content)
         return len(content)
@@ -102,13 +102,14 @@ def expand_braces(pattern: str) -> Iterator[str]:
 
     One at a time: a pattern of a few characters can stand for billions.
     """
-    found = re.search(r"\{([^{}]*)\}", pattern)
-    inner = found[1] if found else ""
+    braces = re.search(r"\{([^{}]*)\}", pattern)
+    inner = braces[1] if braces else ""
     span = re.fullmatch(r"(\d+)\.\.(\d+)", inner)
-    if found is None or not (span or "," in inner):
+    if braces is None or not (span or "," in inner):
         yield pattern
         return
-    before, after = pattern[: found.start()], pattern[found.end() :]
+    before = pattern[: braces.start()]
+    after = pattern[braces.end() :]
     for choice in _span(span[1], span[2]) if span else inner.split(","):
         yield from expand_braces(f"{before}{choice}{after}")
 

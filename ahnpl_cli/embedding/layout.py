@@ -19,6 +19,7 @@ JOB = ".job.json"  # the options of unfinished work
 ITEMS = ".items.sqlite"
 # Bytes: a line per row, so it grows with the rows, unlike other JSON.
 LARGEST_INDEX = 1 << 34
+_AGAIN = "Write it again with `ahnpl embed --force`."
 FEATURES = {
     "image": "image_features",
     "text": "text_features",
@@ -90,10 +91,9 @@ def write_index(folder: Path, head: Mapping[str, Any], lists: Mapping[str, Itera
 
 
 def _read_object(path: Path) -> dict[str, Any]:
-    hint = "Run `ahnpl embed` again: it resumes."
-    content = read_json(path, hint=hint, most=LARGEST_INDEX)
+    content = read_json(path, hint=_AGAIN, most=LARGEST_INDEX)
     if not isinstance(content, dict):
-        raise DataError("not a JSON object", where=str(path), hint=hint)
+        raise DataError("not a JSON object", where=str(path), hint=_AGAIN)
     return content
 
 
@@ -103,7 +103,20 @@ def read_index(folder: Path) -> dict[str, Any]:
     Raises:
         DataError: there is none, or it is damaged.
     """
-    return _read_object(folder / INDEX)
+    path = folder / INDEX
+    index = _read_object(path)
+    for name in ("model", "job"):
+        if not isinstance(index.get(name, {}), dict):
+            raise DataError("not a JSON object", where=f"{path}: {name}", hint=_AGAIN)
+    for name in (*LISTED.values(), "records", "files", "skipped"):
+        if not isinstance(index.get(name, []), list):
+            raise DataError("not a list", where=f"{path}: {name}", hint=_AGAIN)
+    for name in LISTED.values():
+        if not all(isinstance(row, list) and len(row) == 2 for row in index.get(name, [])):
+            raise DataError("not a list of pairs", where=f"{path}: {name}", hint=_AGAIN)
+    if not all(isinstance(name, str) for name in index.get("files", [])):
+        raise DataError("not a list of names", where=f"{path}: files", hint=_AGAIN)
+    return index
 
 
 class Table:
@@ -119,12 +132,18 @@ class Table:
         self.paths = shard_paths(folder, stem)
         shapes = [self._shape(path) for path in self.paths]
         self.dim = shapes[0][1] if shapes else 0
+        for path, (_, dim) in zip(self.paths, shapes, strict=True):
+            if dim != self.dim:
+                what = f"{dim} columns, unlike the {self.dim} of the first shard"
+                raise DataError(what, where=str(path), hint=_AGAIN)
         self.starts = np.cumsum([0, *(rows for rows, _ in shapes)])
 
     def _shape(self, path: Path) -> tuple[int, int]:
         with open_tensors(path) as reader:
-            rows, dim = reader.get_slice(self.name).get_shape()
-        return int(rows), int(dim)
+            shape = reader.get_slice(self.name).get_shape()
+        if len(shape) != 2:
+            raise DataError(f"{self.name} is no table", where=str(path), hint=_AGAIN)
+        return int(shape[0]), int(shape[1])
 
     def __len__(self) -> int:
         return int(self.starts[-1])

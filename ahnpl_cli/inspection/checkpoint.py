@@ -76,16 +76,17 @@ def inspect_checkpoint(path: Path) -> FileReport:
     Raises:
         ModelError: the configuration cannot be read.
     """
-    said = read_checkpoint_info(path)
+    written = read_checkpoint_info(path)
     try:
         backbone = load_backbone(checkpoint=path, device="cpu")
     except ModelError as error:
         problem = Finding("problem", f"does not load: {error.what}")
-        return file_report(str(path), "checkpoint", flat(said), [problem])
-    known = _architecture(backbone)
-    told = {k: v for k, v in flat(said).items() if k not in known}
-    facts = {**known, **told, **evaluations_of(backbone.info.weights_sha256, path)}
-    return file_report(str(path), "checkpoint", facts, _findings(backbone, said))
+        return file_report(str(path), "checkpoint", flat(written), [problem])
+    loaded = _architecture(backbone)
+    # What was loaded comes first, and holds over what is written beside it.
+    facts = {**loaded, **flat(written), **loaded}
+    facts |= evaluations_of(backbone.info.weights_sha256, path)
+    return file_report(str(path), "checkpoint", facts, _findings(backbone, written))
 
 
 def inspect(path: Path, config: InspectConfig, track: Track) -> FileReport:

@@ -115,7 +115,7 @@ def _tensor_findings(tensor: TensorSummary) -> Iterator[Finding]:
     off = max(abs(tensor.norm_low - 1), abs(tensor.norm_high - 1))
     if off > NORM_TOLERANCE.get(tensor.dtype, 1e-4):
         ends = f"{tensor.norm_low:.4f} to {tensor.norm_high:.4f}"
-        yield Finding("problem", f"{name}: not L2-normalised, lengths {ends}")
+        yield Finding("problem", f"{name}: not L2-normalized, lengths {ends}")
     if tensor.mean_similarity is not None and tensor.mean_similarity > COLLAPSED:
         text = f"{name}: mean cosine {tensor.mean_similarity:.3f}, nearly all rows look alike"
         yield Finding("note", text)
@@ -136,20 +136,32 @@ def _cosines(tables: dict[str, Table], images: Array, stem: str, rows: Array) ->
     if not both.any():
         return []
     image, other = tables["image"].take(images[both]), tables[stem].take(rows[both])
-    found: list[float] = (image * other).sum(axis=1).tolist()
-    return found
+    cosines: list[float] = (image * other).sum(axis=1).tolist()
+    return cosines
+
+
+def _astray(rows: dict[str, Array], lengths: Array, tables: dict[str, Table]) -> int:
+    """Return how many rows of a records shard point to nothing."""
+    astray = 0
+    for stem, numbers in rows.items():
+        if numbers.ndim != 1 or not np.issubdtype(numbers.dtype, np.integer):
+            return max(1, numbers.size)
+        astray += int(((numbers >= len(tables[stem])) | (numbers < -1)).sum())
+    fits = lengths.shape == rows["image"].shape == rows["text"].shape
+    if not fits or (lengths < 0).any():
+        return max(1, len(rows["negative"]))
+    return astray + abs(int(lengths.sum()) - len(rows["negative"]))
 
 
 def _pairs(folder: Path, tables: dict[str, Table]) -> _Pairs:
     pairs = _Pairs([], [])
     for path in shard_paths(folder, "records"):
         with open_tensors(path) as reader:
-            image, text = reader.get_tensor("image_row"), reader.get_tensor("text_row")
+            image = reader.get_tensor("image_row")
+            text = reader.get_tensor("text_row")
             lengths = np.diff(reader.get_tensor("negative_offsets"))
             rows = reader.get_tensor("negative_row")
-        named = (("image", image), ("text", text), ("negative", rows))
-        astray = sum(int((found >= len(tables[stem])).sum()) for stem, found in named)
-        astray += abs(int(lengths.sum()) - len(rows))
+        astray = _astray({"image": image, "text": text, "negative": rows}, lengths, tables)
         pairs.astray += astray
         if not astray:
             pairs.positives += _cosines(tables, image, "text", text)
@@ -161,16 +173,19 @@ def _findings(
     folder: Path, index: dict[str, Any], tensors: list[TensorSummary], pairs: _Pairs
 ) -> list[Finding]:
     missing = [name for name in index.get("files", []) if not (folder / name).is_file()]
-    found = [Finding("problem", f"{name} is missing") for name in missing]
-    found += [finding for tensor in tensors for finding in _tensor_findings(tensor)]
+    findings = [Finding("problem", f"{name} is missing") for name in missing]
+    for tensor in tensors:
+        findings += _tensor_findings(tensor)
     if pairs.astray:
-        found.append(Finding("problem", f"{pairs.astray:,} rows of records point to nothing"))
-    if all(finding.level != "problem" for finding in found):
-        found.append(Finding("fine", "every row is finite, of unit length and named in index.json"))
+        findings.append(Finding("problem", f"{pairs.astray:,} rows of records point to nothing"))
+    if all(finding.level != "problem" for finding in findings):
+        text = "every row is finite, of unit length and named in index.json"
+        findings.append(Finding("fine", text))
     skipped = index.get("skipped", [])
     if skipped:
-        found.append(Finding("note", f"{len(skipped):,} images or records were left out as broken"))
-    return found
+        text = f"{len(skipped):,} images or records were left out as broken"
+        findings.append(Finding("note", text))
+    return findings
 
 
 def inspect_embeddings(folder: Path, *, query: str | None = None) -> FileReport:
@@ -238,11 +253,11 @@ def tables(details: EmbeddingsDetails) -> list[ShownTable]:
         rows.append((*stored, tensor.not_finite, lengths, tensor.mean_similarity))
     columns = ("tensor", "files", "rows", "D", "dtype", "NaN", "length", "cosine")
     note = "NaN: rows. Length: of the shortest and longest row. Cosine: mean of two different rows."
-    found = [ShownTable("Tensors", columns, tuple(rows), note, digits=3)]
+    shown = [ShownTable("Tensors", columns, tuple(rows), note, digits=3)]
     if details.neighbors:
         near = tuple((n.name, n.item, n.similarity) for n in details.neighbors)
-        found.append(ShownTable("Nearest", ("tensor", "item", "cosine"), near, digits=3))
-    return found
+        shown.append(ShownTable("Nearest", ("tensor", "item", "cosine"), near, digits=3))
+    return shown
 
 
 def _ends(low: float, high: float) -> str:

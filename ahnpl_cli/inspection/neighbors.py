@@ -59,15 +59,18 @@ def neighbors(folder: Path, index: dict[str, Any], query: str) -> list[Neighbor]
     """
     stem, row = _row_of(index, folder, query)
     vector = Table(folder, stem).take(np.array([row]))[0]
-    found: list[Neighbor] = []
+    nearest: list[Neighbor] = []
     for other, listing in LISTED.items():
         cosines = [shard.astype(np.float32) @ vector for shard in Table(folder, other).shards()]
         if not cosines:
             continue
-        every = np.concatenate(cosines)
+        similarity = np.concatenate(cosines)
+        count = len(similarity)
         if other == stem:
-            every[row] = -np.inf
-        best = np.argsort(-every, kind="stable")[: min(NEIGHBORS, len(every) - (other == stem))]
+            similarity[row] = -np.inf  # The query itself.
+            count -= 1
+        best = np.argsort(-similarity, kind="stable")[: min(NEIGHBORS, count)]
         names = index[listing]
-        found += [Neighbor(FEATURES[other], names[i][0], float(every[i])) for i in best]
-    return found
+        for i in best:
+            nearest.append(Neighbor(FEATURES[other], names[i][0], float(similarity[i])))
+    return nearest

@@ -112,7 +112,7 @@ def test_rows_that_are_not_numbers_are_a_problem(folder: Path) -> None:
 def test_rows_of_another_length_are_a_problem(folder: Path) -> None:
     damage(folder, 2.0)
     (problem,) = problems(inspect_embeddings(folder))
-    assert problem.startswith("text_features: not L2-normalised, lengths 1.0000 to 2.0000")
+    assert problem.startswith("text_features: not L2-normalized, lengths 1.0000 to 2.0000")
 
 
 def test_a_missing_shard_is_named(folder: Path) -> None:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ahnpl_cli.config import TrainConfig
-from ahnpl_cli.data.dataset import Draw, open_picture
+from ahnpl_cli.data.dataset import BatchTexts, open_picture
 from ahnpl_cli.data.loader import Loaded
 from ahnpl_cli.losses.features import Features
 from ahnpl_cli.losses.recipes import OBJECTIVES
@@ -69,7 +69,7 @@ def test_parts_add_up_to_the_whole(built: TrainingParts, parts: int) -> None:
         torch.testing.assert_close(got[name], gradient, atol=1e-5, rtol=1e-4)
 
 
-def looped_also_true(built: TrainingParts, draw: Draw) -> Tensor:
+def looped_also_true(built: TrainingParts, draw: BatchTexts) -> Tensor:
     """Whether negative k of pair j is a caption, of the whole data, of pair i's image."""
     data = built.data
     every = data.draw(data.rows, seed=0, epoch=0).text
