@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from safetensors.numpy import load_file, save_file
 from ahnpl_cli.config import EmbedConfig
 from ahnpl_cli.data.jsonl import write_records
 from ahnpl_cli.embedding.run import embed
-from ahnpl_cli.errors import ConfigError
+from ahnpl_cli.errors import ConfigError, DataError
 from ahnpl_cli.inspection.embeddings import EmbeddingsDetails, inspect_embeddings
 from ahnpl_cli.inspection.report import FileReport
 from ahnpl_cli.records import CaptionRecord, Negative
@@ -141,3 +142,56 @@ def test_an_unknown_name_is_an_error(made: Path) -> None:
         f"--neighbors 'pink' is not in {made}. Name a record's id, an image's path, or a text, "
         "as index.json has it."
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("images", 3),
+        ("images", [["a.png"]]),
+        ("texts", {"a": 1}),
+        ("records", "r0"),
+        ("files", [3]),
+        ("model", []),
+        ("job", "x"),
+    ],
+)
+def test_an_index_of_anything_is_one_error(folder: Path, name: str, value: object) -> None:
+    index = json.loads((folder / "index.json").read_text())
+    (folder / "index.json").write_text(json.dumps({**index, name: value}))
+    with pytest.raises(DataError, match=f"index.json: {name}: not a"):
+        inspect_embeddings(folder, query="red")
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("text_row", lambda rows: rows - 9),
+        ("text_row", lambda rows: rows[:1]),
+        ("image_row", lambda rows: rows + 99),
+        ("image_row", lambda rows: rows.astype(np.float32)),
+        ("negative_row", lambda rows: rows.reshape(1, -1)),
+        ("negative_offsets", lambda offsets: offsets[::-1]),
+        ("negative_offsets", lambda offsets: offsets[:1]),
+    ],
+)
+def test_records_that_point_to_nothing_are_a_problem(
+    folder: Path, name: str, change: Callable[[np.ndarray], np.ndarray]
+) -> None:
+    path = folder / "records-00000.safetensors"
+    tensors = load_file(path)
+    tensors[name] = np.ascontiguousarray(change(tensors[name]))
+    save_file(tensors, path)
+    report = inspect_embeddings(folder)
+    assert any("point to nothing" in f.text for f in report.findings if f.level == "problem")
+
+
+def test_a_shard_without_its_tensor_or_of_another_width_is_named(folder: Path) -> None:
+    path = folder / "text-00001.safetensors"
+    tensors = load_file(path)
+    save_file({**tensors, "text_features": tensors["text_features"][:, :5].copy()}, path)
+    with pytest.raises(DataError, match="5 columns, unlike the 32"):
+        inspect_embeddings(folder)
+    save_file({"keys": tensors["keys"]}, path)
+    with pytest.raises(DataError, match="not the tensors that belong here"):
+        inspect_embeddings(folder)

@@ -3,6 +3,7 @@
 import json
 import shutil
 import socket
+import tempfile
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,9 @@ from typing import Any
 
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image
 from safetensors.torch import load_file, save_file
 
 from ahnpl_cli.backbones.load import load_backbone
@@ -213,6 +217,38 @@ def test_a_tokenizer_or_a_configuration_is_part_of_what_a_cache_is_keyed_by(
     after = load_backbone(checkpoint=folder, device="cpu").info
     assert before.weights_sha256 == after.weights_sha256
     assert before.encoder_sha256 != after.encoder_sha256
+
+
+VALUES = st.sampled_from(
+    [None, True, -1, 0, 2.5, 10**9, 10**30, "x", "", [], [1], {}, {"a": 1}, float("inf"), "../x"]
+)
+
+
+@settings(max_examples=60, deadline=None, database=None)
+@given(place=st.floats(0, 1, exclude_max=True), value=VALUES)
+def test_a_configuration_of_anything_is_one_error_or_a_model(
+    tiny_model_folder: Path, place: float, value: object
+) -> None:
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(shutil.copytree(tiny_model_folder, Path(temporary) / "m"))
+        config = json.loads((folder / CONFIG).read_text())
+        places = [(config, name) for name in config]
+        for part in config.values():
+            places += [(part, name) for name in part]
+            places += [
+                (inner, n) for inner in part.values() if isinstance(inner, dict) for n in inner
+            ]
+        owner, name = places[int(place * len(places))]
+        owner[name] = value
+        (folder / CONFIG).write_text(json.dumps(config))
+        try:
+            backbone = load_backbone(checkpoint=folder, device="cpu")
+        except ModelError as error:
+            assert "\n" not in error.what
+            return
+        image = backbone.preprocess(Image.new("RGB", (9, 7)))
+        assert torch.isfinite(backbone.encode_image(image.unsqueeze(0))).all()
+        assert torch.isfinite(backbone.encode_text(backbone.tokenize(["a cat"]))).all()
 
 
 def test_the_guard_can_fail() -> None:
