@@ -329,7 +329,7 @@ def _show_prompt(source: Path, config: ImagesConfig) -> None:
     if first is not None:
         wanted = config.concepts
         prompt = write_prompt(first.caption, objects=wanted.objects, variations=wanted.variations)
-        logger.info("the language model would be asked, for the first caption:\n%s", prompt)
+        logger.info("The language model would be asked, for the first caption:\n%s", prompt)
 
 
 def _sha256(path: Path) -> str:

@@ -83,7 +83,8 @@ def check_options(command: str, seed: int) -> None:
     rng = random.Random(f"{command} {seed}")
     parameters = PROGRAM.get_command(None, command).params  # type: ignore[attr-defined]
     flags = sorted(flag for p in parameters for flag in p.opts if flag.startswith("--"))
-    flags.remove("--help") if "--help" in flags else None
+    # Help and lists end a command well, and an output elsewhere would let one begin.
+    flags = [flag for flag in flags if flag not in ("--help", "--list", "--output", "--out")]
     words = [command, *ENDINGS[command]]
     for flag in rng.sample(flags, min(len(flags), rng.randrange(1, 4))):
         words += [flag, rng.choice(ODD)]
