@@ -3,9 +3,9 @@
     AhnplError            1   base: catch this to catch all of ours
     |-- ConfigError       2   an option, or options that do not go together
     |-- DataError         3   a file of captions, images, embeddings or scores
-    |-- ModelError        4   weights, an architecture or a tokenizer that cannot be had
+    |-- ModelError        4   weights, an architecture or a tokenizer that is unavailable
     |-- BenchmarkError    5   benchmark files absent or not laid out as published
-    |-- TrainingError     6   a run that cannot go on (NaN, exploding loss, foreign resume state)
+    |-- TrainingError     6   a run that cannot continue (NaN, exploding loss, state of another run)
     `-- BusyError         7   another process is writing the same output
 
 A message says what is wrong, where, and what to do next. Anything else that reaches the user is a
@@ -21,7 +21,7 @@ OnError = Literal["stop", "skip"]
 
 
 class AhnplError(Exception):
-    """A mistake that the user can mend.
+    """An error the user can fix.
 
     Args:
         what: what is wrong, without a full stop.
@@ -41,7 +41,7 @@ class AhnplError(Exception):
 
 
 class ConfigError(AhnplError):
-    """An option has a value that cannot be, or options contradict each other."""
+    """An option has an invalid value, or options contradict each other."""
 
     exit_code = 2
 
@@ -53,7 +53,7 @@ class DataError(AhnplError):
 
 
 class ModelError(AhnplError):
-    """A model, its weights or its tokenizer cannot be had or used."""
+    """A model, its weights or its tokenizer is unavailable or unusable."""
 
     exit_code = 4
 
@@ -65,7 +65,7 @@ class BenchmarkError(AhnplError):
 
 
 class TrainingError(AhnplError):
-    """A training run cannot go on; the last good checkpoint is named."""
+    """A training run cannot continue; the last good checkpoint is named."""
 
     exit_code = 6
 

@@ -1,4 +1,4 @@
-"""How library code reports progress without knowing who looks."""
+"""How library code reports progress without depending on the console."""
 
 from __future__ import annotations
 

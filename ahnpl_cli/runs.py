@@ -1,4 +1,4 @@
-"""Where a training run keeps what: the layout of `runs/NAME/`, known in one place.
+"""Layout of a run folder, `runs/NAME/`, known in one place.
 
 runs/ahnpl/config.toml       every option as it was resolved
 runs/ahnpl/metrics.jsonl     one line per logged step

@@ -13,7 +13,7 @@ import sys
 import threading
 from types import FrameType
 
-LINE = "Interrupted. The same command goes on from here.\n"
+LINE = "Interrupted. Run the same command again to resume.\n"
 EXIT_CODE = 130  # 128 + SIGINT, as shells have it
 
 

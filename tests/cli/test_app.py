@@ -73,7 +73,7 @@ def test_an_unknown_command_gets_a_suggestion() -> None:
             "Error: /x: permission denied. "
             "Choose another place with --output, or change the permissions.\n",
         ),
-        (KeyboardInterrupt(), 130, "Interrupted. The same command goes on from here.\n"),
+        (KeyboardInterrupt(), 130, "Interrupted. Run the same command again to resume.\n"),
     ],
 )
 def test_each_mistake_is_one_line_and_an_exit_code(
@@ -111,7 +111,7 @@ main()
 def test_an_interrupt_that_falls_into_a_destructor_is_heeded() -> None:
     done = subprocess.run([sys.executable, "-c", FALLING], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (130, "")
-    assert done.stderr == "Interrupted. The same command goes on from here.\n"
+    assert done.stderr == "Interrupted. Run the same command again to resume.\n"
 
 
 IMPORTING = """
@@ -137,7 +137,7 @@ main()
 def test_an_interrupt_during_the_first_imports_is_one_line() -> None:
     done = subprocess.run([sys.executable, "-c", IMPORTING], capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (130, "")
-    assert done.stderr == "Interrupted. The same command goes on from here.\n"
+    assert done.stderr == "Interrupted. Run the same command again to resume.\n"
 
 
 def test_a_bug_keeps_its_traceback() -> None:

@@ -53,7 +53,7 @@ def test_an_interrupted_command_says_that_it_goes_on(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         _, stderr = process.communicate(timeout=60)
     last = stderr.decode().strip().splitlines()[-1]
-    assert last == "Interrupted. The same command goes on from here."
+    assert last == "Interrupted. Run the same command again to resume."
     assert process.returncode == 130
 
 
