@@ -21,7 +21,7 @@ from ahnpl_cli.config.options import (
     shard_option,
     workers_option,
 )
-from ahnpl_cli.errors import OnError
+from ahnpl_cli.errors import ConfigError, OnError
 from ahnpl_cli.records import DEFAULT_KINDS, KINDS
 
 
@@ -33,9 +33,11 @@ class NegativesConfig:
     input_format: Literal["auto", "jsonl", "coco", "karpathy", "blip", "csv", "tsv"] = opt(
         "auto", "Format of the captions; auto looks into the file."
     )
-    id_column: str = opt("id", "CSV/TSV column of the record's id; rows are numbered without it.")
-    image_column: str = opt("image", "CSV/TSV column of the image path.")
-    caption_column: str = opt("caption", "CSV/TSV column of the caption.")
+    id_column: str = opt(
+        "id", "CSV/TSV column or JSONL field of the id; rows are numbered without it."
+    )
+    image_column: str = opt("image", "CSV/TSV column or JSONL field of the image path.")
+    caption_column: str = opt("caption", "CSV/TSV column or JSONL field of the caption.")
     split: str | None = opt(None, "Karpathy split to read; default: train and restval.")
     kinds: tuple[str, ...] = opt(
         DEFAULT_KINDS, f"Kinds to make, of {', '.join(KINDS)}.", metavar="KIND,..."
@@ -71,6 +73,8 @@ class NegativesConfig:
     dry_run: bool = dry_run_option()
 
     def __post_init__(self) -> None:
+        if not self.kinds:
+            raise ConfigError("--kinds names no kind", hint=f"Known: {', '.join(KINDS)}.")
         for kind in self.kinds:
             choose(kind, KINDS, "kind of negative")
         choose(self.filler, ("auto", "roberta", "corpus"), "filler")

@@ -25,6 +25,7 @@ HEAD = 1 << 16
 Items = Iterator[tuple[str, CaptionRecord | DataError]]
 KARPATHY_TRAIN = ("train", "restval")
 _OWN = ("id", "image", "caption")
+SPOOLED = "standard-input"  # the copy of standard input
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,9 +34,10 @@ class Layout:
 
     Attributes:
         format: the format, or `auto` to look into the file.
-        id_column: CSV/TSV column of the id; rows are numbered where there is none.
-        image_column: CSV/TSV column of the image.
-        caption_column: CSV/TSV column of the caption.
+        id_column: CSV/TSV column or JSONL field of the id; rows of a table, and records whose
+            other fields are renamed, are numbered where there is none.
+        image_column: CSV/TSV column or JSONL field of the image.
+        caption_column: CSV/TSV column or JSONL field of the caption.
         splits: Karpathy splits to read.
     """
 
@@ -132,7 +134,7 @@ def read_located(path: Path, layout: Layout | None = None) -> Items:
 
 def spool(folder: Path) -> Path:
     """Copy standard input into `folder`, since captions are read more than once."""
-    copy = folder / "standard-input"
+    copy = folder / SPOOLED
     with open_bytes(STDIN) as source, copy.open("wb") as target:
         shutil.copyfileobj(source, target)
     return copy
@@ -159,12 +161,22 @@ def _text(fields: Any, name: str, where: str) -> str:
     return value
 
 
-def _record(fields: Any, where: str) -> CaptionRecord:
-    identity, image, caption = (_text(fields, name, where) for name in _OWN)
+def _record(fields: Any, number: int, where: str, layout: Layout) -> CaptionRecord:
+    """The record of one line of JSON Lines, whatever its fields are called.
+
+    Raises:
+        DataError: a field is missing or wrong.
+    """
+    used = (layout.id_column, layout.image_column, layout.caption_column)
+    # Files of others, such as metadata.jsonl of an image folder, have names of their own and no id.
+    numbered = used != _OWN and isinstance(fields, dict) and layout.id_column not in fields
+    identity = str(number) if numbered else _text(fields, layout.id_column, where)
+    image = _text(fields, layout.image_column, where)
+    caption = _text(fields, layout.caption_column, where)
     meta = fields.get("meta") or {}
     if not isinstance(meta, dict):
         raise DataError("not a JSON object", where=f"{where}: meta")
-    more = {k: v for k, v in fields.items() if k not in (*_OWN, "meta", "negatives")}
+    more = {k: v for k, v in fields.items() if k not in (*used, "meta", "negatives")}
     return CaptionRecord(identity, image, caption, meta={**more, **meta})
 
 
@@ -172,7 +184,7 @@ def _jsonl(path: Path, layout: Layout) -> Items:
     for number, line in read_lines(path):
         where = f"{path}:{number}"
         try:
-            yield where, _record(parse_json(line, where, hint=LINE_HINT), where)
+            yield where, _record(parse_json(line, where, hint=LINE_HINT), number, where, layout)
         except DataError as error:
             yield where, error
 

@@ -22,6 +22,9 @@ TableFormat = Literal["csv", "tsv"]
 _HEAD = 1 << 16  # bytes that decide the dialect
 _LONGEST_LINE = 1 << 24  # characters; Python's own limit for a cell is 131,072
 _MOST_LINES = 200  # of one cell; more is a quote that is not closed
+# What others call these columns: open_clip, Hugging Face, img2dataset, Kaggle.
+_IMAGE_NAMES = ("image", "filepath", "file_name", "filename", "image_path", "path", "url")
+_CAPTION_NAMES = ("caption", "title", "text", "sentence", "description", "comment", "captions")
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 # A cell that a writer had to quote: a quotation mark of its own is doubled in it.
 _DOUBLED = re.compile(r'"(?:[^"]|"")*""(?:[^"]|"")*"')
@@ -206,6 +209,14 @@ def _check_utf8(row: dict[str, str], where: str) -> DataError | None:
     return None
 
 
+def _columns_hint(heading: list[str]) -> str:
+    """The columns there, and the options that name them, ready to paste where names are usual."""
+    image = next((name for name in heading if name.lower() in _IMAGE_NAMES), "COLUMN")
+    caption = next((name for name in heading if name.lower() in _CAPTION_NAMES), "COLUMN")
+    options = f"--image-column {image} --caption-column {caption}"
+    return f"Columns there: {', '.join(heading)}. Name yours with {options}."
+
+
 def read_table(
     path: Path, kind: TableFormat, needed: tuple[str, ...]
 ) -> Iterator[tuple[int, dict[str, str] | DataError]]:
@@ -231,8 +242,7 @@ def read_table(
     heading = [name.strip() for name in first]
     for name in needed:
         if name not in heading:
-            hint = f"Columns there: {', '.join(heading)}. Choose with --caption-column and others."
-            raise DataError(f"no column '{name}'", where=f"{path}:1", hint=hint)
+            raise DataError(f"no column '{name}'", where=f"{path}:1", hint=_columns_hint(heading))
     for number, values in rows:
         where = f"{path}:{number}"
         if isinstance(values, DataError):

@@ -10,6 +10,7 @@ import heapq
 import json
 import re
 import sqlite3
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
@@ -25,8 +26,10 @@ from ahnpl_cli.records import CaptionRecord
 from ahnpl_cli.stable_hash import stable_hash
 
 SAMPLE = 50_000  # captions whose statistics the corpus filler knows, by hash of their ids
+INDEX = "index.sqlite"  # in the work folder
 CHUNK = 10_000  # captions of a database transaction
 LISTED = 100  # skipped records named in the report
+LONGEST = 20_000  # characters of a caption: a text of ten pages describes no picture
 _WORD = re.compile(r"[a-z]+(?:-[a-z]+)*")
 
 
@@ -38,7 +41,7 @@ class Index:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.path = folder / "index.sqlite"
+        self.path = folder / INDEX
         self._db = sqlite3.connect(self.path, isolation_level=None)
         # A killed first pass is made again from the start, so nothing needs to be durable.
         self._db.execute("PRAGMA journal_mode=OFF")
@@ -117,7 +120,7 @@ class Captions:
         self.path, self.layout, self.on_error, self.limit = path, layout, on_error, limit
         self.skipped: list[str] = []
         self.skips = 0
-        self._duplicates: set[str] = set()
+        self._rejected: set[str] = set()
 
     def chunks(self, index: Index) -> Iterator[list[CaptionRecord]]:
         """Yield the captions in chunks, each id noted and checked; for the first pass.
@@ -137,16 +140,27 @@ class Captions:
             for where, item in chunk:
                 if len(accepted) == remaining:
                     break
-                if isinstance(item, DataError):
-                    self._skip(item)
-                elif next(new):
-                    accepted.append(item)
-                else:
-                    self._duplicates.add(where)
-                    self._skip(duplicate_id(item.id, where))
+                error = item if isinstance(item, DataError) else None
+                if isinstance(item, CaptionRecord):
+                    error = self._fault(item, where, is_new=next(new))
+                    if error is None:
+                        accepted.append(item)
+                    else:
+                        self._rejected.add(where)
+                if error is not None:
+                    self._skip(error)
             if remaining is not None:
                 remaining -= len(accepted)
             yield accepted
+
+    def _fault(self, record: CaptionRecord, where: str, *, is_new: bool) -> DataError | None:
+        """What is wrong with a record that could be read, if anything."""
+        if not is_new:
+            return duplicate_id(record.id, where)
+        if len(record.caption) > LONGEST:
+            what = f"a caption of {len(record.caption):,} characters"
+            return DataError(what, where=f"{where}: caption", hint=f"At most {LONGEST:,} will do.")
+        return None
 
     def _skip(self, error: DataError) -> None:
         if self.on_error == "stop":
@@ -160,9 +174,9 @@ class Captions:
         good = (
             item
             for where, item in read_located(self.path, self.layout)
-            if isinstance(item, CaptionRecord) and where not in self._duplicates
+            if isinstance(item, CaptionRecord) and where not in self._rejected
         )
-        return islice(good, self.limit)
+        return islice(good, None if self.limit is None else min(self.limit, sys.maxsize))
 
 
 class Sampled(NamedTuple):

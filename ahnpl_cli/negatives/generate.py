@@ -19,18 +19,19 @@ from itertools import islice
 from pathlib import Path
 
 from ahnpl_cli.config import NegativesConfig, parse_shard
+from ahnpl_cli.data.captions import SPOOLED
 from ahnpl_cli.data.jsonl import read_records
 from ahnpl_cli.engines.local import ProcessMap, worker_count
-from ahnpl_cli.errors import ConfigError
+from ahnpl_cli.errors import ConfigError, DataError
 from ahnpl_cli.files import read_object, write_json
 from ahnpl_cli.negatives import worker
 from ahnpl_cli.negatives.fillers.corpus import count, write_counts
-from ahnpl_cli.negatives.first_pass import Captions, FirstPass, Index, first_pass
+from ahnpl_cli.negatives.first_pass import INDEX, Captions, FirstPass, Index, first_pass
 from ahnpl_cli.negatives.journal import JOURNAL, PART, Journal
-from ahnpl_cli.negatives.plan import Plan, make_plan, versions
+from ahnpl_cli.negatives.plan import Plan, is_unchanged, make_plan, versions
 from ahnpl_cli.negatives.report import meta_path, read_report, write_report
 from ahnpl_cli.negatives.text.words import Word
-from ahnpl_cli.negatives.worker import BLOCK, Block, WorkerConfig
+from ahnpl_cli.negatives.worker import BLOCK, COUNTS, Block, WorkerConfig
 from ahnpl_cli.outputs import HINT, changes, foreign, lock, settle
 from ahnpl_cli.progress import Track, silent
 from ahnpl_cli.records import NegativesReport
@@ -41,6 +42,8 @@ EXAMPLES = 10
 TRIED = 4 * BLOCK  # captions that a dry run makes negatives of
 FEW = 4 * BLOCK  # captions below which more processes cost more than they bring
 OPTIONS = "options.json"  # in the work folder: what its work was made with
+# All that a work folder may hold; one with anything else is not ours.
+WORK_FILES = frozenset((OPTIONS, PART, JOURNAL, INDEX, COUNTS, SPOOLED))
 
 
 def generate(
@@ -64,8 +67,9 @@ def generate(
         ModelError: a model is not available.
     """
     if config.dry_run:
+        # No lock, and no folder beside the output: it may be another run's, or not writable.
         return _dry_run(source, output, config, track)
-    _check_inputs(source, output)
+    _check_paths(source, output)
     with lock(output), _work_folder(output) as folder:
         plan = make_plan(source, output, folder, config)
         logger.info("Filler: %s.", plan.filler.why)
@@ -75,6 +79,12 @@ def generate(
             return finished
         _settle_work(plan)
         report = _make(plan, track)
+        if not is_unchanged(plan):
+            # Negatives of two files, which must not be resumed either.
+            (folder / JOURNAL).unlink()
+            what = "was changed while its negatives were made"
+            hint = "Run the same command again; it starts over."
+            raise DataError(what, where=str(plan.source), hint=hint)
         # The report first: a kill between the two leaves work that finishes at once.
         write_report(meta_path(output), report)
         os.replace(folder / PART, os.path.realpath(output))
@@ -85,12 +95,15 @@ def generate(
 # What is to be done
 
 
-def _check_inputs(source: Path, output: Path) -> None:
+def _check_paths(source: Path, output: Path) -> None:
     """Refuse to write over the captions, whatever `--force` says.
 
     Raises:
-        ConfigError: an output is the input.
+        ConfigError: an output is the input, or a folder.
     """
+    if output.is_dir():
+        hint = "Name a file, such as negatives.jsonl."
+        raise ConfigError("is a folder, not a file", where=str(output), hint=hint)
     for path in (output, meta_path(output)):
         if source.exists() and path.exists() and source.samefile(path):
             what = "is the file of captions, and would be overwritten"
@@ -128,11 +141,11 @@ def _work_folder(output: Path) -> Iterator[Path]:
         ConfigError: a folder of this name holds files that are not ours.
     """
     folder = output.with_name(f".{output.name}.work")
-    if folder.exists() and any(folder.iterdir()) and not (folder / OPTIONS).exists():
-        raise foreign(folder, COMMAND)
     folder.mkdir(parents=True, exist_ok=True)
-    if not (folder / OPTIONS).exists():
-        write_json(folder / OPTIONS, {})
+    if not all(_is_ours(path) for path in folder.iterdir()):
+        what = f"holds files that `{COMMAND}` did not write"
+        hint = "Move it away, or choose another --output."
+        raise ConfigError(what, where=str(folder), hint=hint)
     try:
         yield folder
     finally:
@@ -141,10 +154,15 @@ def _work_folder(output: Path) -> Iterator[Path]:
             shutil.rmtree(folder, ignore_errors=True)
 
 
+def _is_ours(path: Path) -> bool:
+    """Whether a file is one that we write into a work folder, or a left-over of a kill."""
+    return path.is_file() and (path.name in WORK_FILES or path.name.endswith(".tmp"))
+
+
 def _settle_work(plan: Plan) -> None:
     """Keep what an interrupted run of the same call left, and nothing else."""
     state = plan.folder / OPTIONS
-    kept = read_object(state)
+    kept = read_object(state) if state.exists() else {}
     differing = changes(kept, plan.deciding)
     if differing and (plan.folder / JOURNAL).exists():
         logger.info("Starting over: unfinished work had other options: %s.", "; ".join(differing))
@@ -175,7 +193,7 @@ def _make(plan: Plan, track: Track) -> NegativesReport:
             words = _parse_sample(processes, index, overview)
             total = len(overview.sample)
             bar = track(words, total=total, description="Tagging captions", unit="captions")
-            write_counts(worker.counts_path(plan.folder), count(bar))
+            write_counts(plan.folder / COUNTS, count(bar))
         index.close()
 
         start, end = _shard_span(overview.total, options.shard)

@@ -14,7 +14,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import IO, Any
 
 PART, JOURNAL = "part", "journal"
 
@@ -83,8 +83,8 @@ class Journal:
         """Write a block, then note it."""
         content = "".join(f"{line}\n" for line in block.lines).encode()
         # Members of a gzip file may follow each other: each block is one.
-        self._records.write(gzip.compress(content, mtime=0) if self._packed else content)
-        self._records.flush()
+        packed = gzip.compress(content, mtime=0) if self._packed else content
+        self._write(self._records, packed)
         self.size = self._records.tell()
         rejected = [[kind, reason, n] for (kind, reason), n in block.rejected.items()]
         entry = {
@@ -93,9 +93,16 @@ class Journal:
             "negatives": dict(block.negatives),
             "rejected": rejected,
         }
-        self._entries.write(json.dumps(entry).encode() + b"\n")
-        self._entries.flush()
+        self._write(self._entries, json.dumps(entry).encode() + b"\n")
         self._add(len(block.lines), block.negatives, rejected)
+
+    def _write(self, stream: IO[bytes], content: bytes) -> None:
+        try:
+            stream.write(content)
+            stream.flush()
+        except OSError as error:
+            error.filename = str(self.part)  # a failed write alone names no file
+            raise
 
     def __enter__(self) -> Journal:
         return self

@@ -15,6 +15,7 @@ from ahnpl_cli import __version__
 from ahnpl_cli.config import NegativesConfig
 from ahnpl_cli.data.captions import KARPATHY_TRAIN, Layout, detect_format, spool
 from ahnpl_cli.data.spacy_models import find_spacy_model
+from ahnpl_cli.errors import ConfigError
 from ahnpl_cli.files import STDIN, open_bytes
 from ahnpl_cli.negatives.fillers.choose import FillerChoice, choose_filler
 
@@ -41,6 +42,7 @@ class Plan:
         tagger: the same with its version.
         options: all that decides the output, as it came out.
         sha256: of the captions file.
+        seen: which file that was: device, number, size and time of its last change.
         began: when the call began, in seconds of a clock.
     """
 
@@ -55,6 +57,7 @@ class Plan:
     tagger: str
     options: dict[str, Any]
     sha256: str
+    seen: tuple[int, ...]
     began: float
 
     @property
@@ -78,6 +81,8 @@ def make_plan(source: Path, output: Path, folder: Path, config: NegativesConfig)
     """
     began = time.perf_counter()
     path = spool(folder) if source == STDIN else source
+    # Before the hash, so that a change while it is computed is noticed as well.
+    seen = _identity(path)
     sha256 = _sha256(path)
     spacy_model = find_spacy_model(config.spacy_model)
     tagger = _with_version(spacy_model)
@@ -88,6 +93,7 @@ def make_plan(source: Path, output: Path, folder: Path, config: NegativesConfig)
         config.caption_column,
         tuple(config.split.split(",")) if config.split else KARPATHY_TRAIN,
     )
+    _refuse_unused(config, layout)
     filler = choose_filler(config.filler, config.filler_model)
     device = _device(config, filler)
     options = {
@@ -115,8 +121,41 @@ def make_plan(source: Path, output: Path, folder: Path, config: NegativesConfig)
         tagger=tagger,
         options=options,
         sha256=sha256,
+        seen=seen,
         began=began,
     )
+
+
+def _identity(path: Path) -> tuple[int, ...]:
+    try:
+        status = path.stat()
+    except OSError:
+        return ()  # no such file, as whoever opens it says
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+
+
+def is_unchanged(plan: Plan) -> bool:
+    """Whether the captions file is still the one whose hash was taken."""
+    return _identity(plan.source) == plan.seen
+
+
+def _refuse_unused(config: NegativesConfig, layout: Layout) -> None:
+    """Refuse options that the format of the captions gives no meaning.
+
+    Raises:
+        ConfigError: such an option is given.
+    """
+    defaults = Layout()
+    named = ("id_column", "image_column", "caption_column")
+    if layout.format in ("coco", "karpathy", "blip"):
+        for name in named:
+            if getattr(layout, name) != getattr(defaults, name):
+                flag = f"--{name.replace('_', '-')}"
+                what = f"{flag} has no effect on captions in {layout.format} format"
+                raise ConfigError(what, hint=f"Leave {flag} out.")
+    if config.split is not None and layout.format != "karpathy":
+        what = f"--split has no effect on captions in {layout.format} format"
+        raise ConfigError(what, hint="Only Karpathy's files have splits.")
 
 
 def _device(config: NegativesConfig, filler: FillerChoice) -> str:

@@ -23,6 +23,7 @@ from ahnpl_cli.negatives.text.tagging import Tagger
 from ahnpl_cli.negatives.text.words import Word, words_of
 from ahnpl_cli.records import CaptionRecord
 
+COUNTS = "counts.json"  # in the work folder: the statistics of the captions
 BLOCK = 256  # captions tagged and filled together, by their number in the file, in every run
 
 
@@ -51,11 +52,6 @@ class Block:
 
     start: int
     records: tuple[CaptionRecord, ...]
-
-
-def counts_path(folder: Path) -> Path:
-    """Where the statistics of the captions are."""
-    return folder / "counts.json"
 
 
 class _Worker:
@@ -119,7 +115,7 @@ class _Worker:
     def _filler(self) -> Filler:
         choice = self.config.filler
         if choice.kind == "corpus" or choice.model is None:
-            return CorpusFiller(read_counts(counts_path(self.config.folder)))
+            return CorpusFiller(read_counts(self.config.folder / COUNTS))
         from ahnpl_cli.negatives.fillers.roberta import RobertaFiller
 
         return RobertaFiller(choice.model, self.config.device)

@@ -130,7 +130,7 @@ def test_standard_input_is_read(monkeypatch, tmp_path):
         (
             "id,image,text\n1,a.jpg,a cat\n",
             "{path}:1: no column 'caption'. Columns there: id, image, text. "
-            "Choose with --caption-column and others.",
+            "Name yours with --image-column image --caption-column text.",
         ),
         (
             b"id,image,caption\n1,a.jpg,caf\xe9\n",

@@ -40,8 +40,10 @@ class RobertaFiller:
         # Loading takes seconds; the bar that users see is that of their captions.
         logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         try:
-            self.tokenizer: Any = AutoTokenizer.from_pretrained(model, local_files_only=True)
-            network: Any = AutoModelForMaskedLM.from_pretrained(model, local_files_only=True)
+            # Nothing of a model's folder is run, and nothing is fetched.
+            options: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
+            self.tokenizer: Any = AutoTokenizer.from_pretrained(model, **options)
+            network: Any = AutoModelForMaskedLM.from_pretrained(model, **options)
         except (OSError, ValueError) as error:
             hint = "Name a folder with --filler-model, or use --filler corpus."
             raise ModelError(f"no masked language model '{model}' here", hint=hint) from error
@@ -53,6 +55,10 @@ class RobertaFiller:
         self.name = name or (f"{model}@{revision[:12]}" if revision else model)
         self.network.base_model.register_forward_hook(self._keep_mask)
         self._mask_at: Tensor | None = None
+        positions = getattr(network.config, "max_position_embeddings", None)
+        # RoBERTa leaves the first two positions unused.
+        most = positions - 2 if positions else self.tokenizer.model_max_length
+        self._longest = min(most, self.tokenizer.model_max_length)
         self._words = self._whole_words()
 
     def _keep_mask(self, module: Any, inputs: Any, output: Any) -> Any:
@@ -79,13 +85,12 @@ class RobertaFiller:
     def top_tokens(self, texts: Sequence[str], k: int) -> tuple[Tensor, Tensor]:
         """Return the k likeliest tokens at the mask of each text, and their log probabilities.
 
+        Of a text that is too long for the model, what is around the mask counts.
+
         Returns:
             Token numbers and log probabilities, both (N, k), on the CPU.
-
-        Raises:
-            ModelError: a text is so long that its mask would be cut off.
         """
-        encoded = self.tokenizer(list(texts))["input_ids"]
+        encoded = [self._around_mask(tokens) for tokens in self._encode(texts)]
         order = sorted(range(len(encoded)), key=lambda i: (len(encoded[i]), i))
         tokens = torch.empty(len(encoded), k, dtype=torch.long)
         scores = torch.empty(len(encoded), k)
@@ -94,6 +99,19 @@ class RobertaFiller:
             rows = order[start : start + size]
             tokens[rows], scores[rows] = self._batch([encoded[i] for i in rows], k)
         return tokens, scores
+
+    def _encode(self, texts: Sequence[str]) -> list[list[int]]:
+        tokens: list[list[int]] = self.tokenizer(list(texts), verbose=False)["input_ids"]
+        return tokens
+
+    def _around_mask(self, tokens: list[int]) -> list[int]:
+        """The tokens, or as many around the mask as the model takes, with first and last."""
+        if len(tokens) <= self._longest:
+            return tokens
+        room = self._longest - 2
+        mask = tokens.index(self.tokenizer.mask_token_id)
+        start = min(max(mask - room // 2, 1), len(tokens) - 1 - room)
+        return [tokens[0], *tokens[start : start + room], tokens[-1]]
 
     @torch.inference_mode()
     def _batch(self, encoded: list[list[int]], k: int) -> tuple[Tensor, Tensor]:

@@ -20,6 +20,8 @@ from ahnpl_cli.stable_hash import RandomStream
 # How much more often nouns of one sort (a man and a dog) are swapped than a man and a wave, and how
 # much more often two things or two living beings are (ours).
 SAME_SORT, LIKE = 20.0, 10.0
+# Words that are paired: all of any caption, and of a page of text no millions of pairs.
+MOST_PAIRED = 100
 _BEFORE_NOUN = ("DT", "JJ", "JJR", "JJS", "CD", "PRP$", "PDT", "POS")
 _BEFORE_HEAD = ("JJ", "CC", ",")
 
@@ -42,7 +44,7 @@ def swap_nouns(
     words = caption.words
     pairs = [
         (a, b)
-        for a, b in itertools.combinations(_noun_phrases(caption), 2)
+        for a, b in itertools.combinations(_noun_phrases(caption)[:MOST_PAIRED], 2)
         if words[a.first].tag == words[b.first].tag and a.whole.lemma != b.whole.lemma
     ]
     weights = [_weight(a.whole, b.whole, weigh) for a, b in pairs]
@@ -77,7 +79,7 @@ def swap_adjectives(
         head = grammar.noun_ahead(words, index + 1, _BEFORE_HEAD, 4) if word.pos == "a" else None
         if head is not None:
             heads[index] = head
-    pairs = list(itertools.combinations(heads, 2))
+    pairs = list(itertools.combinations(list(heads)[:MOST_PAIRED], 2))
     weights = [weigh(words[i].lemma, words[j].lemma) for i, j in pairs]
     for i, j in stream.order(pairs, weights):
         if not contrary(words[i].lemma, words[j].lemma) or heads[i] == heads[j]:

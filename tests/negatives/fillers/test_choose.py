@@ -57,3 +57,16 @@ def test_a_hub_without_the_model_is_said_in_its_words(monkeypatch):
 def test_a_folder_without_weights_is_not_looked_for_on_the_hub(tmp_path, monkeypatch):
     monkeypatch.setattr(choose, "is_reachable", lambda url: pytest.fail("asked"))
     assert choose_filler("auto", str(tmp_path)).kind == "corpus"
+
+
+def test_by_default_the_network_is_never_asked(tmp_path, monkeypatch):
+    monkeypatch.setenv("HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    monkeypatch.setattr(choose, "_on_disk", lambda model: None)
+    monkeypatch.setattr(choose, "is_reachable", lambda url: pytest.fail("asked"))
+    monkeypatch.setattr(choose, "_fetch", lambda model: pytest.fail("fetched"))
+    choice = choose_filler("auto", None)
+    assert (choice.kind, choice.model) == ("corpus", None)
+    assert choice.why == (
+        "corpus, since roberta-base is not on this disk; --filler roberta downloads it"
+    )

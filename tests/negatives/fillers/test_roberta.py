@@ -99,3 +99,19 @@ def test_a_folder_without_a_model_is_an_error(tmp_path):
         RobertaFiller(str(tmp_path))
     hint = "Name a folder with --filler-model, or use --filler corpus."
     assert str(error.value) == f"no masked language model '{tmp_path}' here. {hint}"
+
+
+def test_of_a_text_too_long_for_the_model_the_surroundings_of_the_mask_count(filler):
+    long = "a red car " * 400
+    tokens, scores = filler.top_tokens([f"{long}<mask> on a road {long}", "a <mask> car"], 5)
+    assert scores.isfinite().all()
+    # What lies beyond the model's reach changes nothing.
+    again, _ = filler.top_tokens([f"a dog. {long}<mask> on a road {long}", "a <mask> car"], 5)
+    assert tokens.tolist() == again.tolist()
+    mask = filler.tokenizer.mask_token_id
+    for place in (1, 300, 900, 1198):
+        encoded = [0, *([9] * 1198), 2]
+        encoded[place] = mask
+        kept = filler._around_mask(encoded)
+        assert len(kept) == filler._longest
+        assert (kept[0], kept[-1], kept.count(mask)) == (0, 2, 1)

@@ -127,3 +127,9 @@ def test_draws_do_not_depend_on_what_was_drawn_before(parse):
     streams = [RandomStream(1, "id", "relation") for _ in range(2)]
     runs = [list(itertools.islice(swap_nouns(parsed, stream, WEIGH), 3)) for stream in streams]
     assert runs[0] == runs[1]
+
+
+def test_a_page_of_text_gives_no_millions_of_pairs(parse):
+    page = ", ".join(f"a {noun}" for noun in ("cat", "dog", "horse", "man", "bus") * 60)
+    made = proposals(swap_nouns, parse(page))
+    assert 0 < len(made) <= 100 * 99 / 2
