@@ -32,7 +32,7 @@ MISTAKES = [
     ("negatives gone.jsonl", 3, "gone.jsonl: no such file. Check the path."),
     ("negatives folder", 3, "folder: is a folder, not a file. Check the path."),
     ("negatives empty.jsonl", 3, "empty.jsonl: an empty file. Name a file of captions."),
-    ("negatives a.png", 3, "a.png: format not recognised. Say it with --input-format."),
+    ("negatives a.png", 3, "a.png: unrecognized format. Set --input-format."),
     (
         "negatives bad.jsonl --filler corpus",
         3,
