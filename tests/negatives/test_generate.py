@@ -91,7 +91,7 @@ class Killed(BaseException):
 def interrupted(world, output, after):
     def track(items, *, total=None, description="", unit=""):
         for number, item in enumerate(items):
-            if description == "making" and number == after:
+            if description == "Making negatives" and number == after:
                 raise Killed
             yield item
 

@@ -127,7 +127,7 @@ def test_the_options_that_differ_are_named(tmp_path, captions):
     assert str(error.value) == f"{output}: {what}. {hint}"
 
 
-@pytest.mark.parametrize("moment", ["tagging", "making"])
+@pytest.mark.parametrize("moment", ["Tagging captions", "Making negatives"])
 def test_captions_that_change_under_way_give_no_output(tmp_path, captions, moment):
     output = tmp_path / "out.jsonl"
 

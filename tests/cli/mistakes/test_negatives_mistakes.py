@@ -64,8 +64,8 @@ MISTAKES = [
     (
         "negatives columns.csv --filler corpus",
         3,
-        "columns.csv:1: no column 'caption'. Columns there: image, text. Choose with "
-        "--caption-column and others.",
+        "columns.csv:1: no column 'caption'. Columns there: image, text. Name yours "
+        "with --image-column image --caption-column text.",
     ),
     (
         "negatives ok.jsonl -o file/x.jsonl",
