@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from ahnpl_cli.data.images import is_below
 from ahnpl_cli.data.jsonl import read_records
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.files import atomic_path
@@ -59,7 +60,8 @@ def write_benchmark(
             painted = [negative for negative in record.negatives if negative.image is not None]
             if not painted:
                 continue
-            files = [image_root / record.image, *(records.parent / str(n.image) for n in painted)]
+            files = [_inside(image_root, record.image)]
+            files += [_inside(records.parent, str(negative.image)) for negative in painted]
             group_names = _copy(files[:MOST_OF_GROUP], gnm / "test", groups)
             group = _group(record, painted[: MOST_OF_GROUP - 1], group_names)
             group_file.write(f"{json.dumps(group, ensure_ascii=False)}\n")
@@ -71,6 +73,15 @@ def write_benchmark(
         if not groups:
             raise DataError("no negative has a picture", where=str(records))
     return BenchmarkExport(str(folder), groups, pairs)
+
+
+def _inside(root: Path, name: str) -> Path:
+    """A file that may be copied for others to see: one below its folder."""
+    path = root / name
+    if not is_below(path, root):
+        hint = "If it is to be shared, name a folder above it with --image-root."
+        raise DataError(f"lies outside of {root}", where=name, hint=hint)
+    return path
 
 
 def _copy(files: list[Path], folder: Path, number: int) -> list[str]:

@@ -66,10 +66,11 @@ def choose_parts(
         judges = tuple(name for name, use in wanted.items() if use)
     for name in judges:
         choose(name, JUDGES, "judge")
-    unseen = "" if len(judges) > 1 else "; no --judge-model, so no model looks at the pictures"
+    seen = {"clip", "blip"} & set(judges)
+    unseen = "" if seen else ", and no --judge-model to look at the pictures"
     text = (
-        f"masks: {where}, {why_where}; painters: {', '.join(chosen)}, {why}; "
-        f"judges: {', '.join(judges) or 'none'}{unseen}"
+        f"Masks: {where}, {why_where}; painters: {', '.join(chosen)}, {why}; "
+        f"judges: {', '.join(judges) or 'none'}{unseen}."
     )
     return Parts(where, chosen, judges, text)
 

@@ -32,7 +32,7 @@ from ahnpl_cli.imaging.blocks import Source, count_wanted, cut
 from ahnpl_cli.imaging.choose import Parts, check_parts, choose_parts
 from ahnpl_cli.imaging.concepts import write_prompt
 from ahnpl_cli.imaging.extras import has
-from ahnpl_cli.imaging.journal import JOURNAL, MOST_SKIPPED, Journal
+from ahnpl_cli.imaging.journal import JOURNAL, MOST_SKIPPED, Counts, Journal
 from ahnpl_cli.imaging.output import ANSWERS, meta_path, prepare, records_path
 from ahnpl_cli.imaging.plan import Concepts, Plan
 from ahnpl_cli.outputs import lock
@@ -40,6 +40,7 @@ from ahnpl_cli.progress import Track, silent
 from ahnpl_cli.records import ImagesReport
 
 logger = logging.getLogger(__name__)
+PULSE = 30.0  # seconds between two lines on the share of pictures that is kept
 TRIED = 64  # captions that a dry run paints
 # Options that do not decide what is written.
 _FREE = frozenset(
@@ -137,8 +138,12 @@ def _generate(
         def finished() -> Iterator[int]:
             """Yield once per negative that is done with, for the progress bar."""
             with ProcessMap(workers, studio.start, (plan,)) as pool:
+                told = time.monotonic()
                 for block in pool.map(studio.work, blocks):
                     journal.append(block.lines, block.counts)
+                    if time.monotonic() - told > PULSE:
+                        logger.info("%s", _share(journal.counts))
+                        told = time.monotonic()
                     yield from range(block.counts.negatives)
 
         # How many negatives a language model adds, nobody knows before it has.
@@ -176,6 +181,13 @@ def _generate(
     os.replace(journal.part, records)
     shutil.rmtree(folder)
     return report
+
+
+def _share(counts: Counts) -> str:
+    """How much of what was tried has been kept."""
+    kept = counts.painted.total()
+    share = 100 * kept / max(counts.negatives, 1)
+    return f"Of {counts.negatives:,} negatives, {kept:,} have a picture ({share:.0f} %)."
 
 
 def _choose(config: ImagesConfig, image_root: Path) -> Parts:

@@ -7,12 +7,14 @@ import pytest
 from PIL import Image
 
 from ahnpl_cli.config import ImagesConfig
+from ahnpl_cli.data.jsonl import write_records
 from ahnpl_cli.errors import ConfigError, DataError
 from ahnpl_cli.evaluation.benchmarks import gnm
 from ahnpl_cli.evaluation.benchmarks.base import LoadOptions
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
 from ahnpl_cli.imaging.benchmark_files import COLUMNS, write_benchmark
 from ahnpl_cli.imaging.generate import generate
+from ahnpl_cli.records import CaptionRecord, Negative
 
 
 @pytest.fixture
@@ -62,6 +64,17 @@ def test_without_pictures_nothing_is_written(scenes, tmp_path):
     with pytest.raises(DataError, match="no negative has a picture"):
         write_benchmark(scenes / "negatives.jsonl", scenes, tmp_path / "out")
     assert not (tmp_path / "out/gnm/test.jsonl").exists()
+
+
+def test_what_lies_outside_is_not_copied(tmp_path):
+    (tmp_path / "secret.png").write_bytes(b"secret")
+    folder = tmp_path / "images"
+    folder.mkdir()
+    record = CaptionRecord("1", "../secret.png", "a", (Negative("object", "b", image="x.png"),))
+    write_records(folder / "images.jsonl", [record])
+    with pytest.raises(DataError, match="secret.png: lies outside of"):
+        write_benchmark(folder / "images.jsonl", folder, tmp_path / "out")
+    assert not (tmp_path / "out/bivlc/images").exists()
 
 
 def test_a_missing_photo_says_where_to_look(painted, tmp_path):

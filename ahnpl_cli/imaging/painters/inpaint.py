@@ -22,7 +22,7 @@ from ahnpl_cli.imaging.targets import content_edits
 AROUND = 1.5  # of the thing's longer side: how much the model sees of what is around it (ours)
 GROWN = 9  # pixels of the filter that widens a mask, so that no rim of the old thing is left (ours)
 FEATHER = 2.0  # pixels by which the new thing is blended in (ours)
-NOT_THINGS = ("spatial", "quantity", "action")  # kinds whose edits replace no thing
+THING_KINDS = ("object", "relation", "attribute", "attribute_swap")  # their edits are of things
 
 
 class Inpaint:
@@ -38,7 +38,7 @@ class Inpaint:
 
     def refuses(self, job: Job, names: frozenset[str] | None) -> str | None:
         """Every edit must be about a thing."""
-        if job.negative.kind in NOT_THINGS:
+        if job.negative.kind not in THING_KINDS:
             return "no painter"
         edits = content_edits(job.negative.edits)
         return None if len(job.targets) == len(edits) else "no noun"

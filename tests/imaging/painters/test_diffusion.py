@@ -130,13 +130,17 @@ def test_inpainting_needs_a_thing(pipelines, tmp_path, record_of):
     assert made.refuses(job_of(record_of(3)), None) == "no painter"
 
 
-def test_pickled_weights_are_refused(pipelines, tmp_path):
+@pytest.mark.parametrize(
+    ("part", "name"), [("unet", "diffusion_pytorch_model"), ("text_encoder", "model")]
+)
+def test_pickled_weights_are_refused(pipelines, tmp_path, part, name):
     folder = tmp_path / "pickled"
     shutil.copytree(pipelines("text"), folder)
     import torch
 
-    (folder / "unet" / "diffusion_pytorch_model.safetensors").unlink()
-    torch.save({}, folder / "unet" / "diffusion_pytorch_model.bin")
+    (folder / part / f"{name}.safetensors").unlink()
+    torch.save({}, folder / part / f"{name.replace('model', 'pytorch_model')}.bin")
+    torch.save({}, folder / part / f"{name}.bin")
     with pytest.raises(ModelError, match="would have to be unpickled"):
         Generate(settings(folder, tmp_path))
 
