@@ -53,7 +53,7 @@ def painter_table(report: ImagesReport) -> Table:
     rows.append(("all", kept, 100 * kept / tried))
     note = (
         f"{report.captions:,} captions with {report.negatives:,} negatives in "
-        f"{report.seconds:.1f} s, {report.pictures_per_second:,.1f} a second. {report.why}."
+        f"{report.seconds:.1f} s, {report.pictures_per_second:,.1f} a second. {report.why}"
     )
     if report.dry_run:
         note = f"Dry run, nothing was written; of the first {note}"
