@@ -3,56 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 from ahnpl_cli.evaluation.availability import Availability
+from ahnpl_cli.evaluation.table_cells import Row
 from ahnpl_cli.reporting.tables import Span, Table
 
+SHOWN = 4  # things missing of a suite; --json has all
+PLACES = "Looked for under --data, or data/ and $AHNPL_DATA, up to three folders down."
 
-def _state(listing: Availability) -> Span:
-    if not listing.found:
+
+def _state(suite: Availability) -> Span:
+    if not suite.found:
         return Span("not here", "dim")
-    return Span("here", "good") if not listing.missing else Span("in part", "bad")
+    return Span("in part", "bad") if suite.missing else Span("here", "good")
 
 
-def _missing(listing: Availability) -> str:
-    some = listing.missing[:4]
-    more = len(listing.missing) - len(some)
-    return "; ".join([*some, *([f"and {more} more"] if more else [])])
+def _missing(suite: Availability) -> str:
+    shown = suite.missing[:SHOWN]
+    more = len(suite.missing) - len(shown)
+    if more:
+        shown = [*shown, f"and {more} more"]
+    return "; ".join(shown) or "nothing"
 
 
-def availability_tables(listings: Sequence[Availability]) -> list[Table]:
+def availability_tables(suites: Sequence[Availability]) -> list[Table]:
     """Return the overview, what was found, and where to get each suite."""
-    overview = Table(
-        "Suites",
-        ("suite", "measures", "here"),
-        tuple((one.name, one.measures, _state(one)) for one in listings),
-    )
-    found = Table(
-        "Found here",
-        ("suite", "files", "missing, or not as published"),
-        tuple(
-            (one.name, f"{len(one.found)} in {_folder(one)}", _missing(one) or "nothing")
-            for one in listings
-            if one.found
-        ),
-    )
-    sources = Table(
-        "Where to get them",
-        ("suite", "", ""),
-        tuple(
-            row
-            for one in listings
-            for row in (
-                (one.name, "from", one.source),
-                ("", "license", one.license),
-                ("", "looked for", one.files),
-            )
-        ),
-        "Looked for under --data, or data/ and $AHNPL_DATA, up to three folders down.",
-    )
-    return [overview, *([found] if found.rows else []), sources]
-
-
-def _folder(listing: Availability) -> str:
-    first = listing.found[0]
-    return first.rsplit("/", 1)[0] if "/" in first else "."
+    overview: list[Row] = []
+    here: list[Row] = []
+    sources: list[Row] = []
+    for suite in suites:
+        overview.append((suite.name, suite.measures, _state(suite)))
+        if suite.found:
+            folder = Path(suite.found[0]).parent
+            here.append((suite.name, f"{len(suite.found)} in {folder}", _missing(suite)))
+        sources.append((suite.name, "from", suite.source))
+        sources.append(("", "license", suite.license))
+        sources.append(("", "looked for", suite.files))
+    tables = [Table("Suites", ("suite", "measures", "here"), tuple(overview))]
+    if here:
+        columns = ("suite", "files", "missing, or not as published")
+        tables.append(Table("Found here", columns, tuple(here)))
+    tables.append(Table("Where to get them", ("suite", "", ""), tuple(sources), PLACES))
+    return tables

@@ -9,8 +9,9 @@ from pathlib import Path
 from markupsafe import Markup
 
 from ahnpl_cli.evaluation.example_items import ExampleItem
-from ahnpl_cli.evaluation.report import EvalReport, ModelReport, SuiteReport
+from ahnpl_cli.evaluation.report import Difference, EvalReport, ModelReport, SuiteReport
 from ahnpl_cli.evaluation.result_tables import eval_tables
+from ahnpl_cli.evaluation.table_cells import Row, significance_mark
 from ahnpl_cli.reporting.charts import Bar, BarGroup, bar_chart
 from ahnpl_cli.reporting.edits import changed, word_edits
 from ahnpl_cli.reporting.page import (
@@ -26,7 +27,7 @@ from ahnpl_cli.reporting.page import (
     render_page,
     table,
 )
-from ahnpl_cli.reporting.tables import Cell, Mark, Span, Table
+from ahnpl_cli.reporting.tables import Cell, Span, Table
 from ahnpl_cli.runs import checkpoint_label
 
 PUBLISHED = ("CLIP", "AHNPL")  # of the papers' rows: the start and the method
@@ -38,10 +39,10 @@ CHANGES = {
 
 
 def mean_of_suites(model: ModelReport) -> float:
-    """Mean of the headlines, in percent, of the suites that were scored."""
-    values = (suite.headline_value for suite in model.suites.values())
+    """Mean of the headlines, in percent, of the suites that were scored; NaN without one."""
+    values = [suite.headline_value for suite in model.suites.values()]
     known = [value for value in values if not math.isnan(value)]
-    return sum(known) / len(known)
+    return sum(known) / len(known) if known else math.nan
 
 
 def _with_interval(suite: SuiteReport) -> Cell:
@@ -55,40 +56,37 @@ def _with_interval(suite: SuiteReport) -> Cell:
 def _gain(report: EvalReport, suite: str, model: str) -> Cell:
     """How far a model is from the first on a suite's headline, marked if that is significant."""
     headline_name = report.models[0].suites[suite].headline
-    rows = (
-        row
-        for comparison in report.comparisons
-        if (comparison.suite, comparison.other) == (suite, model)
-        for row in comparison.differences
-        if row.average and row.name == headline_name
-    )
-    row = next(rows, None)
-    if row is None:
+    gain: Difference | None = None
+    for comparison in report.comparisons:
+        if (comparison.suite, comparison.other) == (suite, model):
+            for difference in comparison.differences:
+                # Winoground's headline is a subset too, which another test judges.
+                if difference.average and difference.name == headline_name:
+                    gain = difference
+    if gain is None:
         return None
-    mark: Mark = "" if not row.significant else "good" if row.difference > 0 else "bad"
-    ends = Span(f" {row.low:+.1f}\u00a0to\u00a0{row.high:+.1f}", "dim")
-    return (Span(f"{row.difference:+.1f}", mark), ends)
+    ends = Span(f" {gain.low:+.1f}\u00a0to\u00a0{gain.high:+.1f}", "dim")
+    return (Span(f"{gain.difference:+.1f}", significance_mark(gain)), ends)
 
 
 def headline_table(report: EvalReport) -> Table:
     """Return each suite's headline with its interval, and the last model's gain."""
     last = report.models[-1].name
     several = len(report.models) > 1
-    rows = [
-        (
-            *(name, suite.headline),
-            *(_with_interval(model.suites[name]) for model in report.models),
-            *([_gain(report, name, last)] if several else []),
-        )
-        for name, suite in report.models[0].suites.items()
-    ]
-    tail = [f"{last} - {report.models[0].name}"] if several else []
+    columns = ["suite", "average", *(model.name for model in report.models)]
+    if several:
+        columns.append(f"{last} - {report.models[0].name}")
+    rows: list[Row] = []
+    for name, suite in report.models[0].suites.items():
+        values = [_with_interval(model.suites[name]) for model in report.models]
+        gain = [_gain(report, name, last)] if several else []
+        rows.append((name, suite.headline, *values, *gain))
     note = "Percent, with 95 % intervals: bootstrap over images."
     if several:
         note += " A colored difference is significant: its interval leaves out 0."
     return Table(
         title="Headlines",
-        columns=("suite", "average", *(model.name for model in report.models), *tail),
+        columns=tuple(columns),
         rows=tuple(rows),
         note=note,
     )
@@ -96,15 +94,11 @@ def headline_table(report: EvalReport) -> Table:
 
 def headline_section(report: EvalReport) -> Section:
     """Return the mean of the suites per model, and each suite's average with its interval."""
-    first = mean_of_suites(report.models[0])
-    numbers = [
-        (
-            f"{mean_of_suites(model):.1f} %",
-            checkpoint_label(model.name),
-            "" if i == 0 else f"{mean_of_suites(model) - first:+.1f} points",
-        )
-        for i, model in enumerate(report.models)
-    ]
+    means = [mean_of_suites(model) for model in report.models]
+    numbers: list[tuple[str, str, str]] = []
+    for model, mean in zip(report.models, means, strict=True):
+        change = f"{mean - means[0]:+.1f} points" if numbers else ""
+        numbers.append((f"{mean:.1f} %", checkpoint_label(model.name), change))
     text = f"Mean of the headlines: {', '.join(report.suites)}."
     every = fold("Every subset, average and comparison", [table(t) for t in eval_tables(report)])
     return Section("Results", (headline(numbers), table(headline_table(report)), every), text)

@@ -26,7 +26,8 @@ def wilson(correct: int, n: int) -> Interval:
     """Return Wilson's 95 % interval of a proportion (Wilson 1927); NaN without a verdict."""
     if n == 0:
         return Interval(float("nan"), float("nan"))
-    share, z2 = correct / n, Z95**2
+    share = correct / n
+    z2 = Z95**2
     middle = (share + z2 / (2 * n)) / (1 + z2 / n)
     half = Z95 / (1 + z2 / n) * np.sqrt(share * (1 - share) / n + z2 / (4 * n * n))
     return Interval(max(0.0, float(middle - half)), min(1.0, float(middle + half)))
@@ -73,15 +74,20 @@ def tally(*models: Verdicts) -> Tally:
         *models: for each model, (image, {row: right}) of the same items in the same order.
     """
     lists = [list(model) for model in models]
-    rows = {row: i for i, row in enumerate(dict.fromkeys(r for _, v in lists[0] for r in v))}
-    images = {image: i for i, image in enumerate(dict.fromkeys(image for image, _ in lists[0]))}
+    rows: dict[str, int] = {}
+    images: dict[str, int] = {}
+    for image, verdicts in lists[0]:
+        images.setdefault(image, len(images))
+        for row in verdicts:
+            rows.setdefault(row, len(rows))
     shape = (len(rows), len(images))
-    counts, correct = np.zeros(shape), tuple(np.zeros(shape) for _ in lists)
+    counts = np.zeros(shape)
     for image, verdicts in lists[0]:
         for row in verdicts:
             counts[rows[row], images[image]] += 1
-    for sums, verdicts_of in zip(correct, lists, strict=True):
-        for image, verdicts in verdicts_of:
+    correct = tuple(np.zeros(shape) for _ in lists)
+    for sums, of_model in zip(correct, lists, strict=True):
+        for image, verdicts in of_model:
             for row, right in verdicts.items():
                 sums[rows[row], images[image]] += right
     return Tally(tuple(rows), correct, counts)
@@ -105,28 +111,33 @@ def bootstrap(
     """
     if not averages:
         return {}
-    used = dict.fromkeys(row for average in averages.values() for row in rows_of(average))
-    at = [table.rows.index(row) for row in used]
-    sums = [correct[at].T for correct in table.correct]
-    counts, images = table.counts[at].T, table.counts.shape[1]
+    used: dict[str, None] = {}
+    for average in averages.values():
+        used |= dict.fromkeys(rows_of(average))
+    positions = [table.rows.index(row) for row in used]
+    sums = [correct[positions].T for correct in table.correct]
+    counts = table.counts[positions].T
+    images = table.counts.shape[1]
     generator = np.random.default_rng(seed)
-    made: dict[str, list[NDArray[np.float64]]] = {name: [] for name in averages}
+    blocks: dict[str, list[NDArray[np.float64]]] = {name: [] for name in averages}
     for start in range(0, samples, BLOCK):
-        many = min(BLOCK, samples - start)
-        weights = generator.multinomial(images, np.full(images, 1 / images), size=many)
-        n = dict(zip(used, (weights @ counts).T, strict=True))
-        hits = [dict(zip(used, (weights @ s).T, strict=True)) for s in sums]
+        size = min(BLOCK, samples - start)
+        # How often each image is drawn says all: one product sums every row of every replicate.
+        weights = generator.multinomial(images, np.full(images, 1 / images), size=size)
+        drawn_counts = dict(zip(used, (weights @ counts).T, strict=True))
+        drawn_sums = [dict(zip(used, (weights @ of_model).T, strict=True)) for of_model in sums]
         for name, average in averages.items():
-            made[name].append(np.stack([evaluate(average, one, n) for one in hits]))
-    return {name: np.concatenate(blocks, axis=1) for name, blocks in made.items()}
+            values = [evaluate(average, of_model, drawn_counts) for of_model in drawn_sums]
+            blocks[name].append(np.stack(values))
+    return {name: np.concatenate(parts, axis=1) for name, parts in blocks.items()}
 
 
 def percentile_interval(replicates: NDArray[np.float64]) -> Interval:
     """Return the 2.5 and 97.5 percentiles; NaN where no replicate has a value."""
-    there = replicates[~np.isnan(replicates)]
-    if not len(there):
+    known = replicates[~np.isnan(replicates)]
+    if not len(known):
         return Interval(float("nan"), float("nan"))
-    low, high = np.percentile(there, [2.5, 97.5])
+    low, high = np.percentile(known, [2.5, 97.5])
     return Interval(float(low), float(high))
 
 
@@ -141,12 +152,13 @@ def cluster_weights(
         seed: of the draws.
     """
     names = {name: i for i, name in enumerate(dict.fromkeys(clusters))}
-    at = [names[cluster] for cluster in clusters]
+    positions = [names[cluster] for cluster in clusters]
+    shares = np.full(len(names), 1 / len(names))
     generator = np.random.default_rng(seed)
     for start in range(0, samples, BLOCK):
-        many = min(BLOCK, samples - start)
-        drawn = generator.multinomial(len(names), np.full(len(names), 1 / len(names)), size=many)
-        yield drawn[:, at].astype(np.float64)
+        size = min(BLOCK, samples - start)
+        drawn = generator.multinomial(len(names), shares, size=size)
+        yield drawn[:, positions].astype(np.float64)
 
 
 def cluster_means(
