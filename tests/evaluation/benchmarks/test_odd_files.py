@@ -100,7 +100,7 @@ def test_what_an_unused_seed_and_a_tie_mean_for_order_is_said(tmp_path, run):
 
 def test_a_binary_test_jsonl_stops_no_suite(tmp_path, run):
     root = write_sugarcrepe(tmp_path / "d")
-    (root / "test.jsonl").write_bytes(bytes(range(256)) * 8)
+    (root / "test.jsonl").write_bytes(b"\xff\xfe" + bytes(range(256)) * 8)
     assert run("sugarcrepe", root).models[0].suites["sugarcrepe"].coverage == 100
     with pytest.raises(BenchmarkError, match="gnm not found"):
         run("gnm", root, force=True)
