@@ -41,6 +41,7 @@ LAYERS = {
         "inspection",
         "reporting",
         "demo",
+        "exporting",
     ),
     "cli": ("cli", "__main__"),
 }

@@ -15,6 +15,9 @@ from ahnpl_cli.config.embed import (
 from ahnpl_cli.config.eval import (
     EvalConfig,
 )
+from ahnpl_cli.config.export import (
+    ExportConfig,
+)
 from ahnpl_cli.config.images import (
     ConceptsConfig,
     ImagesConfig,
@@ -63,6 +66,7 @@ __all__ = [
     "DocsConfig",
     "EmbedConfig",
     "EvalConfig",
+    "ExportConfig",
     "ImagesConfig",
     "InspectConfig",
     "LossConfig",

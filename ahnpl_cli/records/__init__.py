@@ -12,6 +12,7 @@ from ahnpl_cli.records.captions import (
     apply_edits,
 )
 from ahnpl_cli.records.embedding import EmbedReport
+from ahnpl_cli.records.export import ExportReport
 from ahnpl_cli.records.images import BenchmarkExport, ImagesReport, PartInfo, ReviewReport
 from ahnpl_cli.records.kinds import DEFAULT_KINDS, KIND_MODULES, KINDS, Kind
 from ahnpl_cli.records.negatives import REASONS, NegativesReport
@@ -37,6 +38,7 @@ __all__ = [
     "DEFAULT_KINDS",
     "Edit",
     "EmbedReport",
+    "ExportReport",
     "Hardness",
     "ImageNegativeRecord",
     "ImagesReport",

@@ -33,8 +33,8 @@ class StepReport:
         images_per_second: since the line before.
         memory_mb: peak memory, of the GPU if there is one.
         skipped: images that could not be decoded so far.
-        logit_bias: what a sigmoid model adds to its logits; None for a softmax model.
         evaluation: primary average of each suite in percent, when it was measured at this step.
+        logit_bias: what a sigmoid model adds to its logits; None for a softmax model.
     """
 
     step: int
@@ -54,8 +54,8 @@ class StepReport:
     images_per_second: float
     memory_mb: float
     skipped: int = 0
-    logit_bias: float | None = None
     evaluation: dict[str, float] = field(default_factory=dict)
+    logit_bias: float | None = None
 
     @property
     def gap(self) -> float | None:

@@ -88,6 +88,11 @@ class OpenClipBackbone:
         return int(self.config["model_cfg"]["text_cfg"].get("context_length", 77))
 
     @property
+    def tokenizer(self) -> Callable[..., Tensor]:
+        """open_clip's tokenizer, for exports."""
+        return self._tokenizer
+
+    @property
     def library(self) -> tuple[str, str]:
         """open_clip and its version."""
         return "open_clip", str(open_clip.__version__)

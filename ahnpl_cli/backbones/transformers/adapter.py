@@ -81,13 +81,13 @@ class TransformersBackbone:
         source: str,
     ) -> None:
         self.module: nn.Module = module
-        self._config = module.config
+        self.config: Any = module.config
         self._tokenizer, self._image_processor = tokenizer, image_processor
         self._names = {"name": name, "architecture": architecture, "source": source}
         self._sha256 = WeightsHash(self.module)
-        self._encoder_sha256 = encoder_sha256(_lasting(self._config), tokenizer)
+        self._encoder_sha256 = encoder_sha256(_lasting(self.config), tokenizer)
         self._encodes_own_length: bool | None = None
-        self._is_causal = self._config.model_type == "clip"
+        self._is_causal = self.config.model_type == "clip"
 
     @property
     def info(self) -> ModelInfo:
@@ -107,14 +107,14 @@ class TransformersBackbone:
 
     @property
     def _activation(self) -> str:
-        image = self._config.vision_config.hidden_act
-        text = self._config.text_config.hidden_act
+        image = self.config.vision_config.hidden_act
+        text = self.config.text_config.hidden_act
         return str(text) if image == text else f"image {image}, text {text}"
 
     @property
     def _image_size(self) -> int:
         """The side in pixels; with NaFlex, of a square of as many patches."""
-        vision = self._config.vision_config
+        vision = self.config.vision_config
         patches = getattr(self._image_processor, "max_num_patches", None)
         if patches is None:
             return int(vision.image_size)
@@ -122,15 +122,15 @@ class TransformersBackbone:
 
     @property
     def _context_length(self) -> int:
-        positions = int(self._config.text_config.max_position_embeddings)
+        positions = int(self.config.text_config.max_position_embeddings)
         limit = int(min(self._tokenizer.model_max_length, _MUCH))
         return min(positions, limit)
 
     @property
     def _embed_dim(self) -> int:
-        text = self._config.text_config
+        text = self.config.text_config
         if hasattr(self.module, "text_projection"):
-            return int(self._config.projection_dim)
+            return int(self.config.projection_dim)
         return int(getattr(text, "projection_size", None) or text.hidden_size)
 
     @property
@@ -269,11 +269,16 @@ class TransformersBackbone:
         with disk_errors(folder / WEIGHTS_FILE), quiet():
             # One file, whatever its size.
             self.module.save_pretrained(folder, max_shard_size="1000GB")  # type: ignore[operator]
+        share(folder / WEIGHTS_FILE)
+        self.save_processors(folder)
+
+    def save_processors(self, folder: Path) -> None:
+        """Write the tokenizer and the image processor alone."""
+        with disk_errors(folder), quiet():
             self._tokenizer.save_pretrained(folder)
             self._image_processor.save_pretrained(folder)
-        share(folder / WEIGHTS_FILE)
 
     def restore(self, folder: Path) -> None:
         """Take the weights that `save` wrote into a folder."""
-        written = read_module(folder, type(self.module), self._config)
+        written = read_module(folder, type(self.module), self.config)
         self.module.load_state_dict(written.state_dict())
