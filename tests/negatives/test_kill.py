@@ -1,9 +1,11 @@
 """`ahnpl negatives` ended with kill -9 at a moment of its work, then started again."""
 
+import os
 import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -45,3 +47,49 @@ def test_killed_with_kill_9_the_same_command_ends_in_the_same_bytes(world, momen
     assert (report.negatives, report.rejected) == (whole.negatives, whole.rejected)
     assert (report.resumed > 0) == (moment == "journal")
     output.unlink()
+
+
+def test_of_two_processes_on_one_output_the_second_is_refused(world):
+    folder, _ = world
+    output, lock = folder / "cut.jsonl", folder / ".cut.jsonl.lock"
+    first = subprocess.Popen(COMMAND, cwd=folder)
+    while first.poll() is None and not lock.exists():
+        time.sleep(0.002)
+    second = subprocess.run(COMMAND, cwd=folder, capture_output=True, text=True)
+    assert first.wait() == 0
+    (line,) = second.stderr.splitlines()
+    assert line.startswith(f"Error: cut.jsonl: another process is writing here: {first.pid}, since")
+    assert second.returncode == 7
+    assert output.read_bytes() == (folder / "whole.jsonl").read_bytes()
+    assert not lock.exists()
+    output.unlink()
+
+
+def workers_of(process):
+    """The processes that a command has started to work for it."""
+    tasks = Path(f"/proc/{process.pid}/task")
+    children = [file.read_text().split() for file in tasks.glob("*/children")]
+    workers = []
+    for child in (pid for row in children for pid in row):
+        command = Path(f"/proc/{child}/cmdline")
+        if command.exists() and b"spawn_main" in command.read_bytes():
+            workers.append(int(child))
+    return workers
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="asks /proc for the workers")
+def test_a_killed_worker_is_one_line_and_the_same_command_goes_on(world):
+    folder, _ = world
+    journal = folder / ".cut.jsonl.work" / "journal"
+    two = [*COMMAND, "--workers", "2"]
+    process = subprocess.Popen(two, cwd=folder, stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and not (journal.exists() and workers_of(process)):
+        time.sleep(0.002)
+    os.kill(workers_of(process)[0], signal.SIGKILL)
+    _, stderr = process.communicate()
+    hint = "If memory ran out, use fewer --workers; the same command continues from here."
+    assert stderr.splitlines() == [f"Error: a worker process died. {hint}"]
+    assert process.returncode == 1
+    subprocess.run(COMMAND, cwd=folder, check=True)
+    assert (folder / "cut.jsonl").read_bytes() == (folder / "whole.jsonl").read_bytes()
+    (folder / "cut.jsonl").unlink()
