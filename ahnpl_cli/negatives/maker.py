@@ -82,8 +82,8 @@ class Maker:
         self.filler, self.tagger = filler, tagger
         self.per_kind, self.top_k = per_kind, top_k
         self.seed, self.weigh = seed, weigh
-        wanted = set(kinds)
-        slots = [kind for kind in KINDS if kind in wanted]
+        chosen = set(kinds)
+        slots = [kind for kind in KINDS if kind in chosen]
         self._makers = {kind: resolve(kind, KIND_MODULES, "kind of negative") for kind in slots}
 
     def make(self, block: Sequence[ParsedCaption]) -> BlockNegatives:

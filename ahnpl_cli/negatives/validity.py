@@ -152,7 +152,7 @@ def context_of(words: Sequence[Word], index: int) -> Context:
     before = grammar.determiner(words, index)
     singular = word.tag == "NN"
     pronouns = {other.lower for other in words if other.tag in ("PRP", "PRP$")}
-    excluded = [gender for gender, said in PRONOUNS.items() if not said.isdisjoint(pronouns)]
+    excluded = [name for name, others in PRONOUNS.items() if not others.isdisjoint(pronouns)]
     return Context(
         countable=singular and before == "a",
         mass=singular and before == "none" and word.lower in word_list("mass"),

@@ -45,7 +45,7 @@ LIVING = frozenset((PERSON, ANIMAL))
 
 
 @functools.cache
-def _numbers() -> list[tuple[int, str]]:
+def _anchor_synsets() -> list[tuple[int, str]]:
     return [(wordnet.senses(lemma, "n")[sense], sort) for lemma, sense, sort in ANCHORS]
 
 
@@ -59,8 +59,11 @@ def sorts_of(lemma: str) -> frozenset[str]:
         senses = wordnet.senses(word, "n")
         if senses:
             above = wordnet.above(senses[0], "n")
-            found = [name for number, name in _numbers() if number in above]
-            return frozenset(found[:1] or (str(wordnet.file_of(word, "n")),))
+            for synset, sort in _anchor_synsets():
+                if synset in above:
+                    return frozenset((sort,))
+            # No anchor: nouns of one lexicographer file still have something in common.
+            return frozenset((str(wordnet.file_of(word, "n")),))
     return frozenset()
 
 

@@ -35,12 +35,16 @@ def word_list(name: str) -> Words:
 @functools.cache
 def alike(name: str) -> dict[str, Words]:
     """Return word -> the words it shares a line with."""
-    found: dict[str, set[str]] = defaultdict(set)
+    neighbors: dict[str, set[str]] = defaultdict(set)
     for line in table_lines(name):
         words = _words(line)
         for word in words:
-            found[word] |= words
-    return {word: frozenset(words) for word, words in found.items()}
+            neighbors[word] |= words
+    return _frozen(neighbors)
+
+
+def _frozen(words_of: dict[str, set[str]]) -> dict[str, Words]:
+    return {word: frozenset(others) for word, others in words_of.items()}
 
 
 @functools.cache
@@ -73,22 +77,22 @@ def different(name: str) -> dict[str, Words]:
 
     A man and a boy are both male and still not the same person.
     """
-    found: dict[str, set[str]] = defaultdict(set)
+    others: dict[str, set[str]] = defaultdict(set)
     for _, values in _dimensions(name):
-        for value in values:
-            for word in value:
-                found[word].update(*(other for other in values if other is not value))
-    return {word: frozenset(words - {word}) for word, words in found.items()}
+        everything = [(value, word) for value in values for word in value]
+        for value, word in everything:
+            others[word].update(other for cell, other in everything if cell is not value)
+    return {word: frozenset(words - {word}) for word, words in others.items()}
 
 
 @functools.cache
 def dimensions(name: str) -> dict[str, Words]:
     """Return word -> names of the lines of a contraries table it stands on."""
-    found: dict[str, set[str]] = defaultdict(set)
+    titles: dict[str, set[str]] = defaultdict(set)
     for title, values in _dimensions(name):
         for word in frozenset().union(*values):
-            found[word].add(title)
-    return {word: frozenset(titles) for word, titles in found.items()}
+            titles[word].add(title)
+    return _frozen(titles)
 
 
 def contrary(first: str, second: str, table: str = "attributes") -> bool:

@@ -92,11 +92,14 @@ def lemma(form: str, pos: Pos) -> str:
 
 def _bases(form: str, pos: Pos) -> list[str]:
     """What a form may come from, most specific ending first; doubled consonants are undone."""
-    found = [form[: -len(e)] + new for e, new in _RULES[pos] if form.endswith(e) and form != e]
+    bases = []
+    for ending, new in _RULES[pos]:
+        if form.endswith(ending) and form != ending:
+            bases.append(form[: -len(ending)] + new)
     if pos == "v":
-        stems = [form[: -len(e)] for e in ("ed", "ing") if form.endswith(e)]
-        found += [stem[:-1] for stem in stems if len(stem) > 3 and stem[-1] == stem[-2]]
-    return found
+        stems = [form[: -len(ending)] for ending in ("ed", "ing") if form.endswith(ending)]
+        bases += [stem[:-1] for stem in stems if len(stem) > 3 and stem[-1] == stem[-2]]
+    return bases
 
 
 @functools.lru_cache(maxsize=1 << 16)

@@ -28,18 +28,19 @@ def _lines(path: Path) -> Iterator[list[str]]:
 
 def _senses(folder: Path, pos: str) -> dict[str, list[str]]:
     """Lemma -> synset offsets in order of frequency, of the rated lemmas."""
-    known, found = ratings(), {}
+    known = ratings()
+    senses = {}
     for fields in _lines(folder / f"index.{FILES[pos]}"):
         lemma, pointers = fields[0].replace("_", " "), int(fields[3])
         if lemma in known:
-            found[lemma] = fields[6 + pointers :]
-    return found
+            senses[lemma] = fields[6 + pointers :]
+    return senses
 
 
 def _synsets(folder: Path, pos: str) -> dict[str, tuple[str, list[str]]]:
     """Offset -> (lexicographer file, offsets of hypernyms, or of similar and opposite heads)."""
-    wanted = HYPERNYM if pos != "a" else SIMILAR + ANTONYM
-    found = {}
+    kept = HYPERNYM if pos != "a" else SIMILAR + ANTONYM
+    synsets = {}
     for fields in _lines(folder / f"data.{FILES[pos]}"):
         count = int(fields[3], 16)
         at = 4 + 2 * count
@@ -47,10 +48,10 @@ def _synsets(folder: Path, pos: str) -> dict[str, tuple[str, list[str]]]:
         marked = [
             ("!" if symbol == "!" else "") + target
             for symbol, target, kind, _ in pointers
-            if symbol in wanted and kind in (pos, "s" if pos == "a" else pos)
+            if symbol in kept and kind in (pos, "s" if pos == "a" else pos)
         ]
-        found[fields[0]] = (fields[1], marked)
-    return found
+        synsets[fields[0]] = (fields[1], marked)
+    return synsets
 
 
 def _closure(start: set[str], synsets: dict[str, tuple[str, list[str]]]) -> list[str]:
