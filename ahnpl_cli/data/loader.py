@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,30 +14,11 @@ from torch.utils.data import DataLoader, Dataset
 
 from ahnpl_cli.data.dataset import Picture, open_picture
 from ahnpl_cli.data.pixels import Pixels, map_pixels, size, stack, unstack
-from ahnpl_cli.errors import AhnplError, DataError
+from ahnpl_cli.engines.local import worker_errors
+from ahnpl_cli.errors import DataError
 
 Preprocess = Callable[[Image.Image], Pixels]
 _GIGABYTE = 1_000_000_000
-_DIED_HINT = "Use fewer --workers, or 0; the same command continues from here."
-
-
-@contextlib.contextmanager
-def worker_errors() -> Iterator[None]:
-    """Raise what torch says of a dead or failing worker process as one line.
-
-    Raises:
-        AhnplError: a process that decodes images was killed, or could not be started.
-    """
-    try:
-        yield
-    except RuntimeError as error:
-        if "DataLoader worker" not in str(error) and "Too many open files" not in str(error):
-            raise
-        raise AhnplError("a process that decodes images died", hint=_DIED_HINT) from error
-    except OSError as error:
-        if error.errno != errno.EMFILE:
-            raise
-        raise AhnplError("too many open files for the workers", hint=_DIED_HINT) from error
 
 
 @dataclass(frozen=True)

@@ -165,7 +165,7 @@ def in_shard(record: CaptionRecord, index: int, count: int) -> bool:
 def _records(source: Path, config: EmbedConfig) -> Iterator[CaptionRecord]:
     index, count = parse_shard(config.shard)
     for record in itertools.islice(read_source(source, on_error=config.on_error), config.limit):
-        if in_shard(record, index, count):
+        if count == 1 or in_shard(record, index, count):
             yield record
 
 

@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import multiprocessing
 import os
 import signal
@@ -116,3 +118,22 @@ def worker_count(workers: int | None) -> int:
         return workers
     usable = os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None
     return min(len(usable) if usable else os.cpu_count() or 1, 8)
+
+
+@contextlib.contextmanager
+def worker_errors() -> Iterator[None]:
+    """Raise what torch says of a dead or failing worker process as one line.
+
+    Raises:
+        AhnplError: a process that decodes images was killed, or could not be started.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if "DataLoader worker" not in str(error) and "Too many open files" not in str(error):
+            raise
+        raise AhnplError("a process that decodes images died", hint=DIED_HINT) from error
+    except OSError as error:
+        if error.errno != errno.EMFILE:
+            raise
+        raise AhnplError("too many open files for the workers", hint=DIED_HINT) from error

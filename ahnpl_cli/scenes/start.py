@@ -8,7 +8,6 @@ others are noise, as they were when training began, and are filled in here.
 from __future__ import annotations
 
 import hashlib
-import tempfile
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -50,7 +49,21 @@ def write_start_model(folder: Path) -> Path:
     Raises:
         ModelError: the weights in the package are not those that their recipe names.
     """
-    from safetensors.numpy import load, save
+    from safetensors.numpy import save
+
+    arrays = _read_weights()
+    write_atomic(folder / CONFIG, _read_shipped(CONFIG))
+    write_atomic(folder / WEIGHTS, save(arrays, metadata={"format": "pt"}))
+    return folder
+
+
+def _read_weights() -> Arrays:
+    """Return the shipped weights by name, the token table whole.
+
+    Raises:
+        ModelError: they are not those that their recipe names.
+    """
+    from safetensors.numpy import load
 
     packed = _read_shipped(SHIPPED)
     if hashlib.sha256(packed).hexdigest() != recipe()["sha256"]:
@@ -60,10 +73,7 @@ def write_start_model(folder: Path) -> Path:
             hint=REINSTALL,
         )
     text_config = _read_shipped_json(CONFIG)["model_cfg"]["text_cfg"]
-    arrays = unpack(load(packed), rows=text_config["vocab_size"])
-    write_atomic(folder / CONFIG, _read_shipped(CONFIG))
-    write_atomic(folder / WEIGHTS, save(arrays, metadata={"format": "pt"}))
-    return folder
+    return unpack(load(packed), rows=text_config["vocab_size"])
 
 
 def load_start_model(
@@ -80,13 +90,25 @@ def load_start_model(
     """
     if pretrained is not None:
         raise ConfigError("--model scenes-tiny brings its weights", hint="Leave --pretrained out.")
-    from ahnpl_cli.backbones.openclip.folders import load_folder
+    import torch
 
-    with tempfile.TemporaryDirectory() as temporary:
-        folder = write_start_model(Path(temporary) / NAME)
-        return load_folder(
-            folder, device=device, force_quick_gelu=force_quick_gelu, name=NAME, source=NAME
-        )
+    from ahnpl_cli.backbones.openclip.build import make_backbone, set_activation
+
+    content = _read_shipped_json(CONFIG)
+    config = content["model_cfg"]
+    set_activation(config, force_quick_gelu, NAME)
+    return make_backbone(
+        config,
+        content["preprocess_cfg"],
+        {name: torch.from_numpy(array) for name, array in _read_weights().items()},
+        where=SHIPPED,
+        fits=CONFIG,
+        tokenizer_folder=None,
+        download=False,
+        device=device,
+        name=NAME,
+        source=NAME,
+    )
 
 
 def pack(arrays: Arrays, used: npt.NDArray[np.int32]) -> Arrays:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import asdict
 from pathlib import Path
@@ -13,16 +13,19 @@ from typing import Any
 import open_clip
 import torch
 from open_clip.hf_configs import arch_dict
+from open_clip.tokenizer import HFTokenizer
 from open_clip.transform import PreprocessCfg, merge_preprocess_dict
 from torch import Tensor
 
 from ahnpl_cli.backbones.openclip import hub
 from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
-from ahnpl_cli.backbones.openclip.config import check_model
-from ahnpl_cli.backbones.openclip.tokenizer import make_tokenizer
-from ahnpl_cli.backbones.openclip.weights import put_weights, read_weights
+from ahnpl_cli.backbones.openclip.config import TOKENIZER_OPTIONS, check_model
+from ahnpl_cli.backbones.openclip.weights import put_weights
 from ahnpl_cli.errors import ModelError
 from ahnpl_cli.files import read_object
+
+_Tokenizer = Callable[..., Tensor]
+logger = logging.getLogger(__name__)
 
 # A model may hold what its file does not: positions of a larger image, buffers.
 _MORE_THAN_FILE = 1 << 24
@@ -39,11 +42,23 @@ def quiet_root() -> Iterator[None]:
         root.removeHandler(silent)
 
 
+def set_activation(config: dict[str, Any], forced: bool | None, source: str) -> None:
+    """Put the activation that the user decided on into a `model_cfg`, with a note if it differs."""
+    known = bool(config["quick_gelu"])
+    if forced is not None and forced != known:
+        names = {True: "quick_gelu", False: "gelu"}
+        logger.warning(
+            "Activation %s as requested, although %s says %s.", names[forced], source, names[known]
+        )
+        config["quick_gelu"] = forced
+
+
 def make_backbone(
     config: dict[str, Any],
     preprocess: dict[str, Any],
-    weights: Path,
+    weights: dict[str, Tensor],
     *,
+    where: str,
     fits: str,
     tokenizer_folder: Path | None,
     download: bool,
@@ -57,7 +72,8 @@ def make_backbone(
     Args:
         config: `model_cfg`, with its activation decided.
         preprocess: the image transform where it is not open_clip's default.
-        weights: file.
+        weights: by name.
+        where: their file, for messages.
         fits: what the weights have to fit, for messages.
         tokenizer_folder: where the files of a Hugging Face tokenizer are, if it has one.
         download: whether a text tower's configuration may be fetched.
@@ -70,13 +86,12 @@ def make_backbone(
         ModelError: open_clip cannot build it, or the weights do not fit.
     """
     check_model(config, fits)
-    state = read_weights(weights)
     settings = _settings(config, download)
     with quiet_root():
-        _check_size(settings, state, weights, fits)
+        _check_size(settings, weights, where, fits)
         module = _build(settings).to(device).eval()
-        tokenizer = make_tokenizer(config["text_cfg"], tokenizer_folder)
-        put_weights(module, state, weights, fits)
+        tokenizer = _make_tokenizer(config["text_cfg"], tokenizer_folder)
+        put_weights(module, weights, where, fits)
     return OpenClipBackbone(
         module,
         config={"model_cfg": config, "preprocess_cfg": _image_transform(module, preprocess)},
@@ -129,7 +144,7 @@ def _build(settings: dict[str, Any]) -> Any:
 
 
 def _check_size(
-    settings: dict[str, Any], state: dict[str, Tensor], weights: Path, fits: str
+    settings: dict[str, Any], weights: dict[str, Tensor], where: str, fits: str
 ) -> None:
     """Compare what a configuration asks for with the weights, before memory is allocated.
 
@@ -144,13 +159,47 @@ def _check_size(
                 return  # Some of timm's models cannot be built without memory.
             raise
     needed = sum(tensor.numel() for tensor in module.state_dict().values())
-    held = sum(tensor.numel() for tensor in state.values())
+    held = sum(tensor.numel() for tensor in weights.values())
     if needed > 2 * held + _MORE_THAN_FILE:
         what = (
             f"these weights do not fit {fits}: it has {needed / 1e6:,.1f} million numbers, and "
             f"they are {held / 1e6:,.1f} million"
         )
-        raise ModelError(what, where=str(weights), hint="Name its architecture with --model.")
+        raise ModelError(what, where=where, hint="Name its architecture with --model.")
+
+
+def _make_tokenizer(text: dict[str, Any], folder: Path | None) -> _Tokenizer:
+    """Return a model's tokenizer.
+
+    Args:
+        text: `text_cfg` of the model, checked.
+        folder: with the files of a Hugging Face tokenizer; None for open_clip's own.
+
+    Raises:
+        ModelError: the files are missing or damaged, or need code of their own.
+    """
+    length = int(text.get("context_length", 77))
+    options = text.get("tokenizer_kwargs", {})
+    options = {name: options[name] for name in TOKENIZER_OPTIONS if name in options}
+    try:
+        if folder is None:
+            simple: _Tokenizer = open_clip.SimpleTokenizer(context_length=length, **options)
+            return simple
+        # Whatever the files say, no Python of theirs is run and nothing is fetched.
+        wrapped: _Tokenizer = HFTokenizer(
+            str(folder),
+            context_length=length,
+            tokenizer_mode=text.get("tokenizer_mode"),
+            trust_remote_code=False,
+            local_files_only=True,
+            **options,
+        )
+        return wrapped
+    except Exception as error:
+        # transformers raises nearly anything on damaged files.
+        where = str(folder) if folder else None
+        what = f"the tokenizer cannot be made ({str(error).splitlines()[0][:200]})"
+        raise ModelError(what, where=where) from error
 
 
 def _image_transform(module: Any, overlay: dict[str, Any]) -> dict[str, Any]:

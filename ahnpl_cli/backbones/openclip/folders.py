@@ -14,25 +14,15 @@ import open_clip
 
 from ahnpl_cli.backbones.checkpoint import read_checkpoint_info
 from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
-from ahnpl_cli.backbones.openclip.build import make_backbone, same_towers
+from ahnpl_cli.backbones.openclip.build import make_backbone, same_towers, set_activation
 from ahnpl_cli.backbones.openclip.config import CONFIG_FILE, read_config
+from ahnpl_cli.backbones.openclip.weights import read_weights
 from ahnpl_cli.errors import ModelError
 from ahnpl_cli.runs import label
 
 logger = logging.getLogger(__name__)
 
 _WEIGHT_FILES = ("*.safetensors", "*.bin", "*.pth")
-
-
-def set_activation(config: dict[str, Any], forced: bool | None, source: str) -> None:
-    """Put the activation that the user decided on into a `model_cfg`, with a note if it differs."""
-    known = bool(config["quick_gelu"])
-    if forced is not None and forced != known:
-        names = {True: "quick_gelu", False: "gelu"}
-        logger.warning(
-            "Activation %s as requested, although %s says %s.", names[forced], source, names[known]
-        )
-        config["quick_gelu"] = forced
 
 
 def _check_agreement(folder: Path, config: dict[str, Any], model: str | None) -> None:
@@ -86,10 +76,12 @@ def load_folder(
     # open_clip, too, takes the tokenizer of a folder from there, whatever name it has.
     has_tokenizer = bool(config["text_cfg"].get("hf_tokenizer_name"))
     architecture = read_checkpoint_info(folder).get("architecture")
+    file = _weight_file(folder)
     return make_backbone(
         config,
         content["preprocess_cfg"],
-        _weight_file(folder),
+        read_weights(file),
+        where=str(file),
         fits=f"{CONFIG_FILE} beside them",
         tokenizer_folder=folder if has_tokenizer else None,
         download=False,

@@ -18,9 +18,9 @@ from open_clip.transform import merge_preprocess_dict
 from ahnpl_cli.backbones.network import UNNAMED
 from ahnpl_cli.backbones.openclip import hub
 from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
-from ahnpl_cli.backbones.openclip.build import make_backbone
-from ahnpl_cli.backbones.openclip.folders import load_folder, set_activation
-from ahnpl_cli.backbones.openclip.weights import is_torchscript
+from ahnpl_cli.backbones.openclip.build import make_backbone, set_activation
+from ahnpl_cli.backbones.openclip.folders import load_folder
+from ahnpl_cli.backbones.openclip.weights import is_torchscript, read_weights
 from ahnpl_cli.catalog import choose
 from ahnpl_cli.errors import ConfigError, ModelError
 
@@ -91,7 +91,8 @@ def load_named(
     return make_backbone(
         config,
         preprocess,
-        path,
+        read_weights(path),
+        where=str(path),
         fits=name,
         tokenizer_folder=_tokenizer_folder(config, download),
         download=download,

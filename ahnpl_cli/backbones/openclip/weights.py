@@ -138,13 +138,13 @@ def _state_dict(content: Any, path: Path) -> dict[str, Tensor]:
     return {name.replace("._orig_mod.", "."): value for name, value in tensors.items()}
 
 
-def put_weights(module: Any, weights: dict[str, Tensor], path: Path, architecture: str) -> None:
+def put_weights(module: Any, weights: dict[str, Tensor], where: str, architecture: str) -> None:
     """Load weights into an open_clip model, converting older layouts as open_clip does.
 
     Args:
         module: open_clip's model.
         weights: by name.
-        path: where they are from, for messages.
+        where: their file, for messages.
         architecture: what they have to fit, for messages.
 
     Raises:
@@ -166,7 +166,7 @@ def put_weights(module: Any, weights: dict[str, Tensor], path: Path, architectur
         # open_clip's conversions assume a layout, and fail anyhow where it is another.
         hint = "Name its architecture with --model."
         raise ModelError(
-            f"these weights do not fit {architecture}", where=str(path), hint=hint
+            f"these weights do not fit {architecture}", where=where, hint=hint
         ) from error
     for name, shape in before.items():
         if fitted[name].shape != shape:
@@ -176,5 +176,5 @@ def put_weights(module: Any, weights: dict[str, Tensor], path: Path, architectur
                 _POSITIONS[name],
                 shape[0],
                 fitted[name].shape[0],
-                path,
+                where,
             )
