@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from ahnpl_cli.caption_words import fold_of, words
 from ahnpl_cli.evaluation.report import SuiteReport
-from ahnpl_cli.evaluation.scoring.items import Item, ItemTask, SuiteVerdicts, Task, Verdict
+from ahnpl_cli.evaluation.scoring.item_task import ItemTask
+from ahnpl_cli.evaluation.scoring.items import Item, SuiteVerdicts, Task, Verdict
 from ahnpl_cli.evaluation.suite_report import Bootstrap, SuitePlan, suite_report
 
 FOLDS = 5

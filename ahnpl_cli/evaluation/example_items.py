@@ -4,43 +4,15 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal
 
-from ahnpl_cli.evaluation.scoring.items import Item, ItemTask, Suite, SuiteVerdicts, Verdict
+from ahnpl_cli.evaluation.report import Change, ExampleItem
+from ahnpl_cli.evaluation.scoring.item_task import ItemTask
+from ahnpl_cli.evaluation.scoring.items import Item, Suite, SuiteVerdicts, Verdict
 from ahnpl_cli.stable_hash import stable_hash
 
 CAPTIONS = 3  # at most; shuffled word orders with more are tiring to read
 PER_CHANGE = 4  # of each suite; enough to see a pattern, few enough for a page
-Change = Literal["gained", "lost", "missed"]
 CHANGES: tuple[Change, ...] = ("gained", "lost", "missed")
-
-
-@dataclass(frozen=True, slots=True)
-class ExampleItem:
-    """One item that a page shows.
-
-    Attributes:
-        suite: its suite.
-        id: the item's.
-        subsets: what it counts in.
-        change: `gained` by the last model over the first, `lost` to it, or `missed` by both.
-        image: path.
-        crop: (x, y, width, height) or None.
-        captions: candidates, the true ones first.
-        positives: how many of them are true.
-        scores: similarities of the candidates, by model.
-    """
-
-    suite: str
-    id: str
-    subsets: tuple[str, ...]
-    change: Change
-    image: str
-    crop: tuple[int, int, int, int] | None
-    captions: tuple[str, ...]
-    positives: int
-    scores: dict[str, tuple[float, ...]]
 
 
 def _change(first: Verdict, last: Verdict) -> Change | None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
-from ahnpl_cli.evaluation.example_items import ExampleItem
 from ahnpl_cli.records import SCHEMA
+
+Change = Literal["gained", "lost", "missed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,6 +172,33 @@ class Comparison:
     other: str
     items: int
     differences: list[Difference]
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleItem:
+    """One item that a page shows.
+
+    Attributes:
+        suite: its suite.
+        id: the item's.
+        subsets: what it counts in.
+        change: `gained` by the last model over the first, `lost` to it, or `missed` by both.
+        image: path.
+        crop: (x, y, width, height) or None.
+        captions: candidates, the true ones first.
+        positives: how many of them are true.
+        scores: similarities of the candidates, by model.
+    """
+
+    suite: str
+    id: str
+    subsets: tuple[str, ...]
+    change: Change
+    image: str
+    crop: tuple[int, int, int, int] | None
+    captions: tuple[str, ...]
+    positives: int
+    scores: dict[str, tuple[float, ...]]
 
 
 @dataclass(frozen=True, slots=True)

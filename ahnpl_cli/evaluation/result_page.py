@@ -8,8 +8,13 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from ahnpl_cli.evaluation.example_items import ExampleItem
-from ahnpl_cli.evaluation.report import Difference, EvalReport, ModelReport, SuiteReport
+from ahnpl_cli.evaluation.report import (
+    Difference,
+    EvalReport,
+    ExampleItem,
+    ModelReport,
+    SuiteReport,
+)
 from ahnpl_cli.evaluation.result_tables import eval_tables
 from ahnpl_cli.evaluation.table_cells import Row, significance_mark
 from ahnpl_cli.reporting.charts import Bar, BarGroup, bar_chart

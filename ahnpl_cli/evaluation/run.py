@@ -55,7 +55,8 @@ from ahnpl_cli.evaluation.scoring.features import (
     encode,
     encode_with_own,
 )
-from ahnpl_cli.evaluation.scoring.items import Features, ItemTask, Suite, SuiteVerdicts
+from ahnpl_cli.evaluation.scoring.item_task import ItemTask
+from ahnpl_cli.evaluation.scoring.items import Features, Suite, SuiteVerdicts
 from ahnpl_cli.evaluation.scoring.pairs import PairScores, check_matchable
 from ahnpl_cli.evaluation.suite_report import Bootstrap, SuitePlan, suite_report
 from ahnpl_cli.outputs import lock

@@ -26,7 +26,8 @@ from ahnpl_cli.evaluation.benchmarks.base import LoadOptions
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
 from ahnpl_cli.evaluation.benchmarks.sugarcrepe import BENCHMARK
 from ahnpl_cli.evaluation.scoring.features import encode
-from ahnpl_cli.evaluation.scoring.items import Item, ItemTask
+from ahnpl_cli.evaluation.scoring.item_task import ItemTask
+from ahnpl_cli.evaluation.scoring.items import Item
 
 RATIO, CONTEXT = 3.0, 77
 T = TypeVar("T")

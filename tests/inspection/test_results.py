@@ -12,9 +12,8 @@ import pytest
 from ahnpl_cli.config import EvalConfig, InspectConfig
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.evaluation.comparison import ComparedSuite, ModelVerdicts, compare
-from ahnpl_cli.evaluation.example_items import ExampleItem
 from ahnpl_cli.evaluation.output import load_report, write_report
-from ahnpl_cli.evaluation.report import EvalReport, ModelReport, SuiteInfo
+from ahnpl_cli.evaluation.report import EvalReport, ExampleItem, ModelReport, SuiteInfo
 from ahnpl_cli.evaluation.scoring.averages import mean, to_json
 from ahnpl_cli.evaluation.scoring.items import SuiteVerdicts, Verdict
 from ahnpl_cli.evaluation.suite_report import Bootstrap, SuitePlan, suite_report

@@ -7,11 +7,11 @@ import pytest
 from PIL import Image
 
 from ahnpl_cli.config import InspectConfig
-from ahnpl_cli.evaluation.example_items import ExampleItem
 from ahnpl_cli.evaluation.report import (
     Comparison,
     Difference,
     EvalReport,
+    ExampleItem,
     ModelReport,
     SubsetReport,
     SuiteInfo,
