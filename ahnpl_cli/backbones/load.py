@@ -55,6 +55,10 @@ def model_folder(path: Path) -> Path:
     if path.is_file():
         hint = "Give a weight file as --pretrained, with its architecture as --model."
         raise ModelError("a checkpoint is a folder, and this is a file", where=str(path), hint=hint)
+    if any(path.glob("*.distcp")):
+        convert = "python -m torch.distributed.checkpoint.format_utils dcp_to_torch FOLDER FILE"
+        hint = f"Join them with: {convert}; then name the file as --pretrained."
+        raise ModelError("shards of a distributed checkpoint", where=str(path), hint=hint)
     libraries = " or ".join(LIBRARIES)
     what = f"neither a model of {libraries} nor a run" if path.exists() else "no such folder"
     hint = "Name a folder such as runs/ahnpl/last."

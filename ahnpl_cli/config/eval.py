@@ -37,7 +37,10 @@ class EvalConfig:
     )
     checkpoint: tuple[str, ...] = checkpoint_option()
     model: tuple[str, ...] = opt(
-        (), "open_clip architecture, hf-hub:NAME, or scenes-tiny; may repeat.", metavar="NAME"
+        (),
+        "open_clip architecture, hf-hub:NAME, transformers:NAME, scenes-tiny, or a matching model, "
+        "itm:NAME, itc:NAME or caption:NAME; may repeat.",
+        metavar="NAME",
     )
     pretrained: tuple[str, ...] = opt(
         (), "Weights of --model: an open_clip tag, a file or a folder; one for all, or one each."

@@ -159,8 +159,8 @@ def model_option() -> Any:
     """`--model`."""
     return opt(
         None,
-        "open_clip architecture, hf-hub:NAME, or scenes-tiny; default: ViT-B-32-quickgelu, the "
-        "papers' model, or what a checkpoint folder says.",
+        "open_clip architecture, hf-hub:NAME, transformers:NAME, or scenes-tiny; default: "
+        "ViT-B-32-quickgelu, the papers' model, or what a checkpoint folder says.",
     )
 
 

@@ -62,6 +62,7 @@ def _architecture(backbone: Backbone) -> Facts:
         "embedding dimension": info.embed_dim,
         "parameters": sum(p.numel() for p in backbone.module.parameters()),
         "logit scale": backbone.logit_scale.item(),
+        **({} if backbone.logit_bias is None else {"logit bias": backbone.logit_bias.item()}),
         "weights sha256": info.weights_sha256,
         "preprocessing": info.preprocess,
     }

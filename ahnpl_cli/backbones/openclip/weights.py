@@ -23,6 +23,7 @@ from open_clip.pretrained import get_pretrained_cfg, list_pretrained
 from safetensors.torch import load_file
 from torch import Tensor
 
+from ahnpl_cli.backbones.openclip.layouts import model_tensors
 from ahnpl_cli.errors import ModelError
 from ahnpl_cli.files import check_regular
 
@@ -30,8 +31,6 @@ logger = logging.getLogger(__name__)
 
 # What archives hold besides weights.
 _NO_WEIGHTS = ("input_resolution", "context_length", "vocab_size", "attn_mask")
-# What DistributedDataParallel and torch.compile put in front of names.
-_WRAPPERS = ("module.", "_orig_mod.")
 _POSITIONS = {
     "visual.positional_embedding": "image",
     "positional_embedding": "text",
@@ -100,8 +99,7 @@ def _read(path: Path) -> Any:
 def read_weights(path: Path) -> dict[str, Tensor]:
     """Return the tensors of a `.safetensors`, `.pt`, `.pth` or `.bin` file by name.
 
-    A training checkpoint's `state_dict` is taken out, and what distributed runs and torch.compile
-    put in front of the names is cut off.
+    The model is taken out of what training programs save with it; see `layouts.model_tensors`.
 
     Raises:
         ModelError: the file is missing, damaged, or would have to be unpickled or run.
@@ -120,22 +118,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         raise ModelError(
             "not a weight file, or damaged", where=str(path), hint="Get it again."
         ) from error
-    return _state_dict(content, path)
-
-
-def _state_dict(content: Any, path: Path) -> dict[str, Tensor]:
-    state = content.get("state_dict", content) if isinstance(content, dict) else None
-    if not isinstance(state, dict):
-        raise ModelError("holds no weights", where=str(path))
-    tensors = {name: value for name, value in state.items() if isinstance(value, Tensor)}
-    if not tensors or not all(isinstance(name, str) for name in tensors):
-        raise ModelError("holds no weights", where=str(path))
-    if len(tensors) < len(state):
-        other = next(str(name) for name in state if name not in tensors)
-        raise ModelError(f"{other} is not a tensor", where=str(path))
-    while any(all(name.startswith(prefix) for name in tensors) for prefix in _WRAPPERS):
-        tensors = {name.partition(".")[2]: value for name, value in tensors.items()}
-    return {name.replace("._orig_mod.", "."): value for name, value in tensors.items()}
+    return model_tensors(content, path)
 
 
 def put_weights(module: Any, weights: dict[str, Tensor], where: str, architecture: str) -> None:

@@ -1,0 +1,106 @@
+"""The model's tensors within what training programs save: wrappers, averages, optimizers beside."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from ahnpl_cli.errors import ModelError
+
+logger = logging.getLogger(__name__)
+
+# Where the weights are: open_clip, NegCLIP and CE-CLIP; GNM; LAVIS and many others; DeepSpeed.
+_PLAIN = ("state_dict", "model_state_dict", "model", "module", "net")
+# Running means of the weights, as timm and others name them.
+_AVERAGED = ("state_dict_ema", "model_ema", "ema_state_dict", "ema")
+# What DDP, torch.compile, FSDP, Lightning modules and wrappers of a mean put in front of names.
+_PREFIXES = (
+    "module.",
+    "_orig_mod.",
+    "_fsdp_wrapped_module.",
+    "model.",
+    "clip_model.",
+    "clip.",
+)
+_INSIDE = ("_orig_mod.", "_fsdp_wrapped_module.")
+# A mean of weights counts its updates: torch's AveragedModel, ema-pytorch.
+_COUNTERS = ("n_averaged", "initted", "step")
+_EMA_MODEL, _ONLINE_MODEL = "ema_model.", "online_model."
+
+
+def model_tensors(content: Any, path: Path) -> dict[str, Tensor]:
+    """Return a model's weights by their own names, out of whatever a file holds.
+
+    Args:
+        content: of the file.
+        path: for messages.
+
+    Raises:
+        ModelError: it holds no weights, or only pieces or corrections of some.
+    """
+    state = _pick(content, path)
+    tensors = {name: value for name, value in state.items() if isinstance(value, Tensor)}
+    if not tensors or not all(isinstance(name, str) for name in tensors):
+        raise ModelError("holds no weights", where=str(path))
+    if len(tensors) < len(state):
+        other = next(str(name) for name in state if name not in tensors)
+        raise ModelError(f"{other} is not a tensor", where=str(path))
+    tensors = _averaged_model(tensors)
+    while any(all(name.startswith(prefix) for name in tensors) for prefix in _PREFIXES):
+        tensors = {name.partition(".")[2]: value for name, value in tensors.items()}
+    for wrapper in _INSIDE:
+        tensors = {name.replace(f".{wrapper}", "."): value for name, value in tensors.items()}
+    _check_whole(tensors, path)
+    return tensors
+
+
+def _pick(content: Any, path: Path) -> dict[Any, Any]:
+    """Return the dictionary of weights; the trained ones where a running mean lies beside.
+
+    Raises:
+        ModelError: there is none.
+    """
+    if not isinstance(content, dict):
+        raise ModelError("holds no weights", where=str(path))
+    names = [*_PLAIN, *_AVERAGED]
+    held = [name for name in names if isinstance(content.get(name), dict)]
+    if not held:
+        return content
+    taken, *others = held
+    averages = [name for name in others if name in _AVERAGED]
+    if averages:
+        logger.info("%s: took %s; %s lies beside it.", path, taken, averages[0])
+    picked: dict[Any, Any] = content[taken]
+    return picked
+
+
+def _averaged_model(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the mean of a module that keeps one, without what it counts with."""
+    kept = {name: value for name, value in tensors.items() if name not in _COUNTERS}
+    mean = {name: value for name, value in kept.items() if name.startswith(_EMA_MODEL)}
+    if mean and all(name.startswith((_EMA_MODEL, _ONLINE_MODEL)) for name in kept):
+        return {name.removeprefix(_EMA_MODEL): value for name, value in mean.items()}
+    return kept
+
+
+def _check_whole(tensors: dict[str, Tensor], path: Path) -> None:
+    """Return if these are all weights of a model, and ready to use.
+
+    Raises:
+        ModelError: they are pieces, corrections, or of another library.
+    """
+    for name in tensors:
+        if "lora_" in name:
+            # Neither whether they are merged already nor their scale stands in the file.
+            what = f"holds low-rank factors, such as {name}, and not how they are scaled"
+            hint = "Merge them with the code that trained them, and save the model's state_dict."
+            raise ModelError(what, where=str(path), hint=hint)
+        if "_flat_param" in name:
+            hint = "Save a full state dict (FSDP's FULL_STATE_DICT) and give that."
+            raise ModelError("holds one shard of an FSDP model", where=str(path), hint=hint)
+        if name.startswith(("text_model.", "vision_model.")):
+            hint = "Give the folder with its config.json as --model, and no --pretrained."
+            raise ModelError("its names are transformers'", where=str(path), hint=hint)
