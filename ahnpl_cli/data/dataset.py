@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ahnpl_cli.data.images import ImageRef, header_problem, open_image
+from ahnpl_cli.data.jsonl import duplicate_id
 from ahnpl_cli.data.tar_shards import TarMember, member_problem, open_member
 from ahnpl_cli.data.tokens import Tokenize, TokenTable
 from ahnpl_cli.errors import DataError
@@ -191,10 +192,7 @@ class TrainingSet:
             raise DataError("no caption records to train on", hint="Check --data and --limit.")
         twice = [name for name, count in Counter(self.ids).items() if count > 1]
         if twice:
-            raise DataError(
-                f"record id '{twice[0]}' stands {self.ids.count(twice[0])} times in --data",
-                hint="Ids must be unique, since draws depend on them.",
-            )
+            raise duplicate_id(twice[0], "--data")
 
     def _pack(self, candidates: _Candidates) -> None:
         """Candidates of row r and slot k: `_texts[_start[r*K+k]:_start[r*K+k+1]]`."""

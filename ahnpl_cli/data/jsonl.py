@@ -71,10 +71,16 @@ def read_records(path: Path, *, on_error: OnError = "stop") -> Iterator[CaptionR
             logger.warning("Skipped %s", error)
 
 
-def duplicate_id(identity: str, where: str) -> DataError:
-    """Return the error for a record whose id an earlier one has."""
+def duplicate_id(identity: str, where: str | None = None) -> DataError:
+    """Return the error for a record whose id an earlier one has.
+
+    Args:
+        identity: the id.
+        where: file and line, or the option that names the file, as far as known.
+    """
     hint = "Ids name records, so each may be used once."
-    return DataError(f"duplicate '{identity}'", where=f"{where}: id", hint=hint)
+    place = f"{where}: id" if where else "id"
+    return DataError(f"duplicate '{identity}'", where=place, hint=hint)
 
 
 @functools.cache

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ahnpl_cli.data.images import file_sha256, text_key
+from ahnpl_cli.data.jsonl import duplicate_id
 from ahnpl_cli.errors import DataError, OnError
 from ahnpl_cli.records import KINDS, CaptionRecord
 
@@ -85,8 +86,7 @@ class DistinctItems:
         try:
             number = self._db.execute(insert, (record.id, path, text)).lastrowid
         except sqlite3.IntegrityError as error:
-            hint = "Ids name rows, so each must be unique."
-            raise DataError("duplicate id", where=f"record '{record.id}'", hint=hint) from error
+            raise duplicate_id(record.id) from error
         for negative in record.negatives:
             row = (number, self._number("negative", negative.caption), KINDS.index(negative.kind))
             self._db.execute("INSERT INTO pair VALUES (?,?,?)", row)

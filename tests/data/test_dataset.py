@@ -117,7 +117,7 @@ def test_an_id_that_stands_twice_is_an_error() -> None:
     with pytest.raises(DataError) as caught:
         read([*RECORDS, RECORDS[0]])
     assert str(caught.value) == (
-        "record id 'a' stands 2 times in --data. Ids must be unique, since draws depend on them."
+        "--data: id: duplicate 'a'. Ids name records, so each may be used once."
     )
 
 

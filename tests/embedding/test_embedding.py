@@ -377,7 +377,7 @@ def test_a_duplicate_id_is_named(world: Path, run: Run) -> None:
     write_records(world / "twice.jsonl", [CaptionRecord("x", "a.png", "one")] * 2)
     with pytest.raises(DataError) as caught:
         run(world / "twice.jsonl")
-    assert str(caught.value) == ("record 'x': duplicate id. Ids name rows, so each must be unique.")
+    assert str(caught.value) == "id: duplicate 'x'. Ids name records, so each may be used once."
 
 
 def test_perturb_without_negatives_is_refused(world: Path, run: Run) -> None:
