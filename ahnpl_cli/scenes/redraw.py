@@ -16,9 +16,18 @@ from typing import Any
 from ahnpl_cli.scenes import captions
 from ahnpl_cli.scenes.captions import Caption
 from ahnpl_cli.scenes.grammar import say
-from ahnpl_cli.scenes.meanings import PHRASES, PLACES, Description, Meaning
-from ahnpl_cli.scenes.world import COLORS, GROUP_CELLS, SHAPES, SIDE, SIZES, Appearance, Scene
-from ahnpl_cli.stable_hash import stable_rng
+from ahnpl_cli.scenes.meanings import PHRASES, PLACES, Description, Existence, Meaning
+from ahnpl_cli.scenes.world import (
+    CELLS,
+    COLORS,
+    GROUP_CELLS,
+    SHAPES,
+    SIDE,
+    SIZES,
+    Appearance,
+    Scene,
+)
+from ahnpl_cli.stable_hash import RandomStream, stable_rng
 
 _VALUES = {"shape": SHAPES, "color": COLORS, "size": SIZES}
 _EXCHANGES = (("shape",), ("color",), ("size",), ("shape", "color", "size"))
@@ -43,7 +52,11 @@ def redraw(scene: Scene, caption: Caption, negative: str) -> Scene | None:
     meaning = _read(caption, negative)
     if meaning is None:
         return None
-    for changed in _changed_scenes(scene):
+    candidates = _changed_scenes(scene)
+    if isinstance(meaning, Existence):
+        # What comes in must not take the place of what is there.
+        candidates = itertools.chain(_extended(scene), candidates)
+    for changed in candidates:
         if meaning.holds(changed) and not caption.meaning.holds(changed, loosely=True):
             return changed
     return None
@@ -51,6 +64,8 @@ def redraw(scene: Scene, caption: Caption, negative: str) -> Scene | None:
 
 def _read(caption: Caption, text: str) -> Meaning | None:
     """The meaning that a changed caption says."""
+    # Where "no" became "a", the "but" before it has stayed.
+    text = text.replace(" but a ", " and a ")
     for meaning in _changed_meanings(caption.meaning):
         try:
             said = say(meaning, caption.style)
@@ -179,6 +194,20 @@ def _apart(scene: Scene, index: int) -> bool:
         for number, other in enumerate(scene.things)
         if number != index
     )
+
+
+def _extended(scene: Scene) -> Iterator[Scene]:
+    """There is one more thing, of a look by lot, so that additions do not all look alike."""
+    appearances = [Appearance(*parts) for parts in itertools.product(SHAPES, COLORS, SIZES)]
+    for appearance in RandomStream(scene.texture, "one more thing").order(appearances):
+        for cell in CELLS:
+            added = replace(
+                scene,
+                appearances=(*scene.appearances, appearance),
+                positions=(*scene.positions, cell),
+            )
+            if _apart(added, len(added.appearances) - 1):
+                yield added
 
 
 def _recounted(scene: Scene) -> Iterator[Scene]:

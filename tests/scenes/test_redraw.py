@@ -4,8 +4,8 @@ import pytest
 
 from ahnpl_cli.scenes import captions, world
 from ahnpl_cli.scenes.captions import Caption
-from ahnpl_cli.scenes.grammar import Style
-from ahnpl_cli.scenes.meanings import Count, Description, Relation
+from ahnpl_cli.scenes.grammar import Style, say
+from ahnpl_cli.scenes.meanings import Count, Description, Existence, Relation
 from ahnpl_cli.scenes.parts import CAPTIONS_PER_IMAGE
 from ahnpl_cli.scenes.redraw import redraw, training_scene
 from ahnpl_cli.scenes.world import Appearance, Scene
@@ -65,6 +65,17 @@ def test_things_are_taken_away_or_added(text, number):
     redrawn = redraw(scene, caption, text)
     assert redrawn.appearances == (look,) * number
     assert len(set(redrawn.positions)) == number
+
+
+@pytest.mark.parametrize("variant", [0, 1])
+def test_what_is_absent_comes_in(variant):
+    meaning = Existence(Description("star"), False, beside=Description("circle", "red"))
+    caption = Caption(meaning, Style(variant=variant))
+    text = say(meaning, caption.style).replace("no star", "a star")
+    redrawn = redraw(PAIR, caption, text)
+    assert redrawn.appearances[:2] == PAIR.appearances
+    assert redrawn.positions[:2] == PAIR.positions
+    assert [appearance.shape for appearance in redrawn.appearances[2:]] == ["star"]
 
 
 def test_two_lots_of_things_exchange_their_colors():
