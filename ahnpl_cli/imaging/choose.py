@@ -62,8 +62,8 @@ def choose_parts(
     else:
         chosen, why = tuple(choose(name, PAINTERS, "painter") for name in painters), "as asked for"
     if judges == ("auto",):
-        wanted = {"pixels": True, "clip": judge_model, "blip": blip_model}
-        judges = tuple(name for name, use in wanted.items() if use)
+        available = {"pixels": True, "clip": judge_model, "blip": blip_model}
+        judges = tuple(name for name, use in available.items() if use)
     for name in judges:
         choose(name, JUDGES, "judge")
     seen = {"clip", "blip"} & set(judges)

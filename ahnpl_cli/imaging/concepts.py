@@ -152,9 +152,9 @@ class Conceiver:
         for record, answer in zip(records, answers, strict=True):
             concepts, reasons = read_answer(answer, record.caption)
             rejected.update(reasons)
-            new, told = self._add(record, self._choose(record, concepts))
-            extended.append(new)
-            descriptions.append(told)
+            extended_record, slots = self._add(record, self._choose(record, concepts))
+            extended.append(extended_record)
+            descriptions.append(slots)
         return extended, descriptions, rejected
 
     def _prompt(self, caption: str) -> str:

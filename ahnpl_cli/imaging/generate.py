@@ -104,64 +104,27 @@ def _generate(
         return done
     captions = Source(path, config.on_error, config.limit)
     span = survey(captions, config)
-    settings = _settings(config, parts, image_root)
-    plan = Plan(
-        parts=parts,
-        settings=settings,
-        output=records.parent,
-        kinds=config.kinds,
-        per_image=config.per_image,
-        repaint=config.paint.repaint_original,
-        seed=config.seed,
-        skip_broken=config.on_error == "skip",
-        concepts=_concepts(config, records.parent),
-        recaption=config.concepts.recaption,
-    )
+    plan = _plan(config, parts, records.parent, image_root)
     # Loaded here first: a model that cannot be had is told before any process starts.
     studio.start(plan)
-    here = studio.current()
-    workers = _workers(config, parts, span)
     with Journal(folder) as journal:
-        resumed = journal.counts.records
-        tried = journal.counts.negatives
-        if resumed:
-            logger.info("Resuming after %s captions.", f"{resumed:,}")
-        blocks = cut(
-            captions,
-            config.kinds,
-            config.batch_size,
-            span.start + resumed,
-            span.end,
-            added=_added(config),
-        )
-
-        def finished() -> Iterator[int]:
-            """Yield once per negative that is done with, for the progress bar."""
-            with ProcessMap(workers, studio.start, (plan,)) as pool:
-                told = time.monotonic()
-                for block in pool.map(studio.work, blocks):
-                    journal.append(block.lines, block.counts)
-                    if time.monotonic() - told > PULSE:
-                        logger.info("%s", _share(journal.counts))
-                        told = time.monotonic()
-                    yield from range(block.counts.negatives)
-
+        resumed = dataclasses.replace(journal.counts)
+        if resumed.records:
+            logger.info("Resuming after %s captions.", f"{resumed.records:,}")
+        painted = _paint(plan, captions, span, journal, config)
         # How many negatives a language model adds, nobody knows before it has.
-        left = None if _added(config) else span.negatives - tried
-        for _ in track(finished(), total=left, description="Painting", unit="pictures"):
+        left = None if _added(config) else span.negatives - resumed.negatives
+        for _ in track(painted, total=left, description="Painting", unit="pictures"):
             pass
-    studio.stop()
     seconds = time.perf_counter() - begin
     counts = journal.counts
-    rejected: dict[str, dict[str, int]] = {}
-    for (kind, reason), number in sorted(counts.rejected.items()):
-        rejected.setdefault(kind, {})[reason] = number
+    here = studio.current()
     report = ImagesReport(
         output=str(records),
         captions=counts.records,
         negatives=counts.negatives,
         painted={name: counts.painted[name] for name in parts.painters},
-        rejected=rejected,
+        rejected=_by_kind(counts),
         locator=here.locator.info,
         painters=tuple(painter.info for painter in here.painters),
         judges=tuple(judge.info for judge in here.judges),
@@ -172,15 +135,61 @@ def _generate(
         bytes=journal.size,
         versions=_versions(),
         seconds=round(seconds, 3),
-        pictures_per_second=round((counts.negatives - tried) / seconds, 2),
-        resumed=resumed,
+        pictures_per_second=round((counts.negatives - resumed.negatives) / seconds, 2),
+        resumed=resumed.records,
         language_models=here.lots.infos,
     )
+    studio.stop()
     # The report first: a kill between the two leaves work that finishes at once.
     write_json(meta_path(records), report)
     os.replace(journal.part, records)
     shutil.rmtree(folder)
     return report
+
+
+def _paint(
+    plan: Plan, captions: Source, span: _Span, journal: Journal, config: ImagesConfig
+) -> Iterator[int]:
+    """Do what is left, and yield once per negative that is done with."""
+    blocks = cut(
+        captions,
+        config.kinds,
+        config.batch_size,
+        span.start + journal.counts.records,
+        span.end,
+        added=_added(config),
+    )
+    last_note = time.monotonic()
+    with ProcessMap(_workers(config, plan.parts, span), studio.start, (plan,)) as pool:
+        for block in pool.map(studio.work, blocks):
+            journal.append(block.lines, block.counts)
+            if time.monotonic() - last_note > PULSE:
+                logger.info("%s", _share(journal.counts))
+                last_note = time.monotonic()
+            yield from range(block.counts.negatives)
+
+
+def _plan(config: ImagesConfig, parts: Parts, output: Path, image_root: Path) -> Plan:
+    return Plan(
+        parts=parts,
+        settings=_settings(config, parts, image_root),
+        output=output,
+        kinds=config.kinds,
+        per_image=config.per_image,
+        repaint=config.paint.repaint_original,
+        seed=config.seed,
+        skip_broken=config.on_error == "skip",
+        concepts=_concepts(config, output),
+        recaption=config.concepts.recaption,
+    )
+
+
+def _by_kind(counts: Counts) -> dict[str, dict[str, int]]:
+    """Kind -> reason -> negatives without a picture."""
+    rejected: dict[str, dict[str, int]] = {}
+    for (kind, reason), number in sorted(counts.rejected.items()):
+        rejected.setdefault(kind, {})[reason] = number
+    return rejected
 
 
 def _share(counts: Counts) -> str:
@@ -191,19 +200,19 @@ def _share(counts: Counts) -> str:
 
 
 def _choose(config: ImagesConfig, image_root: Path) -> Parts:
-    wanted = config.parts
+    names = config.parts
     parts = choose_parts(
-        locator=wanted.locator,
-        painters=wanted.painter,
-        judges=wanted.judge,
+        locator=names.locator,
+        painters=names.painter,
+        judges=names.judge,
         image_root=image_root,
-        annotations=bool(wanted.annotations),
-        locator_model=bool(wanted.locator_model),
-        painter_model=wanted.painter_model is not None,
-        judge_model=wanted.judge_model is not None,
-        blip_model=wanted.blip_model is not None,
+        annotations=bool(names.annotations),
+        locator_model=bool(names.locator_model),
+        painter_model=names.painter_model is not None,
+        judge_model=names.judge_model is not None,
+        blip_model=names.blip_model is not None,
     )
-    check_parts(parts, painter_model=wanted.painter_model is not None)
+    check_parts(parts, painter_model=names.painter_model is not None)
     return parts
 
 
@@ -263,22 +272,23 @@ def survey(captions: Source, config: ImagesConfig) -> _Span:
 
 
 def _settings(config: ImagesConfig, parts: Parts, image_root: Path) -> Settings:
-    wanted, paint = config.parts, config.paint
+    names = config.parts
+    paint = config.paint
     return Settings(
         image_root=image_root,
         device=pick_device(config.device) if parts.uses_model or _added(config) else "cpu",
         batch_size=config.batch_size,
-        annotations=tuple(map(Path, wanted.annotations)),
+        annotations=tuple(map(Path, names.annotations)),
         cache=_cache(),
-        locator_model=wanted.locator_model,
-        threshold=wanted.threshold,
-        painter_model=wanted.painter_model,
+        locator_model=names.locator_model,
+        threshold=names.threshold,
+        painter_model=names.painter_model,
         steps=paint.steps,
         guidance=paint.guidance,
         strength=paint.strength,
         side=paint.side,
-        judge_model=wanted.judge_model,
-        blip_model=wanted.blip_model,
+        judge_model=names.judge_model,
+        blip_model=names.blip_model,
         margin=paint.margin,
         min_change=paint.min_change,
         min_deviation=paint.min_deviation,
@@ -287,21 +297,21 @@ def _settings(config: ImagesConfig, parts: Parts, image_root: Path) -> Settings:
 
 def _added(config: ImagesConfig) -> int:
     """Negatives that a language model adds to a caption at most; 0 without one."""
-    wanted = config.concepts
-    return wanted.objects * wanted.variations if wanted.llm or wanted.llm_url else 0
+    concepts = config.concepts
+    return concepts.objects * concepts.variations if concepts.llm or concepts.llm_url else 0
 
 
 def _concepts(config: ImagesConfig, output: Path) -> Concepts | None:
-    wanted = config.concepts
+    concepts = config.concepts
     if not _added(config):
         return None
     return Concepts(
-        name=wanted.llm,
-        url=wanted.llm_url,
-        key_variable=wanted.llm_key,
+        name=concepts.llm,
+        url=concepts.llm_url,
+        key_variable=concepts.llm_key,
         answers=output / ANSWERS,
-        objects=wanted.objects,
-        variations=wanted.variations,
+        objects=concepts.objects,
+        variations=concepts.variations,
     )
 
 
@@ -339,8 +349,10 @@ def _try_out(source: Path, output: Path, config: ImagesConfig, track: Track) -> 
 def _show_prompt(source: Path, config: ImagesConfig) -> None:
     first = next(Source(source, config.on_error, 1).records(), None)
     if first is not None:
-        wanted = config.concepts
-        prompt = write_prompt(first.caption, objects=wanted.objects, variations=wanted.variations)
+        concepts = config.concepts
+        prompt = write_prompt(
+            first.caption, objects=concepts.objects, variations=concepts.variations
+        )
         logger.info("The language model would be asked, for the first caption:\n%s", prompt)
 
 

@@ -111,10 +111,10 @@ class Lots:
         for index, items in enumerate(lots):
             changed: list[Item] = []
             for item in items:
-                record, told = next(new)
+                record, slots = next(new)
                 # A caption that a model wrote is of use for its negatives alone.
                 if record.negatives or not item.new:
-                    changed.append(replace(item, record=record, descriptions=told))
+                    changed.append(replace(item, record=record, descriptions=slots))
             lots[index] = changed
         return lots
 
@@ -152,15 +152,16 @@ def _recaptioner(plan: Plan) -> Recaptioner | None:
 
 
 def _conceiver(plan: Plan) -> Conceiver | None:
-    wanted, settings = plan.concepts, plan.settings
-    if wanted is None:
+    concepts = plan.concepts
+    settings = plan.settings
+    if concepts is None:
         return None
     model = load_language_model(
-        name=wanted.name,
-        url=wanted.url,
-        key_variable=wanted.key_variable,
+        name=concepts.name,
+        url=concepts.url,
+        key_variable=concepts.key_variable,
         device=settings.device,
         batch_size=settings.batch_size,
-        answers=wanted.answers,
+        answers=concepts.answers,
     )
-    return Conceiver(model, wanted.objects, wanted.variations, plan.seed)
+    return Conceiver(model, concepts.objects, concepts.variations, plan.seed)

@@ -67,7 +67,10 @@ def prepare(
     if decision == "done":
         return report
     if decision == "fresh":
+        # All of it, or an interruption would leave records that name removed pictures.
         _remove_pictures(records)
+        records.unlink(missing_ok=True)
+        meta_path(records).unlink(missing_ok=True)
         for entry in folder.iterdir():
             if entry.name in (JOURNAL, PART):
                 entry.unlink()

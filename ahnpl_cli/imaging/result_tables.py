@@ -9,11 +9,11 @@ from ahnpl_cli.reporting.tables import Cell, Table
 
 def tables(report: ImagesReport) -> list[Table]:
     """Everything the command prints."""
-    made = [part_table(report), reason_table(report), painter_table(report)]
+    tables_shown = [part_table(report), reason_table(report), painter_table(report)]
     if report.skipped_list:
         rows = tuple((what,) for what in report.skipped_list)
-        made.insert(0, Table("Skipped", ("what and why",), rows))
-    return [table for table in made if table.rows]
+        tables_shown.insert(0, Table("Skipped", ("what and why",), rows))
+    return [table for table in tables_shown if table.rows]
 
 
 def part_table(report: ImagesReport) -> Table:

@@ -175,8 +175,8 @@ class Studio:
         if not painter.needs_masks:
             return [Canvas(job, original.image) for job, original in jobs]
         ready: list[Canvas | Refusal] = []
-        found = self.locator.locate([(job, original.image) for job, original in jobs])
-        for (job, original), masks in zip(jobs, found, strict=True):
+        located = self.locator.locate([(job, original.image) for job, original in jobs])
+        for (job, original), masks in zip(jobs, located, strict=True):
             if isinstance(masks, Refusal):
                 ready.append(masks)
             else:

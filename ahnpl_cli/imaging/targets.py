@@ -39,7 +39,7 @@ class _Word(NamedTuple):
 
 
 def _words(caption: str) -> list[_Word]:
-    return [_Word(found.start(), found.end(), found[0]) for found in _WORD.finditer(caption)]
+    return [_Word(match.start(), match.end(), match[0]) for match in _WORD.finditer(caption)]
 
 
 def _ends_phrase(caption: str, before: _Word, word: _Word) -> bool:

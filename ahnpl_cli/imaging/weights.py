@@ -34,15 +34,15 @@ def _repository(name: str) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
 
-    wanted = ["*.json", "*.txt", "*.safetensors", "*.model", "README.md"]
+    patterns = ["*.json", "*.txt", "*.safetensors", "*.model", "README.md"]
     try:
-        return Path(snapshot_download(name, allow_patterns=wanted, local_files_only=True))
+        return Path(snapshot_download(name, allow_patterns=patterns, local_files_only=True))
     except HFValidationError as error:
         raise ModelError("no such folder", where=name, hint="Check --painter-model.") from error
     except (LocalEntryNotFoundError, OSError):
         require_network(name, HUB)
     try:
-        return Path(snapshot_download(name, allow_patterns=wanted))
+        return Path(snapshot_download(name, allow_patterns=patterns))
     except (HfHubHTTPError, OSError) as error:
         raise ModelError(f"the download failed ({error})", where=name) from error
 

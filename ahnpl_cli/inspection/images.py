@@ -240,8 +240,8 @@ def _file_findings(tally: _Tally) -> list[Finding]:
     return [Finding("fine", "every picture named is there")]
 
 
-def _probe_findings(probes: tuple[ProbeResult, ...], asked: bool) -> list[Finding]:
-    if not asked:
+def _probe_findings(probes: tuple[ProbeResult, ...], with_model: bool) -> list[Finding]:
+    if not with_model:
         what = "name a --checkpoint or --model to see whether its features tell painted from not"
         return [Finding("note", what)]
     if not probes:

@@ -39,8 +39,8 @@ class Remembering:
     def complete(self, prompts: Sequence[str]) -> list[str]:
         """Return one answer per prompt, from the file where it is there."""
         known = [self._recall(prompt) for prompt in prompts]
-        asked = list(dict.fromkeys(p for p, a in zip(prompts, known, strict=True) if a is None))
-        fresh = dict(zip(asked, self._model.complete(asked), strict=True)) if asked else {}
+        unknown = list(dict.fromkeys(p for p, a in zip(prompts, known, strict=True) if a is None))
+        fresh = dict(zip(unknown, self._model.complete(unknown), strict=True)) if unknown else {}
         with disk_errors(self._path), self._database:
             rows = [(self._key(prompt), prompt, answer) for prompt, answer in fresh.items()]
             self._database.executemany("insert or replace into answers values (?, ?, ?)", rows)
@@ -53,7 +53,7 @@ class Remembering:
         return f"{stable_hash(self.info.model, prompt):016x}"
 
     def _recall(self, prompt: str) -> str | None:
-        found = self._database.execute(
+        row = self._database.execute(
             "select answer from answers where key = ? and prompt = ?", (self._key(prompt), prompt)
         ).fetchone()
-        return None if found is None else str(found[0])
+        return None if row is None else str(row[0])

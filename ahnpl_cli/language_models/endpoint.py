@@ -126,6 +126,8 @@ class Endpoint:
             return json.loads(response.read(MOST_BYTES))
 
     def _refused(self, error: urllib.error.HTTPError) -> ModelError:
-        told = error.read(300).decode("utf-8", "replace").strip()
+        message = error.read(300).decode("utf-8", "replace").strip()
+        if key := os.environ.get(self._key_variable):
+            message = message.replace(key, "***")  # some servers repeat it
         hint = f"Check --llm, and the key in {self._key_variable}."
-        return ModelError(f"refused with {error.code} ({told})", where=self.url, hint=hint)
+        return ModelError(f"refused with {error.code} ({message})", where=self.url, hint=hint)

@@ -107,6 +107,27 @@ def test_force_removes_the_old_pictures_and_no_other_file(whole, scenes, tmp_pat
     assert left == pictures | {"pictures/mine.txt"}
 
 
+class Stopped(Exception):
+    pass
+
+
+def stop_at_once(items, **options):
+    for _ in items:
+        raise Stopped
+    yield
+
+
+def test_a_replacement_that_was_interrupted_is_continued(whole, scenes, tmp_path):
+    output = tmp_path / "copy"
+    shutil.copytree(whole[0], output)
+    config = ImagesConfig(kinds=("object",), workers=1, force=True)
+    with pytest.raises(Stopped):
+        generate(scenes / "negatives.jsonl", output, config, track=stop_at_once)
+    assert not (output / "images.jsonl").exists()
+    report = generate(scenes / "negatives.jsonl", output, replace(config, force=False))
+    assert report.resumed > 0 and {negative.kind for _, negative in shown(output)} == {"object"}
+
+
 @pytest.mark.parametrize("count", [2, 5])
 def test_shards_joined_are_the_whole(whole, scenes, tmp_path, count):
     for index in range(count):

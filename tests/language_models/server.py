@@ -16,6 +16,7 @@ class Served:
     Attributes:
         requests: (path, key, body) in order.
         failures: HTTP codes to answer with before anything else.
+        failure: what is said then.
         url: of the API.
     """
 
@@ -23,6 +24,7 @@ class Served:
         self.answer = answer
         self.requests: list[tuple[str, str | None, Any]] = []
         self.failures: list[int] = []
+        self.failure = "not now"
         self.url = ""
 
     def prompts(self) -> list[str]:
@@ -49,7 +51,7 @@ def serving(answer: Answer) -> Iterator[Served]:
         def _handle(self, body: Any) -> None:
             served.requests.append((self.path, self.headers.get("Authorization"), body))
             if served.failures:
-                self._reply(served.failures.pop(0), {"error": "not now"})
+                self._reply(served.failures.pop(0), {"error": served.failure})
             elif self.path == "/v1/models":
                 self._reply(200, {"data": [{"id": "tiny-llm"}]})
             else:

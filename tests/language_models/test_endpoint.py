@@ -57,6 +57,15 @@ def test_a_wrong_key_is_told_at_once_and_not_shown(echo, monkeypatch):
     assert len(echo.requests) == 1 and "secret" not in str(error.value)
 
 
+def test_a_key_that_a_server_repeats_is_not_shown(monkeypatch):
+    monkeypatch.setenv(KEY, "secret")
+    with serving(str) as served:
+        served.failures = [401]
+        served.failure = "wrong key: secret"
+        with pytest.raises(ModelError, match=r"wrong key: \*\*\*"):
+            endpoint(served).complete(["ab"])
+
+
 def test_the_key_is_not_sent_elsewhere(echo):
     echo.failures = [302]
     with pytest.raises(ModelError, match="refused with 302"):

@@ -72,13 +72,13 @@ class _Sam3:
     def segment(self, images: Sequence[Image], phrases: Sequence[str]) -> list[list[Mask]]:
         inputs = self.processor(images=list(images), text=list(phrases), return_tensors="pt")
         outputs = self.model(**inputs.to(self.model.device))
-        found = self.processor.post_process_instance_segmentation(
+        instances = self.processor.post_process_instance_segmentation(
             outputs,
             threshold=self.threshold,
             mask_threshold=MASK_THRESHOLD,
             target_sizes=_sizes(images),
         )
-        return [[_mask(mask) for mask in each["masks"]] for each in found]
+        return [[_mask(mask) for mask in each["masks"]] for each in instances]
 
 
 class _ClipSeg:
@@ -114,13 +114,13 @@ class _Detector:
     def segment(self, images: Sequence[Image], phrases: Sequence[str]) -> list[list[Mask]]:
         boxes = self._detect(images, phrases)
         masks: list[list[Mask]] = []
-        for image, found in zip(images, boxes, strict=True):
-            if not len(found):
+        for image, own_boxes in zip(images, boxes, strict=True):
+            if not len(own_boxes):
                 masks.append([])
             elif self.sam is None:
-                masks.append([_box_mask(image, box) for box in found])
+                masks.append([_box_mask(image, box) for box in own_boxes])
             else:
-                masks.append(self._segment(image, found))
+                masks.append(self._segment(image, own_boxes))
         return masks
 
     def _detect(self, images: Sequence[Image], phrases: Sequence[str]) -> list[Tensor]:
@@ -135,8 +135,8 @@ class _Detector:
         options: dict[str, Any] = {"threshold": self.threshold, "target_sizes": _sizes(images)}
         if dino:
             options |= {"input_ids": inputs["input_ids"], "text_threshold": TEXT_THRESHOLD}
-        found = self.processor.post_process_grounded_object_detection(outputs, **options)
-        return [each["boxes"].float().cpu() for each in found]
+        detected = self.processor.post_process_grounded_object_detection(outputs, **options)
+        return [each["boxes"].float().cpu() for each in detected]
 
     def _segment(self, image: Image, boxes: Tensor) -> list[Mask]:
         inputs = self.sam_processor(
@@ -168,15 +168,15 @@ class GroundedLocator:
 
     def locate(self, jobs: Sequence[tuple[Job, Image]]) -> list[tuple[Mask, ...] | Refusal]:
         """Return a mask per target."""
-        asked = [(image, target) for job, image in jobs for target in job.targets]
+        pairs = [(image, target) for job, image in jobs for target in job.targets]
         masks: list[Mask | Refusal] = []
-        for start in range(0, len(asked), self.batch_size):
-            batch = asked[start : start + self.batch_size]
+        for start in range(0, len(pairs), self.batch_size):
+            batch = pairs[start : start + self.batch_size]
             with torch.inference_mode():
-                found = self.segmenter.segment(
+                segmented = self.segmenter.segment(
                     [image for image, _ in batch], [target.phrase for _, target in batch]
                 )
-            for (_, target), instances in zip(batch, found, strict=True):
+            for (_, target), instances in zip(batch, segmented, strict=True):
                 masks.append(_joined(instances, many=_is_plural(target.noun)))
         results: list[tuple[Mask, ...] | Refusal] = []
         remaining = iter(masks)

@@ -79,21 +79,22 @@ def _swap(canvas: Canvas) -> Image | Refusal:
 
 
 def _compare(first: Mask, second: Mask) -> Refusal | None:
-    one, other = box_of(first), box_of(second)
-    if one is None or other is None:
+    first_box = box_of(first)
+    second_box = box_of(second)
+    if first_box is None or second_box is None:
         return Refusal("not found")
     areas = sorted((int(first.sum()), int(second.sum())))
-    if _overlap(one, other) > OVERLAP or (first & second).sum() > SHARED * areas[0]:
+    if _overlap(first_box, second_box) > OVERLAP or (first & second).sum() > SHARED * areas[0]:
         return Refusal("things overlap")
     return Refusal("sizes differ") if areas[1] > RATIO * areas[0] else None
 
 
-def _overlap(one: Box, other: Box) -> float:
+def _overlap(first: Box, second: Box) -> float:
     """Intersection over union of two boxes."""
-    width = min(one[0] + one[2], other[0] + other[2]) - max(one[0], other[0])
-    height = min(one[1] + one[3], other[1] + other[3]) - max(one[1], other[1])
+    width = min(first[0] + first[2], second[0] + second[2]) - max(first[0], second[0])
+    height = min(first[1] + first[3], second[1] + second[3]) - max(first[1], second[1])
     shared = max(width, 0) * max(height, 0)
-    return shared / (one[2] * one[3] + other[2] * other[3] - shared)
+    return shared / (first[2] * first[3] + second[2] * second[3] - shared)
 
 
 def _grown(mask: Mask, by: int) -> Pixels:
