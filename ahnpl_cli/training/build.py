@@ -98,7 +98,7 @@ class TrainingParts:
         return device
 
 
-def make_accelerator(config: TrainConfig, run: Path) -> Accelerator:
+def _make_accelerator(config: TrainConfig, run: Path) -> Accelerator:
     """Return accelerate's engine for the device and precision asked for.
 
     Raises:
@@ -135,13 +135,13 @@ def open_records(config: TrainConfig) -> Iterator[tuple[CaptionRecord, Picture]]
             yield from resolve_files(read_records(path, on_error=config.on_error), root)
 
 
-def data_files(config: TrainConfig) -> Iterable[Path]:
+def _data_files(config: TrainConfig) -> Iterable[Path]:
     """Yield every file that `--data` names."""
     for name in config.data:
         yield from shard_paths(name) if is_shards(name) else [Path(name)]
 
 
-def read_data(
+def _read_data(
     config: TrainConfig, recipe: Recipe, backbone: Backbone, track: Track = silent
 ) -> TrainingSet:
     """Read records and tokenise their texts.
@@ -172,7 +172,7 @@ def read_data(
     return data
 
 
-def check_images(data: TrainingSet, config: TrainConfig, track: Track = silent) -> tuple[str, ...]:
+def _check_images(data: TrainingSet, config: TrainConfig, track: Track = silent) -> tuple[str, ...]:
     """Leave out pairs whose image is missing or broken, or stop; return what is wrong.
 
     Raises:
@@ -198,7 +198,7 @@ def check_images(data: TrainingSet, config: TrainConfig, track: Track = silent) 
     return tuple(f"{data.name_of(number)}: {problem}" for number, problem in problems.items())
 
 
-def make_order(config: TrainConfig, pairs: int) -> BatchOrder:
+def _make_order(config: TrainConfig, pairs: int) -> BatchOrder:
     """Return which pairs each step sees.
 
     Raises:
@@ -227,7 +227,7 @@ def make_order(config: TrainConfig, pairs: int) -> BatchOrder:
     return BatchOrder(pairs, size, steps, config.seed)
 
 
-def make_milestones(config: TrainConfig, order: BatchOrder) -> Milestones:
+def _make_milestones(config: TrainConfig, order: BatchOrder) -> Milestones:
     """Return after which steps the run logs, saves and evaluates."""
     return Milestones(
         total=order.total,
@@ -237,7 +237,7 @@ def make_milestones(config: TrainConfig, order: BatchOrder) -> Milestones:
     )
 
 
-def start_info(config: TrainConfig, backbone: Backbone, data_sha256: str) -> RunStart:
+def _start_info(config: TrainConfig, backbone: Backbone, data_sha256: str) -> RunStart:
     """Return what names the parent model, with paths that hold from anywhere, and the data."""
     return RunStart(
         model=_anywhere(config.model),
@@ -256,7 +256,7 @@ def _anywhere(name: str | None) -> str | None:
     return str(Path(name).resolve()) if name and Path(name).exists() else name
 
 
-def make_optimizer(
+def _make_optimizer(
     config: TrainConfig, model: nn.Module, objective: Objective
 ) -> torch.optim.Optimizer:
     """Return AdamW over the model and `a`."""
@@ -267,7 +267,7 @@ def make_optimizer(
     return torch.optim.AdamW(groups, lr=training.lr, betas=betas, eps=eps, fused=True)
 
 
-def make_export(config: TrainConfig, backbone: Backbone) -> WeightExport:
+def _make_export(config: TrainConfig, backbone: Backbone) -> WeightExport:
     """Return what builds the model that checkpoints hold; before corrections are added."""
     memory = config.memory
     differs = any(option is not None for option in (memory.lora, memory.ema, memory.wise_ft))
@@ -282,9 +282,9 @@ def build(config: TrainConfig, run: Path, *, track: Track = silent) -> TrainingP
     """
     recipe = resolve_recipe(config)
     # Before the model is loaded, which may take a while.
-    data_sha256 = hash_data(data_files(config))
+    data_sha256 = hash_data(_data_files(config))
     check_evaluation(config.run)
-    accelerator = make_accelerator(config, run)
+    accelerator = _make_accelerator(config, run)
     backbone = load_backbone(
         model=config.model,
         pretrained=config.pretrained,
@@ -295,15 +295,15 @@ def build(config: TrainConfig, run: Path, *, track: Track = silent) -> TrainingP
     check_weights(backbone)
     check_family(config, backbone)
     try_text_length(backbone)
-    start = start_info(config, backbone, data_sha256)
-    data = read_data(config, recipe, backbone, track)
+    start = _start_info(config, backbone, data_sha256)
+    data = _read_data(config, recipe, backbone, track)
     records = len(data)
-    problems = check_images(data, config, track)
+    problems = _check_images(data, config, track)
     seen = data.pictures if config.run.check_images else []
     images = fingerprints(seen, track=track)
-    order = make_order(config, len(data))
+    order = _make_order(config, len(data))
     # What is saved has the names of the model as it is now, without corrections.
-    export = make_export(config, backbone)
+    export = _make_export(config, backbone)
     freeze(backbone, config.memory.freeze)
     if config.memory.lora:
         add_lora(backbone, config.memory.lora, seed=config.seed)
@@ -312,7 +312,7 @@ def build(config: TrainConfig, run: Path, *, track: Track = silent) -> TrainingP
     if config.memory.grad_checkpointing:
         backbone.set_gradient_checkpointing(True)
     objective = Objective(recipe, len(data.kinds)).to(accelerator.device)
-    optimizer = make_optimizer(config, backbone.module, objective)
+    optimizer = _make_optimizer(config, backbone.module, objective)
     loader = ImageLoader(
         data.pictures,
         backbone.preprocess,
@@ -331,7 +331,7 @@ def build(config: TrainConfig, run: Path, *, track: Track = silent) -> TrainingP
         data=data,
         loader=loader,
         order=order,
-        milestones=make_milestones(config, order),
+        milestones=_make_milestones(config, order),
         start=start,
         export=export,
         skipped=records - len(data),

@@ -91,11 +91,11 @@ def train(run: Run, stop: StopRequest | None = None) -> Iterator[StepReport | No
     peak = resolve_training(config).lr
     started = time.perf_counter()
     logged_at, logged_step = started, state.step
-    start_tracker(run)
+    _start_tracker(run)
     # An interrupted run may have saved and not evaluated.
     evaluate_if_due(run, stop)
     for step, rows, loaded in batches(parts, first=state.step):
-        handle_unreadable(run, rows, loaded)
+        _handle_unreadable(run, rows, loaded)
         epoch = parts.order.epoch(step)
         if step % parts.order.epoch_steps == 0:
             objective.start_epoch()
@@ -112,17 +112,17 @@ def train(run: Run, stop: StopRequest | None = None) -> Iterator[StepReport | No
         encoded = encode(parts.encoders, batch, device)
         outcome = compute_loss(objective, encoded)
         loss = float(outcome.losses.total.detach())
-        check_finite(run, step, "the loss", loss)
+        _check_finite(run, step, "the loss", loss)
         if state.guard.explodes(loss):
             why = f"the loss is {loss:.4g}, more than ten times that of the first steps"
-            raise stopped(run, step, why)
+            raise _stopped(run, step, why)
 
         report = None
         if parts.milestones.logs(step + 1):
             # Before anything moves: a, M and the features are those of this step.
             report = describe(outcome, objective, parts.data.kinds, step=step, epoch=epoch)
 
-        scale = gradient_scale(parts)
+        scale = _gradient_scale(parts)
         backward(parts.encoders, objective, encoded, outcome, device=device, scale=scale)
         rate = learning_rate(
             step,
@@ -130,7 +130,7 @@ def train(run: Run, stop: StopRequest | None = None) -> Iterator[StepReport | No
             warmup=config.optimizer.warmup,
             total=parts.order.total,
         )
-        gradient_norm = optimizer_step(run, step, rate)
+        gradient_norm = _optimizer_step(run, step, rate)
         # Eq. 10: the margins of the next step come from the features of this one.
         objective.update(outcome.features)
         if state.ema:
@@ -149,12 +149,12 @@ def train(run: Run, stop: StopRequest | None = None) -> Iterator[StepReport | No
                 skipped=state.skipped,
             )
             logged_at, logged_step = now, state.step
-            log(run, report)
+            _log(run, report)
         if parts.milestones.saves(state.step):
-            save(run)
+            _save(run)
         signal = stop.received()
         if signal:
-            save_and_end(run, signal)
+            _save_and_end(run, signal)
         evaluate_if_due(run, stop)
         state.seconds = time.perf_counter() - started
         yield report
@@ -176,7 +176,7 @@ def batches(parts: TrainingParts, *, first: int) -> Iterator[tuple[int, NDArray[
         yield step, local_rows(step), loaded
 
 
-def handle_unreadable(run: Run, rows: NDArray[np.int64], loaded: Loaded) -> None:
+def _handle_unreadable(run: Run, rows: NDArray[np.int64], loaded: Loaded) -> None:
     """Raise on an unreadable image, or count and skip it."""
     state = run.state
     for place, problem in loaded.problems.items():
@@ -189,16 +189,16 @@ def handle_unreadable(run: Run, rows: NDArray[np.int64], loaded: Loaded) -> None
             state.warned.add(record)
             logger.warning("Skipped record '%s': %s.", record, problem)
     if len(loaded.kept) == 0:
-        raise stopped(run, state.step, "no image in the batch could be decoded")
+        raise _stopped(run, state.step, "no image in the batch could be decoded")
 
 
-def gradient_scale(parts: TrainingParts) -> float:
+def _gradient_scale(parts: TrainingParts) -> float:
     """Return the factor of an fp16 scaler, which only a scaled tensor makes it settle on."""
     scaler = parts.accelerator.scaler
     return scaler.scale(torch.ones((), device=parts.device)).item() if scaler else 1.0
 
 
-def optimizer_step(run: Run, step: int, rate: float) -> float:
+def _optimizer_step(run: Run, step: int, rate: float) -> float:
     """Move the weights; return the gradient's norm."""
     parts = run.parts
     optimizer, scaler = parts.optimizer, parts.accelerator.scaler
@@ -211,7 +211,7 @@ def optimizer_step(run: Run, step: int, rate: float) -> float:
     norm = float(total_norm)
     # A scaler leaves such a step out and takes a smaller factor.
     if not scaler:
-        check_finite(run, step, "the gradient's norm", norm)
+        _check_finite(run, step, "the gradient's norm", norm)
     if run.config.optimizer.grad_clip:
         nn.utils.clip_grads_with_norm_(parameters, run.config.optimizer.grad_clip, total_norm)
     if scaler:
@@ -225,27 +225,27 @@ def optimizer_step(run: Run, step: int, rate: float) -> float:
     return norm
 
 
-def check_finite(run: Run, step: int, name: str, value: float) -> None:
+def _check_finite(run: Run, step: int, name: str, value: float) -> None:
     """Stop a run whose loss or gradient is not a finite number."""
     if not math.isfinite(value):
-        raise stopped(run, step, f"{name} is {value}")
+        raise _stopped(run, step, f"{name} is {value}")
 
 
-def stopped(run: Run, step: int, why: str) -> TrainingError:
+def _stopped(run: Run, step: int, why: str) -> TrainingError:
     """Return the error of a run that cannot continue, with where its last checkpoint is."""
     return TrainingError(
         f"training went wrong at step {step + 1}: {why}", hint=last_good(run.folder)
     )
 
 
-def start_tracker(run: Run) -> None:
+def _start_tracker(run: Run) -> None:
     """Tell the tracker, if there is one, which run this is."""
     if run.config.run.tracker != "none" and run.remaining_steps:
         options = {name: str(value) for name, value in flat(resolved(run.config)).items()}
         run.parts.accelerator.init_trackers("ahnpl", config=options)
 
 
-def log(run: Run, report: StepReport) -> None:
+def _log(run: Run, report: StepReport) -> None:
     """Add a step to the metrics, and name the terms that died with it."""
     state = run.state
     state.metrics.append(report)
@@ -260,7 +260,7 @@ def log(run: Run, report: StepReport) -> None:
     run.parts.accelerator.log(scalars(report), step=report.step)
 
 
-def save(run: Run, *, keep: bool = True) -> None:
+def _save(run: Run, *, keep: bool = True) -> None:
     """Write `last` and, as far as asked for, a checkpoint of this step.
 
     Args:
@@ -277,11 +277,11 @@ def save(run: Run, *, keep: bool = True) -> None:
     parts.accelerator.wait_for_everyone()
 
 
-def save_and_end(run: Run, signal: int) -> NoReturn:
+def _save_and_end(run: Run, signal: int) -> NoReturn:
     """Save what a signal would lose, say where the run continues, and end the process."""
     state = run.state
     if not run.parts.milestones.saves(state.step):
-        save(run, keep=False)
+        _save(run, keep=False)
     total = run.parts.order.total
     logger.warning("Saved at step %d of %d; the same command continues there.", state.step, total)
     run.parts.accelerator.end_training()
