@@ -301,6 +301,7 @@ def resolve_recipe(config: TrainConfig) -> Recipe:
 
 def _given_weights(config: TrainConfig) -> dict[str, float]:
     """Return the weights given by hand, by term; a term's own weight wins over a joint one."""
+    # The fields are made from the table of terms, hence by name.
     given = {name.removeprefix("weight_"): weight for name, weight in vars(config.weights).items()}
     weights: dict[str, float] = {}
     for joint, members in JOINT_WEIGHTS.items():

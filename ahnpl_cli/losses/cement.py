@@ -46,6 +46,7 @@ def cement_loss(
     Returns:
         One value per pair: (N,).
     """
+    # The margin is in cosine, so that a change of temperature leaves its meaning.
     raised = logit_scale * (negative - positive.unsqueeze(1) + margin)
     return torch.where(valid.any(1), functional.softplus(masked_logsumexp(raised, valid)), 0.0)
 

@@ -42,6 +42,7 @@ def contrastive_loss(
     logits = logit_scale * pairwise_similarity(image_features, text_features)
     if excluded is not None:
         logits = logits.masked_fill(excluded, -torch.inf)
+    # A pair shows its own image, so the mask above leaves the diagonal.
     own = logits.diagonal()
     to_text = logits
     if hard_negative_logits is not None:

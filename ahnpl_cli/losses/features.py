@@ -99,6 +99,7 @@ class Features:
     @property
     def same_image(self) -> Tensor:
         """Where two different pairs show one image: (N, N), bool, False on the diagonal."""
+        # Only in-batch pairs: the diagonal is the positive itself.
         same = self.image_ids.unsqueeze(0) == self.image_ids.unsqueeze(1)
         return same.fill_diagonal_(False)
 

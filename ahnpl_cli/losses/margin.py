@@ -37,6 +37,7 @@ def negative_margin_loss(
     Returns:
         One value per pair: (N,).
     """
+    # M is measured, not learnt (Eq. 10).
     hinge = (negative - positive.unsqueeze(1) + margin.detach()).relu()
     return torch.where(valid, hinge, 0.0).sum(1)
 
@@ -63,6 +64,7 @@ def adaptive_margin(
     Returns:
         The margins of the next step (K,), detached.
     """
+    # A threshold, not a loss: it must not be lowered by gradient.
     gap = (positive.unsqueeze(1) - negative).detach()
     count = valid.sum(0)
     mean = torch.where(valid, gap, 0.0).sum(0) / count.clamp(min=1)

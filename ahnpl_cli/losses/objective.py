@@ -77,6 +77,7 @@ class Objective(nn.Module):
         """
         super().__init__()
         self.recipe = recipe
+        # AHNPL 3.3 bounds it, at the start too.
         self.a = nn.Parameter(torch.tensor(max(recipe.a_init, A_FLOOR)))
         self.register_buffer("margin", torch.zeros(kinds))
         self.register_buffer("threshold", torch.zeros(kinds))

@@ -63,6 +63,7 @@ def released_hard_negative_loss(anchors: Tensor, negatives: Tensor, logit_scale:
     if negatives.shape[1] == 0:
         return anchors.new_zeros(len(anchors))
     logits = logit_scale * pairwise_similarity(anchors, negatives.flatten(0, 1))
+    # Column i of all N*K, which is a hard negative: the code's slip, kept.
     target = torch.arange(len(anchors), device=anchors.device)
     return functional.cross_entropy(logits, target, reduction="none")
 

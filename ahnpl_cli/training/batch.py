@@ -126,6 +126,7 @@ def make_batch(
         parts: how many parts are encoded one after the other; fewer if there is too little.
         overhead: cost of one more length bucket, in tokens.
     """
+    # Pairs whose image broke are gone from here on.
     kept = rows[loaded.kept.numpy()]
     draw = data.draw(kept, seed=seed, epoch=epoch)
     # Each distinct text is encoded once, texts of one length beside each other.

@@ -207,6 +207,7 @@ def _make_order(config: TrainConfig, pairs: int) -> BatchOrder:
     training = resolve_training(config)
     wanted = training.batch_size
     processes = world_size()
+    # Every process has to get the same number of pairs.
     size = min(wanted, pairs // processes * processes)
     if wanted % processes or not size:
         raise ConfigError(
@@ -283,6 +284,7 @@ def build(config: TrainConfig, run: Path, *, track: Track = silent) -> TrainingP
     recipe = resolve_recipe(config)
     # Before the model is loaded, which may take a while.
     data_sha256 = hash_data(_data_files(config))
+    # A suite that cannot be read should not be found out hours later.
     check_evaluation(config.run)
     accelerator = _make_accelerator(config, run)
     backbone = load_backbone(

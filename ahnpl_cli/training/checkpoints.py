@@ -67,6 +67,7 @@ class RunningMean:
     @torch.no_grad()
     def update(self, module: nn.Module, step: int) -> None:
         """Take in the weights after a step counted from 0."""
+        # As in TensorFlow's ExponentialMovingAverage.
         decay = min(self.decay, (1 + step) / (10 + step))
         state = module.state_dict()
         for name, mean in self.weights.items():
@@ -154,6 +155,7 @@ class RunFolder:
             hint = "Choose another folder with --output."
             what = "a file stands where the run should go"
             raise DataError(what, where=str(self.path), hint=hint)
+        # Without `start.json` nothing here is known to be ours.
         if not is_run(self.path):
             contents = self._contents()
             if contents and not config.force:
@@ -189,6 +191,7 @@ class RunFolder:
     def begin(self, config: TrainConfig, start: RunStart) -> None:
         """Start a fresh run; what a run left here before is removed."""
         self.path.mkdir(parents=True, exist_ok=True)
+        # Only what a run writes; other files in the folder are the user's.
         for path in self._contents():
             if path.is_dir():
                 _discard(path)
@@ -227,6 +230,7 @@ class RunFolder:
 
     def save(self, backbone: Backbone, state: dict[str, Any], origin: CheckpointOrigin) -> None:
         """Write `last`: model and training state together."""
+        # Weights and state in one rename: each alone would resume a run that never was.
         with atomic_folder(self.last) as folder:
             write_model(folder, backbone, extra=asdict(origin))
             with disk_errors(folder / STATE):

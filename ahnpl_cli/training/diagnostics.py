@@ -42,6 +42,7 @@ def gradient_shares(losses: Losses, leaves: Sequence[Tensor]) -> dict[str, float
         squares.append(square)
     if not squares:
         return {}
+    # Squares add up over processes; norms would not.
     norms = torch.stack(squares)
     if dist.is_initialized():
         dist.all_reduce(norms)

@@ -58,6 +58,7 @@ def gather_rows(own: Tensor) -> list[Tensor]:
         return [own]
     sizes = [torch.zeros(1, dtype=torch.long, device=own.device) for _ in range(world_size())]
     dist.all_gather(sizes, torch.tensor([len(own)], device=own.device))
+    # Distinct texts differ in number, and all_gather wants equal shapes.
     longest = int(torch.cat(sizes).max())
     # Backends exchange rows of one shape, and not all of them exchange bool.
     sent = own.detach().to(torch.uint8) if own.dtype == torch.bool else own.detach()
@@ -148,6 +149,7 @@ class StopRequest:
         """Return the signal that any process has received, the same in all of them; 0 if none."""
         if world_size() == 1:
             return self._received
+        # NCCL exchanges what is on a GPU only.
         device = "cuda" if dist.get_backend() == "nccl" else "cpu"
         largest = torch.tensor(self._received, device=device)
         dist.all_reduce(largest, dist.ReduceOp.MAX)

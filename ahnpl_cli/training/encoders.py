@@ -67,6 +67,7 @@ def parameter_groups(
         scalars: what else is learnt, such as `a`.
         weight_decay: of the first group.
     """
+    # Matrices and larger are weights of layers; vectors and scalars are norms and biases.
     trained = [p for p in model.parameters() if p.requires_grad]
     yield {"params": [p for p in trained if p.ndim >= 2], "weight_decay": weight_decay}
     yield {"params": [*(p for p in trained if p.ndim < 2), *scalars], "weight_decay": 0.0}

@@ -62,6 +62,7 @@ def evaluate_now(config: TrainConfig, folder: RunFolder, step: int) -> dict[str,
     """
     from ahnpl_cli.evaluation.run import evaluate
 
+    # A file of its own, so that the curves of all averages can be drawn later.
     output = folder.evals / f"step-{step:06d}.json"
     output.parent.mkdir(exist_ok=True)
     options = EvalConfig(

@@ -61,6 +61,7 @@ def fit(config: TrainConfig, *, track: Track = silent) -> TrainReport:
             " + ".join(run.parts.objective.recipe.active),
         )
         description = f"train {config.objective}"
+        # From here on a signal would lose steps; before, it may end the process as ever.
         stop = stack.enter_context(StopRequest())
         steps = train(run, stop)
         try:
@@ -97,6 +98,7 @@ def train(run: Run, stop: StopRequest | None = None) -> Iterator[StepReport | No
     for step, rows, loaded in batches(parts, first=state.step):
         _handle_unreadable(run, rows, loaded)
         epoch = parts.order.epoch(step)
+        # The released code begins every epoch with margins of 0.
         if step % parts.order.epoch_steps == 0:
             objective.start_epoch()
 
@@ -111,6 +113,7 @@ def train(run: Run, stop: StopRequest | None = None) -> Iterator[StepReport | No
         )
         encoded = encode(parts.encoders, batch, device)
         outcome = compute_loss(objective, encoded)
+        # One wait for the GPU a step: the checks below cost no further one.
         loss = float(outcome.losses.total.detach())
         _check_finite(run, step, "the loss", loss)
         if state.guard.explodes(loss):
@@ -139,6 +142,7 @@ def train(run: Run, stop: StopRequest | None = None) -> Iterator[StepReport | No
 
         if report is not None:
             now = time.perf_counter()
+            # Since the line before, so that saving and evaluating count.
             images = (state.step - logged_step) * parts.order.batch_size
             report = replace(
                 report,
@@ -206,6 +210,7 @@ def _optimizer_step(run: Run, step: int, rate: float) -> float:
         group["lr"] = rate
     if scaler:
         scaler.unscale_(optimizer)
+    # The norm is of all that is trained, `a` included.
     parameters = [p for group in optimizer.param_groups for p in group["params"]]
     total_norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
     norm = float(total_norm)

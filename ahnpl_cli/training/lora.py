@@ -60,6 +60,7 @@ def add_lora(backbone: Backbone, rank: int, *, seed: int) -> int:
             raise ConfigError(what, hint="A correction of full rank is plain training.")
     for name, parameter in model.named_parameters():
         parameter.requires_grad_(backbone.tower_of(name) == "shared")
+    # Its own, so that LoRA does not shift the draws of dropout.
     generator = torch.Generator().manual_seed(seed)
     for name in names:
         owner, _, attribute = name.rpartition(".")

@@ -131,6 +131,7 @@ def open_run(config: TrainConfig, *, track: Track = silent) -> Run:
     Raises:
         AhnplError: whatever the user has to fix first.
     """
+    # A device that is not there is the cheapest mistake to find.
     pick_device(config.device)
     folder = RunFolder(run_path(config))
     # Before the model is loaded, which may take a while.

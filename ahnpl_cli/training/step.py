@@ -97,6 +97,7 @@ def encode(encoders: nn.Module, batch: Batch, device: torch.device) -> EncodedBa
 
 def compute_loss(objective: Objective, encoded: EncodedBatch) -> Outcome:
     """Return the loss of the whole batch, all processes' shares together."""
+    # Cut here: what follows costs features, not activations.
     images = _leaf(torch.cat([part[0] for part in encoded.parts]))
     texts = _leaf(torch.cat([part[1] for part in encoded.parts]))
     scalars = _leaf(encoded.parts[0][2].float())
@@ -126,6 +127,7 @@ def backward(
         scale: factor on all gradients, of an fp16 gradient scaler.
     """
     outcome.losses.total.backward()  # type: ignore[no-untyped-call]
+    # `a` is behind no encoder, so that its gradient does not pass through the factor below.
     if scale != 1.0 and objective.a.grad is not None:
         objective.a.grad.mul_(scale)
     parts = encoded.batch.parts

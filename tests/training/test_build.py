@@ -262,7 +262,7 @@ def test_a_negative_that_is_a_caption_of_the_rows_image_is_known(
     _, rows, loaded = next(batches(parts, first=0))
     index = make_batch(parts.data, rows, loaded, seed=0, epoch=0).index
     texts = torch.zeros(int(index.text.max()) + 1 + index.negative.numel(), 4)
-    features = index.features(torch.zeros(24, 4), texts, torch.tensor(1.0))
+    features = index.features(torch.zeros(24, 4), texts, torch.tensor([1.0]))
     assert features.also_true is not None
     order = rows.tolist()
     slot = parts.data.kinds.index("object")
