@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 _CHUNK = 64
 # Images that a worker hands over at once: few, so that all workers have something to do.
 _DECODED = 16
+_UNIT_TOLERANCE = 1e-2  # far above what rounding does, far below what damage does
 T = TypeVar("T", bound=Hashable)
 
 
@@ -86,10 +87,12 @@ class _Rows:
             self.missing = [row for row, key in enumerate(keys) if key not in known]
 
     def fill(self, rows: list[int], features: Tensor) -> None:
-        # A NaN would lose every comparison silently, and stay in the cache.
-        if not torch.isfinite(features).all():
+        # A NaN or a zero would lose every comparison silently, and stay in the cache.
+        lengths = features.norm(dim=-1)
+        if not ((lengths - 1).abs() < _UNIT_TOLERANCE).all():
+            broken = "of no length" if torch.isfinite(lengths).all() else "NaN or infinite"
             hint = "Try --device cpu, or another checkpoint."
-            raise ModelError("the model gives features that are NaN or infinite", hint=hint)
+            raise ModelError(f"the model gives features that are {broken}", hint=hint)
         self.features[rows] = features
         if self.cache is not None and self.keys is not None:
             self.cache.put([self.keys[row] for row in rows], features)

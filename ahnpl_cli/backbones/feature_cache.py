@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
 import logging
 import os
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -31,6 +33,7 @@ logger = logging.getLogger(__name__)
 # Rows kept in memory before a shard is written: an interruption loses no more than these.
 BUFFER = 4096
 EMBEDDINGS = Path("embeddings")
+_ABANDONED = 3600  # seconds
 
 
 @functools.cache
@@ -82,9 +85,18 @@ class FeatureCache:
         self._shards: list[Shard] = []
         self._fresh: dict[str, Tensor] = {}
         self._lookup: tuple[Keys, NDArray[np.int64]] | None = None
+        if keep:
+            self._sweep()
         for root in (self.folder, *also):
             for path in sorted(root.rglob("*.safetensors")):
                 self._add(path)
+
+    def _sweep(self) -> None:
+        """Delete what a process that was killed while writing left here, an hour ago or more."""
+        for path in self.folder.glob(".*.tmp*"):
+            with contextlib.suppress(OSError):
+                if time.time() - path.stat().st_mtime > _ABANDONED:
+                    path.unlink()
 
     def _add(self, path: Path) -> None:
         shard = read_shard(path, self.model)
@@ -120,6 +132,7 @@ class FeatureCache:
         for shard in self._shards:
             inside = np.flatnonzero((rows >= start) & (rows < start + len(shard.keys)))
             if len(inside):
+                # Read now and not kept: all features of a cache may be more than memory holds.
                 features = shard.features()
                 if features is None:
                     damaged.append(shard)

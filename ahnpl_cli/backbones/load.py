@@ -115,6 +115,7 @@ def load_backbone(
     folder = _requested_folder(model, pretrained, checkpoint)
     library = library_of(folder) if folder is not None else None
     prefix, colon, rest = (model or "").partition(":")
+    # The registry holds names of functions, so that no library is imported but the one needed.
     backbone: Backbone
     if folder is not None and library is not None:
         # An embedded model's name beside a folder asks for nothing that the folder has to hold.

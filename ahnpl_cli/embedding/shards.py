@@ -77,7 +77,7 @@ def _reason(ref: ImageRef) -> str:
         open_image(ref)
     except DataError as error:
         return error.what
-    return "its features are not numbers"
+    return "could not be read"
 
 
 def write_features(

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -252,3 +253,28 @@ def test_known_features_are_read_and_never_written(
     monkeypatch.setenv("AHNPL_CACHE", str(tmp_path / "here"))
     encode_texts(tiny_backbone, TEXTS, cache=known_features(tiny_backbone.info))
     assert list(tmp_path.rglob("*.safetensors")) == []
+
+
+def test_what_a_killed_process_left_is_swept_and_what_another_writes_is_not(
+    tiny_backbone: OpenClipBackbone, tmp_path: Path
+) -> None:
+    folder = FeatureCache(tmp_path, tiny_backbone.info).folder
+    folder.mkdir()
+    for name in (".old.safetensors.7.tmp", ".new.safetensors.8.tmp"):
+        (folder / name).touch()
+    os.utime(folder / ".old.safetensors.7.tmp", (0, 0))
+    FeatureCache(tmp_path, tiny_backbone.info)
+    assert [path.name for path in folder.iterdir()] == [".new.safetensors.8.tmp"]
+
+
+def test_a_user_without_a_home_has_a_cache_for_this_process_alone(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def no_home() -> Path:
+        raise RuntimeError("no home")
+
+    monkeypatch.setattr(Path, "home", no_home)
+    for name in ("AHNPL_CACHE", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    assert default_folder() == default_folder()
+    assert len(caplog.messages) == 1

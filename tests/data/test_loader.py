@@ -1,5 +1,7 @@
 """Images batch by batch, from files or from memory."""
 
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,7 @@ from PIL import Image
 
 from ahnpl_cli.data.images import ImageRef
 from ahnpl_cli.data.loader import ImageLoader, Loaded
+from ahnpl_cli.errors import AhnplError
 
 PLAN = [[0, 1], [2, 2, 0], [1, 3], [0, 1, 2]]
 
@@ -67,3 +70,23 @@ def test_loading_leaves_the_generator_of_dropout_alone(pictures: list[ImageRef])
     before = torch.get_rng_state()
     list(ImageLoader(pictures, preprocess).batches(PLAN))
     assert torch.equal(before, torch.get_rng_state())
+
+
+def test_a_killed_worker_is_one_line_and_no_traceback(tmp_path: Path) -> None:
+    Image.new("RGB", (4, 4)).save(tmp_path / "a.png")
+
+    def die(image: Image.Image) -> torch.Tensor:
+        os.kill(os.getpid(), signal.SIGKILL)
+        return torch.zeros(3, 4, 4)
+
+    loader = ImageLoader([ImageRef(tmp_path / "a.png")], die, workers=1)
+    with pytest.raises(AhnplError) as caught:
+        list(loader.batches([[0]]))
+    assert caught.value.what == "a process that decodes images died"
+
+
+def test_more_memory_than_can_be_counted_is_no_error(tmp_path: Path) -> None:
+    Image.new("RGB", (4, 4)).save(tmp_path / "a.png")
+    refs = [ImageRef(tmp_path / "a.png")]
+    loader = ImageLoader(refs, lambda image: torch.zeros(3, 4, 4), cache_gigabytes=float("inf"))
+    assert len(list(loader.batches([[0], [0]]))) == 2

@@ -75,7 +75,7 @@ def _cached_tag(cfg: dict[str, Any]) -> Path | None:
     names = (Path(name).stem + ".safetensors", name) if name else _WEIGHTS
     cached = cached_file(repo, names) if repo else None
     # Where OpenAI's own package and older versions of open_clip keep their downloads.
-    path = Path.home() / ".cache" / "clip" / os.path.basename(cfg.get("url", ""))
+    path = Path(os.path.expanduser("~/.cache/clip")) / os.path.basename(cfg.get("url", ""))
     return cached or (path if path.is_file() else None)
 
 
