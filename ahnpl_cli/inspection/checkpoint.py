@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -12,26 +11,12 @@ from ahnpl_cli.backbones.load import load_backbone
 from ahnpl_cli.config import InspectConfig
 from ahnpl_cli.errors import ModelError
 from ahnpl_cli.inspection.pages import file_page
-from ahnpl_cli.inspection.report import FileReport, Finding, file_report
+from ahnpl_cli.inspection.report import FileReport, Finding, file_report, flat
 from ahnpl_cli.inspection.results import evaluations_of
 from ahnpl_cli.progress import Track
 from ahnpl_cli.reporting.tables import Table
 
 Facts = dict[str, str | int | float | None]
-
-
-def flat(tree: dict[str, Any], prefix: str = "") -> Facts:
-    """Return nested values under dotted names; lists as text."""
-    facts: Facts = {}
-    for key, value in tree.items():
-        name = f"{prefix}{key}".replace("_", " ")
-        if isinstance(value, dict):
-            facts.update(flat(value, f"{prefix}{key}."))
-        elif value is None or isinstance(value, str | int | float):
-            facts[name] = str(value).lower() if isinstance(value, bool) else value
-        else:
-            facts[name] = json.dumps(value, ensure_ascii=False)
-    return facts
 
 
 def _findings(backbone: Backbone, written: dict[str, Any]) -> list[Finding]:

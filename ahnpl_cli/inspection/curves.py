@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ahnpl_cli.records import StepReport, spread
-from ahnpl_cli.reporting.tables import Cell, Table
+from ahnpl_cli.reporting.tables import Cell, Table, speed
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 WIDTH = 40
@@ -127,7 +127,7 @@ def epoch_table(steps: Sequence[StepReport]) -> Table:
         (
             *(step.epoch, step.step, step.loss, *(step.terms.get(name) for name in terms)),
             *(step.a, *(step.margins.get(kind) for kind in kinds), step.gap),
-            round(step.images_per_second),
+            speed(step.images_per_second),
         )
         for step in steps
     )

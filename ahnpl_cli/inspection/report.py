@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -136,3 +137,17 @@ def file_report(
     """Return a report whose validity follows from its findings."""
     valid = all(finding.level != "problem" for finding in findings)
     return FileReport(path, what, facts, tuple(findings), valid, details)
+
+
+def flat(tree: dict[str, Any], prefix: str = "") -> dict[str, str | int | float | None]:
+    """Return nested values under dotted names; lists as text."""
+    facts: dict[str, str | int | float | None] = {}
+    for key, value in tree.items():
+        name = f"{prefix}{key}".replace("_", " ")
+        if isinstance(value, dict):
+            facts.update(flat(value, f"{prefix}{key}."))
+        elif value is None or isinstance(value, str | int | float):
+            facts[name] = str(value).lower() if isinstance(value, bool) else value
+        else:
+            facts[name] = json.dumps(value, ensure_ascii=False)
+    return facts

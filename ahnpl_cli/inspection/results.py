@@ -27,7 +27,7 @@ from ahnpl_cli.evaluation.result_page import eval_page
 from ahnpl_cli.evaluation.result_tables import eval_tables
 from ahnpl_cli.evaluation.suite_report import Bootstrap
 from ahnpl_cli.files import to_json
-from ahnpl_cli.inspection.report import FileReport, Finding, file_report
+from ahnpl_cli.inspection.report import FileReport, Finding, file_report, flat
 from ahnpl_cli.progress import Track
 from ahnpl_cli.reporting.tables import Table
 from ahnpl_cli.runs import LAST, is_checkpoint
@@ -164,7 +164,7 @@ def inspect_results(path: Path) -> FileReport:
     facts: Facts = {
         "models": ", ".join(model.name for model in report.models),
         "suites": ", ".join(report.suites),
-        **{key: str(value) for key, value in report.settings.items() if value is not None},
+        **flat({key: value for key, value in report.settings.items() if value is not None}),
         **{f"{name} version": value for name, value in report.versions.items()},
     }
     return file_report(str(path), "results", facts, findings, report)

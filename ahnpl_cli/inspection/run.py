@@ -7,11 +7,10 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ahnpl_cli.config import InspectConfig
-from ahnpl_cli.inspection.checkpoint import flat
 from ahnpl_cli.inspection.curves import RunDetails, curve_table, epoch_rows, epoch_table
 from ahnpl_cli.inspection.inspect import run_examples
 from ahnpl_cli.inspection.page_run import run_page
-from ahnpl_cli.inspection.report import FileReport, Finding, file_report
+from ahnpl_cli.inspection.report import FileReport, Finding, file_report, flat
 from ahnpl_cli.inspection.results import results_of_run
 from ahnpl_cli.progress import Track
 from ahnpl_cli.records import DEAD_AFTER, StepReport, dead_terms

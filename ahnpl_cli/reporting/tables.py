@@ -110,6 +110,11 @@ def text(cell: Cell, digits: int) -> str:
     return "".join(_PLAIN.get(span.mark, "{}").format(span.text) for span in spans(cell, digits))
 
 
+def speed(per_second: float) -> Cell:
+    """Return a rate with the digits that it deserves: 0.4 a second is not 0."""
+    return round(per_second) if per_second >= 10 else round(per_second, 2)
+
+
 def is_numeric(table: Table, column: int) -> bool:
     """Whether every cell of a column that is there is a number."""
     cells = [row[column] for row in table.rows if row[column] is not None]

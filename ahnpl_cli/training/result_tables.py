@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from ahnpl_cli.losses.registry import label
 from ahnpl_cli.records import StepReport, TrainPlan, TrainReport, spread
 from ahnpl_cli.reporting.hardness import hardness_table
-from ahnpl_cli.reporting.tables import Cell, Table
+from ahnpl_cli.reporting.tables import Cell, Table, speed
 
 SHOWN = 6
 
@@ -28,7 +28,7 @@ def course_table(report: TrainReport) -> Table:
         if any(kind in s.margins for s in steps):
             rows.append((f"M {kind}", *(s.margins.get(kind) for s in steps)))
     rows += [(name, *(s.evaluation.get(name) for s in steps)) for name in _suites(steps)]
-    rows.append(("images/s", *(round(s.images_per_second) for s in steps)))
+    rows.append(("images/s", *(speed(s.images_per_second) for s in steps)))
     note = "Terms before their weights. Similarities are cosines, kinds counted alike."
     columns = ("step", *(f"{step.step:,}" for step in steps))
     return Table(f"Training {report.objective}", columns, tuple(rows), note, digits=3)

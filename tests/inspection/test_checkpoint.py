@@ -10,7 +10,8 @@ from safetensors.torch import load_file, save_file
 
 from ahnpl_cli.backbones.checkpoint import save_checkpoint
 from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
-from ahnpl_cli.inspection.checkpoint import flat, inspect_checkpoint
+from ahnpl_cli.inspection.checkpoint import inspect_checkpoint
+from ahnpl_cli.inspection.report import flat
 
 WEIGHTS = "open_clip_model.safetensors"
 

@@ -14,6 +14,7 @@ from ahnpl_cli.reporting.tables import (
     latex,
     markdown,
     print_table,
+    speed,
     text,
 )
 
@@ -132,3 +133,10 @@ def test_no_format_lets_an_input_steer_the_terminal(format: str) -> None:
 def test_a_cell_that_a_spreadsheet_would_run_is_text(cell: str, shown: str) -> None:
     assert csv_text(Table("t", ("x",), ((cell,),))) == f"x\n{shown}\n"
     assert csv_text(Table("t", (cell,), (("x",),))) == f"{shown}\nx\n"
+
+
+@pytest.mark.parametrize(
+    ("per_second", "shown"), [(1234.5, 1234), (12.4, 12), (9.96, 9.96), (0.432, 0.43), (0.0, 0)]
+)
+def test_a_slow_rate_keeps_its_digits(per_second: float, shown: float) -> None:
+    assert speed(per_second) == shown
