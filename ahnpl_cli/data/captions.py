@@ -146,6 +146,8 @@ def _text(fields: Any, name: str, where: str) -> str:
     Raises:
         DataError: it is missing, empty or something else.
     """
+    if isinstance(fields, DataError):
+        raise fields
     if not isinstance(fields, dict):
         raise DataError("not a JSON object", where=where)
     value = fields.get(name)

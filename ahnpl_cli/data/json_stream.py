@@ -19,6 +19,10 @@ _SPACE = " \t\r\n"
 _decoder = json.JSONDecoder()
 
 
+class UnusableElement(DataError):
+    """An element that is JSON, and still nothing that could be kept; those after it are read."""
+
+
 class _Text:
     """A window that moves over the text of a stream."""
 
@@ -87,8 +91,9 @@ class _Text:
             # A number may go on in the next chunk.
             if end < len(self.buffer) or not self.more():
                 text = self.buffer[self.at : end]
-                check_surrogates(text, value, self._where())
+                where = self._where()
                 self.at = end
+                check_surrogates(text, value, where, error=UnusableElement)
                 return value
 
 
@@ -98,7 +103,12 @@ def _array(text: _Text) -> Iterator[Any]:
         text.take("]")
         return
     while True:
-        yield text.value()
+        element: Any
+        try:
+            element = text.value()
+        except UnusableElement as error:
+            element = error
+        yield element
         if text.take(",]") == "]":
             return
 
@@ -121,7 +131,7 @@ def elements(path: Path) -> Iterator[tuple[str, Any]]:
     """Yield the elements of the arrays at the top of a document, each under its key.
 
     A document that is one array gives its elements under an empty key; members that are no arrays
-    are given as they are.
+    are given as they are. In the place of an element that cannot be used, its error is given.
 
     Raises:
         DataError: the text is not JSON or not UTF-8; the message names the line.

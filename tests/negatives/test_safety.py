@@ -179,6 +179,26 @@ def test_what_no_json_file_could_take_is_one_line_even_in_meta(tmp_path, caption
     assert generate(captions, tmp_path / "out.jsonl", skipping).skipped == 1
 
 
+COCO = {
+    "images": [{"id": 1, "file_name": "a.jpg"}, {"id": 2, "file_name": "b\ud800.jpg"}],
+    "annotations": [
+        {"id": 1, "image_id": 1, "caption": "a dog on a bed"},
+        {"id": 2, "image_id": 1, "caption": "a cat \udfff"},
+    ],
+}
+BLIP = [{"image": "a.jpg", "caption": ["a dog on a bed"]}, {"image": "b", "caption": "a \ud800"}]
+
+
+@pytest.mark.parametrize(("document", "skipped"), [(COCO, 2), (BLIP, 1)], ids=["coco", "blip"])
+def test_half_a_surrogate_pair_in_a_document_can_be_skipped(tmp_path, document, skipped):
+    path = tmp_path / "captions.json"
+    path.write_text(json.dumps(document))
+    with pytest.raises(DataError, match=r"captions.json:1: half of a surrogate pair, .ud800"):
+        generate(path, tmp_path / "out.jsonl", CONFIG)
+    report = generate(path, tmp_path / "out.jsonl", dataclasses.replace(CONFIG, on_error="skip"))
+    assert (report.captions, report.skipped) == (1, skipped)
+
+
 def test_no_kinds_are_refused():
     with pytest.raises(ConfigError) as error:
         NegativesConfig(kinds=())

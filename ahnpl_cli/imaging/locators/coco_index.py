@@ -85,6 +85,8 @@ def build_index(annotations: Path, cache: Path) -> Path:
 
 def _insert(database: sqlite3.Connection, key: str, value: Any, source: Path) -> int:
     """Put one element of the document into the tables; return how many things it holds."""
+    if isinstance(value, DataError):
+        raise value
     try:
         if key == "images":
             image = (value["id"], image_key(value["file_name"]), value["height"], value["width"])
