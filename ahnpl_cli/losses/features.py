@@ -85,9 +85,8 @@ class Features:
         cosines = self._cosines.get(name)
         tracked = anchors.requires_grad or others.requires_grad
         if cosines is None or (tracked and not cosines.requires_grad):
-            # Recorded even where gradients are off: a later loss on these features needs them.
-            with torch.inference_mode(False), torch.enable_grad():
-                cosines = similarity(anchors, others)
+            # Not kept for good after a first look without gradients: a later loss needs them.
+            cosines = similarity(anchors, others)
             self._cosines[name] = cosines
         return cosines
 

@@ -43,7 +43,6 @@ from ahnpl_cli.training.evaluating import check_evaluation
 from ahnpl_cli.training.lora import add_lora
 from ahnpl_cli.training.model_checks import (
     check_family,
-    check_weights,
     freeze_unused,
     try_text_length,
     warn_of_clamp,
@@ -294,7 +293,6 @@ def build(config: TrainConfig, run: Path, *, track: Track = silent) -> TrainingP
         device=str(accelerator.device),
         force_quick_gelu=config.force_quick_gelu,
     )
-    check_weights(backbone)
     check_family(config, backbone)
     try_text_length(backbone)
     start = _start_info(config, backbone, data_sha256)

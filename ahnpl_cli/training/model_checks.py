@@ -10,23 +10,10 @@ from PIL import Image
 from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.config import TrainConfig
 from ahnpl_cli.data.pixels import move, stack
-from ahnpl_cli.errors import ConfigError, ModelError
+from ahnpl_cli.errors import ConfigError
 from ahnpl_cli.training.encoders import MAX_LOGIT_SCALE
 
 logger = logging.getLogger(__name__)
-
-
-def check_weights(backbone: Backbone) -> None:
-    """Refuse a model with a weight that is not a number: it could only spread.
-
-    Raises:
-        ModelError: names the first such tensor.
-    """
-    for name, weight in backbone.module.state_dict().items():
-        if weight.is_floating_point() and not weight.isfinite().all():
-            hint = "Take another checkpoint."
-            what = f"{name} holds NaN or infinity"
-            raise ModelError(what, where=backbone.info.source, hint=hint)
 
 
 def freeze_unused(backbone: Backbone) -> None:
