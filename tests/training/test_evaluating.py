@@ -11,6 +11,7 @@ from PIL import Image
 from ahnpl_cli.config import RunConfig, TrainConfig
 from ahnpl_cli.errors import BenchmarkError, ConfigError
 from ahnpl_cli.records import StepReport
+from ahnpl_cli.training.checkpoints import RunFolder
 from ahnpl_cli.training.evaluating import best_step
 from ahnpl_cli.training.loop import fit, train
 from ahnpl_cli.training.run import open_run
@@ -159,3 +160,23 @@ def test_an_evaluation_is_told(config: TrainConfig, caplog: pytest.LogCaptureFix
         report = fit(config)
     value = report.metrics[0].evaluation["sugarcrepe"]
     assert f"Step 3: sugarcrepe {value:.1f}." in caplog.messages
+
+
+@pytest.mark.parametrize("method", ["keep_best", "rewrite"])
+def test_a_kill_around_the_writing_of_best_loses_no_best(
+    method: str, config: TrainConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(BaseException):
+        """Nothing catches it."""
+
+    def dying(*args: object, **options: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch:
+        patch.setattr(RunFolder, method, dying)
+        with pytest.raises(Killed):
+            fit(config)
+    report = fit(config)
+    assert [step.step for step in report.metrics if step.evaluation] == [3, 6]
+    best = json.loads((Path(config.output) / "best" / "ahnpl.json").read_text())
+    assert best["step"] == report.best["step"]
