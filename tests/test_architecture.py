@@ -30,7 +30,7 @@ LAYERS = {
     "adapter": (
         *("data", "engines", "imaging", "language_models", "negatives", "backbones", "scenes"),
         # What shows things, whatever they are; each stage's own tables lie beside its report.
-        *("reporting.tables", "reporting.edits", "reporting.charts", "reporting.page"),
+        "reporting",
     ),
     "workflow": (
         "embedding",
@@ -39,13 +39,20 @@ LAYERS = {
         "imaging.generate",
         *("negatives.generate", "negatives.in_memory"),
         "inspection",
-        "reporting",
         "demo",
         "exporting",
     ),
     "cli": ("cli", "__main__"),
 }
 ORDER = list(LAYERS)
+# Rooms of one layer that must not lean on each other: a change in one would move the other.
+APART = {
+    "training": ("inspection", "negatives"),
+    "evaluation": ("negatives", "inspection", "training"),
+    "negatives": ("evaluation", "training", "inspection"),
+    "backbones": ("scenes", "training", "evaluation"),
+    "reporting": ("inspection", "evaluation", "training", "negatives", "scenes", "imaging"),
+}
 HEAVY = {
     *("accelerate", "numpy", "open_clip", "pandas", "PIL", "pydantic", "safetensors"),
     *("cv2", "diffusers", "pycocotools"),
@@ -92,6 +99,10 @@ def violations(module: str, source: str) -> list[str]:
                 found.append(f"{mine} {module} imports {theirs} {name}")
             if mine == "maths" and name == "ahnpl_cli.config":
                 found.append(f"maths {module} sees the configuration")
+            room = module.split(".")[0]
+            for other in APART.get(room, ()):
+                if f"{name}.".startswith(f"ahnpl_cli.{other}."):
+                    found.append(f"{room} {module} leans on {name}")
         if top == "rich" and module.split(".")[0] not in ("cli", "reporting"):
             found.append(f"{module} imports rich")
         if top == "typer" and module.split(".")[0] != "cli":
@@ -122,6 +133,8 @@ def test_imports_point_one_way(path: Path) -> None:
         ("training.loop", "from rich.console import Console"),
         ("training.loop", "import typer"),
         ("reporting.tables", "from ahnpl_cli.cli.app import main"),
+        ("training.loop", "from ahnpl_cli.inspection.run import inspect_run"),
+        ("reporting.tables", "import ahnpl_cli.inspection"),
         ("data.tensors", "import pickle\nread = pickle.load"),
         ("data.tensors", "np.load(path, allow_pickle=True)"),
     ],
