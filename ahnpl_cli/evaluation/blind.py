@@ -28,6 +28,7 @@ def fold(item: Item) -> int:
 
 def unigram(items: Iterable[Item]) -> Score:
     """Return a score by the words of the true captions of the other folds."""
+    # The counts of a fold are of all other folds, so that no caption rates its own words.
     counts = [Counter[str]() for _ in range(FOLDS)]
     for item in items:
         own_fold = fold(item)

@@ -77,6 +77,7 @@ def compare_saved(a: Path, b: Path, *, samples: int, seed: int) -> list[Comparis
     pairs = []
     for base in _models(first, a, second):
         for other in _models(second, b, first):
+            # The same start in both files says nothing new.
             if base.weights != other.weights:
                 pairs.append((base, other))
     if not suites or not pairs:

@@ -104,6 +104,7 @@ def _of_derived_metrics(
 ) -> Iterator[Difference]:
     """Yield the difference of each; the same seed draws the same images for both."""
     drawn = {"samples": bootstrap.samples, "seed": bootstrap.seed}
+    # Both models on the same images in each replicate: what is drawn is the difference.
     for name, first in base.items():
         second = other[name]
         gain = second.draw(**drawn) - first.draw(**drawn)
@@ -115,6 +116,7 @@ def _difference(
 ) -> Difference:
     """Return one line from both values, replicates of their difference, and McNemar's p if any."""
     low, high = statistics.percentile_interval(gain)
+    # McNemar's test is for single verdicts; an average has none, and so its interval decides.
     significant = low > 0 or high < 0 if p is None else p < LEVEL
     return Difference(
         name=name,

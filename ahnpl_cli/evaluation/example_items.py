@@ -45,6 +45,7 @@ def _of_suite(
         for model, by_id in verdicts_by_id.items():
             if item.id in by_id:
                 verdicts[model] = by_id[item.id]
+        # An item that one model has no verdict of cannot be shown for all of them.
         if len(verdicts) < len(by_model):
             continue
         change = _change(verdicts[first], verdicts[last])

@@ -95,6 +95,7 @@ def blind_tables(report: EvalReport) -> list[Table]:
 def _with_ties(control: SuiteReport, label: str) -> Cell:
     """Return a number, and how many ties keep it low: `0.0 (60 ties)`."""
     value = values_of(control).get(label)
+    # A control that ties on every item would look like a model that is always wrong.
     ties = 0
     for subset in control.subsets:
         if subset.name == label:

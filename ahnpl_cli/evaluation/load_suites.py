@@ -106,6 +106,7 @@ def check_images(suites: Sequence[Suite], config: EvalConfig) -> None:
         parts = [f"{suite.name}: {_missing(suite.task.missing)}" for suite in lacking]
         hint = "Put them where the benchmark's authors say, or score the rest: --allow-missing."
         raise BenchmarkError(f"{'; '.join(parts)} (all in {listed})", hint=hint)
+    # Several suites may lack all their images one by one, but not all together.
     if not any(suite.task.is_scorable for suite in suites):
         names = ", ".join(suite.name for suite in suites)
         raise BenchmarkError(f"{names}: every image is missing", hint="Check --data.")

@@ -128,6 +128,7 @@ def write_report(report: EvalReport, scores: Scores, config: EvalConfig) -> Eval
     """Write a report and every score, and return the report with its checksum."""
     path = output_path(config)
     scores_file = scores_path(path, config.scores_format)
+    # Scores first: a report without them would look complete after a kill.
     write_scores(scores_file, scores)
     complete = replace(report, items_sha256=file_sha256(scores_file))
     signed = replace(complete, checksum=checksum(to_json(complete)))

@@ -148,6 +148,7 @@ def evaluate(
     if not models:
         sources = models_to_evaluate(config.model, config.pretrained, config.checkpoint)
     settings = _settings(wanted, sources, models or {}, config)
+    # Whatever can be refused is refused before anything is read or loaded.
     check_format(config.scores_format)
     check_overwrite(config, settings)
     with lock(output_path(config)):
@@ -213,6 +214,7 @@ def _models(
             continue
         backbone = source.load(config.device, force_quick_gelu=config.force_quick_gelu)
         info = asdict(backbone.info)
+        # Before the forward passes: a refusal after an hour would be worse.
         check_weights(config, source.label, info["weights_sha256"])
         cache = None
         if config.cache_features:

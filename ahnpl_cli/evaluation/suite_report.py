@@ -179,6 +179,7 @@ def suite_report(
     totals = plan.totals
     of_verdicts = {subset: n for subset, n in totals.items() if subset not in derived}
     subsets = _subset_reports(found.verdicts, of_verdicts)
+    # A subset whose images are all missing has no verdict: averages over it get another name.
     with_verdicts = {name for name, subset in subsets.items() if subset.n}
     averages = renamed_where_partial(plan.averages, with_verdicts)
     table = tallied(averages, found.verdicts)
@@ -186,6 +187,7 @@ def suite_report(
     values = {name: round(metric.value, 6) for name, metric in derived.items()} | found.values
     every = {**values, **means}
     headline = plan.headline if plan.headline in every else plan.headline + PARTIAL
+    # Multi-label sets have no verdicts; their images count under mAP.
     scored = sum(subset.n for subset in subsets.values())
     scored += sum(metric.n for name, metric in derived.items() if name in totals)
     main = set(plan.main_subsets)

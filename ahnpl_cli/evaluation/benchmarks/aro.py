@@ -53,6 +53,7 @@ def symmetric_relations() -> frozenset[str]:
 def find(folders: DataFolders) -> dict[str, Path]:
     """Return the files of the data sets that are there."""
     files: dict[str, Path] = {}
+    # The two files are two downloads and may lie apart; the fuller folder wins.
     for folder in folders.holding_any(FILES.values()):
         files = folders.files(folder, FILES) | files
     in_order = {part: files[part] for part in FILES if part in files}
@@ -139,6 +140,7 @@ def _read_visual_genome(copy: LocalCopy) -> tuple[list[Item], dict[str, Average]
         keyed = read_items(path, part, images)
         copy.count(part, len(keyed), PUBLISHED[part])
         keyed = list(copy.limited(keyed))
+        # After the limit: a pair counts by the items that are scored.
         kept, name = kept_keys(part, [key for key, _ in keyed])
         items += [_with_subsets(part, key, item, kept) for key, item in keyed]
         averages[name] = mean(*(f"{part} / {key}" for key in sorted(kept)))

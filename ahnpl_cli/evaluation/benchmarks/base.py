@@ -100,6 +100,7 @@ class LocalCopy:
             coco: whether a photo may also be found under COCO's other name.
         """
         candidates = list(candidates)
+        # Authors' scripts often have one folder more: visual7w/images, scpp's images.
         inner = [folder / "images" for folder in candidates]
         root = self.options.image_root
         finder = ImageFinder(
@@ -160,6 +161,7 @@ class LocalCopy:
         renamed_photos: list[str] = []
         for finder in self._finders:
             renamed_photos += finder.notes()
+        # Already here, where files are missing, so that `--best-metric` knows the names.
         named = renamed_where_partial(averages, task.totals().keys())
         wanted = headline or next(iter(averages))
         if wanted in averages and wanted not in named:

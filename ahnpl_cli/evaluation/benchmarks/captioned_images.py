@@ -61,7 +61,7 @@ def find(folders: DataFolders) -> dict[str, Path]:
     for dataset, source in SOURCES.items():
         for name in source.files:
             for folder in folders.holding(name)[:1]:
-                files.setdefault(dataset, folders.contents[folder][name])
+                files.setdefault(dataset, folders.path(folder, name))
     return files
 
 

@@ -159,6 +159,7 @@ def read_items(role: str, path: Path, images: ImageFinder, copy: LocalCopy) -> l
 def judge(item: Item, scores: Scores, ties_win: bool) -> Iterator[Verdict]:
     """R@1 in every subset, and R@3, 5 and 10 of the first."""
     rank = metrics.rank_of_first(scores)
+    # A tie decides only where every foil at or above the caption equals it.
     tied = scores[0] in scores[1:] and rank == scores[1:].count(scores[0])
     outcomes = {subset: metrics.Outcome(rank < 1, tied) for subset in item.subsets}
     for k in KS:

@@ -26,12 +26,13 @@ ALL = "all"
 def find(folders: DataFolders) -> dict[str, Path]:
     """Return `custom.jsonl`, where it is among the data."""
     for folder in folders.holding(FILE):
-        return {"custom": folders.contents[folder][FILE]}
+        return {"custom": folders.path(folder, FILE)}
     return {}
 
 
 def judge(item: Item, scores: Scores, ties_win: bool) -> Iterator[Verdict]:
     """The caption above all negatives, and above those of each kind; `subsets` are their kinds."""
+    # `subsets` has one kind per negative, in the order of their scores.
     outcomes = {ALL: metrics.choose(scores)}
     negatives = list(zip(scores[1:], item.subsets, strict=True))
     for kind in dict.fromkeys(item.subsets):

@@ -44,13 +44,15 @@ class DataFolders:
         roots: where to look; sub-folders are visited `DEPTH` deep, hidden ones are not.
 
     Attributes:
-        contents: by folder, the path of every name in it; `a.json.gz` also answers to `a.json`.
+        contents: by folder, every name in it with its name on disk; `a.json.gz` also answers to
+            `a.json`. Folders of 100,000 images are among them, so names are kept and not paths.
     """
 
     def __init__(self, roots: Sequence[Path]) -> None:
         self.roots = list(roots)
-        self.contents: dict[Path, dict[str, Path]] = {}
+        self.contents: dict[Path, dict[str, str]] = {}
         level = [(root, 0) for root in roots]
+        # Level by level, so that the copy nearest to a root comes first.
         while level:
             folder, depth = level.pop(0)
             names, below = _list(folder)
@@ -69,7 +71,7 @@ class DataFolders:
         counts = {folder: len(useful & contents.keys()) for folder, contents in self.items()}
         return sorted((folder for folder in counts if counts[folder]), key=lambda f: -counts[f])
 
-    def items(self) -> Iterable[tuple[Path, dict[str, Path]]]:
+    def items(self) -> Iterable[tuple[Path, dict[str, str]]]:
         """Return every folder with its contents, nearest first."""
         return self.contents.items()
 
@@ -92,17 +94,21 @@ class DataFolders:
             names: file name by role.
         """
         contents = self.contents[folder]
-        return {role: contents[name] for role, name in names.items() if name in contents}
+        return {role: folder / contents[name] for role, name in names.items() if name in contents}
+
+    def path(self, folder: Path, name: str) -> Path:
+        """Return the path of a name in one of `contents`."""
+        return folder / self.contents[folder][name]
 
 
-def _list(folder: Path) -> tuple[dict[str, Path], list[Path]]:
+def _list(folder: Path) -> tuple[dict[str, str], list[Path]]:
     """Return what is in a folder, and its sub-folders worth visiting, sorted."""
-    names: dict[str, Path] = {}
+    names: dict[str, str] = {}
     below = []
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
-                names[entry.name] = Path(entry.path)
+                names[entry.name] = entry.name
                 if entry.name.startswith(".") or entry.name in SKIPPED:
                     continue
                 if entry.is_dir():

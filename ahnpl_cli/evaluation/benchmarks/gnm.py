@@ -48,7 +48,9 @@ def find(folders: DataFolders) -> dict[str, Path]:
             continue
         for name in sorted(contents):
             if "test" in f"{folder.name}/{name}" and name.endswith((".parquet", ".arrow")):
-                return {"table": contents[name]} | folders.files(folder, {"zip": "test.zip"})
+                return {"table": folders.path(folder, name)} | folders.files(
+                    folder, {"zip": "test.zip"}
+                )
     return {}
 
 
@@ -90,6 +92,7 @@ def judge(item: Item, scores: Scores, ties_win: bool) -> Iterator[Verdict]:
         of_pair = dict(zip(GROUP_MEASURES, (text, image, both), strict=True))
         for measure, outcome in of_pair.items():
             of_pairs[measure].append(outcome)
+        # A pair keeps the scores of its own image alone; the group below keeps them all.
         outcomes = {f"{measure}_1": outcome for measure, outcome in of_pair.items()}
         yield judging.verdict(item, similarity[i], outcomes, suffix=f".{i}")
     of_group: dict[str, metrics.Outcome] = {}
@@ -137,6 +140,7 @@ def load(copy: LocalCopy) -> Suite:
         images.missing -= {path for path in images.missing if path.name in zip_names(archive)}
     if "table" in copy.files and copy.options.peek:
         images.missing.clear()  # The table holds its images, and a look unpacks none.
+    # Published numbers are of groups that can be wrong, and of all of them whatever the limit.
     sizes = [len(captions) for _, captions in groups if len(captions) > 1]
     copy.count("groups", len(sizes), PUBLISHED_GROUPS)
     copy.count("pairs", sum(sizes), PUBLISHED_PAIRS)

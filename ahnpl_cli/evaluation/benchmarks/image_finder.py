@@ -79,6 +79,7 @@ class ImageFinder:
         """
         base = PurePosixPath(name).name
         path = self._in(self._candidates, base)
+        # The very name before another name of the same photo.
         if path is None:
             path = self._in(self._fallback, base) or self._of_other_year(base)
         if path is None:

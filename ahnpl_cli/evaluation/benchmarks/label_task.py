@@ -73,6 +73,7 @@ def single_verdicts(
     for row, line in zip(rows, scores, strict=True):
         (label,) = row.labels
         own = line[label]
+        # Without its own class, so that equal class names tie and a class does not beat itself.
         others = np.delete(line, label)
         above = int((others > own).sum())
         at_least = int((others >= own).sum())
@@ -95,6 +96,7 @@ def targets(data: ClassData, rows: Sequence[LabeledImage]) -> NDArray[np.int8]:
     """Return (N, C): 1 where a class is on an image, 0 where not, -1 where it does not count."""
     table = np.zeros((len(rows), len(data.classes)), dtype=np.int8)
     for i, row in enumerate(rows):
+        # An object that is difficult here and plain there is on the image: labels come last.
         table[i, list(row.ignored)] = -1
         table[i, list(row.labels)] = 1
     return table

@@ -112,6 +112,7 @@ def read_prompts(
     default_templates = DEFAULT_TEMPLATES
     if _is_imagenet(class_ids):
         default_names, default_templates = imagenet_prompts()
+    # What the user names wins over what lies beside the images, and that over defaults.
     names = _lines(names_file) or default_names
     templates = _lines(templates_file) or default_templates
     if len(names) != len(class_ids):

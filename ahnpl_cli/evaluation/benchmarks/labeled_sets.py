@@ -45,14 +45,14 @@ def find(folders: DataFolders) -> dict[str, Path]:
             continue
         seen.add(folder.resolve())
         if LABELS_FILE in contents:
-            found["csv", folder] = contents[LABELS_FILE]
+            found["csv", folder] = folders.path(folder, LABELS_FILE)
         elif _test_folder(folder) is not None:
             found["folders", folder] = folder
         if folder.name in VOC_SPLITS and "ImageSets" in contents:
             found["voc", folder] = folder
         for name in sorted(contents):
             if name.startswith("instances_val") and name.endswith(".json"):
-                found["coco", folder / name] = contents[name]
+                found["coco", folder / name] = folders.path(folder, name)
     return _named(found)
 
 

@@ -117,6 +117,7 @@ def read_coco(name: str, path: Path, copy: LocalCopy) -> ClassData:
     for category in field(tree, "categories", list, where=where):
         key = field(category, "id", int, where=where)
         categories.append((key, field(category, "name", str, where=where)))
+    # By id, for files list categories in any order, and classnames.txt has to mean one.
     categories.sort()
     prompts = read_prompts(path.parent, [label for _, label in categories], copy.options)
     numbers = {key: number for number, (key, _) in enumerate(categories)}

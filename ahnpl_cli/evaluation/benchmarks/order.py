@@ -64,7 +64,7 @@ def find(folders: DataFolders) -> dict[str, Path]:
     files = {}
     for name, dataset in DATASETS.items():
         for folder in folders.holding(dataset.annotations)[:1]:
-            files[name] = folders.contents[folder][dataset.annotations]
+            files[name] = folders.path(folder, dataset.annotations)
     return files
 
 
@@ -115,6 +115,8 @@ def frozen_file(path: Path, dataset: OrderDataset, options: LoadOptions) -> Path
     frozen = path.parent / dataset.frozen
     if frozen.is_file():
         return frozen
+    # Beside the data they are shared by all users of it; the cache is one user's own, so its
+    # name has to say for which annotations and seed.
     if not os.access(path.parent, os.W_OK):
         stem = f"{Path(dataset.frozen).stem}-{file_sha256(path)[:12]}-seed{options.seed}.jsonl"
         frozen = options.cache / "orders" / stem
@@ -186,6 +188,7 @@ def _notes(name: str, items: list[Item], frozen: Path, seed: int, wanted: int) -
     """Say how many items cannot be right under which rule, and which seed the shuffles are of."""
     same = 0
     for item in items:
+        # Items and not options: one equal option is enough to lose an item.
         same += item.texts[0] in item.texts[1:]
     share = 100 * same / len(items) if items else 0.0
     unused = f" (--seed {wanted} is not used: the file is frozen)" if wanted != seed else ""

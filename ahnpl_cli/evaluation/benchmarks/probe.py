@@ -52,6 +52,7 @@ def class_scores(model: Any, features: Floats, count: int) -> Floats:
         decisions = np.stack([-decisions, decisions], axis=1)
     if getattr(model, "multilabel_", False):
         return decisions
+    # The lowest number and not minus infinity, which no JSON could keep.
     scores = np.full((len(features), count), np.finfo(np.float32).min, dtype=np.float32)
     scores[:, model.classes_] = decisions
     return scores
@@ -93,6 +94,7 @@ def choose_c(data: ClassData, rows: Sequence[LabeledImage], features: Features) 
     for c in GRID:
         scores = class_scores(fit(x, y, c), test, len(data.classes))
         quality[c] = _quality(data, held_out, scores)
+    # Of equals the smallest, which regularizes most.
     return max(GRID, key=lambda c: (quality[c], -c))
 
 

@@ -30,6 +30,7 @@ TELLTALES = ("add_obj.json", "add_att.json")
 
 def find(folders: DataFolders) -> dict[str, Path]:
     """Return the seven files, those that are there."""
+    # Some of the seven may be missing: then averages over them get another name.
     for folder in folders.holding_any(TELLTALES):
         return folders.files(folder, {subset: f"{subset}.json" for subset in PUBLISHED})
     return {}

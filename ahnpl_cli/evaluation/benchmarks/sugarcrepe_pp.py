@@ -89,6 +89,7 @@ def load(copy: LocalCopy) -> Suite:
         subset_items = read_items(path, subset, images)
         copy.count(subset, len(subset_items) // 2, PUBLISHED[subset])
         limit = copy.options.limit
+        # Every record is two items, one of them without its image.
         items += subset_items if limit is None else subset_items[: 2 * limit]
     copy.note_absent("files", PUBLISHED)
     itt = [f"{subset} {ITT}" for subset in PUBLISHED]

@@ -118,6 +118,7 @@ def read_items(path: Path, piece: str, images: _Images) -> tuple[list[Item], int
     items = []
     for key, record in entries:
         where = f"{path}: {key}"
+        # Counted above and left out here, as both official scripts do.
         if not _is_valid(record, where):
             continue
         name = field(record, "image_file", str, where=where)

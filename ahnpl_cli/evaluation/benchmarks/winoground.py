@@ -46,7 +46,7 @@ def published_tags() -> dict[str, frozenset[int]]:
 def find(folders: DataFolders) -> dict[str, Path]:
     """Return `examples.jsonl`, or the parquet export in a folder called winoground."""
     for folder in folders.holding("examples.jsonl"):
-        return {"examples": folders.contents[folder]["examples.jsonl"], **_tag_file(folders)}
+        return {"examples": folders.path(folder, "examples.jsonl"), **_tag_file(folders)}
     for folder in [*folders.named("winoground"), *folders.named("data")]:
         for path in sorted(folder.glob("test-*.parquet")):
             if "winoground" in str(path).lower():
@@ -57,7 +57,7 @@ def find(folders: DataFolders) -> dict[str, Path]:
 def _tag_file(folders: DataFolders) -> dict[str, Path]:
     for name in TAG_FILES:
         for folder in folders.holding(name):
-            return {"tags": folders.contents[folder][name]}
+            return {"tags": folders.path(folder, name)}
     return {}
 
 

@@ -72,6 +72,7 @@ def evaluate(
             np.sum([correct[row] for row in average.rows], axis=0),
             np.sum([counts[row] for row in average.rows], axis=0),
         )
+    # A replicate may draw no image of a rare part; it is the mean of the others then.
     parts = np.stack([evaluate(part, correct, counts) for part in average.parts])
     has_value = ~np.isnan(parts)
     total = np.where(has_value, parts, 0.0).sum(axis=0)

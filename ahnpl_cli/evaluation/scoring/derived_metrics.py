@@ -119,6 +119,7 @@ def mean_over_classes(
     """
     total = np.zeros(len(weights))
     classes_with_value = np.zeros(len(weights))
+    # A class without a positive has no AP: it is left out of the mean, not counted as 0.
     for own, target in zip(scores.T, targets.T, strict=True):
         counts = target >= 0
         values = of_class(own[counts], target[counts] == 1, weights[:, counts])

@@ -41,6 +41,7 @@ class FeatureTable:
         text_features: Floats,
     ) -> None:
         self._image_at = {ref: i for i, ref in enumerate(refs)}
+        # Images and texts in one array: any pair is then a pair of row numbers.
         self._text_at = {text: i + len(refs) for i, text in enumerate(texts)}
         self._rows = np.concatenate([image_features, text_features]).astype(np.float32)
 
@@ -221,6 +222,7 @@ def _unit_rows(features: Any, count: int, method: str) -> Floats:
     if rows.ndim != 2 or len(rows) != count:
         what = f"{method} returned shape {rows.shape}, not {count} rows"
         raise ModelError(what, hint="Return one row of features per input.")
+    # Normalized here, since libraries differ in whether they do it.
     length = np.linalg.norm(rows, axis=1, keepdims=True)
     if not np.isfinite(rows).all() or not (length > 0).all():
         raise ModelError(f"{method} returned features that are not numbers, or zero")

@@ -44,6 +44,7 @@ class ItemTask:
         """Distinct images that are not there, of the items that need them."""
         missing: dict[Path, None] = {}
         for item in self.items:
+            # SugarCrepe++'s text task has images on record that it never looks at.
             if item.text_only:
                 continue
             for ref in item.images:
