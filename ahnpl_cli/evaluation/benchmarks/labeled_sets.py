@@ -102,8 +102,18 @@ def _class_folders(split: Path) -> list[str]:
     """Return the names of the folders that hold images."""
     if not split.is_dir():
         return []
-    folders = [path for path in split.iterdir() if path.is_dir() and not _is_hidden(path)]
-    return [folder.name for folder in folders if _images_in(folder)]
+    return [folder.name for folder in _visible_folders(split) if _images_in(folder)]
+
+
+def _visible_folders(split: Path) -> list[Path]:
+    return [path for path in split.iterdir() if path.is_dir() and not _is_hidden(path)]
+
+
+def _empty_folders(split: Path) -> set[str]:
+    """Return the names of the folders that would be classes if they held an image."""
+    if not split.is_dir():
+        return set()
+    return {folder.name for folder in _visible_folders(split) if not _images_in(folder)}
 
 
 def _in_order(names: set[str]) -> list[str]:
@@ -125,6 +135,10 @@ def read_folders(name: str, folder: Path, copy: LocalCopy) -> ClassData:
     of_train = set(_class_folders(train))
     order = _in_order(of_test | of_train)
     prompts = read_prompts(folder, order, copy.options)
+    notes = _one_sided(of_test, of_train)
+    empty = (_empty_folders(test) | _empty_folders(train)) - set(order)
+    if empty:
+        notes.append(f"folders without an image are no classes: {', '.join(sorted(empty))}")
     return ClassData(
         name,
         prompts.classes,
@@ -133,7 +147,7 @@ def read_folders(name: str, folder: Path, copy: LocalCopy) -> ClassData:
         train=_labeled(train, order),
         multi=False,
         files=prompts.files,
-        notes=_one_sided(of_test, of_train),
+        notes=notes,
     )
 
 

@@ -67,6 +67,12 @@ def test_a_class_of_one_split_stays_a_candidate_and_is_named(tmp_path):
     ]
 
 
+def test_a_folder_without_an_image_is_named(tmp_path):
+    (write_folders(tmp_path) / "pets" / "test" / "zebra").mkdir()
+    (data,) = read(tmp_path)
+    assert data.notes == ["folders without an image are no classes: zebra"]
+
+
 def test_two_sets_in_folders_of_one_name_have_their_parents_names(tmp_path):
     for name in ("shapes", "colors"):
         draw(tmp_path / name / "images" / "test" / "a" / "x.png", name)
