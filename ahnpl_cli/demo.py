@@ -16,6 +16,7 @@ from typing import Any
 
 from ahnpl_cli.config import DemoConfig
 from ahnpl_cli.errors import DataError
+from ahnpl_cli.evaluation.report import EvalReport, ModelReport
 from ahnpl_cli.files import read_object, write_json
 from ahnpl_cli.outputs import settle
 
@@ -227,11 +228,17 @@ def label(model: str) -> str:
     return "start" if model == START else model
 
 
-def summarize(out: Path, finished: Sequence[FinishedStage]) -> DemoReport:
-    """Read `results.json` back and return what matters of it."""
+def summarize(out: Path, finished: Sequence[FinishedStage], results: EvalReport) -> DemoReport:
+    """Return what matters of the evaluation, and where everything lies.
+
+    Raises:
+        DataError: it is the evaluation of something else.
+    """
     folder = DemoFolder(out)
-    results = read_object(folder.results)
-    models = {label(model["name"]): _summary(model["suites"]) for model in results["models"]}
+    if set(results.suites) != set(SUITES):
+        what = f"holds {', '.join(results.suites)}, not the suites of the demo"
+        raise DataError(what, where=str(folder.results), hint=DAMAGED)
+    models = {label(model.name): _summary(model) for model in results.models}
     ahnpl_run = folder.run("ahnpl")
     files = {
         "scenes, captions and benchmarks": folder.scenes,
@@ -259,11 +266,12 @@ def summarize(out: Path, finished: Sequence[FinishedStage]) -> DemoReport:
     )
 
 
-def _summary(suites: dict[str, Any]) -> ModelSummary:
-    primary = {name: round(suite["headline_value"], 2) for name, suite in suites.items()}
-    retrieval = primary.pop("retrieval")
-    average = round(sum(primary.values()) / len(primary), 2)
-    return ModelSummary(average, primary, retrieval)
+def _summary(model: ModelReport) -> ModelSummary:
+    headlines = {name: round(suite.headline_value, 2) for name, suite in model.suites.items()}
+    # Kept out of the mean: it measures what fine-tuning must not cost.
+    retrieval = headlines.pop("retrieval")
+    average = round(sum(headlines.values()) / len(headlines), 2)
+    return ModelSummary(average, headlines, retrieval)
 
 
 def _options(config: DemoConfig) -> dict[str, Any]:

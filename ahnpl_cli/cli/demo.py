@@ -57,7 +57,8 @@ def demo(ctx: typer.Context, *, config: DemoConfig, screen: Screen) -> None:
         done.append(finished)
         how = "done before" if finished.resumed else "done"
         screen.note(f"[{len(done)}/{total}] {finished.stage.name}: {how}, {finished.seconds:.1f} s")
-    report = summarize(out, done)
+    results = load_report(out / "results.json")
+    report = summarize(out, done, results)
     page = page_path(config, out / "page.html")
     if page is not None:
         force = ["--force"] if config.force else []
@@ -67,7 +68,6 @@ def demo(ctx: typer.Context, *, config: DemoConfig, screen: Screen) -> None:
         screen.show(report, [])
         return
     call(inspect_argv(out))
-    results = load_report(out / "results.json")
     names = {model.name: label(model.name) for model in results.models}
     means = {model: report.models[name].average for model, name in names.items()}
     table = results_table(

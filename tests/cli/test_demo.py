@@ -77,3 +77,18 @@ def test_a_failed_stage_stops_the_demo_with_its_own_line(tmp_path: Path) -> None
     assert result.exit_code == 3
     assert result.stderr.count("Error:") == 1
     assert str(target / "scenes") in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [("{", "not JSON"), ("{}", "not a report of `ahnpl eval`"), (None, "no such file")],
+)
+def test_damaged_results_are_named(home: Path, content: str | None, message: str) -> None:
+    results = home / "out" / "results.json"
+    kept = results.read_text()
+    results.unlink() if content is None else results.write_text(content)
+    result = CliRunner().invoke(app, ["demo", "--quick", "--out", str(home / "out")])
+    results.write_text(kept)
+    assert result.exit_code == 3
+    last = result.stderr.splitlines()[-1]
+    assert last.startswith(f"Error: {results}: ") and message in last
