@@ -10,8 +10,10 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import threading
-from types import FrameType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import FrameType
 
 LINE = "Interrupted. Run the same command again to resume.\n"
 EXIT_CODE = 130  # 128 + SIGINT, as shells have it
@@ -38,6 +40,9 @@ def during_work() -> None:
 
     def raise_again(unraisable: sys.UnraisableHookArgs) -> None:
         if issubclass(unraisable.exc_type, KeyboardInterrupt):
+            # Here, for the fewer imports come before `before_work`, the better.
+            import threading
+
             # A moment later, for within this hook it would be ignored once more.
             threading.Timer(0.01, os.kill, (os.getpid(), signal.SIGINT)).start()
         else:
