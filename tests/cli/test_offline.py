@@ -19,11 +19,12 @@ Call = Callable[..., tuple[Result, list[str]]]
 CALLS = {
     "demo": ["demo", "--help"],
     "negatives": ["negatives", "w/captions.jsonl", "--limit", "3"],
-    "images": ["images", "--help"],
+    "images": ["images", "n.jsonl", "--image-root", "w", "--dry-run"],
     "embed": ["embed", "w/captions.jsonl", "--dry-run"],
     "train": ["train", "--data", "n.jsonl", "--device", "cpu", "--dry-run"],
     "eval": ["eval", "sugarcrepe", "--data", "w"],
     "compare": ["compare", "a.json", "b.json"],
+    "export": ["export", "model", "--to", "openai", "-o", "exported"],
     "inspect": ["inspect", "model"],
     "scenes": ["scenes", "again", "--train", "2", "--test", "0", "--workers", "0"],
     "docs": ["docs"],

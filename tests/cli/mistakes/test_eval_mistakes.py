@@ -17,7 +17,7 @@ MISTAKES = [
     ),
     ("eval sugarcrepe", 2, NO_MODEL),
     ("eval sugarcrepe --data sc", 2, NO_MODEL),
-    ("eval compare a.json", 2, "compare takes two files. Write: ahnpl eval compare A.json B.json"),
+    ("compare a.json", 2, "Missing argument 'B.json'. Try 'ahnpl compare --help' for help."),
     (
         "eval sugarcrepe --data folder MODEL",
         5,
@@ -38,18 +38,17 @@ MISTAKES = [
     (
         "eval sugarcrepe --data damaged MODEL",
         5,
-        "damaged/sugarcrepe/add_obj.json: not JSON: .... Fetch the file again from its authors.",
+        "damaged/sugarcrepe/add_obj.json: not JSON, .... Fetch the file again from its authors.",
     ),
     (
-        "eval compare list.json list.json",
+        "compare list.json list.json",
         3,
-        "list.json: not a report of `ahnpl eval`. Name a results.json that `ahnpl eval` wrote.",
+        "list.json: not a JSON object. Name a results.json that `ahnpl eval` wrote.",
     ),
     (
-        "eval compare gone.json gone.json",
+        "compare gone.json gone.json",
         3,
-        "gone.json: cannot be read: no such file or directory. Name a results.json that `ahnpl "
-        "eval` wrote.",
+        "gone.json: no such file. Name a results.json that `ahnpl eval` wrote.",
     ),
 ]
 
