@@ -41,7 +41,7 @@ class _Text(nn.Module):
 def _check_packages() -> None:
     absent = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
     if absent:
-        hint = "Install it with: pip install 'ahnpl[export]'."
+        hint = f"Install it with: pip install {' '.join(absent)}."
         raise ConfigError(f"--to onnx needs {absent[0]}, which is not installed", hint=hint)
 
 

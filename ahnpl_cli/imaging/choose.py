@@ -96,7 +96,7 @@ def _painters(locator: str, painter_model: bool) -> tuple[tuple[str, ...], str]:
     if locator == "none":
         reasons.append("recolor and swap need masks")
     elif not has("cv2"):
-        reasons.append("recolor and swap need pip install 'ahnpl[images]'")
+        reasons.append("recolor and swap need pip install opencv-python-headless")
     else:
         names += ["recolor", "swap"]
     if not painter_model:

@@ -1,10 +1,17 @@
-"""The packages of `pip install 'ahnpl[images]'`: asked for where they are needed."""
+"""The packages of the extra `images`, imported where they are needed."""
 
 from __future__ import annotations
 
 import importlib.util
 
 from ahnpl_cli.errors import ConfigError
+
+# The package that brings a module; from a clone, `pip install '.[images]'` brings them all.
+PACKAGES = {
+    "cv2": "opencv-python-headless",
+    "diffusers": "diffusers",
+    "pycocotools": "pycocotools",
+}
 
 
 def has(module: str) -> bool:
@@ -20,4 +27,4 @@ def require(module: str) -> None:
     """
     if not has(module):
         what = f"this needs the package {module}"
-        raise ConfigError(what, hint="Run: pip install 'ahnpl[images]'")
+        raise ConfigError(what, hint=f"Run: pip install {PACKAGES[module]}")

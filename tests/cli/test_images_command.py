@@ -74,7 +74,7 @@ def test_review_and_test_files(world, tmp_path):
 )
 def test_each_mistake_is_one_line(world, tmp_path, options, code, line):
     if "coco" in options:
-        pytest.importorskip("pycocotools", reason="pip install 'ahnpl[images]'")
+        pytest.importorskip("pycocotools", reason="pip install '.[images]'")
     result = run(world / "negatives.jsonl", "-o", tmp_path / "out", "-q", *options)
     assert result.exit_code == code
     assert line in result.stderr and result.stderr.count("\n") == 1

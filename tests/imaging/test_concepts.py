@@ -94,7 +94,7 @@ def _answer(prompt):
 
 @pytest.fixture
 def config(photos, tmp_path, monkeypatch, pipeline):
-    pytest.importorskip("pycocotools", reason="pip install 'ahnpl[images]'")
+    pytest.importorskip("pycocotools", reason="pip install '.[images]'")
     monkeypatch.setenv("AHNPL_CACHE", str(tmp_path / "cache"))
     parts = PartsConfig(
         annotations=(str(photos / "instances.json"),),
@@ -107,7 +107,7 @@ def config(photos, tmp_path, monkeypatch, pipeline):
 
 @pytest.fixture(scope="session")
 def pipeline(tmp_path_factory):
-    pytest.importorskip("diffusers", reason="pip install 'ahnpl[images]'")
+    pytest.importorskip("diffusers", reason="pip install '.[images]'")
     from tiny_models import save_pipeline
 
     return save_pipeline(tmp_path_factory.mktemp("pipelines") / "inpaint", "inpaint")

@@ -41,7 +41,7 @@ def whole(scenes, tmp_path_factory):
 @pytest.fixture
 def coco_config(photos, tmp_path, monkeypatch):
     for module in NEEDED:
-        pytest.importorskip(module, reason="pip install 'ahnpl[images]'")
+        pytest.importorskip(module, reason="pip install '.[images]'")
     monkeypatch.setenv("AHNPL_CACHE", str(tmp_path / "cache"))
     parts = PartsConfig(annotations=(str(photos / "instances.json"),))
     return ImagesConfig(parts=parts, workers=1)

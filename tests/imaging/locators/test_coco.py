@@ -13,7 +13,7 @@ from ahnpl_cli.errors import ConfigError, DataError
 from ahnpl_cli.imaging.base import Refusal, Settings, Target
 from ahnpl_cli.imaging.locators.coco_index import Index, build_index, image_key
 
-pytest.importorskip("pycocotools", reason="pip install 'ahnpl[images]'")
+pytest.importorskip("pycocotools", reason="pip install '.[images]'")
 from ahnpl_cli.imaging.locators.coco import CocoLocator, match  # noqa: E402
 
 

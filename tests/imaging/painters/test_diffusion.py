@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from photos import RED, SIDE, draw_photo, job_of, replaced
 
-pytest.importorskip("diffusers", reason="pip install 'ahnpl[images]'")
+pytest.importorskip("diffusers", reason="pip install '.[images]'")
 from tiny_models import save_pipeline  # noqa: E402
 
 from ahnpl_cli.config import ImagesConfig, PaintConfig, PartsConfig  # noqa: E402
@@ -179,7 +179,7 @@ def stop_after(count):
 def test_whole_command_with_inpainting_resumes_to_the_same_bytes(
     photos, pipelines, tmp_path, monkeypatch
 ):
-    pytest.importorskip("pycocotools", reason="pip install 'ahnpl[images]'")
+    pytest.importorskip("pycocotools", reason="pip install '.[images]'")
     monkeypatch.setenv("AHNPL_CACHE", str(tmp_path / "cache"))
     parts = PartsConfig(
         annotations=(str(photos / "instances.json"),),

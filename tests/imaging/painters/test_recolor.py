@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-pytest.importorskip("cv2", reason="pip install 'ahnpl[images]'")
+pytest.importorskip("cv2", reason="pip install '.[images]'")
 from photos import RED, SIDE, draw_photo, job_of  # noqa: E402
 
 from ahnpl_cli.imaging.base import Canvas, Refusal, Settings  # noqa: E402

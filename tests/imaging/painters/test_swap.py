@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-pytest.importorskip("cv2", reason="pip install 'ahnpl[images]'")
+pytest.importorskip("cv2", reason="pip install '.[images]'")
 from photos import (  # noqa: E402
     BLUE,
     CAT,
