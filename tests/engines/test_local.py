@@ -61,18 +61,19 @@ def test_a_dead_process_is_one_line_and_what_to_do():
 
 
 PARENT = """
-import sys, time
+import os, signal, sys, time
 from ahnpl_cli.engines.local import ProcessMap
-import os
 
 def prepare():
     pass
 
 def work(n):
-    print(os.getpid(), flush=True)
+    os.write(1, f"{os.getpid()}\\n".encode())  # at once: print writes the line end apart
     time.sleep(60)
 
 if __name__ == "__main__":
+    # A shell starts its background jobs deaf to Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     with ProcessMap(2, prepare) as processes:
         list(processes.map(work, range(4)))
 """
@@ -91,20 +92,19 @@ def is_running(pid):
 def test_workers_end_with_their_parent_whatever_ended_it(tmp_path, ended_by):
     script = tmp_path / "parent.py"
     script.write_text(PARENT)
-    parent = subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, script],
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
         env={**os.environ, "PYTHONPATH": os.getcwd()},
-    )
-    assert parent.stdout is not None
-    workers = [int(parent.stdout.readline()) for _ in range(2)]
-    assert all(map(is_running, workers))
-    parent.send_signal(ended_by)
-    deadline = time.monotonic() + 10
-    while any(map(is_running, workers)) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not any(map(is_running, workers))
-    parent.wait(timeout=10)
-    parent.stdout.close()
+    ) as parent:
+        assert parent.stdout is not None
+        workers = [int(parent.stdout.readline()) for _ in range(2)]
+        assert all(map(is_running, workers))
+        parent.send_signal(ended_by)
+        deadline = time.monotonic() + 20
+        while any(map(is_running, workers)) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        parent.kill()
+        assert not any(map(is_running, workers))

@@ -72,6 +72,7 @@ ENDINGS = {
     "train": ["--data", "gone.jsonl"],
     "eval": ["no-such-suite"],
     "compare": ["gone.json", "gone.json"],
+    "export": ["gone"],
     "inspect": ["gone.jsonl"],
     "scenes": ["file"],
     "demo": ["--out", "file"],
