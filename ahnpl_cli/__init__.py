@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from ahnpl_cli.losses import Objective as Objective
     from ahnpl_cli.losses import recipe as recipe
     from ahnpl_cli.negatives.in_memory import hard_negatives as hard_negatives
+    from ahnpl_cli.version import __version__ as __version__
 
-__version__ = "0.1.0"
 __all__ = [
     "EvalConfig",
     "Features",
@@ -31,6 +31,7 @@ __all__ = [
 ]
 
 _MODULES = {
+    "__version__": "ahnpl_cli.version",
     "EvalConfig": "ahnpl_cli.config",
     "Features": "ahnpl_cli.losses",
     "Objective": "ahnpl_cli.losses",

@@ -16,6 +16,7 @@ PACKAGE = Path(ahnpl_cli.__file__).parent
 LAYERS = {
     "leaf": (
         *("__init__", "errors", "files", "visible", "outputs", "records", "config", "stable_hash"),
+        "version",
         *("losses.registry", "losses.recipes"),
         *("progress", "catalog", "runs", "caption_words"),
     ),

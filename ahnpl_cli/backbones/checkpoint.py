@@ -15,12 +15,12 @@ from typing import Any
 
 import torch
 
-from ahnpl_cli import __version__
 from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.errors import ModelError
 from ahnpl_cli.files import read_object, write_json
 from ahnpl_cli.records import SCHEMA
 from ahnpl_cli.runs import INFO_FILE
+from ahnpl_cli.version import __version__
 
 
 def _old(folder: Path) -> Path:

@@ -10,9 +10,9 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from ahnpl_cli import __version__
 from ahnpl_cli.cli import interrupts, streams
 from ahnpl_cli.errors import AhnplError
+from ahnpl_cli.version import __version__
 from ahnpl_cli.visible import visible_line
 
 # Typer hides its copy of Click; a bad parameter is the one usage error that it shows.

@@ -10,7 +10,6 @@ from importlib.metadata import version
 from itertools import chain
 from typing import Any
 
-from ahnpl_cli import __version__
 from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.backbones.feature_cache import FeatureCache
 from ahnpl_cli.backbones.load import pick_device
@@ -61,6 +60,7 @@ from ahnpl_cli.evaluation.scoring.pairs import PairScores, check_matchable
 from ahnpl_cli.evaluation.suite_report import Bootstrap, SuitePlan, suite_report
 from ahnpl_cli.outputs import lock
 from ahnpl_cli.progress import Track, silent
+from ahnpl_cli.version import __version__
 
 logger = logging.getLogger(__name__)
 

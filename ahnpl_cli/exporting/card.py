@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from ahnpl_cli import __version__
 from ahnpl_cli.backbones.base import ModelInfo
+from ahnpl_cli.version import __version__
 
 _LIBRARIES = {"transformers": "transformers", "peft": "peft", "onnx": "onnx", "openai": "clip"}
 _USES = {

@@ -20,7 +20,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ahnpl_cli import __version__
 from ahnpl_cli.backbones.load import pick_device
 from ahnpl_cli.config import ConceptsConfig, ImagesConfig, parse_shard
 from ahnpl_cli.data.captions import spool
@@ -38,6 +37,7 @@ from ahnpl_cli.imaging.plan import Concepts, Plan
 from ahnpl_cli.outputs import lock
 from ahnpl_cli.progress import Track, silent
 from ahnpl_cli.records import ImagesReport
+from ahnpl_cli.version import __version__
 
 logger = logging.getLogger(__name__)
 PULSE = 30.0  # seconds between two lines on the share of pictures that is kept

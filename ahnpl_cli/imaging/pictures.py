@@ -16,9 +16,9 @@ from PIL import Image as Images
 from PIL import JpegImagePlugin
 from PIL.Image import Image
 
-from ahnpl_cli import __version__
 from ahnpl_cli.data.images import ImageRef, open_image
 from ahnpl_cli.errors import DataError
+from ahnpl_cli.version import __version__
 
 DESCRIPTION, SOFTWARE = 0x010E, 0x0131  # EXIF tags
 _PALETTE_MODES = ("P", "1")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import math
 import os
@@ -13,7 +12,6 @@ from typing import Any
 from ahnpl_cli.backbones.checkpoint import read_checkpoint_info
 from ahnpl_cli.config import InspectConfig
 from ahnpl_cli.data.images import file_sha256, is_below
-from ahnpl_cli.errors import DataError
 from ahnpl_cli.evaluation.output import (
     checksum,
     load_report,
@@ -23,6 +21,7 @@ from ahnpl_cli.evaluation.output import (
 )
 from ahnpl_cli.evaluation.recount import compared_again, recounted
 from ahnpl_cli.evaluation.report import EvalReport
+from ahnpl_cli.evaluation.reports_near import measures, reports_near
 from ahnpl_cli.evaluation.result_page import eval_page
 from ahnpl_cli.evaluation.result_tables import eval_tables
 from ahnpl_cli.evaluation.suite_report import Bootstrap
@@ -35,31 +34,6 @@ from ahnpl_cli.runs import LAST, is_checkpoint
 Facts = dict[str, str | int | float | None]
 SHOWN = 3  # numbers that a finding names
 DIFFERENCE = 1e-4  # in percent: Parquet keeps scores in single precision
-
-
-def reports_near(checkpoint: Path) -> Iterator[tuple[Path, EvalReport]]:
-    """Yield the evaluation reports in a checkpoint, in its run, beside the runs, and here."""
-    here = checkpoint.resolve()
-    for place in dict.fromkeys([here, *here.parents[:3], Path.cwd()]):
-        for path in sorted(place.glob("*results*.json")):
-            with contextlib.suppress(DataError):
-                yield path, load_report(path)
-
-
-def measures(report: EvalReport, sha256: str | None) -> bool:
-    """Whether a report measured the model with these weights."""
-    return any(model.info.get("weights_sha256") == sha256 for model in report.models)
-
-
-def evaluations_of(sha256: str, checkpoint: Path) -> Facts:
-    """Return what a checkpoint was measured at: the headlines in reports near it."""
-    return {
-        f"evaluated: {name} {suite.headline} ({path.name})": suite.headline_value
-        for path, report in reports_near(checkpoint)
-        for model in report.models
-        if model.info.get("weights_sha256") == sha256
-        for name, suite in model.suites.items()
-    }
 
 
 def _range_findings(report: EvalReport) -> Iterator[Finding]:

@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ahnpl_cli import __version__
 from ahnpl_cli.config import NegativesConfig
 from ahnpl_cli.data.captions import KARPATHY_TRAIN, Layout, detect_format, spool
 from ahnpl_cli.data.spacy_models import find_spacy_model
 from ahnpl_cli.errors import ConfigError
 from ahnpl_cli.files import STDIN, open_bytes
 from ahnpl_cli.negatives.fillers.choose import FillerChoice, choose_filler
+from ahnpl_cli.version import __version__
 
 # Options that do not decide the bytes of the output; `make_plan` adds what came of some of them.
 _UNDECIDING = frozenset(

@@ -13,12 +13,12 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 from markupsafe import Markup
 from PIL import Image
 
-from ahnpl_cli import __version__
 from ahnpl_cli.data.images import ImageRef, open_image
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.files import write_atomic
 from ahnpl_cli.outputs import foreign
 from ahnpl_cli.reporting.tables import Cell, Table, is_numeric, spans
+from ahnpl_cli.version import __version__
 from ahnpl_cli.visible import visible
 
 GENERATOR = b'<meta name="generator" content="ahnpl">'

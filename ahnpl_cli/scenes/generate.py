@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-from ahnpl_cli import __version__, outputs
+from ahnpl_cli import outputs
 from ahnpl_cli.engines.local import ProcessMap, worker_count
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.files import read_object, write_atomic, write_json
@@ -31,6 +31,7 @@ from ahnpl_cli.scenes.parts import (
     image_paths,
     write_range,
 )
+from ahnpl_cli.version import __version__
 
 logger = logging.getLogger(__name__)
 
