@@ -84,11 +84,12 @@ def export(backbone: Backbone, folder: Path) -> dict[str, float]:
         ConfigError: a package is missing.
         ModelError: the model has no such form.
     """
-    _check_packages()
     model = as_transformers(backbone)
     if model.config.model_type == "siglip2":
         what = "images of SigLIP 2 NaFlex have shapes of their own, which no graph here takes"
         raise ModelError(what, where=backbone.info.name)
+    # Nobody should install packages for a model that has no such form.
+    _check_packages()
     info, length = model.info, model.info.context_length
     with torch.no_grad():
         model.encode_text(model.tokenize(["a"]))  # Whether texts may be of their own length.

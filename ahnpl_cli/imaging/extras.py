@@ -27,4 +27,4 @@ def require(module: str) -> None:
     """
     if not has(module):
         what = f"this needs the package {module}"
-        raise ConfigError(what, hint=f"Run: pip install {PACKAGES[module]}")
+        raise ConfigError(what, hint=f"Run: pip install {PACKAGES.get(module, module)}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ from pydantic import TypeAdapter
 from ahnpl_cli.config import parse_shard
 from ahnpl_cli.data.jsonl import read_records
 from ahnpl_cli.errors import DataError
-from ahnpl_cli.files import write_json
+from ahnpl_cli.files import read_object, write_json
 from ahnpl_cli.imaging.journal import JOURNAL, PART
 from ahnpl_cli.outputs import foreign, settle
 from ahnpl_cli.records import ImagesReport
@@ -80,10 +79,9 @@ def prepare(
 
 def _read_state(path: Path) -> dict[str, Any] | None:
     try:
-        state: dict[str, Any] = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+        return read_object(path)
+    except DataError:
         return None
-    return state
 
 
 def _remove_pictures(records: Path) -> None:

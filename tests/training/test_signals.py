@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import torch
 from safetensors.torch import load_file
 
 from ahnpl_cli.config import TrainConfig, to_toml
@@ -37,7 +38,8 @@ def start(config: TrainConfig, folder: Path, **environment: str) -> subprocess.P
     file.write_text(to_toml(config))
     return subprocess.Popen(
         [sys.executable, "-c", SLOW, "train", "--config", str(file)],
-        env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
+        # As many threads as here: sums over another number of them differ in the last bit.
+        env={**os.environ, "OMP_NUM_THREADS": str(torch.get_num_threads()), **environment},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
