@@ -10,6 +10,19 @@ from huggingface_hub import try_to_load_from_cache
 from ahnpl_cli.data.network import is_offline, is_reachable
 from ahnpl_cli.errors import ModelError
 
+# By their exact names: a pattern such as *token* would fetch a token.py too.
+TOKENIZER_FILES = [
+    "tokenizer_config.json",
+    "tokenizer.json",
+    "tokenizer.model",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "vocab.json",
+    "vocab.txt",
+    "merges.txt",
+    "spiece.model",
+    "sentencepiece.bpe.model",
+]
 WAYS = (
     "Connect once and run this again, name a file or folder with --pretrained PATH, or use the "
     "embedded model with --model scenes-tiny."

@@ -10,6 +10,7 @@ from huggingface_hub import constants, hf_hub_download, snapshot_download
 from open_clip.pretrained import download_pretrained
 
 from ahnpl_cli.backbones.network import (
+    TOKENIZER_FILES,
     WAYS,
     cached_file,
     require_network,
@@ -18,20 +19,7 @@ from ahnpl_cli.backbones.network import (
 from ahnpl_cli.errors import ModelError
 
 _WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
-# By their exact names: a pattern such as *token* would fetch a token.py too.
-_TOKENIZER_FILES = [
-    "tokenizer_config.json",
-    "tokenizer.json",
-    "tokenizer.model",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "vocab.json",
-    "vocab.txt",
-    "merges.txt",
-    "spiece.model",
-    "sentencepiece.bpe.model",
-]
-_SMALL = ["open_clip_config.json", *_TOKENIZER_FILES]
+_SMALL = ["open_clip_config.json", *TOKENIZER_FILES]
 
 
 def repo_file(repo: str, name: str, *, download: bool) -> Path:
@@ -65,7 +53,7 @@ def tokenizer_folder(repo: str, *, download: bool) -> Path:
     what = f"the tokenizer {repo} of the Hugging Face Hub"
     require_permission(what, constants.ENDPOINT, download=download)
     try:
-        return Path(snapshot_download(repo, allow_patterns=[*_TOKENIZER_FILES, "config.json"]))
+        return Path(snapshot_download(repo, allow_patterns=[*TOKENIZER_FILES, "config.json"]))
     except (OSError, RuntimeError, ValueError) as error:
         raise ModelError(f"{what}: the download failed ({error})", hint=WAYS) from error
 

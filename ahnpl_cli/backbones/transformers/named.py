@@ -7,15 +7,24 @@ from pathlib import Path
 from huggingface_hub import constants, snapshot_download
 from huggingface_hub.errors import HFValidationError
 
-from ahnpl_cli.backbones.network import WAYS, cached_file, require_permission
+from ahnpl_cli.backbones.network import TOKENIZER_FILES, WAYS, cached_file, require_permission
 from ahnpl_cli.backbones.transformers.adapter import TransformersBackbone
 from ahnpl_cli.backbones.transformers.folders import load_folder
 from ahnpl_cli.backbones.transformers.pretrained import CONFIG_FILE
 from ahnpl_cli.errors import ConfigError, ModelError
 
-# Weights in safetensors, and what a tokenizer or an image processor may need; never code.
-_FILES = ["*.safetensors", "*.json", "*.txt", "*.model"]
 _WEIGHTS = ("model.safetensors", "model.safetensors.index.json")
+# Weights in safetensors, whole or in numbered parts, and what reads texts and images; never code.
+_FILES = [
+    CONFIG_FILE,
+    *_WEIGHTS,
+    "model-?????-of-?????.safetensors",
+    "generation_config.json",
+    "preprocessor_config.json",
+    "processor_config.json",
+    "chat_template.json",
+    *TOKENIZER_FILES,
+]
 PREFIX = "transformers:"
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 import torch
+from huggingface_hub.utils import filter_repo_objects
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
@@ -20,6 +21,7 @@ from ahnpl_cli.backbones.load import load_backbone
 from ahnpl_cli.backbones.openclip import hub
 from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
 from ahnpl_cli.backbones.openclip.weights import read_weights
+from ahnpl_cli.backbones.transformers import named as transformers_hub
 from ahnpl_cli.errors import ModelError
 from ahnpl_cli.inspection.checkpoint import inspect_checkpoint
 
@@ -180,8 +182,15 @@ def test_a_configuration_reaches_no_network_and_no_memory_beyond_its_weights(
 
 
 def test_the_name_of_a_cached_repository_fetches_exact_files_alone() -> None:
-    fetched = [*hub._SMALL, *hub._TOKENIZER_FILES]
-    assert not [name for name in fetched if "*" in name or name.endswith(".py")]
+    assert not [name for name in hub._SMALL if "*" in name or name.endswith(".py")]
+
+
+def test_of_a_transformers_repository_no_code_is_fetched() -> None:
+    strange = ["evil_token.py", "tokenizer.py", "weights.bin", "other.json", "evil.safetensors"]
+    fetched = [*filter_repo_objects(strange, allow_patterns=transformers_hub._FILES)]
+    assert fetched == []
+    usual = ["config.json", "model.safetensors", "model-00001-of-00002.safetensors", "vocab.json"]
+    assert [*filter_repo_objects(usual, allow_patterns=transformers_hub._FILES)] == usual
 
 
 def test_weights_for_a_larger_image_are_resized_and_that_is_said_once(
