@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import gzip
+import hashlib
 import json
 import logging
 from collections.abc import Iterable, Iterator
@@ -14,7 +15,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from ahnpl_cli.errors import DataError, OnError
-from ahnpl_cli.files import atomic_path, parse_json, read_lines
+from ahnpl_cli.files import atomic_path, open_bytes, parse_json, read_lines
 from ahnpl_cli.records import CaptionRecord, Painting
 
 logger = logging.getLogger(__name__)
@@ -125,3 +126,16 @@ def write_records(path: Path, records: Iterable[CaptionRecord]) -> None:
             packed.write(dump(record).encode() + b"\n")
         if packed is not raw:
             packed.close()
+
+
+def content_sha256(path: Path) -> str:
+    """Return the SHA-256 of what a file holds, unpacked if it is gzip.
+
+    Raises:
+        DataError: it is missing, not a regular file, or a damaged archive.
+    """
+    digest = hashlib.sha256()
+    with open_bytes(path) as stream:
+        while content := stream.read(1 << 20):
+            digest.update(content)
+    return digest.hexdigest()

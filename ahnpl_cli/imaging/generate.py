@@ -8,7 +8,6 @@ and, where a model paints, the device.
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import importlib.metadata
 import logging
 import os
@@ -23,8 +22,9 @@ from typing import Any
 from ahnpl_cli.backbones.load import pick_device
 from ahnpl_cli.config import ConceptsConfig, ImagesConfig, parse_shard
 from ahnpl_cli.data.captions import spool
+from ahnpl_cli.data.jsonl import content_sha256
 from ahnpl_cli.engines.local import ProcessMap, worker_count
-from ahnpl_cli.files import STDIN, open_bytes, to_json, write_json
+from ahnpl_cli.files import STDIN, to_json, write_json
 from ahnpl_cli.imaging import studio
 from ahnpl_cli.imaging.base import Settings
 from ahnpl_cli.imaging.blocks import Source, count_wanted, cut
@@ -96,7 +96,7 @@ def _generate(
     image_root = Path(config.image_root) if config.image_root else source.parent
     parts = _choose(config, image_root)
     logger.info("%s", parts.why)
-    sha256 = _sha256(path)
+    sha256 = content_sha256(path)
     options = _options(config, parts, sha256)
     done = prepare(records, folder, options, force=config.force, resume=config.resume)
     if done is not None:
@@ -354,14 +354,6 @@ def _show_prompt(source: Path, config: ImagesConfig) -> None:
             first.caption, objects=concepts.objects, variations=concepts.variations
         )
         logger.info("The language model would be asked, for the first caption:\n%s", prompt)
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with open_bytes(path) as stream:
-        while data := stream.read(1 << 20):
-            digest.update(data)
-    return digest.hexdigest()
 
 
 def _versions() -> dict[str, str]:

@@ -12,11 +12,9 @@ from ahnpl_cli.config import InspectConfig
 from ahnpl_cli.errors import ModelError
 from ahnpl_cli.evaluation.reports_near import evaluations_of
 from ahnpl_cli.inspection.pages import file_page
-from ahnpl_cli.inspection.report import FileReport, Finding, file_report, flat
+from ahnpl_cli.inspection.report import Facts, FileReport, Finding, file_report, flat
 from ahnpl_cli.progress import Track
 from ahnpl_cli.reporting.tables import Table
-
-Facts = dict[str, str | int | float | None]
 
 
 def _findings(backbone: Backbone, written: dict[str, Any]) -> list[Finding]:

@@ -13,6 +13,10 @@ Level = Literal["fine", "note", "problem"]
 EMBEDDINGS = ("e_I", "e_T", "e_Tneg", "e_Ineg")
 
 
+# What is said of a file: a heading and a value.
+Facts = dict[str, str | int | float | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One sentence about a file.

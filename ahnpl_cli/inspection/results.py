@@ -26,12 +26,11 @@ from ahnpl_cli.evaluation.result_page import eval_page
 from ahnpl_cli.evaluation.result_tables import eval_tables
 from ahnpl_cli.evaluation.suite_report import Bootstrap
 from ahnpl_cli.files import to_json
-from ahnpl_cli.inspection.report import FileReport, Finding, file_report, flat
+from ahnpl_cli.inspection.report import Facts, FileReport, Finding, file_report, flat
 from ahnpl_cli.progress import Track
 from ahnpl_cli.reporting.tables import Table
 from ahnpl_cli.runs import LAST, is_checkpoint
 
-Facts = dict[str, str | int | float | None]
 SHOWN = 3  # numbers that a finding names
 DIFFERENCE = 1e-4  # in percent: Parquet keeps scores in single precision
 

@@ -13,9 +13,10 @@ from typing import Any
 
 from ahnpl_cli.config import NegativesConfig
 from ahnpl_cli.data.captions import KARPATHY_TRAIN, Layout, detect_format, spool
+from ahnpl_cli.data.jsonl import content_sha256
 from ahnpl_cli.data.spacy_models import find_spacy_model
 from ahnpl_cli.errors import ConfigError
-from ahnpl_cli.files import STDIN, open_bytes
+from ahnpl_cli.files import STDIN
 from ahnpl_cli.negatives.fillers.choose import FillerChoice, choose_filler
 from ahnpl_cli.version import __version__
 
@@ -83,7 +84,7 @@ def make_plan(source: Path, output: Path, folder: Path, config: NegativesConfig)
     path = spool(folder) if source == STDIN else source
     # Before the hash, so that a change while it is computed is noticed as well.
     seen = _identity(path)
-    sha256 = _sha256(path)
+    sha256 = content_sha256(path)
     spacy_model = find_spacy_model(config.spacy_model)
     tagger = _with_version(spacy_model)
     layout = Layout(
@@ -164,14 +165,6 @@ def _device(config: NegativesConfig, filler: FillerChoice) -> str:
     from ahnpl_cli.backbones.load import pick_device
 
     return pick_device(config.device)
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with open_bytes(path) as stream:
-        while content := stream.read(1 << 20):
-            digest.update(content)
-    return digest.hexdigest()
 
 
 def _with_version(model: str) -> str:
