@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ahnpl_cli.losses import Features as Features
     from ahnpl_cli.losses import Objective as Objective
     from ahnpl_cli.losses import recipe as recipe
-    from ahnpl_cli.negatives.in_memory import hard_negatives as hard_negatives
+    from ahnpl_cli.negatives.generate import hard_negatives as hard_negatives
     from ahnpl_cli.version import __version__ as __version__
 
 __all__ = [
@@ -36,7 +36,7 @@ _MODULES = {
     "Features": "ahnpl_cli.losses",
     "Objective": "ahnpl_cli.losses",
     "evaluate": "ahnpl_cli.evaluation.run",
-    "hard_negatives": "ahnpl_cli.negatives.in_memory",
+    "hard_negatives": "ahnpl_cli.negatives.generate",
     "read_results": "ahnpl_cli.evaluation.read_results",
     "recipe": "ahnpl_cli.losses",
 }

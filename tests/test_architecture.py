@@ -38,7 +38,7 @@ LAYERS = {
         "training",
         "evaluation",
         "imaging.generate",
-        *("negatives.generate", "negatives.in_memory"),
+        "negatives.generate",
         "inspection",
         "demo",
         "exporting",

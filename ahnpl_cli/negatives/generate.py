@@ -7,43 +7,46 @@ processes, the shard or an interruption.
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import logging
 import os
-import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from ahnpl_cli.config import NegativesConfig, parse_shard
-from ahnpl_cli.data.captions import SPOOLED
-from ahnpl_cli.data.jsonl import read_records
+from ahnpl_cli.data.jsonl import read_records, write_records
 from ahnpl_cli.engines.local import ProcessMap, worker_count
-from ahnpl_cli.errors import ConfigError, DataError
-from ahnpl_cli.files import read_object, write_json
+from ahnpl_cli.errors import DataError
 from ahnpl_cli.negatives import worker
-from ahnpl_cli.negatives.fillers.corpus import count, write_counts
-from ahnpl_cli.negatives.first_pass import INDEX, Captions, FirstPass, Index, first_pass
+from ahnpl_cli.negatives.fillers.corpus import COUNTS, count, write_counts
+from ahnpl_cli.negatives.first_pass import Captions, FirstPass, Index, first_pass
 from ahnpl_cli.negatives.journal import JOURNAL, PART, Journal
-from ahnpl_cli.negatives.plan import Plan, is_unchanged, make_plan, versions
-from ahnpl_cli.negatives.report import meta_path, read_report, write_report
+from ahnpl_cli.negatives.plan import (
+    Plan,
+    check_paths,
+    finished_report,
+    is_unchanged,
+    make_plan,
+    meta_path,
+    settle_work,
+    versions,
+    work_folder,
+    write_report,
+)
 from ahnpl_cli.negatives.text.words import Word
-from ahnpl_cli.negatives.worker import BLOCK, COUNTS, Block, WorkerConfig
-from ahnpl_cli.outputs import HINT, changes, foreign, lock, settle
+from ahnpl_cli.negatives.worker import BLOCK, Block, WorkerConfig
+from ahnpl_cli.outputs import lock
 from ahnpl_cli.progress import Track, silent
-from ahnpl_cli.records import NegativesReport
+from ahnpl_cli.records import DEFAULT_KINDS, CaptionRecord, NegativesReport
 
 logger = logging.getLogger(__name__)
-COMMAND = "ahnpl negatives"
 EXAMPLES = 10
 TRIED = 4 * BLOCK  # captions that a dry run makes negatives of
 FEW = 4 * BLOCK  # captions below which more processes cost more than they bring
-OPTIONS = "options.json"  # in the work folder: what its work was made with
-# All that a work folder may hold; one with anything else is not ours.
-WORK_FILES = frozenset((OPTIONS, PART, JOURNAL, INDEX, COUNTS, SPOOLED))
 
 
 def generate(
@@ -69,15 +72,15 @@ def generate(
     if config.dry_run:
         # No lock, and no folder beside the output: it may be another run's, or not writable.
         return _dry_run(source, output, config, track)
-    _check_paths(source, output)
-    with lock(output), _work_folder(output) as folder:
+    check_paths(source, output)
+    with lock(output), work_folder(output) as folder:
         plan = make_plan(source, output, folder, config)
         logger.info("Filler: %s.", plan.filler.why)
-        finished = _finished(plan)
+        finished = finished_report(plan)
         if finished is not None:
             logger.info("%s is complete: nothing to do.", output)
             return finished
-        _settle_work(plan)
+        settle_work(plan)
         report = _make(plan, track)
         if not is_unchanged(plan):
             # Negatives of two files, which must not be resumed either.
@@ -90,92 +93,6 @@ def generate(
         os.replace(folder / PART, os.path.realpath(output))
         (folder / JOURNAL).unlink()
         return report
-
-
-# What is to be done
-
-
-def _check_paths(source: Path, output: Path) -> None:
-    """Refuse to write over the captions, whatever `--force` says.
-
-    Raises:
-        ConfigError: an output is the input, or a folder.
-    """
-    if output.is_dir():
-        hint = "Name a file, such as negatives.jsonl."
-        raise ConfigError("is a folder, not a file", where=str(output), hint=hint)
-    for path in (output, meta_path(output)):
-        if source.exists() and path.exists() and source.samefile(path):
-            what = "is the file of captions, and would be overwritten"
-            raise ConfigError(what, where=str(path), hint="Choose another --output.")
-
-
-def _finished(plan: Plan) -> NegativesReport | None:
-    """Return the report of an output made by the same call before.
-
-    Raises:
-        ConfigError: there is an output, made by another one, and no `--force`.
-    """
-    meta = meta_path(plan.output)
-    if plan.config.force or not (plan.output.exists() or meta.exists()):
-        return None
-    report = read_report(meta)
-    if report is None:
-        raise foreign(plan.output if plan.output.exists() else meta, COMMAND)
-    if not plan.output.exists():
-        return None
-    if report.bytes != plan.output.stat().st_size:
-        what = f"was changed since `{COMMAND}` wrote it"
-        raise ConfigError(what, where=str(plan.output), hint=HINT)
-    kept = {**report.options, "captions": report.input_sha256, **report.versions}
-    resume = plan.config.resume
-    state = settle(plan.output, plan.deciding, kept, complete=True, resume=resume)
-    return report if state == "done" else None
-
-
-@contextlib.contextmanager
-def _work_folder(output: Path) -> Iterator[Path]:
-    """Give the folder for unfinished work; it stays only if work in it can be resumed.
-
-    Raises:
-        ConfigError: a folder of this name holds files that are not ours.
-    """
-    folder = output.with_name(f".{output.name}.work")
-    folder.mkdir(parents=True, exist_ok=True)
-    if not all(_is_ours(path) for path in folder.iterdir()):
-        what = f"holds files that `{COMMAND}` did not write"
-        hint = "Move it away, or choose another --output."
-        raise ConfigError(what, where=str(folder), hint=hint)
-    try:
-        yield folder
-    finally:
-        # A mistake in the captions leaves nothing behind.
-        if not (folder / JOURNAL).exists():
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _is_ours(path: Path) -> bool:
-    """Whether a file is one that we write into a work folder, or a left-over of a kill."""
-    return path.is_file() and (path.name in WORK_FILES or path.name.endswith(".tmp"))
-
-
-def _settle_work(plan: Plan) -> None:
-    """Keep what an interrupted run of the same call left, and nothing else."""
-    state = plan.folder / OPTIONS
-    kept = read_object(state) if state.exists() else {}
-    differing = changes(kept, plan.deciding)
-    if differing and (plan.folder / JOURNAL).exists():
-        logger.info("Starting over: unfinished work had other options: %s.", "; ".join(differing))
-    resumable = {OPTIONS}
-    if not differing and plan.config.resume:
-        resumable = {OPTIONS, PART, JOURNAL}
-    for path in plan.folder.iterdir():
-        if path.name not in resumable and path != plan.source:
-            path.unlink()
-    write_json(state, plan.deciding)
-
-
-# Doing it
 
 
 def _make(plan: Plan, track: Track) -> NegativesReport:
@@ -309,3 +226,45 @@ def _dry_run(source: Path, output: Path, config: NegativesConfig, track: Track) 
     return dataclasses.replace(
         report, skipped=captions.skips, skipped_list=tuple(captions.skipped), dry_run=True
     )
+
+
+def hard_negatives(
+    captions: Iterable[str | CaptionRecord],
+    kinds: Sequence[str] = DEFAULT_KINDS,
+    **options: Any,
+) -> list[CaptionRecord]:
+    """Make hard negatives of captions, as `ahnpl negatives` does.
+
+    Args:
+        captions: texts, each taken as the caption of an image of its own; or records, whose
+            captions of the same image are never made negatives of each other.
+        kinds: which kinds to make; see `ahnpl docs negatives`.
+        **options: further options of the command by name, such as `filler="corpus"`, `per_kind=3`
+            or `seed=1`.
+
+    Returns:
+        The captions in order, each with its negatives.
+
+    Raises:
+        AhnplError: an option or a caption is wrong, or a model is not available.
+
+    Example:
+        >>> (record,) = hard_negatives(["a dog on a red bed"], ["relation"], filler="corpus")
+        >>> record.negatives[0].caption
+        'a bed on a red dog'
+    """
+    config = NegativesConfig(kinds=tuple(kinds), **options)
+    # The workflow streams from file to file, so that it can resume; here the files are its own.
+    with tempfile.TemporaryDirectory(prefix="ahnpl-") as folder:
+        source = Path(folder) / "captions.jsonl"
+        output = Path(folder) / "negatives.jsonl"
+        write_records(source, _records(captions))
+        generate(source, output, config)
+        return list(read_records(output))
+
+
+def _records(captions: Iterable[str | CaptionRecord]) -> Iterable[CaptionRecord]:
+    for number, caption in enumerate(captions):
+        if isinstance(caption, str):
+            caption = CaptionRecord(id=str(number), image=f"image {number}", caption=caption)
+        yield caption

@@ -1,25 +1,44 @@
-"""What a call of `ahnpl negatives` will do, decided before the captions are read."""
+"""What a call of `ahnpl negatives` will do, decided before the captions are read.
+
+From its options, from the models that there are, and from what an earlier call has left.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import hashlib
 import importlib.metadata
 import json
+import logging
+import shutil
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from ahnpl_cli.config import NegativesConfig
-from ahnpl_cli.data.captions import KARPATHY_TRAIN, Layout, detect_format, spool
+from ahnpl_cli.data.captions import KARPATHY_TRAIN, SPOOLED, Layout, detect_format, spool
 from ahnpl_cli.data.jsonl import content_sha256
 from ahnpl_cli.data.spacy_models import find_spacy_model
 from ahnpl_cli.errors import ConfigError
-from ahnpl_cli.files import STDIN
-from ahnpl_cli.negatives.fillers.choose import FillerChoice, choose_filler
+from ahnpl_cli.files import STDIN, read_object, write_atomic, write_json
+from ahnpl_cli.negatives.fillers import FillerChoice, choose_filler
+from ahnpl_cli.negatives.fillers.corpus import COUNTS
+from ahnpl_cli.negatives.first_pass import INDEX
+from ahnpl_cli.negatives.journal import JOURNAL, PART
+from ahnpl_cli.outputs import HINT, changes, foreign, settle
+from ahnpl_cli.records import NegativesReport
 from ahnpl_cli.version import __version__
 
+logger = logging.getLogger(__name__)
+COMMAND = "ahnpl negatives"
+OPTIONS = "options.json"  # in the work folder: what its work was made with
+# All that a work folder may hold; one with anything else is not ours.
+WORK_FILES = frozenset((OPTIONS, PART, JOURNAL, INDEX, COUNTS, SPOOLED))
 # Options that do not decide the bytes of the output; `make_plan` adds what came of some of them.
 _UNDECIDING = frozenset(
     ("output", "batch_size", "workers", "resume", "force", "dry_run", "filler", "device")
@@ -178,3 +197,106 @@ def _with_version(model: str) -> str:
 def versions() -> dict[str, str]:
     """Return package -> version, of all that the output may depend on."""
     return {"ahnpl": __version__} | {name: importlib.metadata.version(name) for name in _PACKAGES}
+
+
+def meta_path(output: Path) -> Path:
+    """Where the report on an output file is: `negatives.jsonl` has `negatives.meta.json`."""
+    name = output.name.removesuffix(".gz").removesuffix(".jsonl")
+    return output.with_name(f"{name}.meta.json")
+
+
+def write_report(path: Path, report: NegativesReport) -> None:
+    """Write a `negatives.meta.json`."""
+    content = TypeAdapter(NegativesReport).dump_json(report, indent=2)
+    write_atomic(path, content + b"\n")
+
+
+def read_report(path: Path) -> NegativesReport | None:
+    """Return a `negatives.meta.json`, or None if there is none that we wrote."""
+    try:
+        return TypeAdapter(NegativesReport).validate_json(path.read_bytes())
+    except (OSError, ValueError):
+        return None
+
+
+# What an earlier call has left
+
+
+def check_paths(source: Path, output: Path) -> None:
+    """Refuse to write over the captions, whatever `--force` says.
+
+    Raises:
+        ConfigError: an output is the input, or a folder.
+    """
+    if output.is_dir():
+        hint = "Name a file, such as negatives.jsonl."
+        raise ConfigError("is a folder, not a file", where=str(output), hint=hint)
+    for path in (output, meta_path(output)):
+        if source.exists() and path.exists() and source.samefile(path):
+            what = "is the file of captions, and would be overwritten"
+            raise ConfigError(what, where=str(path), hint="Choose another --output.")
+
+
+def finished_report(plan: Plan) -> NegativesReport | None:
+    """Return the report of an output made by the same call before.
+
+    Raises:
+        ConfigError: there is an output, made by another one, and no `--force`.
+    """
+    meta = meta_path(plan.output)
+    if plan.config.force or not (plan.output.exists() or meta.exists()):
+        return None
+    report = read_report(meta)
+    if report is None:
+        raise foreign(plan.output if plan.output.exists() else meta, COMMAND)
+    if not plan.output.exists():
+        return None
+    if report.bytes != plan.output.stat().st_size:
+        what = f"was changed since `{COMMAND}` wrote it"
+        raise ConfigError(what, where=str(plan.output), hint=HINT)
+    kept = {**report.options, "captions": report.input_sha256, **report.versions}
+    resume = plan.config.resume
+    state = settle(plan.output, plan.deciding, kept, complete=True, resume=resume)
+    return report if state == "done" else None
+
+
+@contextlib.contextmanager
+def work_folder(output: Path) -> Iterator[Path]:
+    """Give the folder for unfinished work; it stays only if work in it can be resumed.
+
+    Raises:
+        ConfigError: a folder of this name holds files that are not ours.
+    """
+    folder = output.with_name(f".{output.name}.work")
+    folder.mkdir(parents=True, exist_ok=True)
+    if not all(_is_ours(path) for path in folder.iterdir()):
+        what = f"holds files that `{COMMAND}` did not write"
+        hint = "Move it away, or choose another --output."
+        raise ConfigError(what, where=str(folder), hint=hint)
+    try:
+        yield folder
+    finally:
+        # A mistake in the captions leaves nothing behind.
+        if not (folder / JOURNAL).exists():
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_ours(path: Path) -> bool:
+    """Whether a file is one that we write into a work folder, or a left-over of a kill."""
+    return path.is_file() and (path.name in WORK_FILES or path.name.endswith(".tmp"))
+
+
+def settle_work(plan: Plan) -> None:
+    """Keep what an interrupted run of the same call left, and nothing else."""
+    state = plan.folder / OPTIONS
+    kept = read_object(state) if state.exists() else {}
+    differing = changes(kept, plan.deciding)
+    if differing and (plan.folder / JOURNAL).exists():
+        logger.info("Starting over: unfinished work had other options: %s.", "; ".join(differing))
+    resumable = {OPTIONS}
+    if not differing and plan.config.resume:
+        resumable = {OPTIONS, PART, JOURNAL}
+    for path in plan.folder.iterdir():
+        if path.name not in resumable and path != plan.source:
+            path.unlink()
+    write_json(state, plan.deciding)

@@ -1,29 +1,41 @@
-"""One process's share of the work: blocks of captions in, lines of the output file back."""
+"""One process's share of the work: blocks of captions in, lines of the output file back.
+
+Captions are tagged, each kind proposes candidates, a filler ranks words for those that need one,
+and candidates are checked, until enough are accepted.
+"""
 
 from __future__ import annotations
 
 import atexit
 import gc
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from ahnpl_cli.catalog import resolve
 from ahnpl_cli.config import NegativesConfig
 from ahnpl_cli.data.jsonl import dump
-from ahnpl_cli.negatives.candidates import ParsedCaption
-from ahnpl_cli.negatives.fillers import Filler
-from ahnpl_cli.negatives.fillers.choose import FillerChoice
-from ahnpl_cli.negatives.fillers.corpus import CorpusFiller, read_counts
+from ahnpl_cli.negatives import validity
+from ahnpl_cli.negatives.candidates import Candidate, MaskedWord, ParsedCaption, Rejected
+from ahnpl_cli.negatives.fillers import Filler, FillerChoice
+from ahnpl_cli.negatives.fillers.corpus import COUNTS, CorpusFiller, read_counts
 from ahnpl_cli.negatives.first_pass import Index
 from ahnpl_cli.negatives.journal import BlockResult
-from ahnpl_cli.negatives.lexicon.concreteness import word_weights
-from ahnpl_cli.negatives.maker import Maker
+from ahnpl_cli.negatives.kinds.refill import Refill, RefillJob
+from ahnpl_cli.negatives.lexicon.concreteness import Weigh, word_weights
 from ahnpl_cli.negatives.text.tagging import Tagger
-from ahnpl_cli.negatives.text.words import Word, words_of
-from ahnpl_cli.records import CaptionRecord
+from ahnpl_cli.negatives.text.words import MODIFYING, Word, words_of
+from ahnpl_cli.records import (
+    KIND_MODULES,
+    KINDS,
+    CaptionRecord,
+    Kind,
+    Negative,
+    apply_edits,
+)
+from ahnpl_cli.stable_hash import RandomStream
 
-COUNTS = "counts.json"  # in the work folder: the statistics of the captions
 BLOCK = 256  # captions tagged and filled together, by their number in the file, in every run
 
 
@@ -119,6 +131,185 @@ class _Worker:
         from ahnpl_cli.negatives.fillers.roberta import RobertaFiller
 
         return RobertaFiller(choice.model, self.config.device)
+
+
+@dataclass(slots=True)
+class BlockNegatives:
+    """Negatives of each caption of a block, and what was rejected: (kind, reason) -> count."""
+
+    negatives: list[list[Negative]]
+    rejected: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+
+class _EditsJob:
+    """Candidates that need no filler, one after the other."""
+
+    def __init__(self, proposals: Iterator[Candidate | Rejected]) -> None:
+        self.rejected: Counter[str] = Counter()
+        self._proposals = proposals
+
+    def propose(self) -> Candidate | None:
+        for proposal in self._proposals:
+            if isinstance(proposal, Candidate):
+                return proposal
+            self.rejected[proposal.reason] += 1
+        return None
+
+    def accept(self) -> None:
+        """Nothing to do: the order of the edits is fixed."""
+
+
+@dataclass(slots=True)
+class _KindJob:
+    """One kind of one caption, its row in the block, and the negatives accepted so far."""
+
+    kind: Kind
+    caption: ParsedCaption
+    row: int
+    source: RefillJob | _EditsJob
+    negatives: list[Negative] = field(default_factory=list)
+
+
+class Maker:
+    """Makes negatives of parsed captions with one filler.
+
+    Args:
+        filler: what refills words.
+        tagger: for refilled words whose part of speech the filler does not know.
+        kinds: which kinds to make, in any order.
+        per_kind: negatives of each kind and caption at most.
+        top_k: best valid words among which one is drawn.
+        seed: of all draws.
+        weigh: how often a word is the one that is changed.
+    """
+
+    def __init__(
+        self,
+        filler: Filler,
+        tagger: Tagger,
+        *,
+        kinds: Iterable[Kind],
+        per_kind: int,
+        top_k: int,
+        seed: int,
+        weigh: Weigh,
+    ) -> None:
+        self.filler, self.tagger = filler, tagger
+        self.per_kind, self.top_k = per_kind, top_k
+        self.seed, self.weigh = seed, weigh
+        chosen = set(kinds)
+        slots = [kind for kind in KINDS if kind in chosen]
+        self._makers = {kind: resolve(kind, KIND_MODULES, "kind of negative") for kind in slots}
+
+    def make(self, block: Sequence[ParsedCaption]) -> BlockNegatives:
+        """Return the negatives of each caption in slot order."""
+        jobs = [
+            self._job(kind, caption, row)
+            for row, caption in enumerate(block)
+            for kind in self._makers
+        ]
+        texts = [{validity.normalized(caption.record.caption)} for caption in block]
+        active = jobs
+        # Tagger and filler work on the whole block at once, so all jobs go forward in rounds.
+        while active:
+            active = self._round(active, texts)
+        result = BlockNegatives([[] for _ in block])
+        for job in jobs:
+            result.negatives[job.row] += job.negatives
+            for reason, count in job.source.rejected.items():
+                result.rejected[job.kind, reason] += count
+        return result
+
+    def _job(self, kind: Kind, caption: ParsedCaption, row: int) -> _KindJob:
+        stream = RandomStream(self.seed, caption.record.id, kind)
+        maker = self._makers[kind]
+        source: RefillJob | _EditsJob
+        if isinstance(maker, Refill):
+            source = RefillJob(maker, caption, stream, self.weigh, self.top_k)
+        else:
+            source = _EditsJob(maker(caption, stream, self.weigh))
+        return _KindJob(kind, caption, row, source)
+
+    def _round(self, jobs: list[_KindJob], texts: list[set[str]]) -> list[_KindJob]:
+        """Advance each job to its next proposal, and return the unfinished jobs."""
+        waiting: list[tuple[_KindJob, MaskedWord]] = []
+        proposed: list[tuple[_KindJob, Candidate]] = []
+        for job in jobs:
+            proposal = job.source.propose()
+            if isinstance(proposal, MaskedWord):
+                waiting.append((job, proposal))
+            elif proposal is not None:
+                proposed.append((job, proposal))
+
+        # Words to choose from, for each masked word; used in the next round.
+        rankings = self.filler.rank([masked for _, masked in waiting])
+        for (job, _), ranking in zip(waiting, rankings, strict=True):
+            assert isinstance(job.source, RefillJob)  # no other source has masked words
+            job.source.take(ranking)
+
+        for (job, candidate), reason in zip(proposed, self._check(proposed, texts), strict=True):
+            if reason is None:
+                job.negatives.append(self._negative(job, candidate))
+                job.source.accept()
+            else:
+                job.source.rejected[reason] += 1
+
+        unfinished = [job for job, _ in proposed if len(job.negatives) < self.per_kind]
+        return [job for job, _ in waiting] + unfinished
+
+    def _check(
+        self, proposed: list[tuple[_KindJob, Candidate]], texts: list[set[str]]
+    ) -> list[str | None]:
+        """Return the reason against each candidate, or None; note the texts of those accepted."""
+        negatives = [apply_edits(job.caption.record.caption, c.edits) for job, c in proposed]
+        keep_tag = self._keep_tag([candidate for _, candidate in proposed], negatives)
+        reasons: list[str | None] = []
+        for (job, _), negative, same_tag in zip(proposed, negatives, keep_tag, strict=True):
+            text = validity.normalized(negative)
+            if text == validity.normalized(job.caption.record.caption):
+                reasons.append(validity.SAME_TEXT)
+            elif text in texts[job.row]:
+                reasons.append(validity.DUPLICATE)
+            elif not same_tag:
+                reasons.append(validity.PART_OF_SPEECH)
+            else:
+                texts[job.row].add(text)
+                reasons.append(None)
+        return reasons
+
+    def _keep_tag(self, candidates: list[Candidate], texts: list[str]) -> list[bool]:
+        """Whether each refilled word is tagged, where it now stands, as the word it replaces."""
+        # Tagging is most of the work: a filler that is sure of a word spares it.
+        doubtful = [row for row, candidate in enumerate(candidates) if self._in_doubt(candidate)]
+        places = [_last_character(candidates[row]) for row in doubtful]
+        tags = self.tagger.retag([texts[row] for row in doubtful], places)
+        keep = [True] * len(candidates)
+        for row, tag in zip(doubtful, tags, strict=True):
+            old_tag = candidates[row].changes[0].word.tag
+            keep[row] = tag == old_tag or old_tag == "JJ" and tag in MODIFYING
+        return keep
+
+    def _in_doubt(self, candidate: Candidate) -> bool:
+        if candidate.masked is None:
+            return False
+        return not self.filler.sure_of(candidate.masked, candidate.changes[0].new.lower())
+
+    def _negative(self, job: _KindJob, candidate: Candidate) -> Negative:
+        return Negative(
+            job.kind,
+            apply_edits(job.caption.record.caption, candidate.edits),
+            candidate.edits,
+            "swap" if candidate.masked is None else self.filler.name,
+            candidate.score,
+            candidate.concreteness,
+        )
+
+
+def _last_character(candidate: Candidate) -> int:
+    """Where, in the negative, the last character of its last edit is."""
+    *earlier, last = candidate.edits
+    shift = sum(len(edit.new) - len(edit.old) for edit in earlier)
+    return last.start + shift + len(last.new) - 1
 
 
 # Functions for a `ProcessMap`, which sends names of functions, and no objects that hold models.

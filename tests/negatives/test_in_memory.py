@@ -7,8 +7,7 @@ import pytest
 from ahnpl_cli.config import NegativesConfig
 from ahnpl_cli.data.jsonl import read_records, write_records
 from ahnpl_cli.errors import ConfigError, DataError
-from ahnpl_cli.negatives.generate import generate
-from ahnpl_cli.negatives.in_memory import hard_negatives
+from ahnpl_cli.negatives.generate import generate, hard_negatives
 from ahnpl_cli.records import CaptionRecord
 
 CAPTIONS = ["a dog on a red bed", "two cats beside a small table", "a man rides a brown horse"]

@@ -11,7 +11,7 @@ import pytest
 
 from ahnpl_cli.config import NegativesConfig
 from ahnpl_cli.negatives.generate import generate
-from ahnpl_cli.negatives.report import meta_path, read_report
+from ahnpl_cli.negatives.plan import meta_path, read_report
 from ahnpl_cli.negatives.worker import BLOCK
 
 CONFIG = NegativesConfig(filler="corpus", workers=1)

@@ -15,7 +15,7 @@ from ahnpl_cli.errors import BusyError, ConfigError, DataError
 from ahnpl_cli.negatives.first_pass import LONGEST, Index
 from ahnpl_cli.negatives.generate import generate
 from ahnpl_cli.negatives.journal import BlockResult, Journal
-from ahnpl_cli.negatives.report import meta_path
+from ahnpl_cli.negatives.plan import meta_path
 from ahnpl_cli.outputs import lock
 from ahnpl_cli.records import KINDS
 

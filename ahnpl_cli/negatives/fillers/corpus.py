@@ -31,6 +31,7 @@ from ahnpl_cli.negatives.lexicon.wordnet import Pos
 from ahnpl_cli.negatives.text import grammar
 from ahnpl_cli.negatives.text.words import POS, Word
 
+COUNTS = "counts.json"  # in the work folder: the statistics of the captions
 PSEUDO, DISCOUNT = 2.0, 0.6
 WEIGHTS = (1.0, 1.0, 0.8, 0.8, 1.0)  # left word, right word, left content, right content, governor
 OTHER_SORT = 14.0  # penalty of nouns of another sort (see `noun_sorts`)

@@ -1,7 +1,7 @@
 import pytest
 
 from ahnpl_cli.negatives.lexicon.concreteness import word_weights
-from ahnpl_cli.negatives.maker import Maker
+from ahnpl_cli.negatives.worker import Maker
 
 
 class Fixed:
