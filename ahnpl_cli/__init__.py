@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ahnpl_cli.config import EvalConfig as EvalConfig
-    from ahnpl_cli.evaluation.read_results import read_results as read_results
     from ahnpl_cli.evaluation.run import evaluate as evaluate
+    from ahnpl_cli.evaluation.saved_results import read_results as read_results
     from ahnpl_cli.losses import Features as Features
     from ahnpl_cli.losses import Objective as Objective
     from ahnpl_cli.losses import recipe as recipe
@@ -37,7 +37,7 @@ _MODULES = {
     "Objective": "ahnpl_cli.losses",
     "evaluate": "ahnpl_cli.evaluation.run",
     "hard_negatives": "ahnpl_cli.negatives.generate",
-    "read_results": "ahnpl_cli.evaluation.read_results",
+    "read_results": "ahnpl_cli.evaluation.saved_results",
     "recipe": "ahnpl_cli.losses",
 }
 

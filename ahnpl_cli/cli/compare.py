@@ -28,8 +28,8 @@ def compare(
 
     Example: ahnpl compare before.json after.json
     """
-    from ahnpl_cli.evaluation.compare_files import compare_saved
     from ahnpl_cli.evaluation.result_tables import comparison_tables
+    from ahnpl_cli.evaluation.saved_results import compare_saved
     from ahnpl_cli.files import write_json
     from ahnpl_cli.outputs import check_new
 

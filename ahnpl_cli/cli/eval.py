@@ -39,8 +39,7 @@ def eval(
 
 
 def _list(config: EvalConfig, screen: Screen) -> None:
-    from ahnpl_cli.evaluation.availability import list_suites
-    from ahnpl_cli.evaluation.availability_tables import availability_tables
+    from ahnpl_cli.evaluation.availability import availability_tables, list_suites
 
     suites = list_suites(config, track=screen.track)
     screen.show(suites, availability_tables(suites))

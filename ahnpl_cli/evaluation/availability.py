@@ -1,7 +1,8 @@
-"""What `ahnpl eval --list` says: every suite, where to get it, what of it is here."""
+"""What `ahnpl eval --list` says: every suite, where to get it, what of it is here; its tables."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,9 @@ from ahnpl_cli.evaluation.benchmarks import benchmarks
 from ahnpl_cli.evaluation.benchmarks.base import Benchmark, LoadOptions, count_notes
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
 from ahnpl_cli.evaluation.load_suites import data_folders, load_options
+from ahnpl_cli.evaluation.table_cells import Row
 from ahnpl_cli.progress import Track, silent
+from ahnpl_cli.reporting.tables import Span, Table
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,3 +78,42 @@ def _missing(
     if missing:
         lacking.append(f"{len(missing):,} of {images:,} images")
     return [*lacking, *count_notes(suite.counts)]
+
+
+SHOWN = 4  # things missing of a suite; --json has all
+PLACES = "Looked for under --data, or data/ and $AHNPL_DATA, up to three folders down."
+
+
+def _state(suite: Availability) -> Span:
+    if not suite.found:
+        return Span("not here", "dim")
+    return Span("in part", "bad") if suite.missing else Span("here", "good")
+
+
+def _missing_cell(suite: Availability) -> str:
+    shown = suite.missing[:SHOWN]
+    more = len(suite.missing) - len(shown)
+    if more:
+        shown = [*shown, f"and {more} more"]
+    return "; ".join(shown) or "nothing"
+
+
+def availability_tables(suites: Sequence[Availability]) -> list[Table]:
+    """Return the overview, what was found, and where to get each suite."""
+    overview: list[Row] = []
+    here: list[Row] = []
+    sources: list[Row] = []
+    for suite in suites:
+        overview.append((suite.name, suite.measures, _state(suite)))
+        if suite.found:
+            folder = Path(suite.found[0]).parent
+            here.append((suite.name, f"{len(suite.found)} in {folder}", _missing_cell(suite)))
+        sources.append((suite.name, "from", suite.source))
+        sources.append(("", "license", suite.license))
+        sources.append(("", "looked for", suite.files))
+    tables = [Table("Suites", ("suite", "measures", "here"), tuple(overview))]
+    if here:
+        columns = ("suite", "files", "missing, or not as published")
+        tables.append(Table("Found here", columns, tuple(here)))
+    tables.append(Table("Where to get them", ("suite", "", ""), tuple(sources), PLACES))
+    return tables

@@ -12,12 +12,18 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from ahnpl_cli.caption_words import fold_of, words
-from ahnpl_cli.evaluation.report import SuiteReport
-from ahnpl_cli.evaluation.scoring.item_task import ItemTask
+from ahnpl_cli.evaluation.report import EvalReport, SuiteReport
 from ahnpl_cli.evaluation.scoring.items import Item, SuiteVerdicts, Task, Verdict
+from ahnpl_cli.evaluation.scoring.judging import ItemTask
 from ahnpl_cli.evaluation.suite_report import Bootstrap, SuitePlan, suite_report
+from ahnpl_cli.evaluation.table_cells import LABEL, Row, marked, noted, values_of
+from ahnpl_cli.reporting.tables import Cell, Span, Table
 
 FOLDS = 5
+BLIND = (
+    "shorter, longer: the caption with fewer or more words wins. unigram: the one whose words are "
+    "more usual in true captions of other images. Chance is 50 with one foil; a tie is wrong."
+)
 Score = Callable[[Item, str], float]
 
 
@@ -75,3 +81,31 @@ def blind_reports(task: ItemTask, plan: SuitePlan, bootstrap: Bootstrap) -> dict
             verdicts += task.judge.verdicts(item, scores, False)
         reports[name] = suite_report(plan, SuiteVerdicts(verdicts), {}, bootstrap)
     return reports
+
+
+def blind_tables(report: EvalReport) -> list[Table]:
+    """Return one table a suite: the models beside controls that never see the image."""
+    tables = []
+    for name, controls in report.blind.items():
+        first = report.models[0].suites[name]
+        rows: list[Row] = []
+        for label in [*(subset.name for subset in first.subsets), *first.averages]:
+            ours = [values_of(model.suites[name]).get(label) for model in report.models]
+            blind = [_with_ties(control, label) for control in controls.values()]
+            rows.append((marked(label, first), *ours, *blind))
+        columns = (LABEL, *(model.name for model in report.models), *controls)
+        tables.append(Table(f"{name}: without the image", columns, tuple(rows)))
+    return noted(tables, BLIND)
+
+
+def _with_ties(control: SuiteReport, label: str) -> Cell:
+    """Return a number, and how many ties keep it low: `0.0 (60 ties)`."""
+    value = values_of(control).get(label)
+    # A control that ties on every item would look like a model that is always wrong.
+    ties = 0
+    for subset in control.subsets:
+        if subset.name == label:
+            ties = subset.ties
+    if value is None or not ties:
+        return value
+    return (Span(f"{value:.1f}"), Span(f" ({ties:,} ties)", "dim"))

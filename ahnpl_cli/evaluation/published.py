@@ -18,13 +18,16 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from ahnpl_cli.evaluation.report import Published
+from ahnpl_cli.evaluation.report import EvalReport, Published
+from ahnpl_cli.evaluation.table_cells import LABEL, Row, marked, values_of
 from ahnpl_cli.files import read_text
+from ahnpl_cli.reporting.tables import Table
 
 RE_EVALUATION = "vl_compo"
+MODELS = ("CLIP", "NegCLIP", "CE-CLIP", "AHNPL", "GNM")
 TABLE = Path(__file__).parent / "benchmarks" / "data" / "published.csv"
 
 
@@ -37,3 +40,57 @@ def published(suites: Sequence[str]) -> Iterator[Published]:
             rows.setdefault(key, {})[cell["name"]] = float(cell["value"])
     for (suite, model, source), values in rows.items():
         yield Published(suite, model, source, values)
+
+
+def published_tables(report: EvalReport) -> list[Table]:
+    """Return one table a suite: our models, then what papers print, before re-evaluations."""
+    tables = []
+    for name, first in report.models[0].suites.items():
+        shown = values_of(first)
+        columns = _published_columns(name, report, shown)
+        if not columns:
+            continue
+        rows: list[Row] = []
+        for label in shown:
+            published = [column.values.get(label) for column in columns]
+            if any(value is not None for value in published):
+                ours = [values_of(model.suites[name]).get(label) for model in report.models]
+                rows.append((marked(label, first), *ours, *published))
+        heads = [model.name for model in report.models]
+        heads += [f"{column.model} †" for column in columns]
+        sources = "; ".join(f"{column.model}: {column.source}" for column in columns)
+        title = f"{name}: beside published numbers"
+        tables.append(Table(title, (LABEL, *heads), tuple(rows), f"† {sources}."))
+    return tables
+
+
+def _published_columns(
+    suite: str, report: EvalReport, shown: Mapping[str, float | None]
+) -> list[Published]:
+    """Return a column for each published model that has a number of this table."""
+    columns = []
+    for model in MODELS:
+        sources = [p for p in report.published if (p.suite, p.model) == (suite, model)]
+        column = _merged(suite, model, sources, shown)
+        if column.values:
+            columns.append(column)
+    return columns
+
+
+def _merged(
+    suite: str, model: str, sources: Sequence[Published], shown: Mapping[str, float | None]
+) -> Published:
+    """Return one column of a model's numbers; where sources overlap, the first one's."""
+    values: dict[str, float] = {}
+    used: list[str] = []
+    for source in sources:
+        new = {}
+        for name, value in source.values.items():
+            if name in shown and name not in values:
+                new[name] = value
+        # A re-evaluation fills no gaps of a paper's table: its numbers are of another run.
+        fills_gaps = bool(values) and source.source == RE_EVALUATION
+        if new and not fills_gaps:
+            values |= new
+            used.append(source.source)
+    return Published(suite, model, " and ".join(used), values)

@@ -7,16 +7,20 @@ bootstrap over images; the paper's are 99 % over items.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from ahnpl_cli.evaluation.blind import choices
-from ahnpl_cli.evaluation.report import MeanEstimate
+from ahnpl_cli.evaluation.report import MeanEstimate, ModelReport
 from ahnpl_cli.evaluation.scoring.items import Features, Item, Task
 from ahnpl_cli.evaluation.scoring.statistics import cluster_means, percentile_interval
 from ahnpl_cli.evaluation.suite_report import Bootstrap
+from ahnpl_cli.evaluation.table_cells import Row
+from ahnpl_cli.reporting.tables import Cell, Table
+
+REPRESENTATION = "Lower left and higher right are better (CE-CLIP, Fig. 8); bootstrap over images."
 
 
 def _texts_only(item: Item) -> Item:
@@ -50,3 +54,25 @@ def _estimate(
     drawn = cluster_means(values, clusters, samples=bootstrap.samples, seed=bootstrap.seed)
     low, high = percentile_interval(drawn)
     return MeanEstimate(n=len(values), value=float(np.mean(values)), low=low, high=high)
+
+
+def representation_table(models: Sequence[ModelReport]) -> Table | None:
+    """Return similarity within and gap across modalities, or None if not measured."""
+    rows: list[Row] = []
+    for suite in models[0].representation:
+        for model in models:
+            estimates = model.representation.get(suite)
+            if estimates:
+                n = estimates["intra_modal"].n
+                rows.append((suite, model.name, n, *_estimate_cells(estimates)))
+    columns = ("suite", "model", "n", "cos(T, T_neg)", "95 %", "cos(I,T) - cos(I,T_neg)", "95 %")
+    if not rows:
+        return None
+    return Table("Representation", columns, tuple(rows), REPRESENTATION, digits=3)
+
+
+def _estimate_cells(estimates: Mapping[str, MeanEstimate]) -> Iterator[Cell]:
+    for name in ("intra_modal", "cross_modal_gap"):
+        estimate = estimates[name]
+        yield estimate.value
+        yield f"{estimate.low:.3f} to {estimate.high:.3f}"

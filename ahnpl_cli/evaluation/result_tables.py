@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from ahnpl_cli.config import TableFormat
-from ahnpl_cli.evaluation.extra_tables import extra_tables
+from ahnpl_cli.evaluation.blind import blind_tables
+from ahnpl_cli.evaluation.published import published_tables
 from ahnpl_cli.evaluation.report import (
     Comparison,
     Difference,
@@ -16,6 +17,7 @@ from ahnpl_cli.evaluation.report import (
     SubsetReport,
     SuiteReport,
 )
+from ahnpl_cli.evaluation.representation import representation_table
 from ahnpl_cli.evaluation.table_cells import (
     FULL,
     LABEL,
@@ -312,6 +314,17 @@ def _tidy_rows(suite: SuiteReport) -> Iterator[Row]:
             yield name, kind, n, value, low, high, None, share
 
 
+def _extra_tables(report: EvalReport) -> list[Table]:
+    """Return the tables that options ask for: published numbers, controls, representation."""
+    tables: list[Table] = []
+    if report.published:
+        tables += published_tables(report)
+    if report.blind:
+        tables += blind_tables(report)
+    measured = representation_table(report.models)
+    return tables if measured is None else [*tables, measured]
+
+
 def eval_tables(report: EvalReport, format: TableFormat = "rich") -> list[Table]:
     """Return the tables of a report.
 
@@ -324,11 +337,12 @@ def eval_tables(report: EvalReport, format: TableFormat = "rich") -> list[Table]
     if format == "csv":
         return [tidy_table(report)]
     models = report.models
+    extras = _extra_tables(report)
     if len(models) == 1:
-        return [*model_tables(models[0], report.settings["tie"]), *extra_tables(report)]
+        return [*model_tables(models[0], report.settings["tie"]), *extras]
     if len(models) == 2:
         tables = pair_tables(models, report.comparisons)
-        return [*tables, *extra_tables(report), headline_table(models)]
+        return [*tables, *extras, headline_table(models)]
     # Every number by pairs first, so that the table to take away stands last.
     tables = comparison_tables(report.comparisons)
-    return [*tables, *extra_tables(report), results_table(report)]
+    return [*tables, *extras, results_table(report)]

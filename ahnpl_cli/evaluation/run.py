@@ -21,9 +21,7 @@ from ahnpl_cli.errors import ConfigError
 from ahnpl_cli.evaluation.benchmarks import benchmarks
 from ahnpl_cli.evaluation.benchmarks.base import Benchmark
 from ahnpl_cli.evaluation.blind import blind_reports, choices
-from ahnpl_cli.evaluation.comparison import ComparedSuite, ModelVerdicts, compare
-from ahnpl_cli.evaluation.cut_texts import cut_texts
-from ahnpl_cli.evaluation.example_items import select_examples
+from ahnpl_cli.evaluation.comparison import ComparedSuite, ModelVerdicts, compare, select_examples
 from ahnpl_cli.evaluation.load_suites import (
     cache_folder,
     check_images,
@@ -31,6 +29,7 @@ from ahnpl_cli.evaluation.load_suites import (
     suite_info,
 )
 from ahnpl_cli.evaluation.output import (
+    check_format,
     check_inputs,
     check_overwrite,
     check_weights,
@@ -47,15 +46,15 @@ from ahnpl_cli.evaluation.report import (
     SuiteReport,
 )
 from ahnpl_cli.evaluation.representation import representation
-from ahnpl_cli.evaluation.score_files import check_format
 from ahnpl_cli.evaluation.scoring.features import (
     FeatureTable,
     OwnModel,
+    cut_texts,
     encode,
     encode_with_own,
 )
-from ahnpl_cli.evaluation.scoring.item_task import ItemTask
 from ahnpl_cli.evaluation.scoring.items import Features, Suite, SuiteVerdicts
+from ahnpl_cli.evaluation.scoring.judging import ItemTask
 from ahnpl_cli.evaluation.scoring.pairs import PairScores, check_matchable
 from ahnpl_cli.evaluation.suite_report import Bootstrap, SuitePlan, suite_report
 from ahnpl_cli.outputs import lock

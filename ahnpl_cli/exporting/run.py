@@ -11,7 +11,7 @@ from ahnpl_cli.backbones.transformers.convert import as_transformers
 from ahnpl_cli.backbones.transformers.folders import load_folder
 from ahnpl_cli.config import ExportConfig
 from ahnpl_cli.errors import ConfigError
-from ahnpl_cli.evaluation.reports_near import evaluations_of
+from ahnpl_cli.evaluation.saved_results import evaluations_of
 from ahnpl_cli.exporting import onnx, openai, peft
 from ahnpl_cli.exporting.card import write_card
 from ahnpl_cli.exporting.parity import compare, require

@@ -10,7 +10,7 @@ from ahnpl_cli.backbones.checkpoint import read_checkpoint_info
 from ahnpl_cli.backbones.load import load_backbone
 from ahnpl_cli.config import InspectConfig
 from ahnpl_cli.errors import ModelError
-from ahnpl_cli.evaluation.reports_near import evaluations_of
+from ahnpl_cli.evaluation.saved_results import evaluations_of
 from ahnpl_cli.inspection.pages import file_page
 from ahnpl_cli.inspection.report import Facts, FileReport, Finding, file_report, flat
 from ahnpl_cli.progress import Track

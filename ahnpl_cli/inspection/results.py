@@ -19,11 +19,10 @@ from ahnpl_cli.evaluation.output import (
     read_scores,
     scores_of,
 )
-from ahnpl_cli.evaluation.recount import compared_again, recounted
 from ahnpl_cli.evaluation.report import EvalReport
-from ahnpl_cli.evaluation.reports_near import measures, reports_near
 from ahnpl_cli.evaluation.result_page import eval_page
 from ahnpl_cli.evaluation.result_tables import eval_tables
+from ahnpl_cli.evaluation.saved_results import compared_again, measures, recounted, reports_near
 from ahnpl_cli.evaluation.suite_report import Bootstrap
 from ahnpl_cli.files import to_json
 from ahnpl_cli.inspection.report import Facts, FileReport, Finding, file_report, flat

@@ -26,8 +26,8 @@ from ahnpl_cli.evaluation.benchmarks.base import LoadOptions
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
 from ahnpl_cli.evaluation.benchmarks.sugarcrepe import BENCHMARK
 from ahnpl_cli.evaluation.scoring.features import encode
-from ahnpl_cli.evaluation.scoring.item_task import ItemTask
 from ahnpl_cli.evaluation.scoring.items import Item
+from ahnpl_cli.evaluation.scoring.judging import ItemTask
 
 RATIO, CONTEXT = 3.0, 77
 T = TypeVar("T")

@@ -3,10 +3,9 @@
 from pathlib import Path
 
 from ahnpl_cli.data.images import ImageRef
-from ahnpl_cli.evaluation.example_items import PER_CHANGE, select_examples
-from ahnpl_cli.evaluation.scoring.item_task import ItemTask
+from ahnpl_cli.evaluation.comparison import PER_CHANGE, select_examples
 from ahnpl_cli.evaluation.scoring.items import Item, Suite, SuiteVerdicts, Verdict
-from ahnpl_cli.evaluation.scoring.judging import CHOICE
+from ahnpl_cli.evaluation.scoring.judging import CHOICE, ItemTask
 
 
 def item(name: str, texts: int = 2) -> Item:

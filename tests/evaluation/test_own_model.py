@@ -9,8 +9,8 @@ from layouts import write_karpathy, write_sugarcrepe
 
 from ahnpl_cli.config import EvalConfig
 from ahnpl_cli.errors import DataError, ModelError
-from ahnpl_cli.evaluation.read_results import read_results
 from ahnpl_cli.evaluation.run import evaluate
+from ahnpl_cli.evaluation.saved_results import read_results
 
 
 class Mine:

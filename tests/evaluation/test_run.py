@@ -22,9 +22,9 @@ from ahnpl_cli.backbones.checkpoint import save_checkpoint
 from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
 from ahnpl_cli.backbones.source import models_to_evaluate
 from ahnpl_cli.errors import BenchmarkError, ConfigError, DataError, ModelError
-from ahnpl_cli.evaluation.compare_files import compare_saved
 from ahnpl_cli.evaluation.output import read_report, read_scores
 from ahnpl_cli.evaluation.report import Support
+from ahnpl_cli.evaluation.saved_results import compare_saved
 from ahnpl_cli.files import to_json
 
 

@@ -27,10 +27,9 @@ from ahnpl_cli.data.images import ImageRef, open_image
 from ahnpl_cli.data.tar_shards import open_member, read_shards
 from ahnpl_cli.embedding.run import embed
 from ahnpl_cli.evaluation.benchmarks import benchmarks
-from ahnpl_cli.evaluation.compare_files import compare_saved
 from ahnpl_cli.evaluation.load_suites import load_suites
-from ahnpl_cli.evaluation.read_results import read_results
 from ahnpl_cli.evaluation.run import evaluate
+from ahnpl_cli.evaluation.saved_results import compare_saved, read_results
 from ahnpl_cli.inspection import inspect as inspection
 from ahnpl_cli.inspection.file_tables import tables
 from ahnpl_cli.inspection.identify import identify

@@ -28,8 +28,7 @@ from ahnpl_cli.evaluation.benchmarks.base import (
     read_entries,
     texts_of,
 )
-from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
-from ahnpl_cli.evaluation.benchmarks.image_finder import Box, ImageFinder
+from ahnpl_cli.evaluation.benchmarks.find_files import Box, DataFolders, ImageFinder
 from ahnpl_cli.evaluation.scoring import judging
 from ahnpl_cli.evaluation.scoring.averages import Average, Mean, mean, pool
 from ahnpl_cli.evaluation.scoring.items import Item, Scores, Suite, Verdict

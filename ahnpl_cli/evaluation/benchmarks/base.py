@@ -8,13 +8,11 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ahnpl_cli.errors import BenchmarkError
-from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
-from ahnpl_cli.evaluation.benchmarks.image_finder import ImageFinder
+from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders, ImageFinder
 from ahnpl_cli.evaluation.scoring.averages import PARTIAL, Average, renamed_where_partial
 from ahnpl_cli.evaluation.scoring.derived_metrics import DerivedMetrics, no_derived_metrics
-from ahnpl_cli.evaluation.scoring.item_task import ItemTask
 from ahnpl_cli.evaluation.scoring.items import Count, Item, Suite, Task
-from ahnpl_cli.evaluation.scoring.judging import CHOICE, Judge
+from ahnpl_cli.evaluation.scoring.judging import CHOICE, ItemTask, Judge
 from ahnpl_cli.files import read_json
 from ahnpl_cli.progress import Track, silent
 

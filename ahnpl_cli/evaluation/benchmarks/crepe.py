@@ -19,8 +19,7 @@ from numpy.typing import NDArray
 
 from ahnpl_cli.errors import BenchmarkError
 from ahnpl_cli.evaluation.benchmarks.base import FETCH_AGAIN, Benchmark, LocalCopy, counted
-from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
-from ahnpl_cli.evaluation.benchmarks.image_finder import Box, ImageFinder
+from ahnpl_cli.evaluation.benchmarks.find_files import Box, DataFolders, ImageFinder
 from ahnpl_cli.evaluation.scoring import judging, metrics
 from ahnpl_cli.evaluation.scoring.averages import Average, mean, pool
 from ahnpl_cli.evaluation.scoring.derived_metrics import (

@@ -13,8 +13,7 @@ from ahnpl_cli.data.images import ImageRef
 from ahnpl_cli.data.jsonl import read_records
 from ahnpl_cli.errors import BenchmarkError
 from ahnpl_cli.evaluation.benchmarks.base import Benchmark, LocalCopy, counted
-from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
-from ahnpl_cli.evaluation.benchmarks.image_finder import is_existing_file
+from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders, is_existing_file
 from ahnpl_cli.evaluation.scoring import judging, metrics
 from ahnpl_cli.evaluation.scoring.averages import Average, mean, pool
 from ahnpl_cli.evaluation.scoring.items import Item, Scores, Suite, Verdict

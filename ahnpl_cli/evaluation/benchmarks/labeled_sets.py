@@ -12,8 +12,7 @@ from pathlib import Path
 from ahnpl_cli.data.images import SUFFIXES, ImageRef
 from ahnpl_cli.errors import BenchmarkError
 from ahnpl_cli.evaluation.benchmarks.base import LocalCopy, counted
-from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
-from ahnpl_cli.evaluation.benchmarks.image_finder import is_existing_file
+from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders, is_existing_file
 from ahnpl_cli.evaluation.benchmarks.labeled_images import ClassData, LabeledImage, read_prompts
 from ahnpl_cli.evaluation.benchmarks.object_labels import VOC_SPLITS, read_coco, read_voc
 from ahnpl_cli.files import read_text

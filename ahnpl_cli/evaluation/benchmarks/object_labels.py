@@ -13,7 +13,7 @@ from ahnpl_cli.evaluation.benchmarks.base import (
     field,
     read_annotations,
 )
-from ahnpl_cli.evaluation.benchmarks.image_finder import ImageFinder
+from ahnpl_cli.evaluation.benchmarks.find_files import ImageFinder
 from ahnpl_cli.evaluation.benchmarks.labeled_images import ClassData, LabeledImage, read_prompts
 from ahnpl_cli.files import read_text
 

@@ -25,8 +25,7 @@ from ahnpl_cli.evaluation.benchmarks.base import (
     read_entries,
     texts_of,
 )
-from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
-from ahnpl_cli.evaluation.benchmarks.image_finder import ImageFinder
+from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders, ImageFinder
 from ahnpl_cli.evaluation.benchmarks.word_order import KINDS, clean, shuffles
 from ahnpl_cli.evaluation.scoring import judging, metrics
 from ahnpl_cli.evaluation.scoring.items import Item, Scores, Verdict

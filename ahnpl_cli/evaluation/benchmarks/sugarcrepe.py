@@ -9,8 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ahnpl_cli.evaluation.benchmarks.base import Benchmark, LocalCopy, field, read_entries
-from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
-from ahnpl_cli.evaluation.benchmarks.image_finder import ImageFinder
+from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders, ImageFinder
 from ahnpl_cli.evaluation.scoring.averages import Average, mean, pool
 from ahnpl_cli.evaluation.scoring.items import Item, Suite
 

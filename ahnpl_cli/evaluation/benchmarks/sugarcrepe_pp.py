@@ -10,8 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ahnpl_cli.evaluation.benchmarks.base import Benchmark, LocalCopy, field, read_entries
-from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
-from ahnpl_cli.evaluation.benchmarks.image_finder import ImageFinder
+from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders, ImageFinder
 from ahnpl_cli.evaluation.benchmarks.sugarcrepe import TELLTALES
 from ahnpl_cli.evaluation.scoring import judging, metrics
 from ahnpl_cli.evaluation.scoring.averages import Average, mean, pool

@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ahnpl_cli.evaluation.benchmarks.base import Benchmark, LocalCopy, field, read_entries
-from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
-from ahnpl_cli.evaluation.benchmarks.image_finder import ImageFinder
+from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders, ImageFinder
 from ahnpl_cli.evaluation.scoring.averages import Average, mean, pool
 from ahnpl_cli.evaluation.scoring.items import Item, Suite
 

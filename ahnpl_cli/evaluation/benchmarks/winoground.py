@@ -18,8 +18,7 @@ from typing import Any
 
 from ahnpl_cli.errors import BenchmarkError
 from ahnpl_cli.evaluation.benchmarks.base import FETCH_AGAIN, Benchmark, LocalCopy, field
-from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
-from ahnpl_cli.evaluation.benchmarks.image_finder import ImageFinder
+from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders, ImageFinder
 from ahnpl_cli.evaluation.benchmarks.parquet import table_records, unpacked_folder
 from ahnpl_cli.evaluation.scoring.averages import pool
 from ahnpl_cli.evaluation.scoring.items import Item, Suite

@@ -8,8 +8,8 @@ from itertools import product
 from ahnpl_cli.backbones.matching import Matcher, match
 from ahnpl_cli.data.images import ImageRef
 from ahnpl_cli.errors import BenchmarkError, ConfigError, DataError, ModelError
-from ahnpl_cli.evaluation.scoring.item_task import ItemTask
 from ahnpl_cli.evaluation.scoring.items import Floats, Item, Scores, Suite
+from ahnpl_cli.evaluation.scoring.judging import ItemTask
 from ahnpl_cli.progress import Track, silent
 
 # Items whose pairs are scored together: enough that a picture of several items is encoded once.

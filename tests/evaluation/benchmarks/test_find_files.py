@@ -8,8 +8,7 @@ from layouts import SUGARCREPE, VALSE_IMAGES
 
 import ahnpl_cli
 from ahnpl_cli.evaluation.benchmarks import BENCHMARKS, benchmarks
-from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
-from ahnpl_cli.evaluation.benchmarks.image_finder import ImageFinder
+from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders, ImageFinder
 
 MANUAL = Path(ahnpl_cli.__file__).parent / "docs" / "benchmarks.md"
 NAMES = {

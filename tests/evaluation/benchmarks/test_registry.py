@@ -23,8 +23,8 @@ from ahnpl_cli.errors import ConfigError
 from ahnpl_cli.evaluation.benchmarks import BENCHMARKS, benchmarks
 from ahnpl_cli.evaluation.benchmarks.base import LoadOptions
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
-from ahnpl_cli.evaluation.scoring.item_task import ItemTask
 from ahnpl_cli.evaluation.scoring.items import Suite
+from ahnpl_cli.evaluation.scoring.judging import ItemTask
 
 TOY = '''
 """A toy: one image, a caption, a foil."""
