@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Literal, Protocol, Self
 
@@ -49,7 +50,8 @@ class ModelInfo:
 class Backbone(Protocol):
     """A contrastive image-text model.
 
-    Features are L2-normalized, float32. The module's parameters are what training optimizes.
+    Features are L2-normalized, float32. The module's parameters are what training optimizes. An
+    adapter names this class as its base, and takes from it what is the same in every library.
     """
 
     module: nn.Module
@@ -61,18 +63,22 @@ class Backbone(Protocol):
 
     @property
     def library(self) -> tuple[str, str]:
-        """Name and version of the library behind the model, for checkpoints."""
-        ...
+        """Name and version of the library that the module's class is of, for checkpoints."""
+        name = type(self.module).__module__.partition(".")[0]
+        return name, str(import_module(name).__version__)
 
     @property
     def device(self) -> str:
         """Where the module is."""
-        ...
+        return str(next(self.module.parameters()).device)
 
     @property
     def loss_family(self) -> LossFamily:
-        """How the model was pretrained: softmax over a batch, or a sigmoid per pair."""
-        ...
+        """How the model was pretrained: softmax over a batch, or a sigmoid per pair.
+
+        A bias to add to the logits tells the sigmoid ones, as SigLIP.
+        """
+        return "softmax" if self.logit_bias is None else "sigmoid"
 
     @property
     def pad_id(self) -> int:

@@ -6,18 +6,20 @@ that an uninterrupted one has.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from ahnpl_cli.data.jsonl import parse_record
 from ahnpl_cli.errors import DataError, OnError
 from ahnpl_cli.files import read_lines
-from ahnpl_cli.imaging.journal import MOST_SKIPPED
 from ahnpl_cli.records import CaptionRecord, Negative
 
 LONGEST_GROUP = 64  # captions of an image that are held at once
 LONGEST_BLOCK = 256  # captions
+MOST_SKIPPED = 20  # broken images that are named
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,45 @@ class Block:
     """What one process works on at a time."""
 
     groups: tuple[Group, ...]
+
+
+@dataclass(slots=True)
+class Counts:
+    """What has been done with blocks.
+
+    Attributes:
+        records: captions written.
+        negatives: negatives that were to be shown.
+        painted: painter -> pictures kept.
+        rejected: (kind, reason) -> negatives without a picture.
+        skipped: broken images, with place and reason.
+    """
+
+    records: int = 0
+    negatives: int = 0
+    painted: Counter[str] = field(default_factory=Counter)
+    rejected: Counter[tuple[str, str]] = field(default_factory=Counter)
+    skipped: list[str] = field(default_factory=list)
+
+    def add(self, entry: dict[str, Any]) -> None:
+        """Add what `entry` says of another block."""
+        self.records += entry["records"]
+        self.negatives += entry["negatives"]
+        self.painted.update(entry["painted"])
+        for kind, reason, count in entry["rejected"]:
+            self.rejected[kind, reason] += count
+        # A long list helps nobody, and would grow with the input.
+        self.skipped = (self.skipped + entry["skipped"])[:MOST_SKIPPED]
+
+    def entry(self) -> dict[str, Any]:
+        """Return the counts as JSON knows them."""
+        return {
+            "records": self.records,
+            "negatives": self.negatives,
+            "painted": dict(self.painted),
+            "rejected": [[kind, reason, n] for (kind, reason), n in self.rejected.items()],
+            "skipped": self.skipped,
+        }
 
 
 class Source:

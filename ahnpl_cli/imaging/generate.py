@@ -23,15 +23,15 @@ from ahnpl_cli.backbones.load import pick_device
 from ahnpl_cli.config import ConceptsConfig, ImagesConfig, parse_shard
 from ahnpl_cli.data.captions import spool
 from ahnpl_cli.data.jsonl import content_sha256
+from ahnpl_cli.engines.journal import JOURNAL, Journal
 from ahnpl_cli.engines.local import ProcessMap, worker_count
 from ahnpl_cli.files import STDIN, to_json, write_json
 from ahnpl_cli.imaging import studio
 from ahnpl_cli.imaging.base import Settings
-from ahnpl_cli.imaging.blocks import Source, count_wanted, cut
+from ahnpl_cli.imaging.blocks import MOST_SKIPPED, Counts, Source, count_wanted, cut
 from ahnpl_cli.imaging.choose import Parts, check_parts, choose_parts
 from ahnpl_cli.imaging.concepts import write_prompt
 from ahnpl_cli.imaging.extras import has
-from ahnpl_cli.imaging.journal import JOURNAL, MOST_SKIPPED, Counts, Journal
 from ahnpl_cli.imaging.output import ANSWERS, meta_path, prepare, records_path
 from ahnpl_cli.imaging.plan import Concepts, Plan
 from ahnpl_cli.outputs import lock
@@ -107,17 +107,17 @@ def _generate(
     plan = _plan(config, parts, records.parent, image_root)
     # Loaded here first: a model that cannot be had is told before any process starts.
     studio.start(plan)
-    with Journal(folder) as journal:
-        resumed = dataclasses.replace(journal.counts)
+    counts = Counts()
+    with Journal(folder, counts.add) as journal:
+        resumed = dataclasses.replace(counts)
         if resumed.records:
             logger.info("Resuming after %s captions.", f"{resumed.records:,}")
-        painted = _paint(plan, captions, span, journal, config)
+        painted = _paint(plan, captions, span, journal, counts, config)
         # How many negatives a language model adds, nobody knows before it has.
         left = None if _added(config) else span.negatives - resumed.negatives
         for _ in track(painted, total=left, description="Painting", unit="pictures"):
             pass
     seconds = time.perf_counter() - begin
-    counts = journal.counts
     here = studio.current()
     report = ImagesReport(
         output=str(records),
@@ -148,23 +148,28 @@ def _generate(
 
 
 def _paint(
-    plan: Plan, captions: Source, span: _Span, journal: Journal, config: ImagesConfig
+    plan: Plan,
+    captions: Source,
+    span: _Span,
+    journal: Journal,
+    counts: Counts,
+    config: ImagesConfig,
 ) -> Iterator[int]:
     """Do what is left, and yield once per negative that is done with."""
     blocks = cut(
         captions,
         config.kinds,
         config.batch_size,
-        span.start + journal.counts.records,
+        span.start + counts.records,
         span.end,
         added=_added(config),
     )
     last_note = time.monotonic()
     with ProcessMap(_workers(config, plan.parts, span), studio.start, (plan,)) as pool:
         for block in pool.map(studio.work, blocks):
-            journal.append(block.lines, block.counts)
+            journal.append(block.lines, block.counts.entry())
             if time.monotonic() - last_note > PULSE:
-                logger.info("%s", _share(journal.counts))
+                logger.info("%s", _share(counts))
                 last_note = time.monotonic()
             yield from range(block.counts.negatives)
 

@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 from PIL.Image import Image
 
 from ahnpl_cli.errors import DataError
-from ahnpl_cli.imaging.blocks import Block
+from ahnpl_cli.imaging.blocks import Block, Counts
 from ahnpl_cli.imaging.concepts import Conceiver
-from ahnpl_cli.imaging.journal import Counts
 from ahnpl_cli.imaging.pictures import Original, read_original
 from ahnpl_cli.imaging.plan import Plan
 from ahnpl_cli.language_models import load_language_model

@@ -9,9 +9,9 @@ from pydantic import TypeAdapter
 
 from ahnpl_cli.config import parse_shard
 from ahnpl_cli.data.jsonl import read_records
+from ahnpl_cli.engines.journal import JOURNAL, PART
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.files import read_object, write_json
-from ahnpl_cli.imaging.journal import JOURNAL, PART
 from ahnpl_cli.outputs import foreign, settle
 from ahnpl_cli.records import ImagesReport
 

@@ -11,8 +11,7 @@ from PIL.Image import Image
 from ahnpl_cli.catalog import resolve
 from ahnpl_cli.data.jsonl import dump
 from ahnpl_cli.imaging.base import Canvas, Job, Mask, Refusal
-from ahnpl_cli.imaging.blocks import Block, is_wanted
-from ahnpl_cli.imaging.journal import Counts
+from ahnpl_cli.imaging.blocks import Block, Counts, is_wanted
 from ahnpl_cli.imaging.judges import JUDGES, Judge, Painted
 from ahnpl_cli.imaging.keep import Accepted, save
 from ahnpl_cli.imaging.locators import LOCATORS, Locator

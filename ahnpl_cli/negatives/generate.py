@@ -19,12 +19,12 @@ from typing import Any
 
 from ahnpl_cli.config import NegativesConfig, parse_shard
 from ahnpl_cli.data.jsonl import read_records, write_records
+from ahnpl_cli.engines.journal import JOURNAL, PART, Journal
 from ahnpl_cli.engines.local import ProcessMap, worker_count
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.negatives import worker
 from ahnpl_cli.negatives.fillers.corpus import COUNTS, count, write_counts
 from ahnpl_cli.negatives.first_pass import Captions, FirstPass, Index, first_pass
-from ahnpl_cli.negatives.journal import JOURNAL, PART, Journal
 from ahnpl_cli.negatives.plan import (
     Plan,
     check_paths,
@@ -38,7 +38,7 @@ from ahnpl_cli.negatives.plan import (
     write_report,
 )
 from ahnpl_cli.negatives.text.words import Word
-from ahnpl_cli.negatives.worker import BLOCK, Block, WorkerConfig
+from ahnpl_cli.negatives.worker import BLOCK, Block, Counts, WorkerConfig
 from ahnpl_cli.outputs import lock
 from ahnpl_cli.progress import Track, silent
 from ahnpl_cli.records import DEFAULT_KINDS, CaptionRecord, NegativesReport
@@ -102,9 +102,10 @@ def _make(plan: Plan, track: Track) -> NegativesReport:
     index = Index(plan.folder)
     overview = first_pass(captions, index)
     setup = WorkerConfig(options, plan.folder, plan.spacy_model, plan.filler, plan.device)
+    counts = Counts()
     with (
         ProcessMap(_processes(plan, overview), worker.start, (setup,)) as processes,
-        Journal(plan.folder, packed=plan.output.suffix == ".gz") as journal,
+        Journal(plan.folder, counts.add, packed=plan.output.suffix == ".gz") as journal,
     ):
         if plan.filler.kind == "corpus":
             words = _parse_sample(processes, index, overview)
@@ -114,7 +115,7 @@ def _make(plan: Plan, track: Track) -> NegativesReport:
         index.close()
 
         start, end = _shard_span(overview.total, options.shard)
-        resumed = journal.done
+        resumed = counts.captions
         if resumed:
             logger.info("Resuming after %s captions.", f"{resumed:,}")
         tasks = _tasks(captions, start + resumed, end, options.batch_size)
@@ -122,7 +123,7 @@ def _make(plan: Plan, track: Track) -> NegativesReport:
         remaining = end - start - resumed
         for _ in track(lines, total=remaining, description="Making negatives", unit="captions"):
             pass
-    return _report(plan, captions, journal, resumed)
+    return _report(plan, captions, counts, journal.size, resumed)
 
 
 def _processes(plan: Plan, overview: FirstPass) -> int:
@@ -165,7 +166,7 @@ def _append(journal: Journal, processes: ProcessMap, tasks: Iterator[list[Block]
     """Make the negatives of all tasks and write them block by block; yield a line a caption."""
     for results in processes.map(worker.make, tasks):
         for block in results:
-            journal.append(block)
+            journal.append(block.lines, block.counts.entry())
             yield from block.lines
 
 
@@ -178,16 +179,18 @@ def _shard_span(total: int, shard: str | None) -> tuple[int, int]:
     return start * BLOCK, min(end * BLOCK, total)
 
 
-def _report(plan: Plan, captions: Captions, journal: Journal, resumed: int) -> NegativesReport:
+def _report(
+    plan: Plan, captions: Captions, counts: Counts, size: int, resumed: int
+) -> NegativesReport:
     seconds = time.perf_counter() - plan.began
     rejected: dict[str, dict[str, int]] = {}
-    for (kind, reason), n in sorted(journal.rejected.items()):
+    for (kind, reason), n in sorted(counts.rejected.items()):
         rejected.setdefault(kind, {})[reason] = n
-    with_negatives = (record for record in read_records(journal.part) if record.negatives)
+    with_negatives = (record for record in read_records(plan.folder / PART) if record.negatives)
     return NegativesReport(
         output=str(plan.output),
-        captions=journal.done,
-        negatives={kind: journal.negatives[kind] for kind in plan.config.kinds},
+        captions=counts.captions,
+        negatives={kind: counts.negatives[kind] for kind in plan.config.kinds},
         rejected=rejected,
         filler=plan.filler.why,
         tagger=plan.tagger,
@@ -196,10 +199,10 @@ def _report(plan: Plan, captions: Captions, journal: Journal, resumed: int) -> N
         options=plan.options,
         key=plan.key,
         input_sha256=plan.sha256,
-        bytes=journal.size,
+        bytes=size,
         versions=versions(),
         seconds=round(seconds, 3),
-        captions_per_second=round((journal.done - resumed) / seconds, 1),
+        captions_per_second=round((counts.captions - resumed) / seconds, 1),
         resumed=resumed,
         examples=tuple(islice(with_negatives, EXAMPLES)),
     )

@@ -24,12 +24,12 @@ from ahnpl_cli.config import NegativesConfig
 from ahnpl_cli.data.captions import KARPATHY_TRAIN, SPOOLED, Layout, detect_format, spool
 from ahnpl_cli.data.jsonl import content_sha256
 from ahnpl_cli.data.spacy_models import find_spacy_model
+from ahnpl_cli.engines.journal import JOURNAL, PART
 from ahnpl_cli.errors import ConfigError
 from ahnpl_cli.files import STDIN, read_object, write_atomic, write_json
 from ahnpl_cli.negatives.fillers import FillerChoice, choose_filler
 from ahnpl_cli.negatives.fillers.corpus import COUNTS
 from ahnpl_cli.negatives.first_pass import INDEX
-from ahnpl_cli.negatives.journal import JOURNAL, PART
 from ahnpl_cli.outputs import HINT, changes, foreign, settle
 from ahnpl_cli.records import NegativesReport
 from ahnpl_cli.version import __version__

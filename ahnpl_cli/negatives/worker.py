@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from ahnpl_cli.catalog import resolve
 from ahnpl_cli.config import NegativesConfig
@@ -21,7 +22,6 @@ from ahnpl_cli.negatives.candidates import Candidate, MaskedWord, ParsedCaption,
 from ahnpl_cli.negatives.fillers import Filler, FillerChoice
 from ahnpl_cli.negatives.fillers.corpus import COUNTS, CorpusFiller, read_counts
 from ahnpl_cli.negatives.first_pass import Index
-from ahnpl_cli.negatives.journal import BlockResult
 from ahnpl_cli.negatives.kinds.refill import Refill, RefillJob
 from ahnpl_cli.negatives.lexicon.concreteness import Weigh, word_weights
 from ahnpl_cli.negatives.text.tagging import Tagger
@@ -66,6 +66,44 @@ class Block:
     records: tuple[CaptionRecord, ...]
 
 
+@dataclass(slots=True)
+class Counts:
+    """What has been done with blocks.
+
+    Attributes:
+        captions: how many have their negatives.
+        negatives: kind -> how many.
+        rejected: (kind, reason) -> how many candidates.
+    """
+
+    captions: int = 0
+    negatives: Counter[str] = field(default_factory=Counter)
+    rejected: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def add(self, entry: dict[str, Any]) -> None:
+        """Add what `entry` says of another block."""
+        self.captions += entry["captions"]
+        self.negatives.update(entry["negatives"])
+        for kind, reason, count in entry["rejected"]:
+            self.rejected[kind, reason] += count
+
+    def entry(self) -> dict[str, Any]:
+        """Return the counts as JSON knows them."""
+        return {
+            "captions": self.captions,
+            "negatives": dict(self.negatives),
+            "rejected": [[kind, reason, n] for (kind, reason), n in self.rejected.items()],
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class BlockResult:
+    """The records of a block with their negatives, a line each, and what was counted on the way."""
+
+    lines: tuple[str, ...]
+    counts: Counts
+
+
 class _Worker:
     """Loads the models once, then tags and makes negatives."""
 
@@ -90,7 +128,7 @@ class _Worker:
             dump(replace(record, negatives=tuple(negatives)))
             for record, negatives in zip(block.records, result.negatives, strict=True)
         )
-        return BlockResult(lines, kinds, result.rejected)
+        return BlockResult(lines, Counts(len(lines), kinds, result.rejected))
 
     def _parsed(self, block: Block, index: Index) -> list[ParsedCaption]:
         """Parse the captions of a block, but those that the count of words has parsed before."""

@@ -1,11 +1,8 @@
 """Nothing lost and nothing mixed: other people's files, other processes, changes under way."""
 
-import contextlib
 import dataclasses
 import json
 import os
-import resource
-from collections import Counter
 
 import pytest
 
@@ -14,7 +11,6 @@ from ahnpl_cli.data.captions import Layout, read_captions
 from ahnpl_cli.errors import BusyError, ConfigError, DataError
 from ahnpl_cli.negatives.first_pass import LONGEST, Index
 from ahnpl_cli.negatives.generate import generate
-from ahnpl_cli.negatives.journal import BlockResult, Journal
 from ahnpl_cli.negatives.plan import meta_path
 from ahnpl_cli.outputs import lock
 from ahnpl_cli.records import KINDS
@@ -233,26 +229,6 @@ def test_options_without_effect_are_refused(tmp_path, options, message):
     with pytest.raises(ConfigError) as error:
         generate(path, tmp_path / "out.jsonl", dataclasses.replace(CONFIG, **options))
     assert str(error.value) == message
-
-
-@contextlib.contextmanager
-def largest_file(size):
-    """No file may grow beyond a size, as if the disk were full."""
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-
-
-def test_a_failed_write_names_the_file(tmp_path):
-    block = BlockResult(("x" * 5000,), Counter(), Counter())
-    with Journal(tmp_path, packed=False) as journal:
-        journal.append(block)
-        with largest_file(6000), pytest.raises(OSError) as error:
-            journal.append(block)
-    assert error.value.filename == str(tmp_path / "part")
 
 
 def test_a_full_disk_while_tagging_is_an_error_of_the_system(tmp_path):

@@ -9,7 +9,6 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any, Self
 
-import open_clip
 import torch
 from open_clip.transform import PreprocessCfg, image_transform_v2
 from PIL import Image
@@ -17,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from ahnpl_cli.backbones import own_length
-from ahnpl_cli.backbones.base import ModelInfo, Tower
+from ahnpl_cli.backbones.base import Backbone, ModelInfo, Tower
 from ahnpl_cli.backbones.hashing import WeightsHash, encoder_sha256
 from ahnpl_cli.backbones.openclip import text_tower
 from ahnpl_cli.backbones.openclip.config import CONFIG_FILE, WEIGHTS_FILE
@@ -25,14 +24,13 @@ from ahnpl_cli.data.pixels import Pixels, move
 from ahnpl_cli.data.tensors import share
 from ahnpl_cli.data.tokens import pad, trim
 from ahnpl_cli.files import disk_errors, write_json
-from ahnpl_cli.losses.registry import LossFamily
 
 # Attention in and out, and the two layers of the MLP, by the end of their names.
 _LOW_RANK = ("in_proj_weight", "out_proj.weight", "c_fc.weight", "c_proj.weight")
 _SCALARS = ("logit_scale", "logit_bias")
 
 
-class OpenClipBackbone:
+class OpenClipBackbone(Backbone):
     """A `Backbone` around an open_clip model.
 
     Args:
@@ -91,21 +89,6 @@ class OpenClipBackbone:
     def tokenizer(self) -> Callable[..., Tensor]:
         """open_clip's tokenizer, for exports."""
         return self._tokenizer
-
-    @property
-    def library(self) -> tuple[str, str]:
-        """open_clip and its version."""
-        return "open_clip", str(open_clip.__version__)
-
-    @property
-    def device(self) -> str:
-        """Where the module is."""
-        return str(next(self.module.parameters()).device)
-
-    @property
-    def loss_family(self) -> LossFamily:
-        """Sigmoid where the model has a bias to add to its logits, as SigLIP has."""
-        return "softmax" if self.logit_bias is None else "sigmoid"
 
     @property
     def pad_id(self) -> int:

@@ -10,19 +10,17 @@ from pathlib import Path
 from typing import Any, Self
 
 import torch
-import transformers
 from PIL import Image
 from torch import Tensor, nn
 
 from ahnpl_cli.backbones import own_length
-from ahnpl_cli.backbones.base import ModelInfo, Tower
+from ahnpl_cli.backbones.base import Backbone, ModelInfo, Tower
 from ahnpl_cli.backbones.hashing import WeightsHash, encoder_sha256
 from ahnpl_cli.backbones.transformers.pretrained import quiet, read_module
 from ahnpl_cli.data.pixels import Pixels, move
 from ahnpl_cli.data.tensors import share
 from ahnpl_cli.data.tokens import pad, trim
 from ahnpl_cli.files import disk_errors
-from ahnpl_cli.losses.registry import LossFamily
 
 _TOWERS: dict[str, Tower] = {
     "vision_model": "image",
@@ -58,7 +56,7 @@ def _lasting(config: Any) -> dict[str, Any]:
     return {name: value for name, value in content.items() if name not in passing}
 
 
-class TransformersBackbone:
+class TransformersBackbone(Backbone):
     """A `Backbone` around transformers' CLIPModel, SiglipModel or Siglip2Model.
 
     Args:
@@ -132,21 +130,6 @@ class TransformersBackbone:
         if hasattr(self.module, "text_projection"):
             return int(self.config.projection_dim)
         return int(getattr(text, "projection_size", None) or text.hidden_size)
-
-    @property
-    def library(self) -> tuple[str, str]:
-        """Transformers and its version."""
-        return "transformers", str(transformers.__version__)
-
-    @property
-    def device(self) -> str:
-        """Where the module is."""
-        return str(next(self.module.parameters()).device)
-
-    @property
-    def loss_family(self) -> LossFamily:
-        """Sigmoid where the model has a bias to add to its logits, as SigLIP has."""
-        return "softmax" if self.logit_bias is None else "sigmoid"
 
     @property
     def pad_id(self) -> int:

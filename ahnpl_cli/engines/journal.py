@@ -10,8 +10,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
-from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import IO, Any
@@ -19,82 +18,66 @@ from typing import IO, Any
 PART, JOURNAL = "part", "journal"
 
 
-@dataclass(frozen=True, slots=True)
-class BlockResult:
-    """The records of a block with their negatives, and what was counted on the way.
-
-    Attributes:
-        lines: a record each, without the line end.
-        negatives: kind -> how many.
-        rejected: (kind, reason) -> how many candidates.
-    """
-
-    lines: tuple[str, ...]
-    negatives: Counter[str]
-    rejected: Counter[tuple[str, str]]
-
-
 class Journal:
     """Appends blocks; knows what was appended before.
+
+    Args:
+        folder: of the two files.
+        note: adds the counts of a block to those of the whole; called with every block's, those of
+            earlier runs included.
+        packed: whether the records are compressed.
 
     Attributes:
         part: the file of records so far.
         size: its bytes.
-        done: captions whose blocks are complete.
-        negatives: kind -> negatives so far.
-        rejected: (kind, reason) -> candidates so far.
     """
 
-    def __init__(self, folder: Path, *, packed: bool) -> None:
+    def __init__(
+        self, folder: Path, note: Callable[[dict[str, Any]], None], *, packed: bool = False
+    ) -> None:
         self.part, self._path = folder / PART, folder / JOURNAL
-        self._packed = packed
-        self.size = self.done = 0
-        self.negatives: Counter[str] = Counter()
-        self.rejected: Counter[tuple[str, str]] = Counter()
-        kept = self._read()
-        for path, size in ((self.part, self.size), (self._path, kept)):
+        self._note, self._packed = note, packed
+        self.size = 0
+        journal_size = self._read()
+        for path, size in ((self.part, self.size), (self._path, journal_size)):
             path.touch()
             os.truncate(path, size)
         self._records = self.part.open("ab")
         self._entries = self._path.open("ab")
 
     def _read(self) -> int:
-        """Sum up the complete entries; return how many bytes of the journal they take."""
+        """Note the complete entries; return how many bytes of the journal they take."""
         if not self.part.exists() or not self._path.exists():
             return 0
         written = self.part.stat().st_size
-        kept = 0
+        complete = 0
         for line in self._path.read_bytes().splitlines(keepends=True):
             entry = _entry(line)
+            # The journal may have reached the disk before the records that it tells of.
             if entry is None or entry["size"] > written:
                 break
-            kept += len(line)
+            complete += len(line)
             self.size = entry["size"]
-            self._add(entry["captions"], entry["negatives"], entry["rejected"])
-        return kept
+            self._note(entry["counts"])
+        return complete
 
-    def _add(self, captions: int, negatives: dict[str, int], rejected: list[Any]) -> None:
-        self.done += captions
-        self.negatives.update(negatives)
-        for kind, reason, count in rejected:
-            self.rejected[kind, reason] += count
+    def append(self, lines: Sequence[str], counts: dict[str, Any]) -> None:
+        """Write a block, then its entry.
 
-    def append(self, block: BlockResult) -> None:
-        """Write a block, then note it."""
-        content = "".join(f"{line}\n" for line in block.lines).encode()
+        Args:
+            lines: a record each, without the line end.
+            counts: what was done, as JSON knows it.
+
+        Raises:
+            OSError: the disk is full; it names the file of records.
+        """
+        content = "".join(f"{line}\n" for line in lines).encode()
         # Members of a gzip file may follow each other: each block is one.
-        packed = gzip.compress(content, mtime=0) if self._packed else content
-        self._write(self._records, packed)
+        self._write(self._records, gzip.compress(content, mtime=0) if self._packed else content)
         self.size = self._records.tell()
-        rejected = [[kind, reason, n] for (kind, reason), n in block.rejected.items()]
-        entry = {
-            "captions": len(block.lines),
-            "size": self.size,
-            "negatives": dict(block.negatives),
-            "rejected": rejected,
-        }
+        entry = {"size": self.size, "counts": counts}
         self._write(self._entries, json.dumps(entry).encode() + b"\n")
-        self._add(len(block.lines), block.negatives, rejected)
+        self._note(counts)
 
     def _write(self, stream: IO[bytes], content: bytes) -> None:
         try:
