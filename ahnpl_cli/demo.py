@@ -20,7 +20,7 @@ from ahnpl_cli.evaluation.report import EvalReport, ModelReport
 from ahnpl_cli.files import read_object, write_json
 from ahnpl_cli.outputs import settle
 
-START = "scenes-tiny"
+START = "scenes-clip"
 WEIGHT_DECAY = 0.1
 OBJECTIVES = ("clip", "negclip", "ahnpl")
 SUITES = ("sugarcrepe", "aro", "valse", "winoground", "retrieval")

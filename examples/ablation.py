@@ -37,7 +37,7 @@ COLUMNS = {
     "SugarCrepe": ("sugarcrepe", "macro_7"),
 }
 RECALL = ("retrieval", "coco_mean_r1")
-START = "scenes-tiny"
+START = "scenes-clip"
 
 
 def ahnpl(*words: object) -> str:

@@ -1,11 +1,17 @@
-"""Train `scenes-tiny`, the small CLIP that ships with ahnpl, from nothing: plain contrast alone.
+"""Train the small CLIPs that ship with ahnpl by plain contrast alone.
 
-    python examples/train_scenes_start.py --output scenes_tiny
+    python examples/train_scenes_start.py scenes-tiny --output scenes_tiny
+    python examples/train_scenes_start.py scenes-clip --output scenes_clip
 
-Two lessons. First single things, "a red circle on the left": without them nothing learns shape or
-place. Then scenes whose captions name one thing and its place, count, or list two: the image side
-has to hold which thing is where, the text side needs no word order, and so the model ends where the
-papers find CLIP: it knows objects and attributes and reads a caption as a bag of words.
+`scenes-tiny` comes from nothing, by two lessons. First single things, "a red circle on the left":
+without them nothing learns shape or place. Then scenes whose captions name one thing and its place,
+count, or list two: the image side has to hold which thing is where, the text side needs no word
+order, and so the model ends where the papers find CLIP: it knows objects and attributes and reads a
+caption as a bag of words.
+
+`scenes-clip` goes on from `scenes-tiny` at CLIP's temperature: the scale 1/tau is held at 100, as
+OpenAI's models end, which gives cosines CLIP's narrow spread. It also learns sketches, which no
+fine-tuning on scenes exercises, so that forgetting can be measured.
 
 Writes the weights as the package ships them, and `recipe.json` with the checksum and with
 accuracies on a tuning split of held-out scenes (never on the ones that `ahnpl scenes` writes).
@@ -25,12 +31,13 @@ from pathlib import Path
 import numpy as np
 import open_clip
 import torch
+from PIL import Image
 from safetensors.numpy import save
 from torch import Tensor
 from torch.nn import functional
 
 from ahnpl_cli import __version__
-from ahnpl_cli.scenes import captions, render, world
+from ahnpl_cli.scenes import render, sketches, world
 from ahnpl_cli.scenes.captions import (
     MentionRates,
     sample_description,
@@ -39,24 +46,37 @@ from ahnpl_cli.scenes.captions import (
 )
 from ahnpl_cli.scenes.grammar import sample_style, say
 from ahnpl_cli.scenes.meanings import Count, Listing, Meaning, Placement, Quantity
-from ahnpl_cli.scenes.start import CONFIG, IDS, RECIPE, SHIPPED, TABLE, pack
+from ahnpl_cli.scenes.start import CONFIG, IDS, RECIPE, SHIPPED, TABLE, pack, read_weights
 from ahnpl_cli.scenes.suites import PAIR_MAKERS, make_item
 from ahnpl_cli.scenes.world import Scene
 from ahnpl_cli.stable_hash import stable_rng
 
-PACKAGED = Path(captions.__file__).parent / "scenes_tiny"
+PACKAGED = Path(world.__file__).parent / "scenes_tiny"
 # At open_clip's scale places are lost among the features of the last grid, and never learned.
 POSITION_SCALE = 20.0
-CAPTIONS_PER_SCENE = 2
+CAPTIONS_PER_IMAGE = 2
+SHARE_OF_SKETCHES = 0.35
 TUNING = {"seed": 77, "split": "tune"}
 
 SceneSampler = Callable[[random.Random], Scene]
 MeaningSampler = Callable[[random.Random, Scene], Meaning]
+Captioned = tuple[Image.Image, list[str]]
 
 
 @dataclass(frozen=True)
 class Lesson:
-    """One part of the curriculum."""
+    """One part of the curriculum.
+
+    Attributes:
+        name: a key of `SAMPLERS`.
+        scenes: distinct images.
+        steps: optimizer steps.
+        batch_size: image-caption pairs a step.
+        lr: peak learning rate.
+        final_lr: share of it at the last step.
+        warmup: steps of linear warmup.
+        scale: 1/tau to hold; None to learn it, at most 100.
+    """
 
     name: str
     scenes: int
@@ -65,12 +85,40 @@ class Lesson:
     lr: float
     final_lr: float
     warmup: int = 50
+    scale: float | None = None
 
 
-LESSONS = (
-    Lesson("singles", scenes=8000, steps=500, batch_size=128, lr=2e-3, final_lr=0.0),
-    Lesson("bags", scenes=20000, steps=900, batch_size=128, lr=1.5e-3, final_lr=0.05),
-)
+@dataclass(frozen=True)
+class Start:
+    """A model that ships with the package: what it goes on from, and its lessons."""
+
+    base: str | None
+    lessons: tuple[Lesson, ...]
+
+
+STARTS = {
+    "scenes-tiny": Start(
+        None,
+        (
+            Lesson("singles", scenes=8000, steps=500, batch_size=128, lr=2e-3, final_lr=0.0),
+            Lesson("bags", scenes=20000, steps=900, batch_size=128, lr=1.5e-3, final_lr=0.05),
+        ),
+    ),
+    "scenes-clip": Start(
+        "scenes-tiny",
+        (
+            Lesson(
+                name="bags-and-sketches",
+                scenes=20000,
+                steps=900,
+                batch_size=128,
+                lr=1e-3,
+                final_lr=0.02,
+                scale=100.0,
+            ),
+        ),
+    ),
+}
 
 
 def sample_single(rng: random.Random) -> Scene:
@@ -108,9 +156,45 @@ def sample_of_group(rng: random.Random, scene: Scene) -> Meaning:
     return Count(((item, number),))
 
 
-SAMPLERS: dict[str, tuple[SceneSampler, MeaningSampler]] = {
-    "singles": (sample_single, sample_of_single),
-    "bags": (sample_scene, sample_of_bag),
+def captioned_scene(
+    rng: random.Random, sample: SceneSampler, sample_meaning: MeaningSampler
+) -> Captioned:
+    """Sample a scene and what to say of it."""
+    scene = sample(rng)
+    texts = []
+    for _ in range(CAPTIONS_PER_IMAGE):
+        style = replace(sample_style(rng), definite=False)
+        texts.append(say(sample_meaning(rng, scene), style))
+    return render.paint(scene), texts
+
+
+def captioned_page(rng: random.Random) -> Captioned:
+    """Sample a page of sketches and what to say of it."""
+    alone = rng.random() < 0.75
+    page = sketches.sample_page(rng) if alone else sketches.sample_pair_page(rng)
+    texts = [sketches.sample_sentence(rng, page) for _ in range(CAPTIONS_PER_IMAGE)]
+    return page.paint(), texts
+
+
+def captioned_single(rng: random.Random) -> Captioned:
+    """Sample one filled thing and its captions."""
+    return captioned_scene(rng, sample_single, sample_of_single)
+
+
+def captioned_bag(rng: random.Random) -> Captioned:
+    """Sample a scene of several things and captions that read as a bag of words."""
+    return captioned_scene(rng, sample_scene, sample_of_bag)
+
+
+def captioned_bag_or_page(rng: random.Random) -> Captioned:
+    """Sample a scene or, less often, a page of sketches."""
+    return captioned_page(rng) if rng.random() < SHARE_OF_SKETCHES else captioned_bag(rng)
+
+
+SAMPLERS: dict[str, Callable[[random.Random], Captioned]] = {
+    "singles": captioned_single,
+    "bags": captioned_bag,
+    "bags-and-sketches": captioned_bag_or_page,
 }
 
 
@@ -118,23 +202,20 @@ class Data:
     """Images and captions of a lesson, ready for the model."""
 
     def __init__(self, lesson: Lesson, seed: int, length: int) -> None:
-        sample, sample_meaning = SAMPLERS[lesson.name]
         tokenizer = open_clip.SimpleTokenizer(context_length=length)
         images, texts = [], []
         for index in range(lesson.scenes):
             rng = stable_rng(seed, "start", lesson.name, index, digest="sha256")
-            scene = sample(rng)
-            images.append(np.asarray(render.paint(scene)))
-            for _ in range(CAPTIONS_PER_SCENE):
-                style = replace(sample_style(rng), definite=False)
-                texts.append(say(sample_meaning(rng, scene), style))
+            image, captions_of_image = SAMPLERS[lesson.name](rng)
+            images.append(np.asarray(image))
+            texts += captions_of_image
         self.images = torch.from_numpy(np.stack(images))
-        self.tokens = tokenizer(texts).view(lesson.scenes, CAPTIONS_PER_SCENE, length)
+        self.tokens = tokenizer(texts).view(lesson.scenes, CAPTIONS_PER_IMAGE, length)
 
     def batch(self, size: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Images (N, 64, 64, 3) as bytes and tokens (N, L), trimmed to the longest."""
         rows = torch.randperm(len(self.images), generator=generator)[:size]
-        which = torch.randint(CAPTIONS_PER_SCENE, (size,), generator=generator)
+        which = torch.randint(CAPTIONS_PER_IMAGE, (size,), generator=generator)
         tokens = self.tokens[rows, which]
         return self.images[rows], tokens[:, : int((tokens != 0).sum(1).max())]
 
@@ -169,6 +250,9 @@ def optimizer_of(model: open_clip.CLIP, lr: float) -> torch.optim.AdamW:
 
 def teach(model: open_clip.CLIP, lesson: Lesson, seed: int, config: dict) -> None:
     """One lesson of plain contrast: linear warmup, cosine decay."""
+    model.logit_scale.requires_grad_(lesson.scale is None)
+    if lesson.scale is not None:
+        model.logit_scale.data.fill_(math.log(lesson.scale))
     data = Data(lesson, seed, config["model_cfg"]["text_cfg"]["context_length"])
     generator = torch.Generator().manual_seed(seed)
     optimizer, targets = optimizer_of(model, lesson.lr), torch.arange(lesson.batch_size)
@@ -196,36 +280,103 @@ def teach(model: open_clip.CLIP, lesson: Lesson, seed: int, config: dict) -> Non
 @torch.inference_mode()
 def accuracies(model: open_clip.CLIP, config: dict, items: int) -> dict[str, float]:
     """Percent of held-out tuning items whose caption is nearer than the foil, by suite."""
-    tokenizer = open_clip.SimpleTokenizer(
-        context_length=config["model_cfg"]["text_cfg"]["context_length"]
-    )
-    model.eval()
     by_suite = {}
     for name in PAIR_MAKERS:
-        sampled = [make_item(name, index=i, total=items, **TUNING) for i in range(items)]
-        images = np.stack([np.asarray(render.paint(item.scene)) for item in sampled])
-        pixels = prepare(torch.from_numpy(images), config["preprocess_cfg"])
-        image = model.encode_image(pixels, True)
-        caption = encode_text(model, tokenizer([item.caption.text for item in sampled]))
-        foil = encode_text(model, tokenizer([item.foil.text for item in sampled]))
+        image, caption, foil = features(model, config, name, items, TUNING)
         right = (image * caption).sum(1) > (image * foil).sum(1)
         by_suite[name] = round(100 * right.float().mean().item(), 1)
     return by_suite
 
 
-def packed(model: open_clip.CLIP, fresh: Tensor) -> bytes:
+@torch.inference_mode()
+def sketch_accuracies(model: open_clip.CLIP, config: dict, items: int) -> dict[str, float]:
+    """Percent of sketches whose shape, or whose ink, is the nearest prompt's."""
+    rng = stable_rng(TUNING["seed"], TUNING["split"], "sketches")
+    pages = [sketches.sample_page(rng) for _ in range(items)]
+    image = encode_images(model, config, [page.paint() for page in pages])
+    shapes = [page.sketches[0].shape for page in pages]
+    inks = [page.sketches[0].ink for page in pages]
+    by_class = {}
+    for name, classes, prompts, labels in (
+        ("shapes", sketches.SKETCHED_SHAPES, sketches.SHAPE_PROMPTS, shapes),
+        ("inks", tuple(sketches.INKS), sketches.INK_PROMPTS, inks),
+    ):
+        weights = []
+        for prompt in prompts:
+            texts = [prompt.format(word) for word in classes]
+            weights.append(encode_words(model, config, texts))
+        nearest = (image @ torch.stack(weights).mean(0).T).argmax(1)
+        target = torch.tensor([classes.index(label) for label in labels])
+        by_class[name] = round(100 * (nearest == target).float().mean().item(), 1)
+    return by_class
+
+
+@torch.inference_mode()
+def geometry(model: open_clip.CLIP, config: dict, items: int) -> dict[str, float]:
+    """Cosines on pairs seen in training: positives, others, and caption against foil."""
+    where = {"seed": TUNING["seed"], "split": "train", "held_out": False}
+    image, caption, foil = features(model, config, "swap_obj", items, where)
+    cosines = image @ caption.T
+    positive = cosines.diagonal()
+    others = cosines[~torch.eye(items, dtype=torch.bool)]
+    return {
+        "scale": round(model.logit_scale.exp().item(), 1),
+        "positive_mean": round(positive.mean().item(), 3),
+        "positive_std": round(positive.std().item(), 3),
+        "positive_quartile": round(positive.quantile(0.25).item(), 3),
+        "others_mean": round(others.mean().item(), 3),
+        "others_std": round(others.std().item(), 3),
+        "caption_to_foil": round((caption * foil).sum(1).mean().item(), 3),
+    }
+
+
+def features(
+    model: open_clip.CLIP, config: dict, name: str, items: int, where: dict
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Features (N, D) of images, captions and foils of a suite."""
+    sampled = [make_item(name, index=i, total=items, **where) for i in range(items)]
+    image = encode_images(model, config, [render.paint(item.scene) for item in sampled])
+    caption = encode_words(model, config, [item.caption.text for item in sampled])
+    foil = encode_words(model, config, [item.foil.text for item in sampled])
+    return image, caption, foil
+
+
+def encode_images(model: open_clip.CLIP, config: dict, images: list[Image.Image]) -> Tensor:
+    """Normalized features (N, D) of images of 64 x 64 pixels."""
+    model.eval()
+    pixels = torch.from_numpy(np.stack([np.asarray(image) for image in images]))
+    return model.encode_image(prepare(pixels, config["preprocess_cfg"]), True)
+
+
+def encode_words(model: open_clip.CLIP, config: dict, texts: list[str]) -> Tensor:
+    """Normalized features (N, D) of texts."""
+    length = config["model_cfg"]["text_cfg"]["context_length"]
+    return encode_text(model, open_clip.SimpleTokenizer(context_length=length)(texts))
+
+
+def packed(model: open_clip.CLIP, fresh: Tensor, used_before: np.ndarray) -> bytes:
     """The weights as shipped: half precision, and the rows of the token table that were trained."""
     arrays = {name: value.numpy() for name, value in model.state_dict().items()}
-    used = np.flatnonzero((arrays[TABLE] != fresh.numpy()).any(axis=1)).astype(np.int32)
+    changed = np.flatnonzero((arrays[TABLE] != fresh.numpy()).any(axis=1))
+    used = np.union1d(changed, used_before).astype(np.int32)
     shipped = pack(arrays, used)
     print(f"{len(shipped[IDS])} of {len(arrays[TABLE])} rows of the token table are used")
     return save(shipped)
 
 
+def fresh_model(config: dict) -> open_clip.CLIP:
+    """An untrained model."""
+    model = open_clip.CLIP(**config["model_cfg"])
+    with torch.no_grad():
+        model.visual.attnpool.positional_embedding.mul_(POSITION_SCALE)
+    return model
+
+
 def main() -> None:
     """Train, measure and write."""
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("--output", type=Path, default=Path("scenes_tiny"))
+    parser.add_argument("name", choices=STARTS)
+    parser.add_argument("--output", type=Path, required=True)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--threads", type=int, default=1, help="the result may differ with it")
     parser.add_argument("--items", type=int, default=500, help="tuning items a suite")
@@ -234,25 +385,29 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     torch.manual_seed(options.seed)
     config = json.loads((PACKAGED / CONFIG).read_text(encoding="utf-8"))
-    model = open_clip.CLIP(**config["model_cfg"])
-    with torch.no_grad():
-        model.visual.attnpool.positional_embedding.mul_(POSITION_SCALE)
+    start = STARTS[options.name]
+    model = fresh_model(config)
+    used = np.zeros(0, np.int32)
+    if start.base is not None:
+        arrays, used = read_weights(start.base)
+        model.load_state_dict({name: torch.from_numpy(a) for name, a in arrays.items()})
     fresh = model.token_embedding.weight.detach().clone()
     lessons = [
         replace(
             lesson, scenes=lesson.scenes // options.shrink, steps=lesson.steps // options.shrink
         )
-        for lesson in LESSONS
+        for lesson in start.lessons
     ]
     for number, lesson in enumerate(lessons):
         teach(model, lesson, options.seed + number, config)
-    weights = packed(model, fresh)
+    weights = packed(model, fresh, used)
     options.output.mkdir(parents=True, exist_ok=True)
     (options.output / SHIPPED).write_bytes(weights)
     recipe = {
         "sha256": hashlib.sha256(weights).hexdigest(),
-        "script": "examples/train_scenes_start.py",
+        "script": f"examples/train_scenes_start.py {options.name}",
         "seed": options.seed,
+        "base": start.base,
         "lessons": [asdict(lesson) for lesson in lessons],
         "position_scale": POSITION_SCALE,
         "versions": {
@@ -260,17 +415,18 @@ def main() -> None:
             "torch": torch.__version__,
             "open_clip": open_clip.__version__,
         },
+        "geometry": geometry(model, config, options.items),
         "tuning": {
             **TUNING,
             "items": options.items,
             "accuracy": accuracies(model, config, options.items),
+            "sketches": sketch_accuracies(model, config, options.items),
         },
     }
-    (options.output / CONFIG).write_text(
-        (PACKAGED / CONFIG).read_text(encoding="utf-8"), encoding="utf-8"
-    )
+    text = (PACKAGED / CONFIG).read_text(encoding="utf-8")
+    (options.output / CONFIG).write_text(text, encoding="utf-8")
     (options.output / RECIPE).write_text(json.dumps(recipe, indent=1) + "\n", encoding="utf-8")
-    print(json.dumps(recipe["tuning"], indent=1))
+    print(json.dumps({"geometry": recipe["geometry"], "tuning": recipe["tuning"]}, indent=1))
 
 
 if __name__ == "__main__":

@@ -45,7 +45,10 @@ LIBRARIES = {
 }
 DEFAULT_LIBRARY = "open_clip"
 # Models that the package brings, each with a loader like `Library.by_name`.
-EMBEDDED = {"scenes-tiny": "ahnpl_cli.scenes.start:load_start_model"}
+EMBEDDED = {
+    "scenes-tiny": "ahnpl_cli.scenes.start:load_start_model",
+    "scenes-clip": "ahnpl_cli.scenes.start:load_start_model",
+}
 
 
 def library_of(folder: Path) -> Library | None:

@@ -7,10 +7,13 @@ else.
 
 from __future__ import annotations
 
+import csv
 import functools
+import io
+import itertools
 import json
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -21,24 +24,15 @@ from ahnpl_cli.errors import DataError
 from ahnpl_cli.files import read_object, write_atomic, write_json
 from ahnpl_cli.progress import Track, silent
 from ahnpl_cli.records import ScenesManifest, ScenesReport
-from ahnpl_cli.scenes import layouts, render
-from ahnpl_cli.scenes.layouts import OFFICIAL_FILES, OfficialFile, Record
-from ahnpl_cli.scenes.parts import (
-    IMAGE_NEGATIVES,
-    RETRIEVAL,
-    TRAIN,
-    IndexRange,
-    image_paths,
-    write_range,
-)
+from ahnpl_cli.scenes import render, sketches
+from ahnpl_cli.scenes.layouts import Record
+from ahnpl_cli.scenes.parts import PARTS, TRAIN, IndexRange, Row, write_range
 from ahnpl_cli.version import __version__
 
 logger = logging.getLogger(__name__)
 
 COMMAND = "ahnpl scenes"
 MANIFEST = "scenes.json"
-CAPTIONS_FILE = "captions.jsonl"
-IMAGE_NEGATIVES_FILE = "image_negatives.jsonl"
 RANGE_SIZE = 125  # indices that a process is given at a time: half a second of work
 LONGEST_GAP = 10_000  # more images than all processes together work on at a time
 DAMAGED_HINT = "Choose another --output, or make the scenes again with --force."
@@ -170,7 +164,7 @@ def _delete_images(out: Path, part: str, start: int, stop: int) -> None:
     """Delete the images of a range of indices, as far as there are any."""
     missing = 0
     for index in range(start, stop):
-        for image in image_paths(part, index):
+        for image in PARTS[part].images(index):
             try:
                 (out / image).unlink()
                 missing = 0
@@ -186,9 +180,8 @@ def _delete_images(out: Path, part: str, start: int, stop: int) -> None:
 
 def _totals(manifest: ScenesManifest) -> dict[str, int]:
     """Return how many indices each part has."""
-    totals = {TRAIN: manifest.train, IMAGE_NEGATIVES: manifest.test, RETRIEVAL: manifest.test}
-    for official in OFFICIAL_FILES:
-        totals[official.suite] = manifest.test
+    totals = dict.fromkeys(PARTS, manifest.test)
+    totals[TRAIN] = manifest.train
     return totals
 
 
@@ -198,15 +191,13 @@ def _write_all(out: Path, wanted: ScenesManifest, workers: int, track: Track) ->
     for folder in _folders():
         (out / folder).mkdir(parents=True, exist_ok=True)
     ranges = list(_index_ranges(totals))
-    records: dict[str, list[Record]] = {part: [] for part in totals}
+    rows: list[Row] = []
     write = functools.partial(write_range, out, wanted.seed)
     with ProcessMap(workers, _prepare_process, hint=DIED_HINT) as processes:
-        written = zip(ranges, processes.map(write, ranges), strict=True)
-        for index_range, new in track(
-            written, total=len(ranges), description="Drawing scenes", unit="ranges"
-        ):
-            records[index_range.part] += new
-    return _write_files(out, records)
+        written = processes.map(write, ranges)
+        for new in track(written, total=len(ranges), description="Drawing scenes", unit="ranges"):
+            rows += new
+    return _write_files(out, rows)
 
 
 def _prepare_process() -> None:
@@ -222,50 +213,56 @@ def _index_ranges(totals: dict[str, int]) -> Iterator[IndexRange]:
 
 def _record_files() -> list[str]:
     """Return every file of records, relative to the output folder."""
-    files = [CAPTIONS_FILE, IMAGE_NEGATIVES_FILE, layouts.RETRIEVAL_FILE]
-    return files + [official.file for official in OFFICIAL_FILES]
+    files = itertools.chain.from_iterable(part.files for part in PARTS.values())
+    return list(dict.fromkeys(files))
 
 
 def _written_paths(manifest: ScenesManifest) -> Iterator[str]:
     """Yield every file of records and every image, relative to the output folder."""
     yield from _record_files()
+    yield from sketches.PROMPTS
     for part, total in _totals(manifest).items():
         for index in range(total):
-            yield from image_paths(part, index)
+            yield from PARTS[part].images(index)
 
 
 def _folders() -> list[str]:
     """Return every folder that is written to, relative to the output folder."""
     paths = _record_files()
-    for part in _totals(ScenesManifest(0, 0, 0, __version__)):
-        paths += image_paths(part, 0)
+    for part in PARTS.values():
+        paths += part.images(0)
     return sorted({str(PurePosixPath(path).parent) for path in paths})
 
 
-def _write_files(out: Path, records: dict[str, list[Record]]) -> dict[str, int]:
+def _write_files(out: Path, rows: list[Row]) -> dict[str, int]:
     """Write every file of records, and return how many each holds."""
-    _write_jsonl(out / CAPTIONS_FILE, records[TRAIN])
-    _write_jsonl(out / IMAGE_NEGATIVES_FILE, records[IMAGE_NEGATIVES])
-    write_json(out / layouts.RETRIEVAL_FILE, records[RETRIEVAL])
-    counts = {
-        CAPTIONS_FILE: len(records[TRAIN]),
-        IMAGE_NEGATIVES_FILE: len(records[IMAGE_NEGATIVES]),
-        layouts.RETRIEVAL_FILE: len(records[RETRIEVAL]),
-    }
-    for official in OFFICIAL_FILES:
-        _write_official(out / official.file, official, records[official.suite])
-        counts[official.file] = len(records[official.suite])
-    return counts
+    by_file: dict[str, list[Row]] = {file: [] for file in _record_files()}
+    for row in rows:
+        by_file[row.file].append(row)
+    for file, rows_of_file in by_file.items():
+        _write_file(out / file, rows_of_file)
+    for file, prompts in sketches.PROMPTS.items():
+        write_atomic(out / file, "".join(f"{prompt}\n" for prompt in prompts))
+    return {file: len(rows_of_file) for file, rows_of_file in by_file.items()}
 
 
-def _write_official(path: Path, official: OfficialFile, records: list[Record]) -> None:
+def _write_file(path: Path, rows: list[Row]) -> None:
+    """Write records as the file's suffix says; as an object of JSON where they have keys."""
+    records = [row.record for row in rows]
     if path.suffix == ".jsonl":
-        _write_jsonl(path, records)
-    elif official.key is None:
-        write_json(path, records)
+        write_atomic(path, "".join(f"{json.dumps(record)}\n" for record in records))
+    elif path.suffix == ".csv":
+        _write_csv(path, records)
+    elif rows and rows[0].key is not None:
+        write_json(path, {row.key: row.record for row in rows})
     else:
-        write_json(path, {official.key(index): record for index, record in enumerate(records)})
+        write_json(path, records)
 
 
-def _write_jsonl(path: Path, records: Iterable[Record]) -> None:
-    write_atomic(path, "".join(f"{json.dumps(record)}\n" for record in records))
+def _write_csv(path: Path, records: list[Record]) -> None:
+    text = io.StringIO(newline="")
+    columns = list(records[0]) if records else []
+    table = csv.DictWriter(text, columns, lineterminator="\n")
+    table.writeheader()
+    table.writerows(records)
+    write_atomic(path, text.getvalue())

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from pathlib import PurePosixPath
+from typing import Any, Literal, NamedTuple
 
 from ahnpl_cli.scenes import suites_sugarcrepe
+from ahnpl_cli.scenes.paraphrase import rephrase
 from ahnpl_cli.scenes.suites import SceneItem
 from ahnpl_cli.scenes.world import SIDE
+from ahnpl_cli.stable_hash import stable_rng
 
 Record = dict[str, Any]
 
@@ -21,23 +24,38 @@ Record = dict[str, Any]
 NUMBERS = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
-class OfficialFile:
-    """One official file.
+class Picture(NamedTuple):
+    """An image of an item, and what it shows.
 
     Attributes:
-        suite: the items' name in `suites.PAIR_MAKERS`.
-        file: path of the file, relative to the output folder.
-        image: path of an item's image, from its index.
-        key: the record's key, from its index; None where the file is a list.
-        record: the record, from index, item and image name.
+        path: relative to the output folder.
+        shows: the item's `scene`, the `other` scene of the pair, or `quarters`: the scene among
+            three others.
     """
 
+    path: str
+    shows: Literal["scene", "other", "quarters"]
+
+
+@dataclass(frozen=True, slots=True)
+class OfficialFile:
+    """One official file, or what one suite adds to it.
+
+    Attributes:
+        part: the part of the world that it is, a name of its own.
+        suite: the items' name in `suites.PAIR_MAKERS`.
+        file: path of the file, relative to the output folder.
+        pictures: the pictures that an item brings, from its index.
+        record: the record, from index and item.
+        key: the record's key, from its index; None where the file is a list.
+    """
+
+    part: str
     suite: str
     file: str
-    image: Callable[[int], str]
-    key: Callable[[int], str] | None
-    record: Callable[[int, SceneItem, str], Record]
+    pictures: Callable[[int], tuple[Picture, ...]]
+    record: Callable[[int, SceneItem], Record]
+    key: Callable[[int], str] | None = None
 
 
 def _v7w(number: int) -> str:
@@ -56,21 +74,74 @@ def _swig(number: int) -> str:
     return f"images_512/acting_{number}.jpg"
 
 
-# SugarCrepe
+# SugarCrepe, and the two benchmarks that are made of its items
 
 
-def _sugarcrepe(suite: str, first_number: int) -> OfficialFile:
-    def image(index: int) -> str:
-        return _coco2017(first_number + index)
+def _sugarcrepe_image(suite: str, index: int) -> str:
+    return _coco2017(NUMBERS * _SUGARCREPE_NUMBERS[suite] + index)
 
-    def record(index: int, item: SceneItem, image_name: str) -> Record:
+
+def _sugarcrepe_record(suite: str, index: int, item: SceneItem) -> Record:
+    return {
+        "filename": PurePosixPath(_sugarcrepe_image(suite, index)).name,
+        "caption": item.caption.text,
+        "negative_caption": item.foil.text,
+    }
+
+
+def _sugarcrepe(suite: str) -> OfficialFile:
+    def pictures(index: int) -> tuple[Picture, ...]:
+        return (Picture(_sugarcrepe_image(suite, index), "scene"),)
+
+    def record(index: int, item: SceneItem) -> Record:
+        return _sugarcrepe_record(suite, index, item)
+
+    return OfficialFile(suite, suite, f"sugarcrepe/{suite}.json", pictures, record, str)
+
+
+def _sugarcrepe_pp(suite: str) -> OfficialFile:
+    """Return the file with a second true caption: the same meaning in other words."""
+
+    def record(index: int, item: SceneItem) -> Record:
+        rng = stable_rng("sugarcrepe++", suite, index, item.caption.text)
+        plain = _sugarcrepe_record(suite, index, item)
         return {
-            "filename": image_name,
-            "caption": item.caption.text,
-            "negative_caption": item.foil.text,
+            "id": index,
+            "filename": plain["filename"],
+            "caption": plain["caption"],
+            "caption2": rephrase(rng, item.caption).text,
+            "negative_caption": plain["negative_caption"],
         }
 
-    return OfficialFile(suite, f"sugarcrepe/{suite}.json", image, str, record)
+    return OfficialFile(f"{suite}++", suite, f"sugarcrepe_pp/{suite}.json", _no_pictures, record)
+
+
+def _no_pictures(_: int) -> tuple[Picture, ...]:
+    return ()
+
+
+def _bivlc(suite: str) -> OfficialFile:
+    """Return the suite's rows of BiVLC: the other scene is the exact image negative."""
+
+    def negative_image(index: int) -> str:
+        return f"bivlc/images/{suite}_{index:06d}.png"
+
+    def pictures(index: int) -> tuple[Picture, ...]:
+        return (Picture(negative_image(index), "other"),)
+
+    def record(index: int, item: SceneItem) -> Record:
+        type_, subtype = suite.split("_")
+        plain = _sugarcrepe_record(suite, index, item)
+        return {
+            "image": plain["filename"],
+            "caption": plain["caption"],
+            "negative_caption": plain["negative_caption"],
+            "negative_image": PurePosixPath(negative_image(index)).name,
+            "type": type_,
+            "subtype": subtype,
+        }
+
+    return OfficialFile(f"bivlc {suite}", suite, "bivlc/BiVLC.csv", pictures, record)
 
 
 # ARO
@@ -84,14 +155,14 @@ def aro_box(index: int) -> tuple[int, int, int, int]:
 
 
 def _aro(suite: str, stem: str, first_number: int) -> OfficialFile:
-    def image(index: int) -> str:
-        return f"aro/images/{first_number + index}.jpg"
+    def pictures(index: int) -> tuple[Picture, ...]:
+        return (Picture(f"aro/images/{first_number + index}.jpg", "quarters"),)
 
-    def record(index: int, item: SceneItem, image_name: str) -> Record:
+    def record(index: int, item: SceneItem) -> Record:
         x, y, width, height = aro_box(index)
         return {
             "image_id": first_number + index,
-            "image_path": image_name,
+            "image_path": f"{first_number + index}.jpg",
             "bbox_x": x,
             "bbox_y": y,
             "bbox_w": width,
@@ -101,7 +172,7 @@ def _aro(suite: str, stem: str, first_number: int) -> OfficialFile:
             "false_caption": item.foil.text,
         }
 
-    return OfficialFile(suite, f"aro/{stem}.json", image, None, record)
+    return OfficialFile(suite, suite, f"aro/{stem}.json", pictures, record)
 
 
 # VALSE
@@ -186,36 +257,37 @@ _VALSE_PIECES = {
 def _valse(name: str, first_number: int) -> OfficialFile:
     piece = _VALSE_PIECES[name]
 
-    def image(index: int) -> str:
-        return piece.image(first_number + index)
+    def pictures(index: int) -> tuple[Picture, ...]:
+        return (Picture(piece.image(first_number + index), "scene"),)
 
     def key(index: int) -> str:
         return f"{name}_scenes_{index}"
 
-    def record(index: int, item: SceneItem, image_name: str) -> Record:
+    def record(index: int, item: SceneItem) -> Record:
         return {
             "dataset": piece.dataset,
             "original_split": "test",
             "dataset_idx": str(first_number + index),
             "linguistic_phenomena": piece.phenomenon,
-            "image_file": image_name,
+            "image_file": PurePosixPath(piece.image(first_number + index)).name,
             "caption": item.caption.text,
             **piece.extra(item.note, item.foil_note),
             "mturk": VOTES,
             "foil": item.foil.text,
         }
 
-    return OfficialFile(name, f"valse/{name}.json", image, key, record)
+    return OfficialFile(name, name, f"valse/{name}.json", pictures, record, key)
 
 
 # Winoground
 
 
 def _winoground() -> OfficialFile:
-    def image(index: int) -> str:
-        return f"winoground/images/ex_{index}_img_0.png"
+    def pictures(index: int) -> tuple[Picture, ...]:
+        stem = f"winoground/images/ex_{index}_img"
+        return (Picture(f"{stem}_0.png", "scene"), Picture(f"{stem}_1.png", "other"))
 
-    def record(index: int, item: SceneItem, image_name: str) -> Record:
+    def record(index: int, item: SceneItem) -> Record:
         return {
             "id": index,
             "image_0": f"ex_{index}_img_0",
@@ -228,7 +300,7 @@ def _winoground() -> OfficialFile:
             "collapsed_tag": item.note["collapsed_tag"],
         }
 
-    return OfficialFile("winoground", "winoground/examples.jsonl", image, None, record)
+    return OfficialFile("winoground", "winoground", "winoground/examples.jsonl", pictures, record)
 
 
 # Retrieval
@@ -242,11 +314,16 @@ def retrieval_image(index: int) -> str:
     return _coco2014(RETRIEVAL_NUMBER + index)
 
 
-# Every suite's numbers begin at a multiple of a million: 1 to 7, 21, 22, and 31 to 38.
+# Every suite's numbers begin at a multiple of a million: 1 to 7, 21, 22, 31 to 38, 51, and 52 of
+# NegBench.
+_SUGARCREPE_NUMBERS = {name: k for k, name in enumerate(suites_sugarcrepe.PAIR_MAKERS, 1)}
+SUGARCREPE_PP = ("replace_obj", "replace_att", "replace_rel", "swap_obj", "swap_att")
 OFFICIAL_FILES: tuple[OfficialFile, ...] = (
-    *(_sugarcrepe(name, NUMBERS * k) for k, name in enumerate(suites_sugarcrepe.PAIR_MAKERS, 1)),
+    *(_sugarcrepe(name) for name in suites_sugarcrepe.PAIR_MAKERS),
     _aro("vg_relation", "visual_genome_relation", NUMBERS * 21),
     _aro("vg_attribution", "visual_genome_attribution", NUMBERS * 22),
     *(_valse(name, NUMBERS * k) for k, name in enumerate(_VALSE_PIECES, 31)),
     _winoground(),
+    *(_sugarcrepe_pp(name) for name in SUGARCREPE_PP),
+    *(_bivlc(name) for name in suites_sugarcrepe.PAIR_MAKERS),
 )

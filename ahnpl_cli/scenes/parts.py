@@ -1,18 +1,23 @@
-"""Writes the images of one range of indices and returns their records: one task of a process."""
+"""Writes the images of one range of indices and returns their records: one task of a process.
+
+A part of the world is one entry of `PARTS`: what it draws at an index, and which files its records
+belong to.
+"""
 
 from __future__ import annotations
 
+import functools
 import io
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, NamedTuple
 
 from PIL import Image
 
 from ahnpl_cli.files import write_atomic
 from ahnpl_cli.records import CaptionRecord, ImageNegativeRecord, Kind
-from ahnpl_cli.scenes import captions, layouts, render, world
+from ahnpl_cli.scenes import captions, layouts, render, sketches, suites_negbench, world
 from ahnpl_cli.scenes.captions import Caption
 from ahnpl_cli.scenes.layouts import OFFICIAL_FILES, OfficialFile, Record
 from ahnpl_cli.scenes.suites import SceneItem, make_item
@@ -20,9 +25,9 @@ from ahnpl_cli.scenes.world import Scene, Thing
 from ahnpl_cli.stable_hash import stable_rng
 
 TRAIN = "train"
-RETRIEVAL = "retrieval"
-IMAGE_NEGATIVES = "image_negatives"
 
+CAPTIONS_FILE = "captions.jsonl"
+IMAGE_NEGATIVES_FILE = "image_negatives.jsonl"
 CAPTIONS_PER_IMAGE = 3
 CAPTIONS_PER_RETRIEVED = 5  # as in COCO
 # Which suite's pairs stand for which kind of negative, in turn; all of combinations seen in
@@ -37,7 +42,29 @@ NEGATIVE_SUITES: tuple[tuple[Kind, str], ...] = (
 )
 # Without subsampling, or JPEG would blur the colors of small shapes.
 JPEG = {"quality": 95, "subsampling": 0}
-_FILE_OF_SUITE = {official.suite: official for official in OFFICIAL_FILES}
+
+
+class Row(NamedTuple):
+    """A record, the file that it belongs to, and its key where that file is a JSON object."""
+
+    file: str
+    record: Record
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One part of the world.
+
+    Attributes:
+        files: the files of its records, relative to the output folder.
+        images: the paths of the images of an index.
+        write: writes them; called with output folder, seed, index and number of indices.
+    """
+
+    files: tuple[str, ...]
+    images: Callable[[int], list[str]]
+    write: Callable[[Path, int, int, int], list[Row]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +72,7 @@ class IndexRange:
     """Indices `start` to `stop` of a part.
 
     Attributes:
-        part: `train`, `retrieval`, `image_negatives` or the name of a suite.
+        part: a key of `PARTS`.
         start: first index.
         stop: one past the last.
         total: indices of the whole part.
@@ -57,54 +84,35 @@ class IndexRange:
     total: int
 
 
-def write_range(out: Path, seed: int, index_range: IndexRange) -> list[Record]:
+def write_range(out: Path, seed: int, index_range: IndexRange) -> list[Row]:
     """Write the images of a range and return its records.
 
     Each index has a generator of its own, so it does not matter which process writes it.
     """
-    part = index_range.part
-    total = index_range.total
-    records: list[Record] = []
+    part = PARTS[index_range.part]
+    rows: list[Row] = []
     for index in range(index_range.start, index_range.stop):
-        if part == TRAIN:
-            records += _write_training_scene(out, seed, index)
-        elif part == RETRIEVAL:
-            records.append(_write_retrieval_scene(out, seed, index))
-        elif part == IMAGE_NEGATIVES:
-            records.append(_write_image_negative(out, seed, index, total))
-        else:
-            records.append(_write_suite_item(out, seed, index, total, _FILE_OF_SUITE[part]))
-    return records
+        rows += part.write(out, seed, index, index_range.total)
+    return rows
 
 
-def image_paths(part: str, index: int) -> Iterator[str]:
-    """Yield the paths, relative to the output folder, of the images of an index."""
-    if part == TRAIN:
-        yield f"images/{index:06d}.png"
-    elif part == RETRIEVAL:
-        yield layouts.retrieval_image(index)
-    elif part == IMAGE_NEGATIVES:
-        yield f"image_negatives/{index:06d}.png"
-        yield f"image_negatives/{index:06d}_negative.png"
-    else:
-        name = _FILE_OF_SUITE[part].image(index)
-        yield name
-        if part == "winoground":
-            yield name.replace("_img_0", "_img_1")
+def _training_images(index: int) -> list[str]:
+    return [f"images/{index:06d}.png"]
 
 
-def _write_training_scene(out: Path, seed: int, index: int) -> list[Record]:
+def _write_training_scene(out: Path, seed: int, index: int, _: int) -> list[Row]:
     rng = stable_rng(seed, "train", "scene", index, digest="sha256")
     scene = captions.sample_scene(rng)
-    (name,) = image_paths(TRAIN, index)
+    (name,) = _training_images(index)
     _save(out / name, render.paint(scene))
     things = [_thing_record(thing) for thing in scene.things]
-    records = []
+    rows = []
     for number, caption in enumerate(captions.sample_captions(rng, scene, CAPTIONS_PER_IMAGE)):
         says = type(caption.meaning).__name__.lower()
         meta = {"says": says, "scene": scene.layout, "things": things}
-        records.append(_caption_record(f"{index:06d}-{number}", name, caption, meta))
-    return records
+        record = _caption_record(f"{index:06d}-{number}", name, caption, meta)
+        rows.append(Row(CAPTIONS_FILE, record))
+    return rows
 
 
 def _thing_record(thing: Thing) -> Record:
@@ -123,19 +131,28 @@ def _caption_record(id_: str, image: str, caption: Caption, meta: dict[str, Any]
     return record
 
 
-def _write_retrieval_scene(out: Path, seed: int, index: int) -> Record:
+def _retrieval_images(index: int) -> list[str]:
+    return [layouts.retrieval_image(index)]
+
+
+def _write_retrieval_scene(out: Path, seed: int, index: int, _: int) -> list[Row]:
     rng = stable_rng(seed, "test", "retrieval", index, digest="sha256")
     scene = captions.sample_scene(rng, held_out=True)
-    (name,) = image_paths(RETRIEVAL, index)
+    (name,) = _retrieval_images(index)
     _save(out / name, render.paint(scene))
     sampled = captions.sample_captions(rng, scene, CAPTIONS_PER_RETRIEVED)
-    return {"image": name, "caption": [caption.text for caption in sampled]}
+    record = {"image": name, "caption": [caption.text for caption in sampled]}
+    return [Row(layouts.RETRIEVAL_FILE, record)]
 
 
-def _write_image_negative(out: Path, seed: int, index: int, total: int) -> Record:
+def _image_negative_images(index: int) -> list[str]:
+    return [f"image_negatives/{index:06d}.png", f"image_negatives/{index:06d}_negative.png"]
+
+
+def _write_image_negative(out: Path, seed: int, index: int, total: int) -> list[Row]:
     kind, suite = NEGATIVE_SUITES[index % len(NEGATIVE_SUITES)]
     item = make_item(suite, seed, index, total, split="train", held_out=False)
-    image, negative_image = image_paths(IMAGE_NEGATIVES, index)
+    image, negative_image = _image_negative_images(index)
     _save(out / image, render.paint(item.scene))
     _save(out / negative_image, render.paint(item.other))
     record = ImageNegativeRecord(
@@ -146,22 +163,62 @@ def _write_image_negative(out: Path, seed: int, index: int, total: int) -> Recor
         negative_caption=item.foil.text,
         kind=kind,
     )
-    return asdict(record)
+    return [Row(IMAGE_NEGATIVES_FILE, asdict(record))]
 
 
-def _write_suite_item(
-    out: Path, seed: int, index: int, total: int, official: OfficialFile
-) -> Record:
+def _negbench_images(index: int) -> list[str]:
+    return [suites_negbench.image(index)]
+
+
+def _write_negbench_scene(out: Path, seed: int, index: int, _: int) -> list[Row]:
+    rng = stable_rng(seed, "test", "negbench", index)
+    scene = suites_negbench.sample_scene(rng)
+    (name,) = _negbench_images(index)
+    _save(out / name, render.paint(scene))
+    records = suites_negbench.records(rng, scene, index)
+    return [Row(file, record) for file, record in records.items()]
+
+
+def _sketch_images(index: int) -> list[str]:
+    return [
+        f"sketches/{name}/{split}_{index:06d}.png"
+        for name in sketches.LABELED_SETS
+        for split in sketches.SPLITS
+    ]
+
+
+def _write_sketches(out: Path, seed: int, index: int, _: int) -> list[Row]:
+    rows = []
+    for name in _sketch_images(index):
+        path = PurePosixPath(name)
+        rng = stable_rng(seed, "sketches", name)
+        labeled = sketches.sample_labeled(rng, path.parent.name, index)
+        _save(out / name, labeled.page.paint())
+        record = {
+            "filepath": path.name,
+            labeled.column: ";".join(labeled.labels),
+            "split": path.name.split("_")[0],
+        }
+        rows.append(Row(f"{path.parent}/{sketches.LABELS_FILE}", record))
+    return rows
+
+
+def _official_images(official: OfficialFile, index: int) -> list[str]:
+    return [picture.path for picture in official.pictures(index)]
+
+
+def _write_official_item(
+    official: OfficialFile, out: Path, seed: int, index: int, total: int
+) -> list[Row]:
     item = make_item(official.suite, seed, index, total)
-    name, *name_of_other = image_paths(official.suite, index)
-    if official.file.startswith("aro/"):
-        image = _paint_among_others(official.suite, item, seed, index)
-    else:
-        image = render.paint(item.scene)
-    _save(out / name, image)
-    for other in name_of_other:
-        _save(out / other, render.paint(item.other))
-    return official.record(index, item, PurePosixPath(name).name)
+    for picture in official.pictures(index):
+        if picture.shows == "quarters":
+            image = _paint_among_others(official.suite, item, seed, index)
+        else:
+            image = render.paint(item.scene if picture.shows == "scene" else item.other)
+        _save(out / picture.path, image)
+    record = official.record(index, item)
+    return [Row(official.file, record, official.key and official.key(index))]
 
 
 def _paint_among_others(suite: str, item: SceneItem, seed: int, index: int) -> Image.Image:
@@ -190,3 +247,21 @@ def _save(path: Path, image: Image.Image) -> None:
     else:
         image.save(buffer, "PNG", compress_level=1)
     write_atomic(path, buffer.getvalue())
+
+
+def _official_part(official: OfficialFile) -> Part:
+    return Part(
+        (official.file,),
+        functools.partial(_official_images, official),
+        functools.partial(_write_official_item, official),
+    )
+
+
+PARTS: dict[str, Part] = {
+    TRAIN: Part((CAPTIONS_FILE,), _training_images, _write_training_scene),
+    "image_negatives": Part((IMAGE_NEGATIVES_FILE,), _image_negative_images, _write_image_negative),
+    "retrieval": Part((layouts.RETRIEVAL_FILE,), _retrieval_images, _write_retrieval_scene),
+    **{official.part: _official_part(official) for official in OFFICIAL_FILES},
+    "negbench": Part(suites_negbench.FILES, _negbench_images, _write_negbench_scene),
+    "sketches": Part(sketches.FILES, _sketch_images, _write_sketches),
+}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -32,6 +32,24 @@ TEXTURE_SEED = 20260
 STAR_INNER = 0.42  # radius of a star's inner corners; its points reach 1
 RING_HOLE = 0.55
 HEART_POINTS = 60
+MOON_BITE = (0.45, 0.85)  # how far the disc that is cut from a moon stands to its right; its radius
+CROSS_ARM = 0.32
+
+
+class Placed(Protocol):
+    """Something with a center and a radius in pixels."""
+
+    @property
+    def x(self) -> int:
+        """Column of the center."""
+
+    @property
+    def y(self) -> int:
+        """Row of the center."""
+
+    @property
+    def radius(self) -> int:
+        """Half the side, without the center."""
 
 
 def paint(scene: Scene) -> Image.Image:
@@ -39,7 +57,7 @@ def paint(scene: Scene) -> Image.Image:
     rng = np.random.default_rng(scene.texture)
     canvas = _background(rng, SIDE)
     _paint_things(canvas, scene.things, rng)
-    return _to_image(canvas)
+    return to_image(canvas)
 
 
 def paint_quarters(scenes: Sequence[Scene]) -> Image.Image:
@@ -51,17 +69,27 @@ def paint_quarters(scenes: Sequence[Scene]) -> Image.Image:
         # A view: what is painted on it is painted on the canvas.
         quarter = canvas[top : top + SIDE, left : left + SIDE]
         _paint_things(quarter, scene.things, np.random.default_rng(scene.texture))
-    return _to_image(canvas)
+    return to_image(canvas)
 
 
 @functools.cache
 def shape_mask(shape: str, radius: int) -> Pixels:
     """Return how much of each pixel the shape covers: (2r+1, 2r+1) in [0, 1]."""
+    return shrink(oversampled_mask(shape, radius), radius)
+
+
+def oversampled_mask(shape: str, radius: int) -> Image.Image:
+    """Return the filled shape at four times its size, white on black, (2r+1) * 4 pixels a side."""
+    side = (2 * radius + 1) * OVERSAMPLING
+    large = Image.new("L", (side, side), 0)
+    _fill_shape(ImageDraw.Draw(large), shape, side / 2)
+    return large
+
+
+def shrink(large: Image.Image, radius: int) -> Pixels:
+    """Return an oversampled mask as coverage of pixels: (2r+1, 2r+1) in [0, 1]."""
     side = 2 * radius + 1
-    large_side = side * OVERSAMPLING
     # Filled at four times the size and averaged, since PIL's own edges are jagged.
-    large = Image.new("L", (large_side, large_side), 0)
-    _fill_shape(ImageDraw.Draw(large), shape, large_side / 2)
     small = large.resize((side, side), Image.Resampling.BOX)
     return np.asarray(small, np.float32) / np.float32(255)
 
@@ -73,7 +101,8 @@ def textures() -> tuple[Pixels, ...]:
     return tuple(_make_texture(rng) for _ in range(TEXTURES))
 
 
-def _to_image(canvas: npt.NDArray[np.floating[Any]]) -> Image.Image:
+def to_image(canvas: npt.NDArray[np.floating[Any]]) -> Image.Image:
+    """Return a canvas (H, W, 3) of values up to 255 as an image."""
     clipped = np.clip(canvas, 0, 255)
     return Image.fromarray(clipped.astype(np.uint8))
 
@@ -85,11 +114,18 @@ def _paint_things(canvas: Pixels, things: Sequence[Thing], rng: np.random.Genera
         mask = shape_mask(thing.appearance.shape, thing.radius)
         color_name = thing.appearance.color
         color = np.asarray(RGB[color_name]) + shades[color_name]
-        _blend(canvas, mask, color.astype(np.float32), thing)
+        blend(canvas, mask, color.astype(np.float32), thing)
 
 
-def _blend(canvas: Pixels, mask: Pixels, color: Pixels, thing: Thing) -> None:
-    """Paint a mask in one color where a thing is; what is outside the canvas is cut off."""
+def blend(canvas: Pixels, mask: Pixels, color: Pixels, thing: Placed) -> None:
+    """Paint a mask in one color where a thing is; what is outside the canvas is cut off.
+
+    Args:
+        canvas: (H, W, 3), painted on in place.
+        mask: (2r+1, 2r+1), how much of each pixel is covered.
+        color: (3,), of 255.
+        thing: where.
+    """
     height, width, _ = canvas.shape
     left = thing.x - thing.radius
     top = thing.y - thing.radius
@@ -112,7 +148,7 @@ def _background(rng: np.random.Generator, side: int) -> Pixels:
 def _make_texture(rng: np.random.Generator) -> Pixels:
     """Make blotches, faint stripes and grain around a gray-ish tone that no color name has."""
     base = rng.uniform(110, 165, 3)
-    blotches = _to_image(base + rng.normal(0, 10, (16, 16, 3)))
+    blotches = to_image(base + rng.normal(0, 10, (16, 16, 3)))
     size = (TEXTURE_SIDE, TEXTURE_SIDE)
     soft = np.asarray(blotches.resize(size, Image.Resampling.BICUBIC))
     angle = rng.uniform(0, math.pi)
@@ -134,17 +170,25 @@ def _fill_shape(pen: ImageDraw.ImageDraw, shape: str, half: float) -> None:
         if shape == "ring":
             _fill_disc(pen, half, radius=RING_HOLE, fill=0)
         return
+    if shape == "moon":
+        aside, radius = MOON_BITE
+        _fill_disc(pen, half, radius=1, fill=255)
+        _fill_disc(pen, half, radius=radius, fill=0, aside=aside)
+        return
     # One pixel inside, so that no outline is cut off by the image's edge.
     scale = half - 1
     points = [(half + scale * x, half + scale * y) for x, y in _corners(shape)]
     pen.polygon(points, fill=255)
 
 
-def _fill_disc(pen: ImageDraw.ImageDraw, half: float, *, radius: float, fill: int) -> None:
+def _fill_disc(
+    pen: ImageDraw.ImageDraw, half: float, *, radius: float, fill: int, aside: float = 0
+) -> None:
     scaled = (half - 1) * radius
     low = half - scaled
     high = half + scaled
-    pen.ellipse([low, low, high, high], fill=fill)
+    right = (half - 1) * aside
+    pen.ellipse([low + right, low, high + right, high], fill=fill)
 
 
 def _corners(shape: str) -> list[Point]:
@@ -155,8 +199,24 @@ def _corners(shape: str) -> list[Point]:
         return [(0, -0.95), (0.95, 0.8), (-0.95, 0.8)]
     if shape == "star":
         return [_star_corner(k) for k in range(10)]
+    if shape == "diamond":
+        return [(0, -1), (0.7, 0), (0, 1), (-0.7, 0)]
+    if shape == "cross":
+        return _cross_corners()
+    if shape == "house":
+        return [(0, -0.95), (0.8, -0.1), (0.8, 0.85), (-0.8, 0.85), (-0.8, -0.1)]
     step = 2 * math.pi / HEART_POINTS
     return [_heart_point(k * step) for k in range(HEART_POINTS)]
+
+
+def _cross_corners() -> list[Point]:
+    arm = CROSS_ARM
+    quarter = [(arm, -1), (arm, -arm), (1, -arm)]
+    corners: list[Point] = []
+    for _ in range(4):
+        corners += quarter
+        quarter = [(-y, x) for x, y in quarter]  # a quarter turn to the right
+    return corners
 
 
 def _star_corner(k: int) -> Point:

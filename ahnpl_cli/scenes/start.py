@@ -1,8 +1,10 @@
-"""The starting model: the small CLIP that ships with the package, as an open_clip folder.
+"""The starting models: the small CLIPs that ship with the package, as open_clip folders.
 
-It was trained by `examples/train_scenes_start.py` with plain contrast; `scenes_tiny/recipe.json`
-says how, and what it scored. Of the token table only the rows of words that it saw are shipped. The
-others are noise, as they were when training began, and are filled in here.
+Both were trained by `examples/train_scenes_start.py` with plain contrast; `recipe.json` beside the
+weights says how, what they scored, and how their cosines lie. `scenes-tiny` is the plain one.
+`scenes-clip` went on from it at CLIP's temperature, 1/tau 100, and knows sketches too. Of the token
+table only the rows of words that they saw are shipped. The others are noise, as they were when
+training began, and are filled in here.
 """
 
 from __future__ import annotations
@@ -19,7 +21,7 @@ from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.errors import ConfigError, ModelError
 from ahnpl_cli.files import parse_json, write_atomic
 
-NAME = "scenes-tiny"
+NAMES = ("scenes-tiny", "scenes-clip")
 CONFIG = "open_clip_config.json"
 WEIGHTS = "open_clip_model.safetensors"
 RECIPE = "recipe.json"
@@ -32,16 +34,17 @@ REINSTALL = "Install ahnpl again."
 Arrays = dict[str, npt.NDArray[Any]]
 
 
-def recipe() -> dict[str, Any]:
-    """Return how the shipped weights were made, their checksum and what they score."""
-    return _read_shipped_json(RECIPE)
+def recipe(name: str) -> dict[str, Any]:
+    """Return how a model's weights were made, their checksum and what they score."""
+    return _read_shipped_json(name, RECIPE)
 
 
-def write_start_model(folder: Path) -> Path:
-    """Write `scenes-tiny` as a folder that open_clip loads as `local-dir:FOLDER`.
+def write_start_model(folder: Path, name: str = "scenes-tiny") -> Path:
+    """Write a starting model as a folder that open_clip loads as `local-dir:FOLDER`.
 
     Args:
         folder: made if it does not exist; files of ours in it are replaced.
+        name: one of `NAMES`.
 
     Returns:
         The folder.
@@ -51,63 +54,65 @@ def write_start_model(folder: Path) -> Path:
     """
     from safetensors.numpy import save
 
-    arrays = _read_weights()
-    write_atomic(folder / CONFIG, _read_shipped(CONFIG))
+    arrays, _ = read_weights(name)
+    write_atomic(folder / CONFIG, _read_shipped(name, CONFIG))
     write_atomic(folder / WEIGHTS, save(arrays, metadata={"format": "pt"}))
     return folder
 
 
-def _read_weights() -> Arrays:
-    """Return the shipped weights by name, the token table whole.
+def read_weights(name: str) -> tuple[Arrays, npt.NDArray[np.int32]]:
+    """Return the shipped weights by name, the token table whole, and which rows of it were trained.
 
     Raises:
         ModelError: they are not those that their recipe names.
     """
     from safetensors.numpy import load
 
-    packed = _read_shipped(SHIPPED)
-    if hashlib.sha256(packed).hexdigest() != recipe()["sha256"]:
+    shipped = _read_shipped(name, SHIPPED)
+    if hashlib.sha256(shipped).hexdigest() != recipe(name)["sha256"]:
         raise ModelError(
-            "the weights of scenes-tiny are damaged",
+            f"the weights of {name} are damaged",
             where=SHIPPED,
             hint=REINSTALL,
         )
-    text_config = _read_shipped_json(CONFIG)["model_cfg"]["text_cfg"]
-    return unpack(load(packed), rows=text_config["vocab_size"])
+    packed = load(shipped)
+    text_config = _read_shipped_json(name, CONFIG)["model_cfg"]["text_cfg"]
+    return unpack(packed, rows=text_config["vocab_size"]), packed[IDS]
 
 
 def load_start_model(
-    model: str | None,
+    model: str,
     pretrained: str | None,
     *,
     device: str = "cpu",
     force_quick_gelu: bool | None = None,
 ) -> Backbone:
-    """Return the starting model, which knows synthetic scenes and nothing else; no download.
+    """Return a starting model, which knows synthetic scenes and nothing else; no download.
 
     Raises:
         ConfigError: weights were named beside it.
     """
     if pretrained is not None:
-        raise ConfigError("--model scenes-tiny brings its weights", hint="Leave --pretrained out.")
+        raise ConfigError(f"--model {model} brings its weights", hint="Leave --pretrained out.")
     import torch
 
     from ahnpl_cli.backbones.openclip.build import make_backbone, set_activation
 
-    content = _read_shipped_json(CONFIG)
+    content = _read_shipped_json(model, CONFIG)
     config = content["model_cfg"]
-    set_activation(config, force_quick_gelu, NAME)
+    set_activation(config, force_quick_gelu, model)
+    arrays, _ = read_weights(model)
     return make_backbone(
         config,
         content["preprocess_cfg"],
-        {name: torch.from_numpy(array) for name, array in _read_weights().items()},
+        {name: torch.from_numpy(array) for name, array in arrays.items()},
         where=SHIPPED,
         fits=CONFIG,
         tokenizer_folder=None,
         download=False,
         device=device,
-        name=NAME,
-        source=NAME,
+        name=model,
+        source=model,
     )
 
 
@@ -146,12 +151,13 @@ def _cast_floats(arrays: Arrays, kind: type[np.floating[Any]]) -> Arrays:
     return cast
 
 
-def _read_shipped(name: str) -> bytes:
-    return (resources.files("ahnpl_cli.scenes") / "scenes_tiny" / name).read_bytes()
+def _read_shipped(name: str, file: str) -> bytes:
+    folder = resources.files("ahnpl_cli.scenes") / name.replace("-", "_")
+    return (folder / file).read_bytes()
 
 
-def _read_shipped_json(name: str) -> dict[str, Any]:
+def _read_shipped_json(name: str, file: str) -> dict[str, Any]:
     content: dict[str, Any] = parse_json(
-        _read_shipped(name), name, error=ModelError, hint=REINSTALL
+        _read_shipped(name, file), file, error=ModelError, hint=REINSTALL
     )
     return content

@@ -1,11 +1,15 @@
 """The files of a world: the same bytes whoever draws, the authors' layouts, true pictures."""
 
+import ast
+import csv
 import gzip
 import json
 import multiprocessing
+import random
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -20,9 +24,10 @@ from ahnpl_cli.evaluation.benchmarks import benchmarks
 from ahnpl_cli.evaluation.benchmarks.base import LoadOptions
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
 from ahnpl_cli.records import KINDS, ScenesReport
-from ahnpl_cli.scenes import render
+from ahnpl_cli.scenes import render, sketches, suites_negbench
 from ahnpl_cli.scenes.generate import generate
-from ahnpl_cli.scenes.layouts import OFFICIAL_FILES
+from ahnpl_cli.scenes.layouts import OFFICIAL_FILES, SUGARCREPE_PP
+from ahnpl_cli.scenes.paraphrase import rephrase
 from ahnpl_cli.scenes.parts import NEGATIVE_SUITES
 from ahnpl_cli.scenes.suites import make_item
 
@@ -54,6 +59,9 @@ def read(path: Path) -> Any:
 
 
 def records(world: Path, file: str) -> list[dict[str, Any]]:
+    if file.endswith(".csv"):
+        with (world / file).open(newline="", encoding="utf-8") as table:
+            return list(csv.DictReader(table))
     tree = read(world / file)
     return list(tree.values()) if isinstance(tree, dict) else tree
 
@@ -248,6 +256,8 @@ def test_training_captions_are_three_an_image_and_say_what_is_there(world: Path)
 
 KEYS = {
     "sugarcrepe": {"filename", "caption", "negative_caption"},
+    "sugarcrepe_pp": {"id", "filename", "caption", "caption2", "negative_caption"},
+    "bivlc": {"image", "caption", "negative_caption", "negative_image", "type", "subtype"},
     "visual_genome_relation": {"relation_name"},
     "visual_genome_attribution": {"attributes", "obj1_name", "obj2_name"},
     "aro": {
@@ -273,11 +283,109 @@ KEYS = {
 }
 
 
-@pytest.mark.parametrize("file", [official.file for official in OFFICIAL_FILES])
+@pytest.mark.parametrize("file", sorted({official.file for official in OFFICIAL_FILES}))
 def test_records_have_the_authors_keys(world: Path, file: str) -> None:
     folder, stem = file.split("/")[0], Path(file).stem
     for record in records(world, file):
         assert set(record) == KEYS[folder] | KEYS.get(stem, set())
+
+
+def test_a_second_caption_of_sugarcrepe_pp_says_the_same_in_other_words(world: Path) -> None:
+    for suite in SUGARCREPE_PP:
+        for index, record in enumerate(records(world, f"sugarcrepe_pp/{suite}.json")):
+            item = make_item(suite, SEED, index, TEST)
+            texts = {record["caption"], record["caption2"], record["negative_caption"]}
+            assert len(texts) == 3
+            assert (
+                record["filename"] == records(world, f"sugarcrepe/{suite}.json")[index]["filename"]
+            )
+            again = rephrase(random.Random(index), item.caption)
+            assert again.text != item.caption.text
+            assert again.meaning.holds(item.scene)
+            assert not again.meaning.holds(item.other, loosely=True)
+
+
+def test_bivlc_groups_are_the_pairs_of_sugarcrepe_with_their_exact_image_negatives(
+    world: Path,
+) -> None:
+    rows = records(world, "bivlc/BiVLC.csv")
+    assert len(rows) == 7 * TEST
+    for number, row in enumerate(rows):
+        suite = f"{row['type']}_{row['subtype']}"
+        index = number % TEST
+        item = make_item(suite, SEED, index, TEST)
+        assert (row["caption"], row["negative_caption"]) == (item.caption.text, item.foil.text)
+        assert (world / "val2017" / row["image"]).is_file()
+        shown = pixels(world / "bivlc/images" / row["negative_image"])
+        assert (shown == pixels(render.paint(item.other))).all()
+
+
+def test_negbench_questions_have_one_true_answer(world: Path) -> None:
+    questions = records(world, suites_negbench.MCQ_FILE)
+    scenes = records(world, suites_negbench.PLAIN_FILE)
+    assert len(questions) == len(scenes) == TEST
+    for question, scene in zip(questions, scenes, strict=True):
+        assert question["correct_answer"] == "0"
+        present = ast.literal_eval(scene["positive_objects"])
+        absent = ast.literal_eval(scene["negative_objects"])
+        answers = [question[f"caption_{i}"] for i in range(4)]
+        assert [is_true(answer, present, absent) for answer in answers] == [True, *[False] * 3]
+        image = question["image_path"].removeprefix("data/coco/images/")
+        assert (world / image).is_file()
+    templates = {question["correct_answer_template"] for question in questions}
+    assert templates == {"positive", "hybrid", "negative"}
+
+
+def is_true(answer: str, present: list[str], absent: list[str]) -> bool:
+    """Whether every shape that is affirmed is there, and none that is denied."""
+    text = answer.lower().rstrip(".")
+    for shape in (*present, *absent):
+        before = text.split(shape)[0] if shape in text else None
+        if before is None:
+            continue
+        after = text.split(shape)[1]
+        clause = before.rsplit(",", 1)[-1]
+        is_denied = " no " in f" {clause}" or "not feature" in clause or after.startswith(" is not")
+        if is_denied == (shape in present):
+            return False
+    return True
+
+
+def test_negated_captions_deny_what_is_absent(world: Path) -> None:
+    plain = records(world, suites_negbench.PLAIN_FILE)
+    negated = records(world, suites_negbench.NEGATED_FILE)
+    for row, denied in zip(plain, negated, strict=True):
+        absent = ast.literal_eval(row["negative_objects"])
+        captions = ast.literal_eval(row["captions"])
+        for caption, longer in zip(captions, ast.literal_eval(denied["captions"]), strict=True):
+            assert caption in longer
+            assert any(f"no {shape}" in longer.replace(caption, "") for shape in absent)
+
+
+def test_sketches_are_labeled_and_of_both_splits(world: Path) -> None:
+    for name in sketches.LABELED_SETS:
+        rows = records(world, f"sketches/{name}/labels.csv")
+        assert Counter(row["split"] for row in rows) == {"test": TEST, "train": TEST}
+        for row in rows:
+            shown = pixels(world / "sketches" / name / row["filepath"])
+            # Paper is light and gray; no scene's background is.
+            assert shown[:4, :4].min() > 200
+    assert records(world, "sketches/shapes/labels.csv")[2]["label"] == "square"
+    assert records(world, "sketches/pairs/labels.csv")[0]["labels"].count(";") == 1
+
+
+def test_no_training_caption_uses_the_words_of_sketches(world: Path) -> None:
+    words = set(" ".join(row["caption"] for row in records(world, "captions.jsonl")).split())
+    assert not words & {
+        "sketch",
+        "sketches",
+        "drawing",
+        "drawn",
+        "outline",
+        "ink",
+        "paper",
+        "house",
+    }
 
 
 def test_files_are_lists_or_keyed_as_the_authors_have_them(world: Path) -> None:
@@ -300,11 +408,12 @@ def pixels(source: Image.Image | Path) -> np.ndarray:
 def test_pictures_show_the_scene_that_the_caption_is_true_of(
     world: Path, suite: str, folder: str
 ) -> None:
-    official = next(official for official in OFFICIAL_FILES if official.suite == suite)
+    official = next(official for official in OFFICIAL_FILES if official.part == suite)
     for index in range(TEST):
         item = make_item(suite, SEED, index, TEST)
-        assert official.image(index).startswith(folder)
-        shown = pixels(world / official.image(index))
+        (picture,) = official.pictures(index)
+        assert picture.path.startswith(folder)
+        shown = pixels(world / picture.path)
         assert abs(shown - pixels(render.paint(item.scene))).mean() < 4
         assert records(world, official.file)[index]["caption"] == item.caption.text
 
@@ -345,15 +454,30 @@ def test_image_negatives_are_the_scene_redrawn_with_the_edit_of_the_caption(worl
         assert (shown[1] == pixels(render.paint(item.other))).all()
 
 
-@pytest.mark.parametrize("name", ["sugarcrepe", "aro", "valse", "winoground", "retrieval"])
+LOADED = [
+    *("sugarcrepe", "sugarcrepe++", "aro", "valse", "winoground", "retrieval"),
+    *("zeroshot", "probe"),
+]
+
+
+@pytest.mark.parametrize("name", LOADED)
 def test_the_loaders_of_the_real_benchmarks_read_the_world(world: Path, name: str) -> None:
     (benchmark,) = benchmarks([name])
     shelf = DataFolders([world])
     options = LoadOptions(cache=world)
     suite = benchmark.load(benchmark.copy_of(shelf, benchmark.find(shelf), options))
     assert list(suite.task.missing) == []
-    files = {"sugarcrepe": 7, "aro": 2, "valse": 8, "winoground": 1, "retrieval": 1}
+    files = {
+        "sugarcrepe": 7,
+        "sugarcrepe++": 5,
+        "aro": 2,
+        "valse": 8,
+        "winoground": 1,
+        "retrieval": 1,
+        "zeroshot": 6,
+        "probe": 6,
+    }
     assert len(suite.files) >= files[name]
     images = list(suite.task.images())
-    assert len(images) >= TEST * files[name]
+    assert len(images) >= TEST
     assert all(open_image(ref).size == (64, 64) for ref in images)

@@ -15,19 +15,27 @@ from ahnpl_cli.scenes.suites import make_item
 MEGABYTE = 1_000_000
 
 
+@pytest.fixture(scope="module", params=start.NAMES)
+def name(request: pytest.FixtureRequest) -> str:
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return start.write_start_model(tmp_path_factory.mktemp("start") / "scenes-tiny")
+def folder(tmp_path_factory: pytest.TempPathFactory, name: str) -> Path:
+    return start.write_start_model(tmp_path_factory.mktemp("start") / name, name)
 
 
 def test_the_shipped_weights_are_small_and_those_of_their_recipe() -> None:
-    shipped = Path(start.__file__).parent / "scenes_tiny"
-    assert (shipped / start.SHIPPED).stat().st_size < 5 * MEGABYTE
-    assert {"sha256", "seed", "lessons", "script", "tuning"} <= set(start.recipe())
+    for name in start.NAMES:
+        shipped = Path(start.__file__).parent / name.replace("-", "_")
+        assert (shipped / start.SHIPPED).stat().st_size < 5 * MEGABYTE
+        assert {"sha256", "seed", "lessons", "script", "tuning"} <= set(start.recipe(name))
 
 
-def test_the_folder_is_complete_and_always_the_same(folder: Path, tmp_path: Path) -> None:
-    again = start.write_start_model(tmp_path)
+def test_the_folder_is_complete_and_always_the_same(
+    folder: Path, tmp_path: Path, name: str
+) -> None:
+    again = start.write_start_model(tmp_path, name)
     assert sorted(path.name for path in folder.iterdir()) == [
         start.CONFIG,
         start.WEIGHTS,
@@ -40,7 +48,7 @@ def test_the_folder_is_complete_and_always_the_same(folder: Path, tmp_path: Path
 
 
 def test_damaged_weights_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(start, "recipe", lambda: {"sha256": "0"})
+    monkeypatch.setattr(start, "recipe", lambda name: {"sha256": "0"})
     with pytest.raises(ModelError) as caught:
         start.write_start_model(tmp_path)
     expected = "weights.safetensors: the weights of scenes-tiny are damaged. Install ahnpl again."
@@ -101,8 +109,18 @@ def test_the_starting_model_reads_captions_as_bags_of_words(score, suite: str) -
     assert score(suite) < 62.5
 
 
-def test_the_recipe_tells_the_accuracy_on_its_tuning_split(score) -> None:
-    published = start.recipe()["tuning"]["accuracy"]
+def test_the_recipe_tells_the_accuracy_on_its_tuning_split(score, name: str) -> None:
+    published = start.recipe(name)["tuning"]["accuracy"]
     assert published["replace_obj"] > 90
     # Other items of the same suite, so only about the same.
     assert abs(score("replace_obj") - published["replace_obj"]) < 8
+
+
+def test_scenes_clip_has_the_geometry_of_clip_and_knows_sketches() -> None:
+    recipe = start.recipe("scenes-clip")
+    geometry = recipe["geometry"]
+    assert geometry["scale"] == 100
+    # CLIP's positives lie in a band of a few hundredths, and a caption is nearly its own foil.
+    assert geometry["positive_std"] < 0.05
+    assert geometry["caption_to_foil"] > 0.9
+    assert min(recipe["tuning"]["sketches"].values()) > 90
