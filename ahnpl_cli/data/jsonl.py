@@ -8,7 +8,7 @@ import gzip
 import hashlib
 import json
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -89,8 +89,8 @@ def _names(kind: type) -> tuple[str, ...]:
     return tuple(field.name for field in dataclasses.fields(kind))
 
 
-def _plain(value: Any) -> dict[str, Any]:
-    """A dataclass as a mapping in field order, without what is empty or None."""
+def _plain(value: Any, kept: Container[str] = ()) -> dict[str, Any]:
+    """A dataclass as a mapping in field order, without what is empty or None and not kept."""
     fields = {}
     kind: type = value.__class__
     for name in _names(kind):
@@ -99,7 +99,7 @@ def _plain(value: Any) -> dict[str, Any]:
             item = [_part(part) for part in item]
         elif isinstance(item, Painting):
             item = _plain(item)
-        if item is not None and item != [] and item != {}:
+        if name in kept or item is not None and item != [] and item != {}:
             fields[name] = item
     return fields
 
@@ -109,12 +109,13 @@ def _part(value: Any) -> Any:
     return value if isinstance(value, int | float | tuple) else _plain(value)
 
 
-def dump(record: CaptionRecord) -> str:
+def dump(record: CaptionRecord, *, kept: Container[str] = ()) -> str:
     """Return a record as one line of JSON, without the line end.
 
-    Keys stand in the order of the dataclass; empty lists and None are left out.
+    Keys stand in the order of the dataclass; empty lists and None are left out, but of the fields
+    named in `kept`.
     """
-    return json.dumps(_plain(record), ensure_ascii=False)
+    return json.dumps(_plain(record, kept), ensure_ascii=False)
 
 
 def write_records(path: Path, records: Iterable[CaptionRecord]) -> None:

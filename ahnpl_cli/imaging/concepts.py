@@ -7,14 +7,13 @@ by a reason that the report counts.
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from ahnpl_cli.language_models import LanguageModel
+from ahnpl_cli.language_models import LanguageModel, json_answer
 from ahnpl_cli.negatives.text.spelling import with_article
 from ahnpl_cli.records import KINDS, CaptionRecord, Edit, Negative, apply_edits
 from ahnpl_cli.stable_hash import RandomStream
@@ -67,12 +66,8 @@ def read_answer(answer: str, caption: str) -> tuple[list[Concept], Counter[str]]
         caption: that it was asked about.
     """
     rejected: Counter[str] = Counter()
-    start, end = answer.find("["), answer.rfind("]")
-    try:
-        entries = json.loads(answer[start : end + 1]) if start >= 0 else None
-    except (ValueError, RecursionError):
-        entries = None
-    if not isinstance(entries, list):
+    entries = json_answer(answer, list)
+    if entries is None:
         rejected["no JSON list"] += 1
         return [], rejected
     concepts: list[Concept] = []

@@ -1,12 +1,19 @@
-"""Language models that answer prompts: behind an endpoint, or a folder of transformers."""
+"""Language models that answer prompts: behind an endpoint, or a folder of transformers.
+
+What a model says is a stranger's text. Whoever asks checks it: `json_answer` takes no more than
+JSON of a sensible size out of it.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from ahnpl_cli.records import PartInfo
+
+LONGEST_TEXT = 20_000  # characters of an answer: more is none of those that we ask for
 
 
 class LanguageModel(Protocol):
@@ -14,12 +21,22 @@ class LanguageModel(Protocol):
 
     Attributes:
         info: what it is, for reports.
+        seed: of its draws, as far as it draws.
     """
 
     info: PartInfo
+    seed: int
 
-    def complete(self, prompts: Sequence[str]) -> list[str]:
-        """Return one answer per prompt."""
+    def complete(
+        self, prompts: Sequence[str], schema: Mapping[str, Any] | None = None
+    ) -> list[str]:
+        """Return one answer per prompt.
+
+        Args:
+            prompts: what is asked.
+            schema: JSON schema that answers shall follow, where the model can be held to one. What
+                comes back has to be checked all the same.
+        """
         ...
 
 
@@ -30,6 +47,7 @@ def load_language_model(
     key_variable: str,
     device: str = "cpu",
     batch_size: int = 8,
+    seed: int = 0,
     answers: Path | None = None,
 ) -> LanguageModel:
     """Return the model that options name.
@@ -40,6 +58,7 @@ def load_language_model(
         key_variable: environment variable that holds the endpoint's key.
         device: where a model of transformers computes.
         batch_size: prompts that it answers at once.
+        seed: sent to an endpoint; a model of transformers answers greedily, and draws nothing.
         answers: file that keeps answers, so that a prompt is asked once; None keeps none.
 
     Raises:
@@ -49,13 +68,32 @@ def load_language_model(
     if url is not None:
         from ahnpl_cli.language_models.endpoint import Endpoint
 
-        model = Endpoint(url, name, key_variable)
+        model = Endpoint(url, name, key_variable, seed=seed)
     else:
         from ahnpl_cli.language_models.local import LocalModel
 
-        model = LocalModel(str(name), device, batch_size)
+        model = LocalModel(str(name), device, batch_size, seed=seed)
     if answers is None:
         return model
     from ahnpl_cli.language_models.answers import Remembering
 
     return Remembering(model, answers)
+
+
+def json_answer(answer: str, kind: type[list[Any]] | type[dict[str, Any]]) -> Any:
+    """Return the JSON list or object in an answer, or None.
+
+    Text around it is passed over: models like to explain themselves.
+    """
+    if len(answer) > LONGEST_TEXT:
+        return None
+    opening, closing = "[]" if kind is list else "{}"
+    start, end = answer.find(opening), answer.rfind(closing)
+    if start < 0:
+        return None
+    try:
+        content = json.loads(answer[start : end + 1])
+    # Nested a thousand deep, or a number of thousands of digits.
+    except (ValueError, RecursionError):
+        return None
+    return content if isinstance(content, kind) else None

@@ -125,7 +125,8 @@ class _Worker:
         result = maker.make(parsed)
         kinds = Counter[str](negative.kind for row in result.negatives for negative in row)
         lines = tuple(
-            dump(replace(record, negatives=tuple(negatives)))
+            # A caption that has none says so.
+            dump(replace(record, negatives=tuple(negatives)), kept=("negatives",))
             for record, negatives in zip(block.records, result.negatives, strict=True)
         )
         return BlockResult(lines, Counts(len(lines), kinds, result.rejected))

@@ -9,12 +9,23 @@ from ahnpl_cli.records.captions import (
     Edit,
     Negative,
     Painting,
+    Positive,
+    Unit,
     apply_edits,
 )
 from ahnpl_cli.records.embedding import EmbedReport
 from ahnpl_cli.records.export import ExportReport
 from ahnpl_cli.records.images import BenchmarkExport, ImagesReport, PartInfo, ReviewReport
-from ahnpl_cli.records.kinds import DEFAULT_KINDS, KIND_MODULES, KINDS, Kind
+from ahnpl_cli.records.kinds import (
+    DEFAULT_KINDS,
+    KIND_MODULES,
+    KINDS,
+    POSITIVE_KINDS,
+    UNIT_KINDS,
+    Kind,
+    PositiveKind,
+    UnitKind,
+)
 from ahnpl_cli.records.negatives import REASONS, NegativesReport
 from ahnpl_cli.records.scenes import ImageNegativeRecord, ScenesManifest, ScenesReport
 from ahnpl_cli.records.schema import SCHEMA
@@ -49,6 +60,9 @@ __all__ = [
     "NegativesReport",
     "Painting",
     "PartInfo",
+    "POSITIVE_KINDS",
+    "Positive",
+    "PositiveKind",
     "REASONS",
     "ReviewReport",
     "RunStart",
@@ -58,6 +72,9 @@ __all__ = [
     "StepReport",
     "TrainPlan",
     "TrainReport",
+    "UNIT_KINDS",
+    "Unit",
+    "UnitKind",
     "apply_edits",
     "dead_terms",
     "spread",

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from ahnpl_cli.records.kinds import Kind
+from ahnpl_cli.records.kinds import Kind, PositiveKind, UnitKind
 
 
 @dataclass(frozen=True, slots=True)
 class Edit:
     """One change to a caption: `caption[start:end] == old` becomes `new`.
+
+    Places are counted in Unicode code points, as Python does.
 
     Attributes:
         start: first character of the span in the original caption.
@@ -83,6 +85,45 @@ class Negative:
 
 
 @dataclass(frozen=True, slots=True)
+class Positive:
+    """Another text that is as true of the image as the caption.
+
+    Attributes:
+        kind: how it was made, one of `POSITIVE_KINDS`.
+        caption: the text.
+        edits: spans of the original caption that give it; empty where it is no edit of it.
+        filler: what chose its words, `caption` for another caption of the image, `rule`, or
+            `llm:NAME`; empty if not known.
+    """
+
+    kind: PositiveKind
+    caption: str
+    edits: tuple[Edit, ...] = ()
+    filler: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """A thing or a relation that a caption names, as a short text of its own (CS-CLIP).
+
+    Attributes:
+        kind: `entity` or `relation`.
+        caption: the text, a span of the caption.
+        foil: the text with one change that makes it false of the image.
+        edits: spans of the unit's own text; applying them gives the foil.
+        start: first character of the unit in the caption.
+        filler: what chose the foil's words, as in `Negative`.
+    """
+
+    kind: UnitKind
+    caption: str
+    foil: str
+    edits: tuple[Edit, ...] = ()
+    start: int | None = None
+    filler: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class CaptionRecord:
     """One line of `captions.jsonl` or, with negatives, of `negatives.jsonl`.
 
@@ -92,6 +133,8 @@ class CaptionRecord:
         caption: the true text.
         negatives: hard negatives of the caption, in slot order.
         meta: whatever the user brought along.
+        positives: further true texts, in the order of `POSITIVE_KINDS`.
+        units: parts of the caption with a foil each, in the order of the caption.
     """
 
     id: str
@@ -99,6 +142,8 @@ class CaptionRecord:
     caption: str
     negatives: tuple[Negative, ...] = ()
     meta: dict[str, Any] = field(default_factory=dict)
+    positives: tuple[Positive, ...] = ()
+    units: tuple[Unit, ...] = ()
 
 
 def apply_edits(caption: str, edits: tuple[Edit, ...]) -> str:

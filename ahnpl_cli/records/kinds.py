@@ -21,8 +21,24 @@ KIND_MODULES: dict[str, str] = {
 KINDS = tuple(KIND_MODULES)
 DEFAULT_KINDS = KINDS[:4]  # the paper's
 
+# How a further true text of an image is made, in the order of the records.
+POSITIVE_KINDS = (
+    "caption",  # another caption of the image
+    "deletion",  # a detail less
+    "passive",
+    "exchange",  # parts of a listing in another order
+    "has",  # "with" and "that has"
+    "synonym",
+    "rewrite",  # by a language model
+)
+UNIT_KINDS = ("entity", "relation")
+
 if TYPE_CHECKING:
     Kind = str
+    PositiveKind = str
+    UnitKind = str
 else:
-    # Records are read against this type, so an unknown kind in a file is an error.
+    # Records are read against these types, so an unknown kind in a file is an error.
     Kind = Literal[KINDS]
+    PositiveKind = Literal[POSITIVE_KINDS]
+    UnitKind = Literal[UNIT_KINDS]

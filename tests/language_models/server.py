@@ -2,8 +2,9 @@
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -17,6 +18,10 @@ class Served:
         requests: (path, key, body) in order.
         failures: HTTP codes to answer with before anything else.
         failure: what is said then.
+        raw: sent after the headers instead of an answer, if set; piece by piece.
+        length: stated for it; None for its own.
+        pause: seconds before each piece.
+        takes_schema: whether an answer can be held to a JSON schema.
         url: of the API.
     """
 
@@ -25,6 +30,10 @@ class Served:
         self.requests: list[tuple[str, str | None, Any]] = []
         self.failures: list[int] = []
         self.failure = "not now"
+        self.raw: list[bytes] | None = None
+        self.length: int | None = None
+        self.pause = 0.0
+        self.takes_schema = True
         self.url = ""
 
     def prompts(self) -> list[str]:
@@ -48,10 +57,25 @@ def serving(answer: Answer) -> Iterator[Served]:
             self.end_headers()
             self.wfile.write(data)
 
+        def _send_raw(self, pieces: list[bytes]) -> None:
+            self.send_response(200)
+            length = served.length or sum(map(len, pieces))
+            self.send_header("Content-Length", str(length))
+            self.end_headers()
+            # A client that has seen enough hangs up.
+            with suppress(OSError):
+                for piece in pieces:
+                    time.sleep(served.pause)
+                    self.wfile.write(piece)
+
         def _handle(self, body: Any) -> None:
             served.requests.append((self.path, self.headers.get("Authorization"), body))
             if served.failures:
                 self._reply(served.failures.pop(0), {"error": served.failure})
+            elif served.raw is not None:
+                self._send_raw(served.raw)
+            elif body and "response_format" in body and not served.takes_schema:
+                self._reply(400, {"error": "unknown field response_format"})
             elif self.path == "/v1/models":
                 self._reply(200, {"data": [{"id": "tiny-llm"}]})
             else:

@@ -4,7 +4,8 @@ import pytest
 from server import serving
 
 from ahnpl_cli.errors import ModelError
-from ahnpl_cli.language_models import load_language_model
+from ahnpl_cli.language_models import endpoint as endpoints
+from ahnpl_cli.language_models import json_answer, load_language_model
 from ahnpl_cli.language_models.endpoint import Endpoint
 
 KEY = "TEST_LLM_KEY"
@@ -78,3 +79,102 @@ def test_no_server_is_one_line():
         dead.complete(["ab"])
     with pytest.raises(ModelError, match="is no address of a server"):
         Endpoint("localhost:8000", "m", KEY)
+
+
+def test_an_answer_is_asked_for_by_schema_and_without_where_none_is_known(echo):
+    schema = {"type": "object"}
+    model = endpoint(echo)
+    assert model.complete(["ab"], schema) == ["ba"]
+    form = echo.requests[-1][2]["response_format"]
+    assert form["json_schema"]["schema"] == schema
+    echo.takes_schema = False
+    assert model.complete(["cd", "ef"], schema) == ["dc", "fe"]
+    before = len(echo.requests)
+    assert model.complete(["gh"], schema) == ["hg"]
+    # It is not tried again.
+    assert len(echo.requests) == before + 1
+    assert "response_format" not in echo.requests[-1][2]
+
+
+def test_the_seed_is_sent(echo):
+    model = load_language_model(name="m", url=echo.url, key_variable=KEY, seed=7)
+    model.complete(["ab"])
+    assert echo.requests[-1][2]["seed"] == 7 and model.seed == 7
+
+
+@pytest.mark.parametrize(
+    ("raw", "length", "message"),
+    [
+        ([b"no JSON"], None, "no answer .Expecting value"),
+        ([b"[" * 10**6], None, "no answer"),
+        ([b'{"choices": ['], 500, "no answer"),
+        ([b'{"choices": [{"message": {}}]}'], None, "an answer without a message"),
+        ([b"[]"], None, "an answer without a message"),
+    ],
+    ids=["text", "deep", "cut off", "no content", "a list"],
+)
+def test_what_is_no_answer_is_one_line(echo, raw, length, message):
+    model = endpoint(echo)
+    echo.raw, echo.length = raw, length
+    with pytest.raises(ModelError, match=message):
+        model.complete(["ab"])
+
+
+def test_what_a_server_says_is_text_or_nothing(echo):
+    echo.raw = [b'{"choices": [{"message": {"content": {"a": 1}}}]}']
+    assert endpoint(echo).complete(["ab"]) == [""]
+
+
+def test_an_answer_without_end_is_not_read(echo, monkeypatch):
+    monkeypatch.setattr(endpoints, "MOST_BYTES", 10**5)
+    echo.raw = [b" " * 10**4] * 100
+    with pytest.raises(ModelError, match="an answer of more than 100,000 bytes"):
+        endpoint(echo).complete(["ab"])
+
+
+def test_an_answer_in_drops_ends(echo):
+    model = Endpoint(echo.url, "m", KEY, first_wait=0.01, slowest=0.2)
+    echo.raw, echo.pause = [b" "] * 50, 0.05
+    with pytest.raises(ModelError, match="took more than 0.2 seconds"):
+        model.complete(["ab"])
+
+
+@pytest.mark.parametrize("key", ["sec\nret", "sécret", "sec\x00ret"])
+def test_a_key_that_no_header_can_hold_is_told_and_not_shown(echo, monkeypatch, key):
+    # A NUL cannot be in the environment, but in what Python is told of it.
+    monkeypatch.setattr(endpoints.os, "environ", {KEY: key})
+    with pytest.raises(ModelError, match=f"the key in {KEY} holds a character") as error:
+        endpoint(echo)
+    assert key not in str(error.value) and "sec" not in str(error.value)
+    assert echo.requests == []
+
+
+def test_a_key_with_a_line_end_is_sent_without(echo, monkeypatch):
+    monkeypatch.setenv(KEY, "secret\n")
+    endpoint(echo).complete(["ab"])
+    assert echo.requests[-1][1] == "Bearer secret"
+
+
+def test_a_name_that_steers_a_terminal_is_spelled_out():
+    with serving(str) as served:
+        served.raw = [b'{"data": [{"id": "a\\u001b[31m' + b"x" * 500 + b'"}]}']
+        model = endpoint(served, None)
+    assert model.model.startswith("a\\x1b[31mx") and len(model.model) < 210
+
+
+@pytest.mark.parametrize(
+    ("answer", "content"),
+    [
+        ('Sure! {"words": ["a"]} Anything else?', {"words": ["a"]}),
+        ("{}", {}),
+        ("[1]", None),
+        ("none", None),
+        ('{"words": [', None),
+        ("{" * 5000 + "}" * 5000, None),
+        ('{"a": ' + "1" * 9000 + "}", None),
+        ('{"a": "' + "x" * 30_000 + '"}', None),
+    ],
+    ids=["talk", "empty", "list", "text", "half", "deep", "digits", "long"],
+)
+def test_of_an_answer_only_json_of_a_sensible_size_is_taken(answer, content):
+    assert json_answer(answer, dict) == content

@@ -64,3 +64,33 @@ def test_what_completes_no_text_is_one_line(transformers_folder, tmp_path):
         LocalModel(str(transformers_folder("siglip")))
     with pytest.raises(ModelError, match="no such folder"):
         LocalModel(str(tmp_path / "gone"))
+
+
+def naive_mean(folder, text):
+    """One token after the other, without batches."""
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder)
+    model = transformers.AutoModelForCausalLM.from_pretrained(folder).eval()
+    tokens = tokenizer(text, add_special_tokens=False)["input_ids"]
+    total, before = 0.0, [tokenizer.bos_token_id]
+    for token in tokens:
+        with torch.inference_mode():
+            logits = model(torch.tensor([before])).logits[0, -1]
+        total += logits.log_softmax(-1)[token].item()
+        before.append(token)
+    return total / len(tokens)
+
+
+def test_likelihoods_are_those_of_each_text_alone(folder):
+    model = LocalModel(str(folder), batch_size=2)
+    texts = ["a cat on a mat", "a", "two dogs run"]
+    means = model.mean_log_likelihoods(texts)
+    assert means == pytest.approx([naive_mean(folder, text) for text in texts], abs=1e-4)
+    assert model.mean_log_likelihoods(["", "a"])[0] == 0.0
+
+
+def test_a_text_beyond_its_places_ends_no_run(folder):
+    model = LocalModel(str(folder), longest_answer=12)
+    long = "a " * 500
+    assert model.complete([long, "a"])[0] == ""
+    assert model.complete([long, "a"])[1] == model.complete(["a"])[0]
+    assert model.mean_log_likelihoods([long])[0] < 0
