@@ -10,6 +10,7 @@ runs/ahnpl/best/             the best by `--best-metric`, when asked for
 
 from __future__ import annotations
 
+import os
 import re
 from dataclasses import fields
 from pathlib import Path
@@ -21,6 +22,7 @@ from ahnpl_cli.records import RunStart, StepReport
 
 RUNS = Path("runs")
 METRICS, START, CONFIG, LAST, BEST = "metrics.jsonl", "start.json", "config.toml", "last", "best"
+_PLACES = ("model", "pretrained", "checkpoint")  # what may be a path in start.json
 INFO_FILE = "ahnpl.json"  # what a checkpoint of ours holds beside its library's files
 
 
@@ -87,6 +89,9 @@ def read_start(run: Path, *, hint: str = "Name a folder that `ahnpl train` wrote
         if not _is_start_value(name, value):
             what = f"{name} cannot be {str(value)[:40]!r}"
             raise DataError(what, where=str(path), hint=hint)
+        # A path is kept as seen from the run, so that both can move together.
+        if name in _PLACES and isinstance(value, str) and value.startswith("./"):
+            start[name] = os.path.normpath(run / value)
     return RunStart(**start)
 
 

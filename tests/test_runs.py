@@ -56,3 +56,13 @@ def test_a_start_of_another_type_is_named(tmp_path: Path, content: dict[str, obj
     (name,) = content
     with pytest.raises(DataError, match=f"start.json: {name} cannot be"):
         runs.read_start(tmp_path)
+
+
+def test_a_start_named_by_a_path_is_found_where_run_and_model_were_moved(tmp_path: Path) -> None:
+    run = tmp_path / "project" / "runs" / "a"
+    run.mkdir(parents=True)
+    (run / "start.json").write_text('{"checkpoint": "./../../models/clip", "model": "RN50"}')
+    moved = tmp_path / "elsewhere"
+    (tmp_path / "project").rename(moved)
+    start = runs.read_start(moved / "runs" / "a")
+    assert (start.checkpoint, start.model) == (str(moved / "models" / "clip"), "RN50")

@@ -44,6 +44,13 @@ LIBRARIES = {
     ),
 }
 DEFAULT_LIBRARY = "open_clip"
+# Models that score a picture with a text as one pair, by how they are used: "module:function" of
+# (NAME or folder, device=).
+HEADS = {
+    "itm": "ahnpl_cli.backbones.transformers.matching:load_itm",
+    "itc": "ahnpl_cli.backbones.transformers.matching:load_itc",
+    "caption": "ahnpl_cli.backbones.transformers.captioner:load_captioner",
+}
 # Models that the package brings, each with a loader like `Library.by_name`.
 EMBEDDED = {
     "scenes-tiny": "ahnpl_cli.scenes.start:load_start_model",
@@ -57,3 +64,9 @@ def library_of(folder: Path) -> Library | None:
         if (folder / library.marker).is_file():
             return library
     return None
+
+
+def head_of(model: str | None) -> str | None:
+    """Return the head that a name asks for, or None for a dual encoder's name."""
+    head, colon, _ = (model or "").partition(":")
+    return head if colon and head in HEADS else None

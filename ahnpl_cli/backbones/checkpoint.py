@@ -16,21 +16,12 @@ from typing import Any
 import torch
 
 from ahnpl_cli.backbones.base import Backbone
+from ahnpl_cli.backbones.locate import old_folder, recover
 from ahnpl_cli.errors import ModelError
 from ahnpl_cli.files import read_object, write_json
 from ahnpl_cli.records import SCHEMA
 from ahnpl_cli.runs import INFO_FILE
 from ahnpl_cli.version import __version__
-
-
-def _old(folder: Path) -> Path:
-    return folder.with_name(f".{folder.name}.old")
-
-
-def recover(folder: Path) -> None:
-    """Put a folder back whose replacement was interrupted between its two renames."""
-    if not folder.exists() and _old(folder).exists():
-        _old(folder).rename(folder)
 
 
 @contextmanager
@@ -42,11 +33,11 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
     temporary.mkdir(parents=True)
     try:
         yield temporary
-        shutil.rmtree(_old(folder), ignore_errors=True)
+        shutil.rmtree(old_folder(folder), ignore_errors=True)
         if folder.exists():
-            folder.rename(_old(folder))
+            folder.rename(old_folder(folder))
         temporary.rename(folder)
-        shutil.rmtree(_old(folder), ignore_errors=True)
+        shutil.rmtree(old_folder(folder), ignore_errors=True)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 

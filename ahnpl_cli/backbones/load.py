@@ -11,10 +11,8 @@ import torch
 
 from ahnpl_cli.backbones import DEFAULT_LIBRARY, EMBEDDED, LIBRARIES, library_of
 from ahnpl_cli.backbones.base import Backbone
-from ahnpl_cli.backbones.checkpoint import recover
-from ahnpl_cli.backbones.matching import head_of
+from ahnpl_cli.backbones.locate import check_model, requested_folder
 from ahnpl_cli.errors import ConfigError, ModelError
-from ahnpl_cli.runs import LAST, is_run
 
 logger = logging.getLogger(__name__)
 
@@ -42,46 +40,6 @@ def pick_device(device: str) -> str:
     return device
 
 
-def model_folder(path: Path) -> Path:
-    """Return the folder of a model that a path names: itself, or `last` of a run.
-
-    Raises:
-        ModelError: it names neither.
-    """
-    recover(path / LAST if is_run(path) else path)
-    for folder in (path, path / LAST):
-        if library_of(folder) is not None:
-            return folder
-    if path.is_file():
-        hint = "Give a weight file as --pretrained, with its architecture as --model."
-        raise ModelError("a checkpoint is a folder, and this is a file", where=str(path), hint=hint)
-    if any(path.glob("*.distcp")):
-        convert = "python -m torch.distributed.checkpoint.format_utils dcp_to_torch FOLDER FILE"
-        hint = f"Join them with: {convert}; then name the file as --pretrained."
-        raise ModelError("shards of a distributed checkpoint", where=str(path), hint=hint)
-    libraries = " or ".join(LIBRARIES)
-    what = f"neither a model of {libraries} nor a run" if path.exists() else "no such folder"
-    hint = "Name a folder such as runs/ahnpl/last."
-    raise ModelError(what, where=str(path), hint=hint)
-
-
-def _requested_folder(
-    model: str | None, pretrained: str | None, checkpoint: str | Path | None
-) -> Path | None:
-    """Return the folder among the arguments, if there is one."""
-    if checkpoint is not None:
-        if pretrained is not None:
-            raise ConfigError("--checkpoint and --pretrained both name weights", hint="Give one.")
-        return model_folder(Path(checkpoint))
-    if pretrained is not None and Path(pretrained).is_dir():
-        return model_folder(Path(pretrained))
-    if model is not None and pretrained is None:
-        path = Path(model.removeprefix("local-dir:"))
-        if model.startswith("local-dir:") or path.is_dir():
-            return model_folder(path)
-    return None
-
-
 def load_backbone(
     *,
     model: str | None = None,
@@ -107,18 +65,15 @@ def load_backbone(
         ConfigError: the options contradict each other, or the device is not here.
         ModelError: there is no such model, or its weights are unavailable; never after a long wait.
     """
-    head = head_of(model)
-    if head is not None:
-        what = f"--model {model} scores pairs, and this needs features of a dual encoder"
-        raise ConfigError(what, hint="Such models are for: ahnpl eval.")
+    check_model(model, pretrained, checkpoint)
     device = pick_device(device)
-    folder = _requested_folder(model, pretrained, checkpoint)
+    folder = requested_folder(model, pretrained, checkpoint)
     library = library_of(folder) if folder is not None else None
     prefix, colon, rest = (model or "").partition(":")
     # The registry holds names of functions, so that no library is imported but the one needed.
     backbone: Backbone
     if folder is not None and library is not None:
-        # An embedded model's name beside a folder asks for nothing that the folder has to hold.
+        # A bundled model's name beside a folder asks for nothing that the folder has to hold.
         architecture = None if model in EMBEDDED else model
         load = _import(library.by_folder)
         backbone = load(folder, architecture, device=device, force_quick_gelu=force_quick_gelu)

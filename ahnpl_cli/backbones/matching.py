@@ -16,16 +16,10 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from ahnpl_cli.backbones import HEADS
 from ahnpl_cli.data.images import ImageRef, open_image
 
 T = TypeVar("T")
-
-# By head: "module:function" of (NAME or folder, device=).
-HEADS = {
-    "itm": "ahnpl_cli.backbones.transformers.matching:load_itm",
-    "itc": "ahnpl_cli.backbones.transformers.matching:load_itc",
-    "caption": "ahnpl_cli.backbones.transformers.captioner:load_captioner",
-}
 
 
 class Matcher(Protocol):
@@ -43,12 +37,6 @@ class Matcher(Protocol):
     def score(self, rows: Tensor, texts: Sequence[str]) -> Tensor:
         """Return the scores (N,), float32 on the CPU, of N rows with N texts, pair by pair."""
         ...
-
-
-def head_of(model: str | None) -> str | None:
-    """Return the head that a name asks for, or None for a dual encoder's name."""
-    head, colon, _ = (model or "").partition(":")
-    return head if colon and head in HEADS else None
 
 
 def load_matcher(model: str, *, device: str = "cpu") -> Matcher:

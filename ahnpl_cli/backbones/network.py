@@ -25,7 +25,7 @@ TOKENIZER_FILES = [
 ]
 WAYS = (
     "Connect once and run this again, name a file or folder with --pretrained PATH, or use the "
-    "embedded model with --model scenes-tiny."
+    "bundled model with --model scenes-tiny."
 )
 
 

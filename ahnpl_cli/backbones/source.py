@@ -6,11 +6,9 @@ import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ahnpl_cli.backbones.base import Backbone
-from ahnpl_cli.backbones.load import load_backbone
-from ahnpl_cli.backbones.matching import head_of
+from ahnpl_cli.backbones import head_of
 from ahnpl_cli.errors import ConfigError
 from ahnpl_cli.runs import (
     BEST,
@@ -23,6 +21,9 @@ from ahnpl_cli.runs import (
     read_start,
     run_checkpoints,
 )
+
+if TYPE_CHECKING:
+    from ahnpl_cli.backbones.base import Backbone
 
 logger = logging.getLogger(__name__)
 
@@ -56,6 +57,9 @@ class ModelSource:
             device: where to.
             force_quick_gelu: what the user decides now; None leaves what `arguments` say.
         """
+        # Naming models must not wait for the libraries that load them.
+        from ahnpl_cli.backbones.load import load_backbone
+
         arguments = dict(self.arguments)
         if force_quick_gelu is not None:
             arguments["force_quick_gelu"] = force_quick_gelu

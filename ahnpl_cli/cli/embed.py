@@ -32,6 +32,14 @@ def embed(
 
     Example: ahnpl embed negatives.jsonl --image-root val2017 --perturb
     """
+    from ahnpl_cli.backbones.locate import check_model
+    from ahnpl_cli.embedding.sources import check_images, check_source
+
+    # Before torch is imported, which takes seconds.
+    check_source(source)
+    if config.on_error == "stop":
+        check_images(source, config.image_root)
+    check_model(config.model, config.pretrained, config.checkpoint)
     from ahnpl_cli.embedding.result_tables import tables
     from ahnpl_cli.embedding.run import embed as run
 

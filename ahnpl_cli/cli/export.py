@@ -25,6 +25,9 @@ def export(
 
     Example: ahnpl export runs/ahnpl --to transformers -o clip-ahnpl
     """
+    from ahnpl_cli.backbones.locate import model_folder
+
+    model_folder(checkpoint)  # A mistyped path is told before torch is imported.
     from ahnpl_cli.exporting.run import export as run
     from ahnpl_cli.reporting.export import tables
 

@@ -31,6 +31,10 @@ def images(
 
     Example: ahnpl images negatives.jsonl --image-root coco --annotations instances_train2017.json
     """
+    from ahnpl_cli.files import STDIN, open_bytes
+
+    if negatives != STDIN:
+        open_bytes(negatives).close()  # A mistyped path is told before torch is imported.
     from ahnpl_cli.imaging.benchmark_files import write_benchmark
     from ahnpl_cli.imaging.generate import generate
     from ahnpl_cli.imaging.result_tables import export_table, review_table, tables

@@ -38,11 +38,16 @@ def inspect(
 
     Example: ahnpl inspect photo.jpg "a dog on a bed" "a bed on a dog"
     """
+    from ahnpl_cli.backbones.locate import check_model, model_folder
     from ahnpl_cli.inspection.identify import identify
     from ahnpl_cli.inspection.report import FileReport
 
     if target is not None:
         identify(target)  # A mistyped path is told before torch is imported.
+    for checkpoint in config.checkpoint:
+        model_folder(Path(checkpoint))
+    if config.model or config.pretrained:
+        check_model(config.model, config.pretrained, None)
     from ahnpl_cli.inspection import inspect as inspection
     from ahnpl_cli.inspection.file_tables import tables
 

@@ -22,6 +22,10 @@ def train(*, config: TrainConfig, screen: Screen) -> None:
 
     Several GPUs: torchrun --nproc-per-node 8 -m ahnpl_cli train ...
     """
+    from ahnpl_cli.training.preflight import check
+
+    # Before torch is imported, which takes seconds.
+    check(config)
     from ahnpl_cli.training.result_tables import plan_tables, tables
 
     if config.dry_run:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+import shlex
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -246,3 +247,30 @@ def to_toml(config: Any) -> str:
         # JSON's strings, numbers, booleans and lists of strings are TOML's too.
         lines.append(f"{name} = {json.dumps(value, ensure_ascii=False)}")
     return "\n".join(lines) + "\n"
+
+
+def as_flags(config: Any, *, leave_out: tuple[str, ...] = ()) -> str:
+    """Return the options that are not their defaults, as they are typed on a command line."""
+    words: list[str] = []
+    for field in dataclasses.fields(config):
+        value = getattr(config, field.name)
+        if dataclasses.is_dataclass(value):
+            words += [flags for flags in [as_flags(value, leave_out=leave_out)] if flags]
+        elif field.name not in leave_out and value != field.default:
+            words += _typed(field, value)
+    return " ".join(words)
+
+
+def _typed(field: dataclasses.Field[Any], value: Any) -> list[str]:
+    """Return the words that give an option a value."""
+    flag = "--" + field.name.replace("_", "-")
+    if isinstance(value, bool):
+        return [flag if value else f"--no-{flag[2:]}"]
+    if not isinstance(value, tuple):
+        return [flag, shlex.quote(str(value))]
+    if "," in (field.metadata["metavar"] or ""):
+        return [flag, shlex.quote(",".join(value))]
+    words = []
+    for entry in value:
+        words += [flag, shlex.quote(entry)]
+    return words

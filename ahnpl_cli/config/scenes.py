@@ -14,7 +14,7 @@ from ahnpl_cli.config.options import (
 
 @dataclass(frozen=True, kw_only=True)
 class ScenesConfig:
-    """The embedded world."""
+    """The synthetic scenes."""
 
     output: str | None = opt(
         None, "Folder to write, as OUT; default: scenes.", flags=("-o", "--out"), metavar="PATH"

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
+from ahnpl_cli.data.image_root import check_image_root
 from ahnpl_cli.data.images import find_images
 from ahnpl_cli.data.jsonl import read_records
 from ahnpl_cli.errors import DataError, OnError
@@ -53,6 +54,17 @@ def check_source(path: Path) -> None:
     """
     if path != STDIN and not path.is_dir():
         open_bytes(path).close()
+
+
+def check_images(path: Path, asked: str | None) -> None:
+    """Refuse an image root below which no image of a file of captions is.
+
+    Raises:
+        DataError: none is; the message names the folder where they are, if that is near.
+    """
+    is_texts = path.name.removesuffix(".gz").endswith(".txt")
+    if path != STDIN and path.is_file() and not is_texts:
+        check_image_root(read_records(path), image_root(path, asked))
 
 
 def read_source(path: Path, *, on_error: OnError = "stop") -> Iterator[CaptionRecord]:

@@ -93,7 +93,7 @@ class RunStart:
     """`start.json`: the model and the data that a run began with.
 
     Attributes:
-        model: `--model`, as a path that holds from anywhere if it is one.
+        model: `--model`; a path is relative to the run and begins with `./`.
         pretrained: `--pretrained`, likewise.
         checkpoint: `--checkpoint`, likewise.
         force_quick_gelu: what the user decided about the activation.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import logging
+import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
@@ -47,6 +47,7 @@ from ahnpl_cli.training.model_checks import (
     try_text_length,
     warn_of_clamp,
 )
+from ahnpl_cli.training.preflight import check_tracker
 from ahnpl_cli.training.schedule import BatchOrder, Milestones
 
 logger = logging.getLogger(__name__)
@@ -110,9 +111,7 @@ def _make_accelerator(config: TrainConfig, run: Path) -> Accelerator:
     if precision == "fp16" and device != "cuda":
         raise ConfigError(f"--precision fp16 needs --device cuda, not {device}", hint="Use bf16.")
     tracker = config.run.tracker
-    if tracker != "none" and importlib.util.find_spec(tracker) is None:
-        hint = f"Install it with: pip install {tracker}."
-        raise ConfigError(f"--tracker {tracker} is not installed", hint=hint)
+    check_tracker(tracker)
     # Accelerate keeps one state a process; a second run in it may differ in precision.
     AcceleratorState._reset_state(reset_partial_state=world_size() == 1)
     return Accelerator(
@@ -237,12 +236,12 @@ def _make_milestones(config: TrainConfig, order: BatchOrder) -> Milestones:
     )
 
 
-def _start_info(config: TrainConfig, backbone: Backbone, data_sha256: str) -> RunStart:
-    """Return what names the parent model, with paths that hold from anywhere, and the data."""
+def _start_info(config: TrainConfig, run: Path, backbone: Backbone, data_sha256: str) -> RunStart:
+    """Return what names the parent model, and the data."""
     return RunStart(
-        model=_anywhere(config.model),
-        pretrained=_anywhere(config.pretrained),
-        checkpoint=_anywhere(config.checkpoint),
+        model=_from(run, config.model),
+        pretrained=_from(run, config.pretrained),
+        checkpoint=_from(run, config.checkpoint),
         force_quick_gelu=config.force_quick_gelu,
         name=backbone.info.name,
         sha256=backbone.info.weights_sha256,
@@ -251,9 +250,14 @@ def _start_info(config: TrainConfig, backbone: Backbone, data_sha256: str) -> Ru
     )
 
 
-def _anywhere(name: str | None) -> str | None:
-    """Return an absolute path if a name is that of a file or folder."""
-    return str(Path(name).resolve()) if name and Path(name).exists() else name
+def _from(run: Path, name: str | None) -> str | None:
+    """Return a path as it is seen from a run's folder, and any other name as it is.
+
+    Both may then be copied together to another machine; `runs.read_start` finds it there.
+    """
+    if not name or not Path(name).exists():
+        return name
+    return os.path.join(".", os.path.relpath(Path(name).resolve(), run.resolve()))
 
 
 def _make_optimizer(
@@ -295,7 +299,7 @@ def build(config: TrainConfig, run: Path, *, track: Track = silent) -> TrainingP
     )
     check_family(config, backbone)
     try_text_length(backbone)
-    start = _start_info(config, backbone, data_sha256)
+    start = _start_info(config, run, backbone, data_sha256)
     data = _read_data(config, recipe, backbone, track)
     records = len(data)
     problems = _check_images(data, config, track)

@@ -16,12 +16,12 @@ import torch
 from torch import Tensor, nn
 
 from ahnpl_cli.backbones.base import Backbone
-from ahnpl_cli.backbones.checkpoint import atomic_folder, recover, save_checkpoint, write_model
-from ahnpl_cli.config import TrainConfig, deciding, deciding_options, resolved, to_toml
+from ahnpl_cli.backbones.checkpoint import atomic_folder, save_checkpoint, write_model
+from ahnpl_cli.backbones.locate import recover
+from ahnpl_cli.config import TrainConfig, resolved, to_toml
 from ahnpl_cli.data.images import file_sha256
 from ahnpl_cli.errors import DataError, TrainingError
-from ahnpl_cli.files import disk_errors, read_toml, to_json, write_atomic, write_json
-from ahnpl_cli.outputs import foreign, settle
+from ahnpl_cli.files import disk_errors, to_json, write_atomic, write_json
 from ahnpl_cli.records import CheckpointOrigin, RunStart, StepReport
 from ahnpl_cli.runs import (
     BEST,
@@ -30,16 +30,14 @@ from ahnpl_cli.runs import (
     METRICS,
     START,
     is_checkpoint,
-    is_run,
     read_metrics,
     read_start,
     step_folder,
 )
 from ahnpl_cli.training.lora import merged
+from ahnpl_cli.training.preflight import AFRESH, EVALS, contents
 
 STATE = "training_state.pt"
-EVALS = "evals"
-AFRESH = "Start over with --force."
 Weights = dict[str, Tensor]
 
 
@@ -137,47 +135,6 @@ class RunFolder:
         """Reports of the evaluations on the way."""
         return self.path / EVALS
 
-    def _contents(self) -> list[Path]:
-        """What a run writes here, as far as it exists."""
-        names = (START, CONFIG, METRICS, LAST, BEST, EVALS)
-        files = [self.path / name for name in names if (self.path / name).exists()]
-        return files + sorted(self.path.glob("step-*"))
-
-    def resumes(self, config: TrainConfig) -> bool:
-        """Return whether an interrupted or finished run of the same options is here.
-
-        Raises:
-            ConfigError: a run of other options is here, or files that are no run of ours, and
-                `--force` is not given.
-            DataError: the path is a file, or the options of the run are unreadable.
-        """
-        if self.path.exists() and not self.path.is_dir():
-            hint = "Choose another folder with --output."
-            what = "a file stands where the run should go"
-            raise DataError(what, where=str(self.path), hint=hint)
-        # Without `start.json` nothing here is known to be ours.
-        if not is_run(self.path):
-            contents = self._contents()
-            if contents and not config.force:
-                raise foreign(contents[0], "ahnpl train")
-            return False
-        kept = self._kept_options() if not config.force else None
-        state = settle(
-            self.path,
-            deciding_options(config),
-            kept,
-            force=config.force,
-            resume=config.resume,
-        )
-        return state == "resume" and is_checkpoint(self.last)
-
-    def _kept_options(self) -> dict[str, Any] | None:
-        """Return the options of the run that is here; None if it was killed as it began."""
-        path = self.path / CONFIG
-        if not path.exists() and not self.last.exists():
-            return None
-        return deciding(read_toml(path, hint=AFRESH))
-
     def sweep(self) -> None:
         """Put back or remove what killed processes left half done; needs the lock of the folder."""
         for old in self.path.glob(".*.old"):
@@ -192,12 +149,16 @@ class RunFolder:
         """Start a fresh run; what a run left here before is removed."""
         self.path.mkdir(parents=True, exist_ok=True)
         # Only what a run writes; other files in the folder are the user's.
-        for path in self._contents():
+        for path in contents(self.path):
             if path.is_dir():
                 _discard(path)
         (self.path / METRICS).unlink(missing_ok=True)
         # First what tells that the folder is ours: a kill from here on leaves a run.
         write_json(self.path / START, asdict(start), indent=2, sort_keys=True)
+        self.write_options(config)
+
+    def write_options(self, config: TrainConfig) -> None:
+        """Write every option, spelled out."""
         write_atomic(self.path / CONFIG, to_toml(resolved(config)))
 
     def load_state(self, start: RunStart) -> dict[str, Any]:

@@ -16,7 +16,8 @@ from ahnpl_cli.records import TrainPlan
 from ahnpl_cli.training.build import build, open_records
 from ahnpl_cli.training.checkpoints import RunFolder
 from ahnpl_cli.training.loop import train
-from ahnpl_cli.training.run import Run, new_state, run_path
+from ahnpl_cli.training.preflight import run_path
+from ahnpl_cli.training.run import Run, new_state
 
 TRIED = 3
 

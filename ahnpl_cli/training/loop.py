@@ -28,7 +28,8 @@ from ahnpl_cli.training.checkpoints import last_good
 from ahnpl_cli.training.diagnostics import describe, peak_memory_mb, scalars
 from ahnpl_cli.training.distributed import StopRequest, end_by, is_first_process, local_share
 from ahnpl_cli.training.evaluating import best_step, evaluate_now
-from ahnpl_cli.training.run import Run, captured_state, open_run, run_path
+from ahnpl_cli.training.preflight import run_path
+from ahnpl_cli.training.run import Run, captured_state, open_run
 from ahnpl_cli.training.schedule import learning_rate
 from ahnpl_cli.training.step import backward, compute_loss, encode
 

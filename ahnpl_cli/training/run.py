@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,12 +14,13 @@ from ahnpl_cli.config import TrainConfig, flat, resolved
 from ahnpl_cli.errors import TrainingError
 from ahnpl_cli.progress import Track, silent
 from ahnpl_cli.records import CheckpointOrigin, StepReport, TrainReport, dead_terms
-from ahnpl_cli.runs import RUNS, is_checkpoint, step_folder
+from ahnpl_cli.runs import is_checkpoint, step_folder
 from ahnpl_cli.training.build import TrainingParts, build
-from ahnpl_cli.training.checkpoints import AFRESH, RunFolder, RunningMean
+from ahnpl_cli.training.checkpoints import RunFolder, RunningMean
 from ahnpl_cli.training.diagnostics import LossGuard, margins
 from ahnpl_cli.training.distributed import is_first_process, of_first_process
 from ahnpl_cli.training.evaluating import best_step
+from ahnpl_cli.training.preflight import AFRESH, resumes, run_path
 
 logger = logging.getLogger(__name__)
 
@@ -108,11 +108,6 @@ class Run:
         )
 
 
-def run_path(config: TrainConfig) -> Path:
-    """Return the folder of a run."""
-    return Path(config.output) if config.output else RUNS / config.objective
-
-
 def new_state(parts: TrainingParts, config: TrainConfig) -> RunState:
     """Return the state of a run before its first step."""
     decay = config.memory.ema
@@ -138,11 +133,11 @@ def open_run(config: TrainConfig, *, track: Track = silent) -> Run:
     first = is_first_process()
     if first:
         folder.sweep()
-    resumes = folder.resumes(config)
+    continues = resumes(folder.path, config)
     parts = build(config, folder.path, track=track)
     run = Run(config, folder, parts, new_state(parts, config), writes=first)
     # The first process may have begun the folder since another one looked.
-    if of_first_process(resumes):
+    if of_first_process(continues):
         _resume(run)
     elif first:
         folder.begin(config, parts.start)
@@ -168,6 +163,8 @@ def _resume(run: Run) -> None:
     state.resumed_from = state.step
     if run.writes:
         run.folder.rewrite(state.metrics)
+        # A run in its warmup may have been given another length.
+        run.folder.write_options(run.config)
         _repair(run)
     logger.info("Resuming %s at step %d.", run.folder.path, state.step)
 

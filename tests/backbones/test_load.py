@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from ahnpl_cli.backbones import network
+from ahnpl_cli.backbones import locate, network
 from ahnpl_cli.backbones.checkpoint import save_checkpoint
 from ahnpl_cli.backbones.load import load_backbone, pick_device
 from ahnpl_cli.backbones.openclip import hub, named, weights
@@ -21,7 +21,7 @@ from ahnpl_cli.errors import AhnplError, ConfigError, ModelError
 Make = Callable[..., OpenClipBackbone]
 WAYS = (
     "Connect once and run this again, name a file or folder with --pretrained PATH, or use the "
-    "embedded model with --model scenes-tiny."
+    "bundled model with --model scenes-tiny."
 )
 SMALL = {
     "embed_dim": 16,
@@ -205,7 +205,7 @@ def test_the_default_model_is_never_downloaded_unasked(monkeypatch: pytest.Monke
     assert error(ModelError) == (
         "weights 'openai' of ViT-B-32-quickgelu: not on this machine. Download it once (about "
         "600 MB) by naming it, --model ViT-B-32-quickgelu --pretrained openai; or name a file or "
-        "folder with --pretrained PATH, or use the embedded model with --model scenes-tiny."
+        "folder with --pretrained PATH, or use the bundled model with --model scenes-tiny."
     )
     start = ModelSource("start", {"model": "RN50", "pretrained": "openai"}, named=False)
     with pytest.raises(ModelError, match="not on this machine. Nothing is downloaded unless"):
@@ -335,3 +335,11 @@ def test_a_device_that_is_not_here_is_named() -> None:
         pick_device("cuda")
     assert str(caught.value) == "--device cuda is not on this machine. Use --device auto."
     assert pick_device("auto") in ("cpu", "mps")
+
+
+def test_the_papers_weights_are_looked_for_where_open_clip_has_them() -> None:
+    from open_clip.pretrained import get_pretrained_cfg
+
+    known = get_pretrained_cfg(locate.PAPERS_MODEL, locate.PAPERS_TAG)
+    assert known["hf_hub"] == locate.PAPERS_REPOSITORY + "/"
+    assert known["url"].endswith("/" + locate.PAPERS_FILE)

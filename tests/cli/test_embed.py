@@ -63,7 +63,8 @@ def test_standard_input_is_read(world: Path, tiny_model_folder: Path) -> None:
         (
             ["captions.jsonl", "--image-root", "photos"],
             3,
-            "Error: photos/a.png: no such image. Check --image-root.\n",
+            "Error: photos/a.png (record 'r0'): no such image. It is in another folder: "
+            "pass --image-root .\n",
         ),
         (
             ["captions.jsonl", "--perturb"],

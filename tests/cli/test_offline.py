@@ -21,7 +21,7 @@ CALLS = {
     "negatives": ["negatives", "w/captions.jsonl", "--limit", "3"],
     "images": ["images", "n.jsonl", "--image-root", "w", "--dry-run"],
     "embed": ["embed", "w/captions.jsonl", "--dry-run"],
-    "train": ["train", "--data", "n.jsonl", "--device", "cpu", "--dry-run"],
+    "train": ["train", "--data", "w/captions.jsonl", "--device", "cpu", "--dry-run"],
     "eval": ["eval", "sugarcrepe", "--data", "w"],
     "compare": ["compare", "a.json", "b.json"],
     "export": ["export", "model", "--to", "openai", "-o", "exported"],
@@ -84,6 +84,6 @@ def test_no_command_reaches_the_network_unasked(call: Call, command: str) -> Non
 
 
 def test_a_name_on_the_command_line_may_reach_it(call: Call) -> None:
-    result, asked = call("embed", "n.jsonl", "--dry-run", "--model", "hf-hub:someone/clip")
+    result, asked = call("embed", "w/captions.jsonl", "--dry-run", "--model", "hf-hub:someone/clip")
     assert asked
     assert result.exit_code == 4

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import load_file
+from typer.testing import CliRunner
 
+from ahnpl_cli.cli.app import app
 from ahnpl_cli.config import TrainConfig, to_toml
 from ahnpl_cli.errors import ConfigError, DataError, TrainingError
 from ahnpl_cli.training.checkpoints import STATE
@@ -166,3 +168,31 @@ def test_a_damaged_file_of_a_run_is_named(
         fit(config)
     assert str(caught.value).startswith(f"{path}{message}")
     assert str(caught.value).endswith("Start over with --force.")
+
+
+def test_a_run_in_its_warmup_may_become_longer_and_ends_in_the_same_bits(
+    make_config: Callable[..., TrainConfig], tmp_path: Path
+) -> None:
+    whole, grown = tmp_path / "whole", tmp_path / "grown"
+    fit(make_config(output=str(whole), steps=6, warmup=4))
+    fit(make_config(output=str(grown), steps=3, warmup=4))
+    report = fit(make_config(output=str(grown), steps=6, warmup=4))
+    assert (report.resumed_from, report.steps) == (3, 6)
+    assert same(whole, grown)
+    assert "steps = 6" in (grown / "config.toml").read_text()
+
+
+def test_a_run_behind_its_warmup_names_the_command_that_goes_on(
+    make_config: Callable[..., TrainConfig], tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    fit(make_config(output=str(run), steps=3, warmup=2))
+    with pytest.raises(ConfigError, match="steps 3, now 6") as refused:
+        fit(make_config(output=str(run), steps=6, warmup=2))
+    command = str(refused.value).partition("Train on from its end: ")[2].split()
+    assert command[:4] == ["ahnpl", "train", "--checkpoint", str(run / "last")]
+    assert command[4:6] == ["-o", f"{run}-longer"]
+    arguments = [word for word in command[2:] if word]
+    done = CliRunner().invoke(app, ["train", *arguments])
+    assert done.exit_code == 0, done.stderr
+    assert "6 steps." in done.stderr

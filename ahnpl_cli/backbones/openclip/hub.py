@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
 from huggingface_hub import constants, hf_hub_download, snapshot_download
 from open_clip.pretrained import download_pretrained
 
+from ahnpl_cli.backbones.locate import WEIGHT_FILES, downloaded_weights
 from ahnpl_cli.backbones.network import (
     TOKENIZER_FILES,
     WAYS,
@@ -18,7 +18,6 @@ from ahnpl_cli.backbones.network import (
 )
 from ahnpl_cli.errors import ModelError
 
-_WEIGHTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 _SMALL = ["open_clip_config.json", *TOKENIZER_FILES]
 
 
@@ -60,11 +59,8 @@ def tokenizer_folder(repo: str, *, download: bool) -> Path:
 
 def _cached_tag(cfg: dict[str, Any]) -> Path | None:
     repo, _, name = cfg.get("hf_hub", "").rpartition("/")
-    names = (Path(name).stem + ".safetensors", name) if name else _WEIGHTS
-    cached = cached_file(repo, names) if repo else None
-    # Where OpenAI's own package and older versions of open_clip keep their downloads.
-    path = Path(os.path.expanduser("~/.cache/clip")) / os.path.basename(cfg.get("url", ""))
-    return cached or (path if path.is_file() else None)
+    names = (Path(name).stem + ".safetensors", name) if name else WEIGHT_FILES
+    return downloaded_weights(repo, cfg.get("url", ""), names)
 
 
 def tag_weights(what: str, cfg: dict[str, Any], *, download: bool, unnamed: str) -> Path:
@@ -98,14 +94,14 @@ def repo_folder(repo: str, *, download: bool) -> Path:
         ModelError: see `tag_weights`, or the repository is not an open_clip model.
     """
     config = cached_file(repo, ("open_clip_config.json",))
-    if config is not None and cached_file(repo, _WEIGHTS) is not None:
+    if config is not None and cached_file(repo, WEIGHT_FILES) is not None:
         return config.parent
     what = f"hf-hub:{repo}"
     require_permission(what, constants.ENDPOINT, download=download)
     try:
-        folder = Path(snapshot_download(repo, allow_patterns=[*_SMALL, _WEIGHTS[0]]))
-        if not (folder / _WEIGHTS[0]).exists():
-            folder = Path(snapshot_download(repo, allow_patterns=[*_SMALL, _WEIGHTS[1]]))
+        folder = Path(snapshot_download(repo, allow_patterns=[*_SMALL, WEIGHT_FILES[0]]))
+        if not (folder / WEIGHT_FILES[0]).exists():
+            folder = Path(snapshot_download(repo, allow_patterns=[*_SMALL, WEIGHT_FILES[1]]))
     except (OSError, RuntimeError, ValueError) as error:
         raise ModelError(f"{what}: the download failed ({error})", hint=WAYS) from error
     return folder

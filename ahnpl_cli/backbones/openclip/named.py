@@ -15,6 +15,12 @@ import open_clip
 from open_clip.pretrained import get_pretrained_cfg, list_pretrained_tags_by_model
 from open_clip.transform import merge_preprocess_dict
 
+from ahnpl_cli.backbones.locate import (
+    DOWNLOAD_PAPERS_MODEL,
+    PAPERS_MODEL,
+    PAPERS_TAG,
+    WEIGHT_ENDINGS,
+)
 from ahnpl_cli.backbones.network import UNNAMED
 from ahnpl_cli.backbones.openclip import hub
 from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
@@ -26,16 +32,8 @@ from ahnpl_cli.errors import ConfigError, ModelError
 
 logger = logging.getLogger(__name__)
 
-PAPERS_MODEL = "ViT-B-32-quickgelu"
-PAPERS_TAG = "openai"
 _QUICK = "-quickgelu"
 _HUB = "hf-hub:"
-_WEIGHT_ENDINGS = (".pt", ".pth", ".bin", ".safetensors")
-_DOWNLOAD_PAPERS_MODEL = (
-    f"Download it once (about 600 MB) by naming it, --model {PAPERS_MODEL} --pretrained "
-    f"{PAPERS_TAG}; or name a file or folder with --pretrained PATH, or use the embedded model "
-    "with --model scenes-tiny."
-)
 
 
 def load_named(
@@ -74,7 +72,7 @@ def load_named(
     if path.is_file():
         config["quick_gelu"] = _file_activation(name, config, path, force_quick_gelu)
         preprocess = _file_preprocess(name)
-    elif path.suffix in _WEIGHT_ENDINGS or "/" in weights:
+    elif path.suffix in WEIGHT_ENDINGS or "/" in weights:
         raise ModelError("no such file", where=weights, hint="Check --pretrained.")
     else:
         preprocess = _tag_config(name, weights)
@@ -86,7 +84,7 @@ def load_named(
             f"weights '{weights}' of {name}",
             preprocess,
             download=download and not is_default,
-            unnamed=_DOWNLOAD_PAPERS_MODEL if name == PAPERS_MODEL else UNNAMED,
+            unnamed=DOWNLOAD_PAPERS_MODEL if name == PAPERS_MODEL else UNNAMED,
         )
     return make_backbone(
         config,

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ahnpl_cli.catalog import resolve
+from ahnpl_cli.catalog import choose, resolve
 from ahnpl_cli.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -55,6 +55,17 @@ def benchmarks(names: Sequence[str]) -> list[Benchmark]:
         _of_file(name, files) if name in files else resolve(name, BENCHMARKS, "benchmark")
         for name in canonical
     ]
+
+
+def check_names(names: Sequence[str]) -> None:
+    """Refuse what is neither a suite nor a file, without importing any benchmark.
+
+    Raises:
+        ConfigError: a name is unknown.
+    """
+    for name in names:
+        if not Path(name).is_file():
+            choose(ALIASES.get(name, name), BENCHMARKS, "benchmark")
 
 
 def _of_file(name: str, files: Sequence[str]) -> Benchmark:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ahnpl_cli.backbones.matching import head_of, load_matcher, match
+from ahnpl_cli.backbones import head_of
+from ahnpl_cli.backbones.matching import load_matcher, match
 from ahnpl_cli.errors import ConfigError
 from ahnpl_cli.imaging.base import Settings
 from ahnpl_cli.imaging.judges import Judgment, Painted

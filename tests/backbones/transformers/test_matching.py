@@ -8,7 +8,8 @@ import torch
 import transformers
 from PIL import Image
 
-from ahnpl_cli.backbones.matching import head_of, load_matcher, match
+from ahnpl_cli.backbones import head_of
+from ahnpl_cli.backbones.matching import load_matcher, match
 from ahnpl_cli.errors import ModelError
 
 Folder = Callable[[str], Path]

@@ -6,11 +6,16 @@ import pytest
 
 WAYS_ON = (
     "Connect once and run this again, name a file or folder with --pretrained PATH, or use the "
-    "embedded model with --model scenes-tiny."
+    "bundled model with --model scenes-tiny."
 )
 MISTAKES = [
     ("embed gone.jsonl MODEL", 3, "gone.jsonl: no such file. Check the path."),
-    ("embed no-image.jsonl MODEL", 3, "gone.png: no such image. Check --image-root."),
+    (
+        "embed no-image.jsonl MODEL",
+        3,
+        "gone.png (record 'a'): no such image. Check --image-root, or leave them out with "
+        "--on-error skip.",
+    ),
     (
         "embed broken.jsonl MODEL",
         3,

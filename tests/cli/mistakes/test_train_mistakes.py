@@ -51,8 +51,7 @@ MISTAKES = [
     (
         "train --data full.jsonl --image-root nowhere MODEL",
         3,
-        "nowhere/a.png (record 'a'): no such image. Check --image-root, or leave them out with "
-        "--on-error skip.",
+        "nowhere/a.png (record 'a'): no such image. It is in another folder: pass --image-root .",
     ),
     (
         "train --data full.jsonl -o file MODEL",

@@ -1,0 +1,122 @@
+"""Where a model is on this disk, told before any library that could load it is imported."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ahnpl_cli.backbones import EMBEDDED, LIBRARIES, head_of, library_of
+from ahnpl_cli.errors import ConfigError, ModelError
+from ahnpl_cli.runs import LAST, is_run
+
+PAPERS_MODEL = "ViT-B-32-quickgelu"
+PAPERS_TAG = "openai"
+# Where open_clip finds these weights; a test compares both with its table.
+PAPERS_REPOSITORY = "timm/vit_base_patch32_clip_224.openai"
+PAPERS_FILE = "ViT-B-32.pt"
+DOWNLOAD_PAPERS_MODEL = (
+    f"Download it once (about 600 MB) by naming it, --model {PAPERS_MODEL} --pretrained "
+    f"{PAPERS_TAG}; or name a file or folder with --pretrained PATH, or use the bundled model "
+    "with --model scenes-tiny."
+)
+# Of a repository on the Hub; an older one may have the second alone.
+WEIGHT_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
+WEIGHT_ENDINGS = (".pt", ".pth", ".bin", ".safetensors")
+
+
+def old_folder(folder: Path) -> Path:
+    """Return where a folder waits while another takes its place."""
+    return folder.with_name(f".{folder.name}.old")
+
+
+def recover(folder: Path) -> None:
+    """Put a folder back whose replacement was interrupted between its two renames."""
+    if not folder.exists() and old_folder(folder).exists():
+        old_folder(folder).rename(folder)
+
+
+def model_folder(path: Path) -> Path:
+    """Return the folder of a model that a path names: itself, or `last` of a run.
+
+    Raises:
+        ModelError: it names neither.
+    """
+    recover(path / LAST if is_run(path) else path)
+    for folder in (path, path / LAST):
+        if library_of(folder) is not None:
+            return folder
+    if path.is_file():
+        hint = "Give a weight file as --pretrained, with its architecture as --model."
+        raise ModelError("a checkpoint is a folder, and this is a file", where=str(path), hint=hint)
+    if any(path.glob("*.distcp")):
+        convert = "python -m torch.distributed.checkpoint.format_utils dcp_to_torch FOLDER FILE"
+        hint = f"Join them with: {convert}; then name the file as --pretrained."
+        raise ModelError("shards of a distributed checkpoint", where=str(path), hint=hint)
+    libraries = " or ".join(LIBRARIES)
+    what = f"neither a model of {libraries} nor a run" if path.exists() else "no such folder"
+    hint = "Name a folder such as runs/ahnpl/last."
+    raise ModelError(what, where=str(path), hint=hint)
+
+
+def requested_folder(
+    model: str | None, pretrained: str | None, checkpoint: str | Path | None
+) -> Path | None:
+    """Return the folder among the arguments, if there is one.
+
+    Raises:
+        ConfigError: two of them name weights.
+        ModelError: a folder named holds no model.
+    """
+    if checkpoint is not None:
+        if pretrained is not None:
+            raise ConfigError("--checkpoint and --pretrained both name weights", hint="Give one.")
+        return model_folder(Path(checkpoint))
+    if pretrained is not None and Path(pretrained).is_dir():
+        return model_folder(Path(pretrained))
+    if model is not None and pretrained is None:
+        path = Path(model.removeprefix("local-dir:"))
+        if model.startswith("local-dir:") or path.is_dir():
+            return model_folder(path)
+    return None
+
+
+def downloaded_weights(repository: str, url: str, names: tuple[str, ...]) -> Path | None:
+    """Return the weight file of a tag where the Hub's, OpenAI's or an older open_clip left it.
+
+    Args:
+        repository: on the Hugging Face Hub; empty if the tag is not there.
+        url: where it is otherwise.
+        names: of the file in the repository, the best first.
+    """
+    from ahnpl_cli.backbones.network import cached_file
+
+    cached = cached_file(repository, names) if repository else None
+    if cached is not None or not url:
+        return cached
+    path = Path("~/.cache/clip").expanduser() / url.rpartition("/")[2]
+    return path if path.is_file() else None
+
+
+def check_model(model: str | None, pretrained: str | None, checkpoint: str | Path | None) -> None:
+    """Refuse a model that is certainly not here, before anything heavy is imported.
+
+    Whatever needs a library to be known, such as a tag of open_clip, is left to `load_backbone`.
+
+    Raises:
+        ConfigError: options contradict each other, or the model has no features.
+        ModelError: a folder or file is not there, or the default weights were never downloaded.
+    """
+    head = head_of(model)
+    if head is not None:
+        what = f"--model {model} scores pairs, and this needs features of a dual encoder"
+        raise ConfigError(what, hint="Such models are for: ahnpl eval.")
+    if requested_folder(model, pretrained, checkpoint) is not None or model in EMBEDDED:
+        return
+    weights = pretrained or ""
+    names_file = weights.endswith(WEIGHT_ENDINGS) or "/" in weights
+    if names_file and not Path(weights).is_file():
+        raise ModelError("no such file", where=weights, hint="Check --pretrained.")
+    if (model, pretrained) == (None, None):
+        here = downloaded_weights(PAPERS_REPOSITORY, PAPERS_FILE, WEIGHT_FILES)
+        if here is None:
+            what = f"weights '{PAPERS_TAG}' of {PAPERS_MODEL}: not on this machine"
+            raise ModelError(what, hint=DOWNLOAD_PAPERS_MODEL)
