@@ -49,7 +49,7 @@ def inspect(
     if config.model or config.pretrained:
         check_model(config.model, config.pretrained, None)
     from ahnpl_cli.inspection import inspect as inspection
-    from ahnpl_cli.inspection.file_tables import tables
+    from ahnpl_cli.inspection.tables import tables
 
     report = inspection.inspect(target, captions or [], config, track=screen.track)
     screen.show(report, tables(report))

@@ -64,6 +64,7 @@ def inspect_checkpoint(path: Path) -> FileReport:
     try:
         backbone = load_backbone(checkpoint=path, device="cpu")
     except ModelError as error:
+        # What is written beside the weights can still be shown.
         problem = Finding("problem", f"does not load: {error.what}")
         return file_report(str(path), "checkpoint", flat(written), [problem])
     loaded = _architecture(backbone)

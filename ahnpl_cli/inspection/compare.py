@@ -29,6 +29,7 @@ def cosine_distances(features: Tensor) -> Tensor:
     Returns:
         (..., M, M), with an exact zero diagonal.
     """
+    # Double precision: distances between near twins are the small rest of 1 minus nearly 1.
     unit = normalize(features.double(), dim=-1)
     distances = 1 - unit @ unit.mT
     eye = torch.eye(features.shape[-2], dtype=torch.bool)
@@ -76,6 +77,7 @@ def _views(label: str, backbone: Backbone, examples: Sequence[Example]) -> list[
     for example in examples:
         texts.append(example.caption)
         texts += [other.caption for other in example.others]
+    # All texts at once, since one call batches them; then each example takes its own rows.
     features = torch.split(encode_texts(backbone, texts, cache=cache), counts)
     return [view(label, image, rows) for image, rows in zip(images, features, strict=True)]
 
@@ -110,6 +112,7 @@ def compare(
     previous = None
     for model in track(models, description="Comparing models", unit="models"):
         backbone = model.load(device, force_quick_gelu=force_quick_gelu)
+        # The start of a run and its first checkpoint may be the same model: one column is enough.
         if backbone.info.weights_sha256 != previous:
             labels.append(model.label)
             columns.append(_views(model.label, backbone, examples))

@@ -12,13 +12,14 @@ import numpy as np
 from ahnpl_cli.config import InspectConfig
 from ahnpl_cli.data.tensors import Array, open_tensors
 from ahnpl_cli.embedding.layout import FEATURES, LISTED, Table, read_index, shard_paths
-from ahnpl_cli.inspection.neighbors import Neighbor, neighbors
+from ahnpl_cli.errors import ConfigError, DataError
 from ahnpl_cli.inspection.pages import file_page
 from ahnpl_cli.inspection.report import FileReport, Finding, file_report
 from ahnpl_cli.progress import Track
 from ahnpl_cli.reporting.tables import Cell
 from ahnpl_cli.reporting.tables import Table as ShownTable
 
+NEIGHBORS = 5
 NORM_TOLERANCE = {"float32": 1e-4, "float16": 2e-3}
 COLLAPSED = 0.95  # mean cosine between distinct inputs; above it everything looks alike
 
@@ -53,6 +54,15 @@ class TensorSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class Neighbor:
+    """A near neighbor of the query: its tensor, what it is, and its cosine."""
+
+    name: str
+    item: str
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True)
 class EmbeddingsDetails:
     """The numbers behind the findings.
 
@@ -72,20 +82,27 @@ class EmbeddingsDetails:
 def summarize(folder: Path, stem: str, listed: int | None) -> TensorSummary:
     """Return the numbers of one tensor; shards are read one at a time."""
     table = Table(folder, stem)
-    low, high = np.inf, 0.0
-    bad = dim = 0
+    low = np.inf
+    high = 0.0
+    bad = 0
+    dim = 0
     dtype = ""
     total: Array = np.zeros(1)
     for stored in table.shards():
-        dtype, features = str(stored.dtype), stored.astype(np.float64)
+        dtype = str(stored.dtype)
+        # In double precision: the sum below runs over all rows, which may be millions.
+        features = stored.astype(np.float64)
         finite = np.isfinite(features).all(axis=1)
         good = features[finite]
         bad += int((~finite).sum())
         dim = features.shape[1]
         norms = np.linalg.norm(good, axis=1)
         if len(norms):
-            low, high = min(low, float(norms.min())), max(high, float(norms.max()))
-            total = total + (good / np.maximum(norms, 1e-12)[:, None]).sum(axis=0)
+            low = min(low, float(norms.min()))
+            high = max(high, float(norms.max()))
+            # A row of zeros has no direction, and must not turn the sum into NaN.
+            unit = good / np.maximum(norms, 1e-12)[:, None]
+            total = total + unit.sum(axis=0)
     n = len(table) - bad
     # The squared length of the sum holds every cosine twice, and each row's with itself once.
     mean = (float(total @ total) - n) / (n * (n - 1)) if n > 1 else None
@@ -132,10 +149,12 @@ class _Pairs:
 
 def _cosines(tables: dict[str, Table], images: Array, stem: str, rows: Array) -> list[float]:
     """Return the cosines of images and texts, row by row; a row of -1 has none."""
+    # `ahnpl embed` writes -1 where an image was broken or a record has no image.
     both = (images >= 0) & (rows >= 0)
     if not both.any():
         return []
-    image, other = tables["image"].take(images[both]), tables[stem].take(rows[both])
+    image = tables["image"].take(images[both])
+    other = tables[stem].take(rows[both])
     cosines: list[float] = (image * other).sum(axis=1).tolist()
     return cosines
 
@@ -144,6 +163,7 @@ def _astray(rows: dict[str, Array], lengths: Array, tables: dict[str, Table]) ->
     """Return how many rows of a records shard point to nothing."""
     astray = 0
     for stem, numbers in rows.items():
+        # A tensor of another shape or type cannot be counted row by row: all of it is astray.
         if numbers.ndim != 1 or not np.issubdtype(numbers.dtype, np.integer):
             return max(1, numbers.size)
         astray += int(((numbers >= len(tables[stem])) | (numbers < -1)).sum())
@@ -163,6 +183,7 @@ def _pairs(folder: Path, tables: dict[str, Table]) -> _Pairs:
             rows = reader.get_tensor("negative_row")
         astray = _astray({"image": image, "text": text, "negative": rows}, lengths, tables)
         pairs.astray += astray
+        # Cosines of a shard that points astray would be those of other records.
         if not astray:
             pairs.positives += _cosines(tables, image, "text", text)
             pairs.negatives += _cosines(tables, np.repeat(image, lengths), "negative", rows)
@@ -188,6 +209,63 @@ def _findings(
     return findings
 
 
+def _row_of(index: dict[str, Any], folder: Path, query: str) -> tuple[str, int]:
+    """Return tensor and row of a path, a text or a record's id.
+
+    Raises:
+        ConfigError: nothing has that name.
+    """
+    for stem, listing in LISTED.items():
+        for row, (content, _) in enumerate(index.get(listing, [])):
+            if content == query:
+                return stem, row
+    if query in index.get("records", []):
+        return _row_of_record(folder, index["records"].index(query))
+    hint = "Name a record's id, an image's path, or a text, as index.json has it."
+    raise ConfigError(f"--neighbors {query!r} is not in {folder}", hint=hint)
+
+
+def _row_of_record(folder: Path, number: int) -> tuple[str, int]:
+    for path in shard_paths(folder, "records"):
+        with open_tensors(path) as reader:
+            images = reader.get_tensor("image_row")
+            texts = reader.get_tensor("text_row")
+        if number < len(images):
+            image = int(images[number])
+            # A record is looked up by its image; without one, by its caption.
+            return ("image", image) if image >= 0 else ("text", int(texts[number]))
+        # Shards follow one another in the order of the records.
+        number -= len(images)
+    raise DataError("fewer records than index.json names", where=str(folder))
+
+
+def neighbors(folder: Path, index: dict[str, Any], query: str) -> list[Neighbor]:
+    """Return what lies nearest to a record's id, an image's path or a text, in every tensor.
+
+    Raises:
+        ConfigError: nothing has that name.
+    """
+    stem, row = _row_of(index, folder, query)
+    vector = Table(folder, stem).take(np.array([row]))[0]
+    nearest: list[Neighbor] = []
+    for other, listing in LISTED.items():
+        shards = Table(folder, other).shards()
+        cosines = [shard.astype(np.float32) @ vector for shard in shards]
+        if not cosines:
+            continue
+        similarity = np.concatenate(cosines)
+        count = len(similarity)
+        if other == stem:
+            similarity[row] = -np.inf  # The query itself.
+            count -= 1
+        # Stable, so that equal neighbors come in the order of the folder every time.
+        best = np.argsort(-similarity, kind="stable")[: min(NEIGHBORS, count)]
+        names = index[listing]
+        for i in best:
+            nearest.append(Neighbor(FEATURES[other], names[i][0], float(similarity[i])))
+    return nearest
+
+
 def inspect_embeddings(folder: Path, *, query: str | None = None) -> FileReport:
     """Say what a folder of embeddings holds and whether it is valid.
 
@@ -201,6 +279,7 @@ def inspect_embeddings(folder: Path, *, query: str | None = None) -> FileReport:
     """
     index = read_index(folder)
     listed = {stem: len(index.get(name, [])) for stem, name in LISTED.items()}
+    # What the index names but no shard holds is looked at too: its rows are missing.
     present = [stem for stem in FEATURES if shard_paths(folder, stem) or listed.get(stem)]
     tensors = [summarize(folder, stem, listed.get(stem)) for stem in present]
     tables = {stem: Table(folder, stem) for stem in LISTED}
@@ -223,7 +302,8 @@ def inspect_embeddings(folder: Path, *, query: str | None = None) -> FileReport:
 def _facts(
     index: dict[str, Any], details: EmbeddingsDetails
 ) -> dict[str, str | int | float | None]:
-    model, job = index.get("model", {}), index.get("job", {})
+    model = index.get("model", {})
+    job = index.get("job", {})
     return {
         "source": job.get("source"),
         "model": model.get("name"),

@@ -74,6 +74,7 @@ def _chosen_negative(negatives: Sequence[Negative], turn: int) -> Negative:
 def _distinct_images(records: Iterable[CaptionRecord]) -> Iterator[CaptionRecord]:
     seen: set[str] = set()
     for record in records:
+        # Several captions of one image would show the same picture again.
         if record.image not in seen:
             seen.add(record.image)
             yield record
@@ -136,6 +137,7 @@ def _training_data(run: Path) -> tuple[list[Path], Path | None]:
     names = data if isinstance(data, list) else [data]
     paths = [Path(name) for name in names if isinstance(name, str)]
     root = config.get("image_root")
+    # Shards and tables of captions are not streamed here for the sake of two examples.
     captions = [path for path in paths if path.suffixes[:1] == [".jsonl"]]
     return captions, Path(root) if isinstance(root, str) else None
 
@@ -144,6 +146,7 @@ def examples_of_run(run: Path, count: int, *, seed: int) -> list[Example]:
     """Draw examples of the data a run was trained on; empty when they are no longer there."""
     paths, root = _training_data(run)
     for path in paths:
+        # A run may have been moved, or its data deleted since.
         if path.is_file():
             examples = draw_examples(read_records(path), root or path.parent, count, seed=seed)
             if examples:

@@ -68,6 +68,7 @@ class Output:
 
 
 def _find_run(path: Path) -> Path | None:
+    # A file of a run stands for the run, which is how shells complete it.
     if path.name in (METRICS, CONFIG):
         path = path.parent
     return path if is_run(path) else None
@@ -107,6 +108,7 @@ def _find_negatives(path: Path) -> Path | None:
 def _find_results(path: Path) -> Path | None:
     if path.is_dir() or path.suffix.lower() != ".json":
         return None
+    # Any tool writes JSON; a list of models is what our results have.
     hint = "The file is damaged, or cut off: make it again."
     content = read_json(path, error=DataError, hint=hint)
     return path if isinstance(content, dict) and "models" in content else None

@@ -75,6 +75,7 @@ def _given(
     if len(captions) < 2:
         hint = 'Write ahnpl inspect IMAGE "its caption" "another caption".'
         raise ConfigError("an image takes two captions or more", where=str(image), hint=hint)
+    # Before a model is loaded, which takes far longer.
     _check_image(image)
     models = requested_models(config, newest_run())
     example = given_example(image, captions)
@@ -83,8 +84,12 @@ def _given(
 
 def named_run(checkpoints: Sequence[str]) -> Path | None:
     """Return the first run among checkpoints named by the user, or that one of them is of."""
-    folders = [folder for name in checkpoints for folder in (Path(name), Path(name).parent)]
-    return next((folder for folder in folders if is_run(folder)), None)
+    for name in checkpoints:
+        # A checkpoint lies in the folder of its run.
+        for folder in (Path(name), Path(name).parent):
+            if is_run(folder):
+                return folder
+    return None
 
 
 def run_examples(run: Path | None, config: InspectConfig, track: Track) -> ComparisonReport:

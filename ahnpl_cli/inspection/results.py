@@ -73,6 +73,7 @@ def _changed_numbers(stated: Any, counted: Any, where: str) -> Iterator[str]:
 
 def _recount(report: EvalReport, path: Path) -> Iterator[str]:
     """Yield what the report states and the saved scores do not give."""
+    # Everything is counted again from the verdicts, so that an edited number shows.
     scores = read_scores(report.items, path)
     bootstrap = Bootstrap(int(report.settings["bootstrap"]), int(report.settings["seed"]))
     for model in report.models:
@@ -91,6 +92,7 @@ def _recount_findings(report: EvalReport, path: Path) -> Iterator[Finding]:
     """Do the saved scores give every number that the report states?"""
     try:
         changed = list(_recount(report, path))
+    # Scores of another evaluation, or edited ones, lack what is looked up in them.
     except (LookupError, TypeError, ValueError) as error:
         yield Finding("problem", f"the saved scores do not fit the report ({error!r})")
         return
@@ -130,9 +132,8 @@ def inspect_results(path: Path) -> FileReport:
     else:
         text = "the scores of single items are not beside it: no paired tests, no hits and misses"
         findings.append(Finding("note", text))
-    findings += [
-        Finding("note", f"{name}: {note}") for name, s in report.suites.items() for note in s.notes
-    ]
+    for name, suite in report.suites.items():
+        findings += [Finding("note", f"{name}: {note}") for note in suite.notes]
     facts: Facts = {
         "models": ", ".join(model.name for model in report.models),
         "suites": ", ".join(report.suites),
@@ -171,6 +172,7 @@ def shareable(results: EvalReport, path: Path, config: InspectConfig) -> EvalRep
     examples = []
     for example in results.examples:
         if not any(is_below(Path(example.image), root) for root in roots):
+            # The example stays, without its picture.
             example = dataclasses.replace(example, image="")
         examples.append(example)
     return dataclasses.replace(results, examples=examples)

@@ -7,13 +7,23 @@ from dataclasses import asdict
 from pathlib import Path
 
 from ahnpl_cli.config import InspectConfig
-from ahnpl_cli.inspection.curves import RunDetails, curve_table, epoch_rows, epoch_table
+from ahnpl_cli.evaluation.report import EvalReport
+from ahnpl_cli.evaluation.result_page import eval_sections, settings_section
+from ahnpl_cli.inspection.curves import RunDetails, curve_table, curves, epoch_rows, epoch_table
 from ahnpl_cli.inspection.inspect import run_examples
-from ahnpl_cli.inspection.page_run import run_page
-from ahnpl_cli.inspection.report import FileReport, Finding, file_report, flat
+from ahnpl_cli.inspection.pages import example_sections, provenance_section
+from ahnpl_cli.inspection.report import (
+    ComparisonReport,
+    FileReport,
+    Finding,
+    file_report,
+    flat,
+)
 from ahnpl_cli.inspection.results import results_of_run
 from ahnpl_cli.progress import Track
 from ahnpl_cli.records import DEAD_AFTER, StepReport, dead_terms
+from ahnpl_cli.reporting.charts import Series, line_chart
+from ahnpl_cli.reporting.page import Section, grid, render_page, table
 from ahnpl_cli.reporting.tables import Table
 from ahnpl_cli.runs import (
     LAST,
@@ -24,14 +34,21 @@ from ahnpl_cli.runs import (
     run_checkpoints,
 )
 
+HOW = (
+    "Losses before their weights. S is the cosine similarity; the gap S(I,T) - S(I,T_neg) is what "
+    "the model gains. M is the threshold that a kind of negative has to be told apart by (Eq. 10); "
+    "a is the learnable target of positives (Eq. 8)."
+)
+
 
 def _metric_findings(steps: tuple[StepReport, ...]) -> list[Finding]:
     if not steps:
         return [Finding("problem", f"no {METRICS}, or no step in it")]
     findings = []
-    bad = next((s.step for s in steps if not math.isfinite(s.loss)), None)
-    if bad is not None:
-        findings.append(Finding("problem", f"the loss is not finite at step {bad:,}"))
+    broken = [step.step for step in steps if not math.isfinite(step.loss)]
+    if broken:
+        findings.append(Finding("problem", f"the loss is not finite at step {broken[0]:,}"))
+    # A resumed run cuts its log at the checkpoint, so a step that comes twice is another writer's.
     numbers = [step.step for step in steps]
     if numbers != sorted(set(numbers)):
         findings.append(Finding("problem", "steps are not in order: two runs wrote here"))
@@ -49,9 +66,8 @@ def _metric_findings(steps: tuple[StepReport, ...]) -> list[Finding]:
 def _checkpoint_finding(run: Path, checkpoints: list[Path]) -> Finding:
     if not is_checkpoint(run / LAST):
         return Finding("problem", "no `last`: the run ended before its first checkpoint")
-    return Finding(
-        "fine", f"{len(checkpoints)} checkpoints: {', '.join(c.name for c in checkpoints)}"
-    )
+    names = ", ".join(folder.name for folder in checkpoints)
+    return Finding("fine", f"{len(checkpoints)} checkpoints: {names}")
 
 
 def _facts(run: Path, steps: tuple[StepReport, ...]) -> dict[str, str | int | float | None]:
@@ -93,3 +109,42 @@ def page(report: FileReport, config: InspectConfig, track: Track) -> str:
     """Return the page of a run, with examples of its data and its newest evaluation."""
     run = Path(report.path)
     return run_page(report, run_examples(run, config, track), results_of_run(run, config))
+
+
+def training_section(details: RunDetails) -> Section:
+    """Return the curves of a run and its epochs."""
+    if not details.steps:
+        return Section("Training", ())
+    charts = []
+    for group in curves(details.steps):
+        lines = [Series(name, points) for name, points in group.lines.items()]
+        charts.append(line_chart(group.title, lines))
+    epochs = table(epoch_table(epoch_rows(details.steps)))
+    return Section("Training", (grid(charts), epochs), HOW)
+
+
+def run_page(
+    report: FileReport, examples: ComparisonReport | None, results: EvalReport | None
+) -> str:
+    """Return the page of a training run.
+
+    Args:
+        report: of `inspection.run.inspect_run`.
+        examples: some, from the start to the end of the run.
+        results: an evaluation of the run's model, if there is one.
+    """
+    details = report.details
+    assert isinstance(details, RunDetails)
+    sections: list[Section] = []
+    # Readers look for the outcome first, then how it came about, then hits and misses.
+    measured = eval_sections(results) if results else []
+    sections += measured[:2]
+    sections.append(training_section(details))
+    if examples:
+        sections += example_sections(examples)
+    sections += measured[2:]
+    sections.append(provenance_section(report))
+    if results:
+        sections.append(settings_section(results))
+    steps = f"{details.steps[-1].step:,} steps" if details.steps else "no steps"
+    return render_page(f"Run {Path(report.path).name}", f"{report.path}, {steps}", sections)

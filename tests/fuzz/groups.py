@@ -31,8 +31,8 @@ from ahnpl_cli.evaluation.load_suites import load_suites
 from ahnpl_cli.evaluation.run import evaluate
 from ahnpl_cli.evaluation.saved_results import compare_saved, read_results
 from ahnpl_cli.inspection import inspect as inspection
-from ahnpl_cli.inspection.file_tables import tables
 from ahnpl_cli.inspection.identify import identify
+from ahnpl_cli.inspection.tables import tables
 from ahnpl_cli.progress import silent
 from ahnpl_cli.reporting.tables import csv_text, latex, markdown
 

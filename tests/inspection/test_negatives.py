@@ -10,9 +10,9 @@ from PIL import Image
 from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
 from ahnpl_cli.data.jsonl import write_records
 from ahnpl_cli.errors import DataError
-from ahnpl_cli.inspection.file_tables import tables
 from ahnpl_cli.inspection.negatives import NegativesDetails, inspect_negatives
 from ahnpl_cli.inspection.report import FileReport
+from ahnpl_cli.inspection.tables import tables
 from ahnpl_cli.records import CaptionRecord, Edit, Kind, Negative
 from ahnpl_cli.reporting.edits import word_edits
 

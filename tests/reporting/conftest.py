@@ -19,7 +19,6 @@ from ahnpl_cli.evaluation.report import (
 )
 from ahnpl_cli.evaluation.result_page import eval_page
 from ahnpl_cli.inspection.curves import RunDetails
-from ahnpl_cli.inspection.page_run import run_page
 from ahnpl_cli.inspection.pages import examples_page, file_page
 from ahnpl_cli.inspection.report import (
     ComparisonReport,
@@ -31,6 +30,7 @@ from ahnpl_cli.inspection.report import (
     View,
     file_report,
 )
+from ahnpl_cli.inspection.run import run_page
 from ahnpl_cli.progress import silent
 from ahnpl_cli.records import StepReport
 from ahnpl_cli.reporting.edits import word_edits

@@ -1,16 +1,62 @@
-"""Tables of `ahnpl inspect`: distances and similarities of examples (AHNPL Tables 5 and 4)."""
+"""Tables of `ahnpl inspect`: of examples (AHNPL Tables 4 and 5) and of any output."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
 
-from ahnpl_cli.inspection.report import EMBEDDINGS, ComparisonReport, ExampleReport, View
+from ahnpl_cli.inspection.identify import OUTPUTS
+from ahnpl_cli.inspection.report import (
+    EMBEDDINGS,
+    ComparisonReport,
+    ExampleReport,
+    FileReport,
+    Level,
+    View,
+)
 from ahnpl_cli.reporting.edits import changed
 from ahnpl_cli.reporting.tables import Cell, Mark, Span, Table
 from ahnpl_cli.runs import checkpoint_label
 
 MODELS_BESIDE = 2  # 4x4 matrices that fit beside each other on a terminal of 80 columns
+
+
+_MARKS: dict[Level, tuple[str, Mark]] = {
+    "fine": ("✓", "good"),
+    "note": ("!", "bold"),
+    "problem": ("✗", "bad"),
+}
+
+
+def tables(report: ComparisonReport | FileReport) -> list[Table]:
+    """Return the tables of an inspection."""
+    if isinstance(report, ComparisonReport):
+        return comparison_tables(report)
+    return [fact_table(report), finding_table(report), *detail_tables(report)]
+
+
+def detail_tables(report: FileReport) -> list[Table]:
+    """Return the tables that the inspector of this kind of output makes."""
+    if report.details is None:
+        return []
+    return OUTPUTS[report.what].inspector().tables(report.details)
+
+
+def fact_table(report: FileReport) -> Table:
+    """Return what a file is."""
+    rows = tuple((name, _fact(value)) for name, value in report.facts.items())
+    return Table(title=f"{report.path}: {report.what}", columns=("", "value"), rows=rows)
+
+
+def _fact(value: str | int | float | None) -> Cell:
+    return f"{value:.4g}" if isinstance(value, float) else value
+
+
+def finding_table(report: FileReport) -> Table:
+    """Return whether it is valid, and why."""
+    rows = tuple((Span(*_MARKS[f.level]), f.text) for f in report.findings)
+    verdict = "valid" if report.valid else "not valid"
+    return Table(title=f"{report.path} is {verdict}", columns=("", "finding"), rows=rows)
 
 
 def example_table(report: ComparisonReport) -> Table:
@@ -39,11 +85,17 @@ def _distance_row(views: Sequence[View], index: int, row: int) -> tuple[Cell, ..
 
 def _distance_table(number: int, item: ExampleReport, index: int, views: Sequence[View]) -> Table:
     other = item.example.others[index]
-    heads = [f"{checkpoint_label(view.model)}\n{name}" for view in views for name in EMBEDDINGS]
+    heads = []
+    for view in views:
+        label = checkpoint_label(view.model)
+        heads += [f"{label}\n{name}" for name in EMBEDDINGS]
+    rows: list[tuple[Cell, ...]] = []
+    for row, name in enumerate(EMBEDDINGS):
+        rows.append((name, *_distance_row(views, index, row)))
     return Table(
         title=f"Example {number}, {other.kind}: cosine distances (Table 5)",
         columns=("", *heads),
-        rows=tuple((name, *_distance_row(views, index, r)) for r, name in enumerate(EMBEDDINGS)),
+        rows=tuple(rows),
         digits=3,
     )
 
@@ -63,15 +115,18 @@ def _score(view: View, caption: int) -> Cell:
     value = f"{view.similarities[caption]:.3f}"
     if view.winner != caption:
         return value
-    mark: Mark = "good" if caption == 0 else "bad"
-    return Span(value + (" ✓" if caption == 0 else " ✗"), mark)
+    # The first caption is the true one. A sign beside the color, for readers who see no color.
+    if caption == 0:
+        return Span(f"{value} ✓", "good")
+    return Span(f"{value} ✗", "bad")
 
 
 def _texts(item: ExampleReport) -> list[tuple[str, Cell]]:
     example = item.example
-
-    others = ((other.kind, changed(example.caption, other.edits)) for other in example.others)
-    return [("caption", example.caption), *others]
+    texts: list[tuple[str, Cell]] = [("caption", example.caption)]
+    for other in example.others:
+        texts.append((other.kind, changed(example.caption, other.edits)))
+    return texts
 
 
 def similarity_table(report: ComparisonReport) -> Table:
@@ -80,13 +135,13 @@ def similarity_table(report: ComparisonReport) -> Table:
     for number, item in enumerate(report.examples, 1):
         for index, (kind, text) in enumerate(_texts(item)):
             scores = (_score(view, index) for view in item.views)
+            # The number stands once, at the first line of its example.
             rows.append((str(number) if index == 0 else "", kind, text, *scores))
-    right = [
-        sum(item.views[m].winner == 0 for item in report.examples)
-        for m in range(len(report.models))
-    ]
-    n = len(report.examples)
-    rows.append(("", "", "true caption wins", *(f"{count} of {n}" for count in right)))
+    wins = []
+    for model in range(len(report.models)):
+        right = sum(item.views[model].winner == 0 for item in report.examples)
+        wins.append(f"{right} of {len(report.examples)}")
+    rows.append(("", "", "true caption wins", *wins))
     return Table(
         title="Similarities S(I,T) and S(I,T_neg) (Table 4)",
         columns=("#", "", "text", *map(checkpoint_label, report.models)),
