@@ -90,8 +90,10 @@ def read_start(run: Path, *, hint: str = "Name a folder that `ahnpl train` wrote
             what = f"{name} cannot be {str(value)[:40]!r}"
             raise DataError(what, where=str(path), hint=hint)
         # A path is kept as seen from the run, so that both can move together.
-        if name in _PLACES and isinstance(value, str) and value.startswith("./"):
-            start[name] = os.path.normpath(run / value)
+        place = re.fullmatch(r"([a-z]+:)?(\./.*)", value) if isinstance(value, str) else None
+        if name in _PLACES and place:
+            # Behind the head of a matching model, if there is one.
+            start[name] = (place[1] or "") + os.path.normpath(run / place[2])
     return RunStart(**start)
 
 

@@ -42,7 +42,7 @@ def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
 
 
 def test_objectives() -> None:
-    assert OBJECTIVES == ("clip", "negclip", "ce-clip", "slipform", "ahnpl")
+    assert OBJECTIVES == ("clip", "negclip", "ce-clip", "ce-itm", "slipform", "ahnpl")
     assert tuple(PAPER) == OBJECTIVES
     assert list(RELEASED) == ["clip", "negclip", "ce-clip", "ahnpl"]
 

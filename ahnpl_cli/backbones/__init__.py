@@ -51,6 +51,10 @@ HEADS = {
     "itc": "ahnpl_cli.backbones.transformers.matching:load_itc",
     "caption": "ahnpl_cli.backbones.transformers.captioner:load_captioner",
 }
+# Of those, what training knows: "module:function" of (NAME or folder, device=, download=).
+TRAINED = {"itm": "ahnpl_cli.backbones.transformers.blip:load_blip"}
+# By what `ahnpl.json` of a checkpoint calls its architecture.
+TRAINED_ARCHITECTURES = {"BlipForImageTextRetrieval": "itm"}
 # Models that the package brings, each with a loader like `Library.by_name`.
 EMBEDDED = {
     "scenes-tiny": "ahnpl_cli.scenes.start:load_start_model",

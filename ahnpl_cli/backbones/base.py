@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Literal, Protocol, Self
+from typing import Literal, Protocol, Self, runtime_checkable
 
 from PIL import Image
 from torch import Tensor, nn
@@ -140,4 +140,24 @@ class Backbone(Protocol):
 
     def restore(self, folder: Path) -> None:
         """Take the weights that `save` wrote into a folder."""
+        ...
+
+
+@runtime_checkable
+class MatchingBackbone(Protocol):
+    """What a dual encoder also offers whose matching head scores an image and a text as one pair.
+
+    P images at a time, each with a text of its own.
+    """
+
+    def encode_patches(self, images: Pixels) -> Tensor:
+        """Return what the head looks at of N stacked images: (N, S, W)."""
+        ...
+
+    def image_features(self, patches: Tensor) -> Tensor:
+        """Return image_features e_I (N, D) of patches (N, S, W)."""
+        ...
+
+    def match(self, patches: Tensor, tokens: Tensor) -> Tensor:
+        """Return log-odds (P,) that patches (P, S, W) match tokens (P, L), pair by pair."""
         ...

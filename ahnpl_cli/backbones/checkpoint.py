@@ -17,8 +17,7 @@ import torch
 
 from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.backbones.locate import old_folder, recover
-from ahnpl_cli.errors import ModelError
-from ahnpl_cli.files import read_object, write_json
+from ahnpl_cli.files import write_json
 from ahnpl_cli.records import SCHEMA
 from ahnpl_cli.runs import INFO_FILE
 from ahnpl_cli.version import __version__
@@ -73,13 +72,3 @@ def save_checkpoint(folder: Path, backbone: Backbone, *, extra: dict[str, Any]) 
     """
     with atomic_folder(folder) as temporary:
         write_model(temporary, backbone, extra=extra)
-
-
-def read_checkpoint_info(folder: Path) -> dict[str, Any]:
-    """Return what `ahnpl.json` of a checkpoint says; empty for a model of others.
-
-    Raises:
-        ModelError: the file is not JSON.
-    """
-    path = folder / INFO_FILE
-    return read_object(path, error=ModelError) if path.is_file() else {}

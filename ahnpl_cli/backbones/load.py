@@ -9,7 +9,14 @@ from typing import Any
 
 import torch
 
-from ahnpl_cli.backbones import DEFAULT_LIBRARY, EMBEDDED, LIBRARIES, library_of
+from ahnpl_cli.backbones import (
+    DEFAULT_LIBRARY,
+    EMBEDDED,
+    LIBRARIES,
+    TRAINED,
+    head_of,
+    library_of,
+)
 from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.backbones.locate import check_model, requested_folder
 from ahnpl_cli.errors import ConfigError, ModelError
@@ -48,6 +55,7 @@ def load_backbone(
     device: str = "auto",
     force_quick_gelu: bool | None = None,
     download: bool = True,
+    matching: bool = False,
 ) -> Backbone:
     """Return the model that the options name; without any, the papers' ViT-B-32 of OpenAI.
 
@@ -60,12 +68,13 @@ def load_backbone(
             says nothing, a bare file for an architecture that exists with both.
         download: whether weights that are named and not on this machine may be fetched; for the
             default model they never are.
+        matching: whether a dual encoder with a matching head will do, `itm:NAME`.
 
     Raises:
         ConfigError: the options contradict each other, or the device is not here.
         ModelError: there is no such model, or its weights are unavailable; never after a long wait.
     """
-    check_model(model, pretrained, checkpoint)
+    check_model(model, pretrained, checkpoint, matching=matching)
     device = pick_device(device)
     folder = requested_folder(model, pretrained, checkpoint)
     library = library_of(folder) if folder is not None else None
@@ -77,6 +86,8 @@ def load_backbone(
         architecture = None if model in EMBEDDED else model
         load = _import(library.by_folder)
         backbone = load(folder, architecture, device=device, force_quick_gelu=force_quick_gelu)
+    elif (head := head_of(model)) is not None:
+        backbone = _import(TRAINED[head])(rest, device=device, download=download)
     elif model in EMBEDDED:
         load = _import(EMBEDDED[model])
         backbone = load(model, pretrained, device=device, force_quick_gelu=force_quick_gelu)

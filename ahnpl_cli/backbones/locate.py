@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
-from ahnpl_cli.backbones import EMBEDDED, LIBRARIES, head_of, library_of
+from ahnpl_cli.backbones import EMBEDDED, LIBRARIES, TRAINED, head_of, library_of
 from ahnpl_cli.errors import ConfigError, ModelError
-from ahnpl_cli.runs import LAST, is_run
+from ahnpl_cli.files import read_object
+from ahnpl_cli.runs import INFO_FILE, LAST, is_run
 
 PAPERS_MODEL = "ViT-B-32-quickgelu"
 PAPERS_TAG = "openai"
@@ -79,6 +81,16 @@ def requested_folder(
     return None
 
 
+def read_checkpoint_info(folder: Path) -> dict[str, Any]:
+    """Return what `ahnpl.json` of a checkpoint says; empty for a model of others.
+
+    Raises:
+        ModelError: the file is not JSON.
+    """
+    path = folder / INFO_FILE
+    return read_object(path, error=ModelError) if path.is_file() else {}
+
+
 def downloaded_weights(repository: str, url: str, names: tuple[str, ...]) -> Path | None:
     """Return the weight file of a tag where the Hub's, OpenAI's or an older open_clip left it.
 
@@ -96,19 +108,36 @@ def downloaded_weights(repository: str, url: str, names: tuple[str, ...]) -> Pat
     return path if path.is_file() else None
 
 
-def check_model(model: str | None, pretrained: str | None, checkpoint: str | Path | None) -> None:
+def check_model(
+    model: str | None,
+    pretrained: str | None,
+    checkpoint: str | Path | None,
+    *,
+    matching: bool = False,
+) -> None:
     """Refuse a model that is certainly not here, before anything heavy is imported.
 
     Whatever needs a library to be known, such as a tag of open_clip, is left to `load_backbone`.
+
+    Args:
+        model: as for `load_backbone`.
+        pretrained: as for `load_backbone`.
+        checkpoint: as for `load_backbone`.
+        matching: whether a dual encoder with a matching head will do.
 
     Raises:
         ConfigError: options contradict each other, or the model has no features.
         ModelError: a folder or file is not there, or the default weights were never downloaded.
     """
     head = head_of(model)
-    if head is not None:
+    if head is not None and not (matching and head in TRAINED):
         what = f"--model {model} scores pairs, and this needs features of a dual encoder"
-        raise ConfigError(what, hint="Such models are for: ahnpl eval.")
+        hint = "Such models are for: ahnpl eval, and itm: also for ahnpl train."
+        raise ConfigError(what, hint=hint)
+    if head is not None:
+        if pretrained is not None or checkpoint is not None:
+            raise ConfigError(f"--model {model} brings its weights", hint="Name nothing beside it.")
+        return
     if requested_folder(model, pretrained, checkpoint) is not None or model in EMBEDDED:
         return
     weights = pretrained or ""

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ahnpl_cli.backbones import head_of
+from ahnpl_cli.backbones import TRAINED_ARCHITECTURES, head_of
+from ahnpl_cli.backbones.locate import read_checkpoint_info
 from ahnpl_cli.errors import ConfigError
 from ahnpl_cli.runs import (
     BEST,
@@ -67,8 +68,11 @@ class ModelSource:
 
 
 def checkpoint_source(path: str | Path) -> ModelSource:
-    """Return the model in a folder."""
-    return ModelSource(label(Path(path)), {"checkpoint": path})
+    """Return the model in a folder; a matching model that was trained is asked by its head."""
+    folder = Path(path) / LAST if is_run(Path(path)) else Path(path)
+    head = TRAINED_ARCHITECTURES.get(str(read_checkpoint_info(folder).get("architecture")))
+    arguments = {"model": f"{head}:{folder}"} if head else {"checkpoint": path}
+    return ModelSource(label(Path(path)), arguments)
 
 
 def named_source(model: str | None, pretrained: str | None) -> ModelSource:

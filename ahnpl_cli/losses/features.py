@@ -35,6 +35,8 @@ class Features:
             so that it is no negative of pair i; None if that is known of none.
         logit_bias: b of a sigmoid model, a scalar, which chooses the sigmoid forms; None for a
             softmax model.
+        match_odds: log-odds of a matching head that the pair's image matches its caption, then each
+            of its negatives (N, 1 + K); None of a model without such a head.
     """
 
     image_features: Tensor
@@ -46,6 +48,7 @@ class Features:
     concreteness: Tensor = _ABSENT
     also_true: Tensor | None = None
     logit_bias: Tensor | None = None
+    match_odds: Tensor | None = None
     _cosines: dict[str, Tensor] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

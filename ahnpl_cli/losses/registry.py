@@ -58,6 +58,8 @@ class Term:
 
 
 _LOSSES = "ahnpl_cli.losses"
+# The one term that asks more of a model than features.
+MATCHING = "matching"
 
 # The order is that of the terms in tables, metrics and sums.
 TERMS: dict[str, Term] = {
@@ -126,6 +128,12 @@ TERMS: dict[str, Term] = {
             label="cement",
             equation="margin by concreteness, our form of Slipform's",
             paper=f"{_LOSSES}.cement:cement_term",
+        ),
+        Term(
+            name=MATCHING,
+            label="L_itm",
+            equation="ALBEF Eq. 3 with hard negatives; of models with a matching head",
+            paper=f"{_LOSSES}.matching:matching_term",
         ),
     )
 }

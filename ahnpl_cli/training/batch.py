@@ -9,9 +9,9 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ahnpl_cli.data.dataset import TrainingSet
+from ahnpl_cli.data.dataset import BatchTexts, TrainingSet
 from ahnpl_cli.data.loader import Loaded
-from ahnpl_cli.data.pixels import Pixels, split
+from ahnpl_cli.data.pixels import Pixels, count, split
 from ahnpl_cli.data.tokens import length_buckets
 from ahnpl_cli.losses.features import Features
 
@@ -43,13 +43,17 @@ class Index:
         """Return a copy on a device."""
         return Index(**{name: value.to(device) for name, value in vars(self).items()})
 
-    def features(self, image: Tensor, texts: Tensor, scalars: Tensor) -> Features:
+    def features(
+        self, image: Tensor, texts: Tensor, scalars: Tensor, odds: Tensor | None = None
+    ) -> Features:
         """Give every pair its features.
 
         Args:
             image: image_features (N, D).
             texts: features of the distinct texts (U, D).
             scalars: 1/tau, and the bias of a sigmoid model (1,) or (2,).
+            odds: a matching head's log-odds of each pair and its valid negatives, in the order of
+                `Matches` (P,); None without such a head.
         """
         # Index -1 is the row of zeros behind the texts.
         padded = torch.cat([texts, texts.new_zeros(1, texts.shape[1])])
@@ -63,7 +67,13 @@ class Index:
             image_ids=self.image_ids,
             concreteness=self.concreteness,
             also_true=self._also_true(),
+            match_odds=None if odds is None else self._by_slot(odds),
         )
+
+    def _by_slot(self, odds: Tensor) -> Tensor:
+        """Return log-odds (P,) as (N, 1 + K), 0 in empty slots."""
+        scored = with_positive(self.valid)
+        return odds.new_zeros(scored.shape).masked_scatter(scored, odds)
 
     def _also_true(self) -> Tensor | None:
         """Return where a slot's text is a true caption of a row's image (N, N, K)."""
@@ -80,16 +90,35 @@ class Index:
 
 
 @dataclass(frozen=True)
+class Matches:
+    """Texts that a matching head looks at with an image: each pair's caption, then its negatives.
+
+    Attributes:
+        tokens: ids (P, L), padded to the longest.
+        image: row of each one's image among those of the part (P,).
+    """
+
+    tokens: Tensor
+    image: Tensor
+
+    def to(self, device: torch.device) -> Matches:
+        """Return a copy on a device."""
+        return Matches(self.tokens.to(device), self.image.to(device))
+
+
+@dataclass(frozen=True)
 class Part:
     """What is encoded at once.
 
     Attributes:
         images: N of them, such as (N, 3, H, W).
         buckets: distinct texts as ids (U_b, L_b), ascending in length.
+        matches: of the part's images, for a matching head; None without one.
     """
 
     images: Pixels
     buckets: list[Tensor]
+    matches: Matches | None = None
 
 
 @dataclass(frozen=True)
@@ -114,6 +143,7 @@ def make_batch(
     epoch: int,
     parts: int = 1,
     overhead: int = 64,
+    matching: bool = False,
 ) -> Batch:
     """Pack a batch.
 
@@ -125,6 +155,7 @@ def make_batch(
         epoch: number of the pass, from 0.
         parts: how many parts are encoded one after the other; fewer if there is too little.
         overhead: cost of one more length bucket, in tokens.
+        matching: whether a matching head looks at each pair and its negatives.
     """
     # Pairs whose image broke are gone from here on.
     kept = rows[loaded.kept.numpy()]
@@ -142,13 +173,31 @@ def make_batch(
         caption_of=torch.from_numpy(draw.caption_of),
     )
     # No part may be empty: the encoders need something to encode.
-    count = max(1, min(parts, len(kept), len(texts)))
-    images = split(loaded.pixels, count)
-    pieces = np.array_split(texts, count)
-    encoded_together = []
+    parts = max(1, min(parts, len(kept), len(texts)))
+    images = split(loaded.pixels, parts)
+    pieces = np.array_split(texts, parts)
+    encoded_together: list[Part] = []
+    start = 0
     for pixels, piece in zip(images, pieces, strict=True):
-        encoded_together.append(Part(pixels, _buckets(data, piece, overhead)))
+        own = slice(start, start + count(pixels))
+        matches = _matches(data, draw, own) if matching else None
+        encoded_together.append(Part(pixels, _buckets(data, piece, overhead), matches))
+        start = own.stop
     return Batch(encoded_together, index)
+
+
+def with_positive(valid: Tensor) -> Tensor:
+    """Return which texts of each pair are matched (N, 1 + K): its caption, and valid negatives."""
+    return torch.cat([torch.ones_like(valid[:, :1], dtype=torch.bool), valid], dim=1)
+
+
+def _matches(data: TrainingSet, draw: BatchTexts, own: slice) -> Matches:
+    """Return what a matching head looks at with the images of some pairs, pair by pair."""
+    valid = draw.valid[own]
+    texts = np.concatenate([draw.text[own, None], draw.negative[own]], axis=1)
+    scored = np.concatenate([np.ones((len(valid), 1), dtype=bool), valid], axis=1)
+    image, _ = np.nonzero(scored)
+    return Matches(data.tokens.padded(texts[scored]), torch.from_numpy(image))
 
 
 def _positions(numbers: NDArray[np.int64], texts: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -16,6 +16,7 @@ from accelerate.state import AcceleratorState
 from numpy.typing import NDArray
 from torch import nn
 
+from ahnpl_cli.backbones import head_of
 from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.backbones.load import load_backbone, pick_device
 from ahnpl_cli.config import TrainConfig, resolve_recipe, resolve_training
@@ -42,7 +43,7 @@ from ahnpl_cli.training.encoders import (
 from ahnpl_cli.training.evaluating import check_evaluation
 from ahnpl_cli.training.lora import add_lora
 from ahnpl_cli.training.model_checks import (
-    check_family,
+    check_trainable,
     freeze_unused,
     try_text_length,
     warn_of_clamp,
@@ -255,9 +256,12 @@ def _from(run: Path, name: str | None) -> str | None:
 
     Both may then be copied together to another machine; `runs.read_start` finds it there.
     """
-    if not name or not Path(name).exists():
+    # A matching model's folder stands behind its head.
+    head = f"{head_of(name)}:" if head_of(name) else ""
+    place = Path((name or "").removeprefix(head))
+    if not name or not place.exists():
         return name
-    return os.path.join(".", os.path.relpath(Path(name).resolve(), run.resolve()))
+    return head + os.path.join(".", os.path.relpath(place.resolve(), run.resolve()))
 
 
 def _make_optimizer(
@@ -296,8 +300,9 @@ def build(config: TrainConfig, run: Path, *, track: Track = silent) -> TrainingP
         checkpoint=config.checkpoint,
         device=str(accelerator.device),
         force_quick_gelu=config.force_quick_gelu,
+        matching=True,
     )
-    check_family(config, backbone)
+    check_trainable(config, backbone)
     try_text_length(backbone)
     start = _start_info(config, run, backbone, data_sha256)
     data = _read_data(config, recipe, backbone, track)
@@ -311,7 +316,7 @@ def build(config: TrainConfig, run: Path, *, track: Track = silent) -> TrainingP
     freeze(backbone, config.memory.freeze)
     if config.memory.lora:
         add_lora(backbone, config.memory.lora, seed=config.seed)
-    freeze_unused(backbone)
+    freeze_unused(backbone, matching=recipe.uses_matching)
     warn_of_clamp(backbone)
     if config.memory.grad_checkpointing:
         backbone.set_gradient_checkpointing(True)

@@ -29,16 +29,22 @@ def gradient_shares(losses: Losses, leaves: Sequence[Tensor]) -> dict[str, float
 
     Args:
         losses: of a step, before their backward pass.
-        leaves: the features that they were computed from (N, D) each.
+        leaves: the features that they were computed from (N, D) each, and log-odds of a matching
+            head (P,).
     """
     squares = []
     for loss in losses.weighted.values():
-        gradients = torch.autograd.grad(loss, leaves, retain_graph=True, allow_unused=True)
+        gradients: Sequence[Tensor | None] = torch.autograd.grad(
+            loss, leaves, retain_graph=True, allow_unused=True
+        )
         square = loss.new_zeros(())
         for feature, gradient in zip(leaves, gradients, strict=True):
-            if gradient is not None:
+            if gradient is None:
+                continue
+            if feature.ndim == 2:
                 along = (gradient * feature).sum(-1, keepdim=True) * feature
-                square = square + (gradient - along).square().sum()
+                gradient = gradient - along
+            square = square + gradient.square().sum()
         squares.append(square)
     if not squares:
         return {}
@@ -121,7 +127,7 @@ def describe(
         epoch: pass over the data, from 0.
     """
     losses, features = outcome.losses, outcome.features
-    shares = gradient_shares(losses, outcome.leaves[:2])
+    shares = gradient_shares(losses, [outcome.leaves[0], outcome.leaves[1], outcome.leaves[3]])
     with torch.no_grad():
         return StepReport(
             step=step + 1,

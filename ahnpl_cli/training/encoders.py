@@ -9,37 +9,54 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from ahnpl_cli.backbones.base import Backbone
+from ahnpl_cli.backbones.base import Backbone, MatchingBackbone
 from ahnpl_cli.data.pixels import Pixels
+from ahnpl_cli.training.batch import Matches
 
 MAX_LOGIT_SCALE = 100.0  # Radford et al. 2021
 
 
 class Encoders(nn.Module):
-    """Images and texts to features, with the scalars that make logits of cosines."""
+    """Images and texts to features, with the scalars that make logits of cosines.
+
+    One forward computes all that a step needs of the model, pairs for a matching head included: DDP
+    exchanges gradients once per forward.
+    """
 
     def __init__(self, backbone: Backbone) -> None:
         super().__init__()
         self.model = backbone.module
         self._backbone = backbone
 
-    def forward(self, images: Pixels, buckets: list[Tensor]) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(
+        self, images: Pixels, buckets: list[Tensor], matches: Matches | None = None
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Encode.
 
         Args:
             images: N of them, as the model takes them.
             buckets: texts as ids (U_b, L_b), each bucket at its own length.
+            matches: what a matching head looks at; None without one.
 
         Returns:
-            image_features (N, D), features of all texts in order (U, D), and the scalars (1,) or
-            (2,): 1/tau, and the bias of a sigmoid model.
+            image_features (N, D), features of all texts in order (U, D), the scalars (1,) or (2,):
+            1/tau, and the bias of a sigmoid model; and the log-odds of the matches (P,), or (0,).
         """
-        image_features = self._backbone.encode_image(images)
+        backbone = self._backbone
+        if matches is None:
+            image_features = backbone.encode_image(images)
+            odds = image_features.new_zeros(0)
+        else:
+            assert isinstance(backbone, MatchingBackbone)
+            # The patches are encoded once for the features and for every text.
+            patches = backbone.encode_patches(images)
+            image_features = backbone.image_features(patches)
+            odds = backbone.match(patches[matches.image], matches.tokens)
         text_features = torch.cat([self._backbone.encode_text(tokens) for tokens in buckets])
         scalars = [self._backbone.logit_scale]
         if self._backbone.logit_bias is not None:
             scalars.append(self._backbone.logit_bias)
-        return image_features, text_features, torch.stack(scalars)
+        return image_features, text_features, torch.stack(scalars), odds
 
     def clamp_logit_scale(self) -> None:
         """Keep 1/tau between 1 and 100; call after each optimizer step.

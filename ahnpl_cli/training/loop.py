@@ -111,6 +111,7 @@ def train(run: Run, stop: StopRequest | None = None) -> Iterator[StepReport | No
             epoch=epoch,
             parts=config.memory.accumulate,
             overhead=OVERHEAD.get(device.type, 64),
+            matching=objective.recipe.uses_matching,
         )
         encoded = encode(parts.encoders, batch, device)
         outcome = compute_loss(objective, encoded)

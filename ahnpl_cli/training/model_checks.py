@@ -7,8 +7,8 @@ import logging
 import torch
 from PIL import Image
 
-from ahnpl_cli.backbones.base import Backbone
-from ahnpl_cli.config import TrainConfig
+from ahnpl_cli.backbones.base import Backbone, MatchingBackbone
+from ahnpl_cli.config import TrainConfig, resolve_recipe
 from ahnpl_cli.data.pixels import move, stack
 from ahnpl_cli.errors import ConfigError
 from ahnpl_cli.training.encoders import MAX_LOGIT_SCALE
@@ -16,10 +16,14 @@ from ahnpl_cli.training.encoders import MAX_LOGIT_SCALE
 logger = logging.getLogger(__name__)
 
 
-def freeze_unused(backbone: Backbone) -> None:
-    """Stop training what no feature depends on, such as the captioning decoder of a CoCa model.
+def freeze_unused(backbone: Backbone, *, matching: bool = False) -> None:
+    """Stop training what no loss depends on, such as the captioning decoder of a CoCa model.
 
     It would get no gradient anyway; several processes would wait for one.
+
+    Args:
+        backbone: the model.
+        matching: whether its matching head is trained.
     """
     device = torch.device(backbone.device)
     size = backbone.info.image_size
@@ -27,10 +31,14 @@ def freeze_unused(backbone: Backbone) -> None:
     # Dropout may draw, but the draws of the run stay as they are.
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
         image = backbone.encode_image(move(blank, device))
-        text = backbone.encode_text(backbone.tokenize(["a"]).to(device))
+        tokens = backbone.tokenize(["a"]).to(device)
+        text = backbone.encode_text(tokens)
         total = image.float().sum() + text.float().sum() + backbone.logit_scale.float()
         if backbone.logit_bias is not None:
             total = total + backbone.logit_bias.float()
+        if matching and isinstance(backbone, MatchingBackbone):
+            patches = backbone.encode_patches(move(blank, device))
+            total = total + backbone.match(patches, tokens).float().sum()
         total.backward()  # type: ignore[no-untyped-call]
     unused = []
     for name, parameter in backbone.module.named_parameters():
@@ -54,12 +62,15 @@ def warn_of_clamp(backbone: Backbone) -> None:
         )
 
 
-def check_family(config: TrainConfig, backbone: Backbone) -> None:
-    """Return if the released code could train such a model.
+def check_trainable(config: TrainConfig, backbone: Backbone) -> None:
+    """Return if the model has all that the losses ask of one.
 
     Raises:
-        ConfigError: it could not.
+        ConfigError: the released code could not train it, or it has no matching head.
     """
+    if resolve_recipe(config).uses_matching and not isinstance(backbone, MatchingBackbone):
+        what = f"--objective {config.objective} trains a matching head, and {backbone.info.name}"
+        raise ConfigError(f"{what} has none", hint="Start from a BLIP: --model itm:FOLDER.")
     if config.fidelity == "released" and backbone.loss_family == "sigmoid":
         what = f"--fidelity released has no sigmoid loss, and {backbone.info.name} needs one"
         raise ConfigError(what, hint="Leave --fidelity out.")

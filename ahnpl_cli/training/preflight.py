@@ -50,7 +50,7 @@ def check(config: TrainConfig) -> None:
         resumes(run_path(config), config)
     _check_suites(config)
     _check_data(config)
-    check_model(config.model, config.pretrained, config.checkpoint)
+    check_model(config.model, config.pretrained, config.checkpoint, matching=True)
 
 
 def run_path(config: TrainConfig) -> Path:

@@ -19,9 +19,10 @@ from ahnpl_cli.data.pixels import count, move
 from ahnpl_cli.losses.features import Features
 from ahnpl_cli.losses.objective import Losses, Objective
 from ahnpl_cli.training.batch import Batch, Part
-from ahnpl_cli.training.distributed import gather_batch, world_size
+from ahnpl_cli.training.distributed import gather_batch, gather_rows, world_size
 
-Encoded = tuple[Tensor, Tensor, Tensor]
+# Image features, features of the distinct texts, scalars, and log-odds of a matching head.
+Encoded = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 @dataclass(frozen=True)
@@ -50,8 +51,8 @@ class EncodedBatch:
 
     Attributes:
         batch: images and texts, in parts.
-        parts: image features, features of the distinct texts and the scalars of each part; with a
-            graph if there is one part, without if there are more.
+        parts: what is made of each part; with a graph if there is one part, without if there are
+            more.
         rng: generator states before each part, where parts are encoded again for their gradient.
     """
 
@@ -67,7 +68,8 @@ class Outcome:
     Attributes:
         losses: of the whole batch.
         features: of the whole batch, computed from the leaves.
-        leaves: own image features, own text features and the scalars, cut off from the encoders.
+        leaves: own image features, own text features, the scalars and own log-odds, cut off from
+            the encoders.
     """
 
     losses: Losses
@@ -101,10 +103,12 @@ def compute_loss(objective: Objective, encoded: EncodedBatch) -> Outcome:
     images = _leaf(torch.cat([part[0] for part in encoded.parts]))
     texts = _leaf(torch.cat([part[1] for part in encoded.parts]))
     scalars = _leaf(encoded.parts[0][2].float())
+    odds = _leaf(torch.cat([part[3] for part in encoded.parts]).float())
     index = encoded.batch.index.to(images.device)
     all_images, all_texts, all_index = gather_batch(images, texts, index)
-    features = all_index.features(all_images, all_texts, scalars)
-    return Outcome(objective(features), features, (images, texts, scalars))
+    all_odds = torch.cat(gather_rows(odds)) if encoded.batch.parts[0].matches else None
+    features = all_index.features(all_images, all_texts, scalars, all_odds)
+    return Outcome(objective(features), features, (images, texts, scalars, odds))
 
 
 def backward(
@@ -141,7 +145,8 @@ def backward(
 
 def _encode_part(encoders: nn.Module, part: Part, device: torch.device) -> Encoded:
     images = move(part.images, device, non_blocking=True)
-    encoded: Encoded = encoders(images, [tokens.to(device) for tokens in part.buckets])
+    matches = part.matches.to(device) if part.matches else None
+    encoded: Encoded = encoders(images, [tokens.to(device) for tokens in part.buckets], matches)
     return encoded
 
 
@@ -155,14 +160,27 @@ def _split_gradients(leaves: Encoded, parts: list[Part], scale: float) -> list[E
     Every process knows the whole loss's gradient of the scalars, but only its own rows'. A bias
     that no term reads gets a gradient of 0, since DDP waits for every parameter's.
     """
-    images, texts, scalars = (
+    images, texts, scalars, odds = (
         torch.zeros_like(leaf) if leaf.grad is None else leaf.grad * scale for leaf in leaves
     )
-    rows = [count(part.images) for part in parts]
-    counts = [sum(len(tokens) for tokens in part.buckets) for part in parts]
+    counts = [
+        (
+            count(part.images),
+            sum(len(tokens) for tokens in part.buckets),
+            len(part.matches.image) if part.matches else 0,
+        )
+        for part in parts
+    ]
+    image_rows, text_rows, match_rows = (list(rows) for rows in zip(*counts, strict=True))
+    times = world_size()
     return [
-        (image * world_size(), text * world_size(), scalars)
-        for image, text in zip(torch.split(images, rows), torch.split(texts, counts), strict=True)
+        (image * times, text * times, scalars, match * times)
+        for image, text, match in zip(
+            torch.split(images, image_rows),
+            torch.split(texts, text_rows),
+            torch.split(odds, match_rows),
+            strict=True,
+        )
     ]
 
 
@@ -170,7 +188,7 @@ def _backward_part(encoded: Encoded, gradients: Encoded, last: bool) -> None:
     """Carry gradients into the encoders; that of the scalars once, with the last part."""
     outputs: list[Tensor] = []
     output_gradients: list[Tensor] = []
-    for output, gradient, counts in zip(encoded, gradients, (True, True, last), strict=True):
+    for output, gradient, counts in zip(encoded, gradients, (True, True, last, True), strict=True):
         if counts and output.requires_grad:
             outputs.append(output)
             output_gradients.append(gradient.to(output.dtype))

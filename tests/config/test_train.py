@@ -92,7 +92,7 @@ def test_nothing_to_learn_is_said() -> None:
         (
             {"objective": "anhpl"},
             "unknown objective 'anhpl'. Did you mean 'ahnpl'? Known: clip, negclip, ce-clip, "
-            "slipform, ahnpl.",
+            "ce-itm, slipform, ahnpl.",
         ),
         (
             {"run": RunConfig(eval_every=5)},
@@ -127,6 +127,7 @@ def test_options_that_cannot_be_say_why(options: dict[str, object], message: str
         ("slipform", "paper", (10, 128, 2e-5, 0.1)),
         ("negclip", "paper", (5, 256, 1e-6, 0.2)),
         ("ce-clip", "paper", (5, 256, 5e-6, 0.1)),
+        ("ce-itm", "paper", (5, 64, 1e-5, 0.05)),
         ("ce-clip", "released", (10, 1512, 5e-6, 0.1)),
     ],
 )

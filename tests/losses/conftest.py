@@ -27,6 +27,7 @@ def make_features(
         logit_scale=torch.tensor(9.0, dtype=dtype, requires_grad=True),
         image_ids=torch.arange(n) // 2,
         concreteness=torch.linspace(1, 5, n * k, dtype=dtype).reshape(n, k),
+        match_odds=5 * unit(n, 1 + k, seed=seed + 4, dtype=dtype),
     )
 
 

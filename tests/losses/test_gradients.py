@@ -21,6 +21,10 @@ WEIGHTS: dict[tuple[str, Fidelity], tuple[dict[str, float], str]] = {
         {"contrastive": 1.0, "intra_modal": 0.2, "cross_modal_rank": 0.4},
         "own",
     ),
+    ("ce-itm", "paper"): (
+        {"contrastive": 0.5, "intra_modal": 0.2, "cross_modal_rank": 0.4, "matching": 1.0},
+        "own",
+    ),
     ("slipform", "paper"): ({"contrastive": 0.5, "cement": 1.0}, "none"),
     ("ahnpl", "paper"): (
         {
@@ -59,7 +63,11 @@ VALID = torch.tensor([[1, 1, 0], [0, 0, 0], [1, 1, 1], [0, 1, 1], [1, 0, 1]], dt
 
 
 def features(images: Tensor, texts: Tensor, negatives: Tensor, log_scale: Tensor) -> Features:
+    # A head that finds what the features say, so that its term depends on them too.
+    candidates = torch.cat([texts.unsqueeze(1), negatives], dim=1)
+    odds = log_scale.exp() * (normalize(images).unsqueeze(1) * normalize(candidates)).sum(-1)
     return Features(
+        match_odds=odds,
         image_features=normalize(images),
         text_features=normalize(texts),
         negative_features=normalize(negatives),
@@ -125,7 +133,7 @@ def test_what_a_term_depends_on_gets_gradient(name: str) -> None:
     images, texts, negatives, scale = (tensor.grad is not None for tensor in tensors)
     moves_image = name != "hard_negative_textual"
     moves_negative = name != "positive_margin"
-    uses_scale = name in ("contrastive", "intra_modal", "cross_modal_rank", "cement")
+    uses_scale = name in ("contrastive", "intra_modal", "cross_modal_rank", "cement", "matching")
     assert texts
     assert images == moves_image
     assert bool(tensors[2].grad is not None and tensors[2].grad.any()) == moves_negative

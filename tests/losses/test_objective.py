@@ -151,6 +151,7 @@ def test_clip_needs_no_negatives_and_the_others_do() -> None:
         "clip": False,
         "negclip": True,
         "ce-clip": True,
+        "ce-itm": True,
         "slipform": True,
         "ahnpl": True,
     }

@@ -86,6 +86,13 @@ def visual(f: Features, i: int) -> float:
     return math.log(total) if total else 0.0
 
 
+def matching(f: Features, i: int) -> float:
+    assert f.match_odds is not None
+    own, *others = (1 / (1 + math.exp(-odds)) for odds in f.match_odds[i].tolist())
+    wrong = [1 - others[k] for k, _ in slots(f, i)]
+    return -sum(map(math.log, [own, *wrong])) / (1 + len(wrong)) if wrong else 0.0
+
+
 LOOPS: dict[str, Callable[[Features, int], float]] = {
     "contrastive": contrastive,
     "hard_negative_visual": visual,
@@ -95,6 +102,7 @@ LOOPS: dict[str, Callable[[Features, int], float]] = {
     "intra_modal": intra_modal,
     "cross_modal_rank": cross_modal_rank,
     "cement": cement,
+    "matching": matching,
 }
 
 

@@ -55,7 +55,8 @@ def trained(run: Path) -> dict[str, torch.Tensor]:
     moments = {
         f"moment.{number}": slot["exp_avg"] for number, slot in state["optimizer"]["state"].items()
     }
-    return {**load_file(run / "last" / "open_clip_model.safetensors"), **objective, **moments}
+    (weights,) = (run / "last").glob("*.safetensors")
+    return {**load_file(weights), **objective, **moments}
 
 
 # Starting two processes takes most of the time, so the second case runs with the slow ones.
@@ -65,6 +66,8 @@ CASES = [
     pytest.param(2, "softmax", marks=SLOW),
     # A sigmoid model has one more parameter, a bias that DDP waits for.
     pytest.param(2, "sigmoid"),
+    # A matching head's log-odds cross the processes beside the features.
+    pytest.param(2, "matching", marks=SLOW),
 ]
 
 
@@ -74,6 +77,7 @@ def test_two_processes_have_the_loss_gradient_and_margins_of_one(
     family: str,
     make_config: Callable[..., TrainConfig],
     sigmoid_model_folder: Path,
+    transformers_folder: Callable[[str], Path],
     tmp_path: Path,
 ) -> None:
     # The second step uses M of the first. At this rate weights hardly move, so that AdamW's first
@@ -81,6 +85,9 @@ def test_two_processes_have_the_loss_gradient_and_margins_of_one(
     options: dict[str, Any] = {"steps": 2, "lr": 1e-7, "warmup": 0}
     if family == "sigmoid":
         options["checkpoint"] = str(sigmoid_model_folder)
+    elif family == "matching":
+        options |= {"checkpoint": None, "model": f"itm:{transformers_folder('blip')}"}
+        options["objective"] = "ce-itm"
     alone = fit(make_config(output=str(tmp_path / "one"), **options))
     config = tmp_path / "config.toml"
     made = make_config(output=str(tmp_path / "two"), accumulate=accumulate, **options)

@@ -11,7 +11,7 @@ from ahnpl_cli.config import TrainConfig
 from ahnpl_cli.data.dataset import BatchTexts, open_picture
 from ahnpl_cli.data.loader import Loaded
 from ahnpl_cli.losses.features import Features
-from ahnpl_cli.losses.recipes import OBJECTIVES
+from ahnpl_cli.losses.recipes import OBJECTIVES, recipe
 from ahnpl_cli.training.batch import Batch, make_batch
 from ahnpl_cli.training.build import TrainingParts, build
 from ahnpl_cli.training.step import backward, compute_loss, encode
@@ -82,7 +82,11 @@ def looped_also_true(built: TrainingParts, draw: BatchTexts) -> Tensor:
     return also_true
 
 
-@pytest.mark.parametrize("objective", OBJECTIVES)
+# Those of matching models are trained in test_matching.py.
+DUAL = [name for name in OBJECTIVES if not recipe(name).uses_matching]
+
+
+@pytest.mark.parametrize("objective", DUAL)
 def test_the_cut_at_the_features_is_plain_backpropagation(
     objective: str, make_config: Callable[..., TrainConfig]
 ) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import open_clip
 
-from ahnpl_cli.backbones.checkpoint import read_checkpoint_info
+from ahnpl_cli.backbones.locate import read_checkpoint_info
 from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
 from ahnpl_cli.backbones.openclip.build import make_backbone, same_towers, set_activation
 from ahnpl_cli.backbones.openclip.config import CONFIG_FILE, read_config

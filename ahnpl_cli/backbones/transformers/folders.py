@@ -7,11 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import transformers
-from transformers import AutoImageProcessor, AutoTokenizer
 
-from ahnpl_cli.backbones.checkpoint import read_checkpoint_info
+from ahnpl_cli.backbones.locate import read_checkpoint_info
 from ahnpl_cli.backbones.transformers.adapter import TransformersBackbone
-from ahnpl_cli.backbones.transformers.pretrained import SAFE, read_config, read_module, read_part
+from ahnpl_cli.backbones.transformers.pretrained import (
+    read_config,
+    read_module,
+    read_pretrained_config,
+    read_processors,
+)
 from ahnpl_cli.errors import ModelError
 from ahnpl_cli.runs import label
 
@@ -90,21 +94,10 @@ def load_folder(
         ModelError: it holds another model, or is damaged.
     """
     kind = getattr(transformers, _kind(folder))
-    configuration = kind.config_class
-
-    def configure() -> Any:
-        return configuration.from_pretrained(folder, local_files_only=True)
-
-    config = read_part("config.json", folder, configure)
+    config = read_pretrained_config(folder, kind)
     _set_activation(config, force_quick_gelu, folder)
     module = read_module(folder, kind, config)
-    tokenizer = read_part(
-        "its tokenizer", folder, lambda: AutoTokenizer.from_pretrained(folder, **SAFE)
-    )
-    processors: Any = AutoImageProcessor
-    processor = read_part(
-        "its image processor", folder, lambda: processors.from_pretrained(folder, **SAFE)
-    )
+    tokenizer, processor = read_processors(folder)
     _check_end(config, tokenizer, folder)
     architecture = read_checkpoint_info(folder).get("architecture")
     return TransformersBackbone(

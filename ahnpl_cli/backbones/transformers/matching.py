@@ -14,11 +14,15 @@ import torch
 import transformers
 from PIL import Image
 from torch import Tensor, nn
-from transformers import AutoImageProcessor, AutoTokenizer
 
 from ahnpl_cli.backbones.hashing import WeightsHash
 from ahnpl_cli.backbones.transformers.named import find_folder
-from ahnpl_cli.backbones.transformers.pretrained import SAFE, read_config, read_module, read_part
+from ahnpl_cli.backbones.transformers.pretrained import (
+    read_config,
+    read_module,
+    read_pretrained_config,
+    read_processors,
+)
 from ahnpl_cli.errors import ModelError
 
 # Longest text in tokens where the tokenizer names no limit: BERT's positions.
@@ -29,7 +33,7 @@ def _ones(rows: Tensor) -> Tensor:
     return torch.ones(rows.shape[:-1], dtype=torch.long, device=rows.device)
 
 
-class _Blip:
+class BlipHeads:
     """BLIP's text encoder looks at the picture's patches in every layer."""
 
     def __init__(self, module: Any) -> None:
@@ -48,10 +52,16 @@ class _Blip:
 
     def itc(self, rows: Tensor, tokens: Tensor, mask: Tensor) -> Tensor:
         """Return cosines (N,) of the two contrastive features."""
+        return (self.image_features(rows) * self.text_features(tokens, mask)).sum(-1)
+
+    def image_features(self, rows: Tensor) -> Tensor:
+        """Return contrastive features (N, D) of patches (N, P, W)."""
+        return nn.functional.normalize(self.module.vision_proj(rows[:, 0]), dim=-1)
+
+    def text_features(self, tokens: Tensor, mask: Tensor) -> Tensor:
+        """Return contrastive features (N, D) of texts (N, L)."""
         read = self.module.text_encoder(input_ids=tokens, attention_mask=mask)
-        text = nn.functional.normalize(self.module.text_proj(read.last_hidden_state[:, 0]), dim=-1)
-        image = nn.functional.normalize(self.module.vision_proj(rows[:, 0]), dim=-1)
-        return (image * text).sum(-1)
+        return nn.functional.normalize(self.module.text_proj(read.last_hidden_state[:, 0]), dim=-1)
 
 
 class _Blip2:
@@ -96,7 +106,7 @@ class _Blip2:
 
 # By `model_type` of config.json: transformers' class, and how its heads are computed.
 _KINDS: dict[str, tuple[str, Any]] = {
-    "blip": ("BlipForImageTextRetrieval", _Blip),
+    "blip": ("BlipForImageTextRetrieval", BlipHeads),
     "blip-2": ("Blip2ForImageTextRetrieval", _Blip2),
 }
 
@@ -180,19 +190,8 @@ def _load(name: str, head: str, device: str) -> RetrievalMatcher:
         raise ModelError(f"a {model_type} has no {head} head", where=str(folder), hint=hint)
     class_name, heads = _KINDS[model_type]
     kind = getattr(transformers, class_name)
-    config = read_part(
-        "config.json",
-        folder,
-        lambda: kind.config_class.from_pretrained(folder, local_files_only=True),
-    )
-    module = read_module(folder, kind, config).to(device)
-    tokenizer = read_part(
-        "its tokenizer", folder, lambda: AutoTokenizer.from_pretrained(folder, **SAFE)
-    )
-    processors: Any = AutoImageProcessor
-    processor = read_part(
-        "its image processor", folder, lambda: processors.from_pretrained(folder, **SAFE)
-    )
+    module = read_module(folder, kind, read_pretrained_config(folder, kind)).to(device)
+    tokenizer, processor = read_processors(folder)
     return RetrievalMatcher(
         module,
         heads(module),

@@ -45,8 +45,12 @@ def repo_folder(repo: str, *, download: bool) -> Path:
         raise ModelError(f"{what}: the download failed ({error})", hint=WAYS) from error
 
 
-def find_folder(name: str) -> Path:
+def find_folder(name: str, *, download: bool = True) -> Path:
     """Return the folder of a name that may be one, or a repository of the Hub.
+
+    Args:
+        name: path or repository.
+        download: whether what is not on this machine may be fetched.
 
     Raises:
         ModelError: the model cannot be had, within seconds.
@@ -55,7 +59,7 @@ def find_folder(name: str) -> Path:
     if folder.is_dir():
         return folder
     try:
-        return repo_folder(name, download=True)
+        return repo_folder(name, download=download)
     except HFValidationError as error:  # a path, mistyped
         raise ModelError("no such folder", where=name, hint="Check the path.") from error
 

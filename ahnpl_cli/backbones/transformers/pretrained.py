@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
+from transformers import AutoImageProcessor, AutoTokenizer
 from transformers.utils import logging as _library_logging
 
 from ahnpl_cli.errors import ModelError
@@ -120,3 +121,33 @@ def read_module(folder: Path, kind: Any, config: Any) -> Any:
         name = kind.__name__
         logger.info("%s: %d weights that %s has no use for.", folder, len(unused), name)
     return module.float().eval()
+
+
+def read_pretrained_config(folder: Path, kind: Any) -> Any:
+    """Return the configuration in a folder, for a model of a class.
+
+    Raises:
+        ModelError: transformers cannot read it.
+    """
+    configuration = kind.config_class
+    return read_part(
+        CONFIG_FILE,
+        folder,
+        lambda: configuration.from_pretrained(folder, local_files_only=True),
+    )
+
+
+def read_processors(folder: Path) -> tuple[Any, Any]:
+    """Return the tokenizer and the image processor in a folder.
+
+    Raises:
+        ModelError: transformers cannot read one.
+    """
+    processors: Any = AutoImageProcessor
+    tokenizer = read_part(
+        "its tokenizer", folder, lambda: AutoTokenizer.from_pretrained(folder, **SAFE)
+    )
+    processor = read_part(
+        "its image processor", folder, lambda: processors.from_pretrained(folder, **SAFE)
+    )
+    return tokenizer, processor

@@ -9,8 +9,9 @@ import pytest
 import torch
 from PIL import Image
 
-from ahnpl_cli.backbones.checkpoint import read_checkpoint_info, save_checkpoint
+from ahnpl_cli.backbones.checkpoint import save_checkpoint
 from ahnpl_cli.backbones.load import load_backbone
+from ahnpl_cli.backbones.locate import read_checkpoint_info
 from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
 from ahnpl_cli.errors import ModelError
 

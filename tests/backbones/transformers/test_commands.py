@@ -86,8 +86,8 @@ def test_matching_models_are_rows_of_an_evaluation(
         "Error: retrieval needs features, and itm:tiny-blip only scores pairs. "
         "Leave the suite out, or evaluate dual encoders on it.\n"
     )
-    start = ["train", "--data", str(world / "captions.jsonl"), "--model", names[0]]
-    assert CliRunner().invoke(app, start).stderr == (
+    features = ["embed", str(world / "captions.jsonl"), "--model", names[0]]
+    assert CliRunner().invoke(app, features).stderr == (
         f"Error: --model {names[0]} scores pairs, and this needs features of a dual encoder. "
-        "Such models are for: ahnpl eval.\n"
+        "Such models are for: ahnpl eval, and itm: also for ahnpl train.\n"
     )
