@@ -42,9 +42,10 @@ def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
 
 
 def test_objectives() -> None:
-    assert OBJECTIVES == ("clip", "negclip", "ce-clip", "ce-itm", "slipform", "ahnpl")
+    papers = ["clip", "negclip", "ce-clip", "ce-itm", "slipform", "ahnpl"]
+    assert list(OBJECTIVES) == [*papers, "gnm", "trohn", "triplet"]
     assert tuple(PAPER) == OBJECTIVES
-    assert list(RELEASED) == ["clip", "negclip", "ce-clip", "ahnpl"]
+    assert list(RELEASED) == ["clip", "negclip", "ce-clip", "ahnpl", "gnm"]
 
 
 def test_names_that_users_type_are_plain_words() -> None:

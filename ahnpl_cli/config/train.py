@@ -116,6 +116,21 @@ class LossConfig:
     cement_cap: float | None = opt(
         None, "Cement's margin at concreteness 5, in cosine (ours: 0.2).", min=0
     )
+    image_negatives: Literal["perturbed", "real", "both"] | None = opt(
+        None,
+        "Image negatives of Eq. 5: perturbed features (Eqs. 1-2, the default), the real pictures "
+        "that `ahnpl images` painted, or both.",
+    )
+    one_negative: bool | None = opt(
+        None, "Draw one negative a pair and step among its kinds (trohn, triplet: on)."
+    )
+    painted_share: float | None = opt(
+        None,
+        "Part of each batch that is painted pictures with their captions (GNM's r: 0.5; released: "
+        "0.2).",
+        min=0,
+        max=0.99,
+    )
 
 
 def _training_help(what: str, name: str) -> str:
@@ -148,6 +163,14 @@ class OptimizerConfig:
         None,
         _training_help("Weight decay, none on norms, biases, logit_scale and a", "weight_decay"),
         min=0,
+    )
+    random_crop: float | None = opt(
+        None,
+        _training_help(
+            "Train on random crops of this part of an image's area or more; 1: none", "random_crop"
+        ),
+        min=0.01,
+        max=1,
     )
     warmup: int = opt(50, "Steps of linear warmup (released code).", min=0)
     beta1: float = opt(0.9, "AdamW's first beta (released code).", min=0, max=0.999999)
@@ -292,6 +315,11 @@ def resolve_recipe(config: TrainConfig) -> Recipe:
     switches = {name: value for name, value in vars(config.losses).items() if value is not None}
     _check_effect(config)
     resolved = replace(row, weights={**row.weights, **_given_weights(config)}, **switches)
+    if resolved.painted_share and replace(resolved, painted_share=0.0).painted != "none":
+        raise ConfigError(
+            "--painted-share makes pairs of pictures that the losses take as negatives",
+            hint="Add --painted-share 0.",
+        )
     if not resolved.active:
         raise ConfigError(
             "all loss weights are 0", hint="Set at least one, such as --weight-contrastive 0.5."
@@ -321,6 +349,7 @@ def _check_effect(config: TrainConfig) -> None:
             "--softmax-negatives own": losses.softmax_negatives == "own",
             "--mask-same-image": losses.mask_same_image is True,
             "--margin-floor": losses.margin_floor not in (None, 0.0),
+            "--image-negatives": losses.image_negatives not in (None, "perturbed"),
         }
         for flag, given in refused.items():
             if given:

@@ -2,7 +2,8 @@
 
 Texts are tokenised once, each distinct one kept once. A record's negatives of one kind are its
 candidates for that slot; one is drawn per epoch by a hash of (seed, epoch, record id, kind), so
-that neither batch size nor worker count nor a resume changes the draw.
+that neither batch size nor worker count nor a resume changes the draw. A negative may have a
+picture of its own, painted by `ahnpl images`; those are images like the others.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import hashlib
 import logging
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,17 +23,24 @@ from PIL import Image
 
 from ahnpl_cli.data.images import ImageRef, header_problem, open_image
 from ahnpl_cli.data.jsonl import duplicate_id
-from ahnpl_cli.data.tar_shards import TarMember, member_problem, open_member
+from ahnpl_cli.data.tar_shards import (
+    Picture,
+    PlacedRecord,
+    TarMember,
+    member_problem,
+    open_member,
+)
 from ahnpl_cli.data.tokens import Tokenize, TokenTable
 from ahnpl_cli.errors import DataError
+from ahnpl_cli.losses.recipes import PaintedUse
 from ahnpl_cli.progress import Track, silent
 from ahnpl_cli.records import KINDS, CaptionRecord, Kind, Negative
 from ahnpl_cli.stable_hash import stable_hash
 
 logger = logging.getLogger(__name__)
 
-Picture = ImageRef | TarMember
 Ints = NDArray[np.int64]
+NONE = -1  # where there is no text or no picture
 
 
 def open_picture(picture: Picture) -> Image.Image:
@@ -52,46 +60,70 @@ def picture_problem(picture: Picture) -> str | None:
 
 
 @dataclass(frozen=True)
-class BatchTexts:
-    """The texts of one batch, by row of the token table.
+class Draw:
+    """The texts and pictures of one batch, by their numbers.
 
     Attributes:
-        text: each pair's caption (N,).
-        negative: each slot's negative (N, K); -1 where there is none.
+        rows: the pairs (N,).
+        text: each pair's caption, as a row of the token table (N,).
+        negative: each slot's negative, likewise (N, K); -1 where there is none.
         valid: which slots hold one (N, K), bool.
         concreteness: rating of each slot's changed word (N, K); NaN if unrated or empty.
         caption_of: the images that each slot's text is a true caption of, -1 beyond their number
             (N, K, M); M is the same in every batch, and mostly 0.
+        picture: each pair's image (N,).
+        painted: the picture of each slot's negative (N, K), -1 where there is none; (N, 0) if
+            pictures of negatives are not used.
     """
 
+    rows: Ints
     text: Ints
     negative: Ints
     valid: NDArray[np.bool_]
     concreteness: NDArray[np.float32]
     caption_of: Ints
+    picture: Ints
+    painted: Ints
+
+    @property
+    def painted_once(self) -> Ints:
+        """The distinct pictures of negatives, in order of their numbers (P,)."""
+        return np.unique(self.painted[self.painted >= 0])
+
+    @property
+    def pictures(self) -> Ints:
+        """What has to be loaded: an image for each pair, then `painted_once` (N + P,)."""
+        return np.concatenate([self.picture, self.painted_once])
+
+    def take(self, places: Ints) -> Draw:
+        """Return some of the pairs."""
+        return Draw(**{name: values[places] for name, values in vars(self).items()})
 
 
 class _Candidates:
-    """Negatives as they are read, in columns: one number each for row, kind and text."""
+    """Negatives as they are read, in columns: one number each for row, kind, text and picture."""
 
     def __init__(self) -> None:
         self.rows: list[int] = []
         self.kinds: list[int] = []
         self.texts: list[int] = []
+        self.pictures: list[int] = []
         self.ratings: list[float] = []
 
-    def add(self, row: int, negative: Negative, text: int) -> None:
-        """Add a negative of a row, with the number of its text."""
+    def add(self, row: int, negative: Negative, text: int, picture: int) -> None:
+        """Add a negative of a row, with the numbers of its text and of its picture."""
         self.rows.append(row)
         self.kinds.append(KINDS.index(negative.kind))
         self.texts.append(text)
+        self.pictures.append(picture)
         rating = negative.concreteness
         self.ratings.append(math.nan if rating is None else rating)
 
-    def arrays(self) -> tuple[Ints, Ints, Ints]:
-        """Return rows, kinds and texts."""
-        rows, kinds, texts = self.rows, self.kinds, self.texts
-        return np.array(rows, np.int64), np.array(kinds, np.int64), np.array(texts, np.int64)
+    def arrays(self) -> tuple[Ints, Ints, Ints, Ints]:
+        """Return rows, kinds, texts and pictures."""
+        columns = (self.rows, self.kinds, self.texts, self.pictures)
+        rows, kinds, texts, pictures = (np.array(column, np.int64) for column in columns)
+        return rows, kinds, texts, pictures
 
 
 class TrainingSet:
@@ -107,26 +139,32 @@ class TrainingSet:
         negatives: how many negatives there are by kind.
         same_tokens: negatives left out because the model reads them as it reads their caption,
             such as those changed behind the end of the context.
+        painted: how many pictures of negatives are used.
+        is_painted: which pairs are a negative with its picture (N,), bool.
         rows: numbers of the pairs that are used.
     """
 
     def __init__(
         self,
-        records: Iterable[tuple[CaptionRecord, Picture]],
+        records: Iterable[PlacedRecord],
         tokenize: Tokenize,
         *,
         pad_id: int = 0,
         negatives: bool = True,
+        painted: PaintedUse = "none",
+        one_negative: bool = False,
         placeholder: str | None = None,
         track: Track = silent,
     ) -> None:
         """Read all records.
 
         Args:
-            records: captions with the place of their images.
+            records: captions with the place of their images and of their negatives' pictures.
             tokenize: returns ids (N, L), padded at the end.
             pad_id: the id that they are padded with.
             negatives: whether negatives are read at all.
+            painted: what pictures of negatives are for; see `Recipe.painted`.
+            one_negative: whether of all slots of a pair one is drawn.
             placeholder: a text that stands in empty slots, as in the released code.
             track: shows progress.
 
@@ -138,23 +176,40 @@ class TrainingSet:
         self.ids: list[str] = []
         captions: list[int] = []
         pictures_of: list[int] = []
+        is_painted: list[bool] = []
         candidates = _Candidates()
-        for record, where in track(records, description="Reading records", unit="records"):
-            row = len(self.ids)
-            self.ids.append(record.id)
-            captions.append(texts.setdefault(record.caption, len(texts)))
-            pictures_of.append(pictures.setdefault(where, len(pictures)))
-            for negative in record.negatives if negatives else ():
+
+        def add_pair(name: str, caption: str, picture: Picture, *, own_caption: bool) -> int:
+            self.ids.append(name)
+            captions.append(texts.setdefault(caption, len(texts)))
+            pictures_of.append(pictures.setdefault(picture, len(pictures)))
+            is_painted.append(not own_caption)
+            return len(self.ids) - 1
+
+        for record, where, places in track(records, description="Reading records", unit="records"):
+            row = add_pair(record.id, record.caption, where, own_caption=True)
+            for number, negative in enumerate(record.negatives):
+                place = None if painted == "none" else places[number]
+                if painted == "pairs" and place is not None:
+                    name = f"{record.id} negative {number}"
+                    add_pair(name, negative.caption, place, own_caption=False)
+                if not negatives or (painted == "required" and place is None):
+                    continue
                 text = texts.setdefault(negative.caption, len(texts))
-                candidates.add(row, negative, text)
+                picture = NONE
+                if place is not None and painted != "pairs":
+                    picture = pictures.setdefault(place, len(pictures))
+                candidates.add(row, negative, text, picture)
         self._check()
-        self.placeholder = -1
+        self.placeholder = NONE
         if placeholder is not None:
             self.placeholder = texts.setdefault(placeholder, len(texts))
         self.pictures = list(pictures)
         self.picture_of: Ints = np.array(pictures_of, np.int64)
+        self.is_painted: NDArray[np.bool_] = np.array(is_painted)
         self._caption: Ints = np.array(captions, np.int64)
         self.tokens = TokenTable(list(texts), tokenize, pad_id=pad_id, track=track)
+        self._one_negative = one_negative
         self._pack(candidates)
         self.rows: Ints = np.arange(len(self.ids))
 
@@ -172,20 +227,37 @@ class TrainingSet:
     def sha256(self) -> str:
         """Return a hash of ids and texts, as the model reads them, whatever files they are of."""
         digest = hashlib.sha256("\x1f".join(self.ids).encode("utf-8", "surrogatepass"))
-        for numbers in (self._caption, self._start, self._texts, self.tokens.hashes):
+        columns = [self._caption, self._start, self._texts, self.tokens.hashes]
+        if self.painted:
+            columns += [self.picture_of, self._painted]
+        for numbers in columns:
             digest.update(numbers.tobytes())
         return digest.hexdigest()
 
     def name_of(self, picture: int) -> str:
-        """Return an image and the first record that shows it, for messages."""
+        """Return an image and its first record, for messages."""
         place = self.pictures[picture]
-        record = self.ids[int(np.argmax(self.picture_of == picture))]
         path = place.where if isinstance(place, TarMember) else str(place.path)
-        return f"{path} (record '{record}')"
+        return f"{path} (record '{self.record_of(picture)}')"
+
+    def record_of(self, picture: int) -> str:
+        """Return the id of the first record with an image, its own or one of its negatives'."""
+        rows = np.flatnonzero(self.picture_of == picture)
+        if len(rows):
+            return self.ids[int(rows[0])]
+        candidate = int(np.argmax(self._painted == picture))
+        cell = int(np.searchsorted(self._start, candidate, side="right")) - 1
+        return self.ids[cell // len(self.kinds)]
+
+    def is_own(self, picture: int) -> bool:
+        """Whether an image is that of a pair, not that of a negative alone."""
+        return bool((self.picture_of == picture).any())
 
     def leave_out(self, pictures: Iterable[int]) -> None:
-        """Stop using the pairs of some images."""
-        self.rows = self.rows[~np.isin(self.picture_of[self.rows], list(pictures))]
+        """Stop using the pairs of some images; a negative whose picture it is keeps its text."""
+        broken = list(pictures)
+        self.rows = self.rows[~np.isin(self.picture_of[self.rows], broken)]
+        self._painted[np.isin(self._painted, broken)] = NONE
 
     def _check(self) -> None:
         if not self.ids:
@@ -196,11 +268,12 @@ class TrainingSet:
 
     def _pack(self, candidates: _Candidates) -> None:
         """Candidates of row r and slot k: `_texts[_start[r*K+k]:_start[r*K+k+1]]`."""
-        row, kind, text = candidates.arrays()
+        row, kind, text, picture = candidates.arrays()
         ratings = np.array(candidates.ratings, np.float32)
         differs = self.tokens.hashes[text] != self.tokens.hashes[self._caption[row]]
         self.same_tokens = int((~differs).sum())
-        row, kind, text, ratings = row[differs], kind[differs], text[differs], ratings[differs]
+        row, kind, text, picture = row[differs], kind[differs], text[differs], picture[differs]
+        ratings = ratings[differs]
         numbers, counts = np.unique(kind, return_counts=True)
         self.kinds: tuple[Kind, ...] = tuple(KINDS[number] for number in numbers)
         self.negatives: dict[str, int] = dict(zip(self.kinds, counts.tolist(), strict=True))
@@ -209,6 +282,11 @@ class TrainingSet:
         # Stable: candidates of one slot keep the order of the file, which the draws depend on.
         order = np.argsort(cells, kind="stable")
         self._texts: Ints = text[order]
+        self._painted: Ints = picture[order]
+        shown = int((picture >= 0).sum())
+        self.painted = shown + int(self.is_painted.sum())
+        # Without any, a batch has no column for them.
+        self._painted_slots = width if shown else 0
         self._ratings = ratings[order]
         per_cell = np.bincount(cells, minlength=len(self.ids) * width)
         self._start: Ints = np.concatenate([[0], np.cumsum(per_cell)]).astype(np.int64)
@@ -226,7 +304,7 @@ class TrainingSet:
         self._captioned_start: Ints = np.concatenate([[0], np.cumsum(per_text)]).astype(np.int64)
         self._captioned_most = int(per_text.max(initial=0))
 
-    def draw(self, rows: Ints, *, seed: int, epoch: int) -> BatchTexts:
+    def draw(self, rows: Ints, *, seed: int, epoch: int) -> Draw:
         """Return the texts of some pairs, one negative per slot.
 
         Args:
@@ -243,13 +321,36 @@ class TrainingSet:
             name = f"{seed} {epoch} {self.ids[rows[row]]} {self.kinds[slot]}"
             chosen[place] += stable_hash(name) % int(count[place])
         valid = count > 0
+        if self._one_negative:
+            valid = self._one_slot(rows, valid, seed, epoch)
         negative = np.full(shape, self.placeholder, np.int64)
         negative[valid] = self._texts[chosen[valid]]
         ratings = np.full(shape, np.nan, np.float32)
         ratings[valid] = self._ratings[chosen[valid]]
-        return BatchTexts(
-            self._caption[rows], negative, valid, ratings, self._captioned_by(negative)
+        painted = np.full((len(rows), self._painted_slots), NONE, np.int64)
+        if self._painted_slots:
+            painted[valid] = self._painted[chosen[valid]]
+        return Draw(
+            rows=rows,
+            text=self._caption[rows],
+            negative=negative,
+            valid=valid,
+            concreteness=ratings,
+            caption_of=self._captioned_by(negative),
+            picture=self.picture_of[rows],
+            painted=painted,
         )
+
+    def _one_slot(
+        self, rows: Ints, valid: NDArray[np.bool_], seed: int, epoch: int
+    ) -> NDArray[np.bool_]:
+        """Return `valid` (N, K) with one slot of each row that has some, drawn like the texts."""
+        single = np.zeros_like(valid)
+        for place in np.flatnonzero(valid.any(1)):
+            slots = np.flatnonzero(valid[place])
+            name = f"{seed} {epoch} {self.ids[rows[place]]} slot"
+            single[place, slots[stable_hash(name) % len(slots)]] = True
+        return single
 
     def _captioned_by(self, texts: Ints) -> Ints:
         """Return the images that texts (N, K) are captions of (N, K, M); -1 beyond their number."""
@@ -262,8 +363,19 @@ class TrainingSet:
 
 
 def resolve_files(
-    records: Iterable[CaptionRecord], image_root: Path
-) -> Iterable[tuple[CaptionRecord, Picture]]:
-    """Join records with the image files they name, relative to `image_root`."""
+    records: Iterable[CaptionRecord], image_root: Path, folder: Path | None = None
+) -> Iterator[PlacedRecord]:
+    """Join records with the image files they name.
+
+    Args:
+        records: of one file.
+        image_root: folder that their images are relative to.
+        folder: of the file itself, which pictures of negatives are relative to; default:
+            `image_root`.
+    """
+    beside = image_root if folder is None else folder
     for record in records:
-        yield record, ImageRef(image_root / record.image)
+        painted: list[Picture | None] = []
+        for negative in record.negatives:
+            painted.append(ImageRef(beside / negative.image) if negative.image else None)
+        yield record, ImageRef(image_root / record.image), painted

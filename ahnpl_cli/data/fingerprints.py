@@ -9,8 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 from numpy.typing import NDArray
 
-from ahnpl_cli.data.dataset import Picture
-from ahnpl_cli.data.tar_shards import TarMember
+from ahnpl_cli.data.tar_shards import Picture, TarMember
 from ahnpl_cli.progress import Track, silent
 
 SAMPLE = 1 << 14  # bytes read at the start, in the middle and at the end

@@ -1,7 +1,12 @@
-"""Images of one batch after another: decoded in workers, kept in memory while there is room."""
+"""Images of one batch after another: decoded in workers, kept in memory while there is room.
+
+For training on random crops, a crop depends on (seed, step, image) alone, so that neither workers
+nor a resume change it.
+"""
 
 from __future__ import annotations
 
+import math
 import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -12,13 +17,16 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from ahnpl_cli.data.dataset import Picture, open_picture
+from ahnpl_cli.data.dataset import open_picture
 from ahnpl_cli.data.pixels import Pixels, map_pixels, size, stack, unstack
+from ahnpl_cli.data.tar_shards import Picture
 from ahnpl_cli.engines.local import worker_errors
 from ahnpl_cli.errors import DataError
+from ahnpl_cli.stable_hash import stable_rng
 
 Preprocess = Callable[[Image.Image], Pixels]
 _GIGABYTE = 1_000_000_000
+LARGEST_SHAPE = math.log(4 / 3)  # of a crop: width over height, as torchvision has it
 
 
 @dataclass(frozen=True)
@@ -36,15 +44,61 @@ class Loaded:
     problems: dict[int, str]
 
 
+@dataclass(frozen=True)
+class RandomCrop:
+    """CLIP's augmentation in pretraining, which open_clip has as `RandomResizedCrop`.
+
+    Attributes:
+        smallest: part of the area that a crop keeps at least.
+        side: pixels of the square that a crop is resized to.
+        seed: of the crops.
+    """
+
+    smallest: float
+    side: int
+    seed: int
+
+    def __call__(self, image: Image.Image, step: int, number: int) -> Image.Image:
+        """Return a crop of an image, as a square.
+
+        Args:
+            image: of any size.
+            step: of the run.
+            number: of the image.
+        """
+        rng = stable_rng(self.seed, step, number, "crop")
+        width, height = image.size
+        # Torchvision's rule: ten draws of an area and a shape, of which the first that fits counts.
+        for _ in range(10):
+            area = width * height * rng.uniform(self.smallest, 1)
+            shape = math.exp(rng.uniform(-LARGEST_SHAPE, LARGEST_SHAPE))
+            wide, high = round(math.sqrt(area * shape)), round(math.sqrt(area / shape))
+            if 0 < wide <= width and 0 < high <= height:
+                left, top = rng.randint(0, width - wide), rng.randint(0, height - high)
+                box = (left, top, left + wide, top + high)
+                break
+        else:
+            # Torchvision's own way out is the largest crop of an allowed shape, in the middle.
+            wide = min(width, round(height * math.exp(LARGEST_SHAPE)))
+            high = min(height, round(width * math.exp(LARGEST_SHAPE)))
+            left, top = (width - wide) // 2, (height - high) // 2
+            box = (left, top, left + wide, top + high)
+        return image.resize((self.side, self.side), Image.Resampling.BICUBIC, box=box)
+
+
 class _Pictures(Dataset[Pixels | str]):
     """Decoded images by number; the message of what went wrong instead of one that is broken."""
 
-    def __init__(self, pictures: Sequence[Picture], preprocess: Preprocess) -> None:
-        self.pictures, self.preprocess = pictures, preprocess
+    def __init__(
+        self, pictures: Sequence[Picture], preprocess: Preprocess, crop: RandomCrop | None
+    ) -> None:
+        self.pictures, self.preprocess, self.crop = pictures, preprocess, crop
 
-    def __getitem__(self, number: int) -> Pixels | str:
+    def __getitem__(self, key: tuple[int, int]) -> Pixels | str:
+        step, number = key
         try:
-            return self.preprocess(open_picture(self.pictures[number]))
+            image = open_picture(self.pictures[number])
+            return self.preprocess(self.crop(image, step, number) if self.crop else image)
         except DataError as error:
             # Without the hint: whoever asked knows whether to stop.
             return f"{error.where}: {error.what}"
@@ -73,6 +127,7 @@ class ImageLoader:
         workers: int = 0,
         cache_gigabytes: float = 0.0,
         pin_memory: bool = False,
+        crop: RandomCrop | None = None,
     ) -> None:
         """Prepare; nothing is decoded yet.
 
@@ -82,21 +137,27 @@ class ImageLoader:
             workers: processes that decode; 0 decodes in this one.
             cache_gigabytes: decoded images are kept until they take this much memory.
             pin_memory: for a faster copy to a GPU.
+            crop: takes another crop of an image in each step; then none is kept.
         """
-        self._dataset = _Pictures(pictures, preprocess)
+        self._dataset = _Pictures(pictures, preprocess, crop)
         self._workers, self._pin = workers, pin_memory
         self._cache: dict[int, Pixels | str] = {}
-        self._room = cache_gigabytes * _GIGABYTE
+        self._room = 0.0 if crop else cache_gigabytes * _GIGABYTE
 
-    def batches(self, plan: Iterable[Sequence[int]]) -> Iterator[Loaded]:
-        """Yield the images of each batch of `plan`, a list of picture numbers, in order."""
+    def batches(self, plan: Iterable[Sequence[int]], *, first: int = 0) -> Iterator[Loaded]:
+        """Yield the images of each batch.
+
+        Args:
+            plan: picture numbers of one step after the other.
+            first: number of the first step.
+        """
         requested: deque[tuple[list[int], list[int]]] = deque()
 
-        def missing() -> Iterator[list[int]]:
-            for numbers in plan:
+        def missing() -> Iterator[list[tuple[int, int]]]:
+            for step, numbers in enumerate(plan, start=first):
                 absent = sorted({n for n in numbers if n not in self._cache})
                 requested.append((list(numbers), absent))
-                yield absent
+                yield [(step, number) for number in absent]
 
         loader = DataLoader(
             self._dataset,

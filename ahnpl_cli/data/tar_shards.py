@@ -1,9 +1,10 @@
 """Webdataset tar shards, read at random: each shard is indexed once, then members are seeked to.
 
 A sample is what shares a key: an image (`.jpg`, `.png`, ...) and a `.json` with a caption record,
-or a `.txt` with the caption. Random access costs one pass over the tar headers and buys an exact
-shuffle and an exact resume; shards must be plain local tar files. The webdataset library reads
-shards in one direction only, so it is not used here.
+or a `.txt` with the caption. The picture of a negative is the member of its sample that the record
+names, such as `7.n0.png`, or else a file beside the shard. Random access costs one pass over the
+tar headers and buys an exact shuffle and an exact resume; shards must be plain local tar files. The
+webdataset library reads shards in one direction only, so it is not used here.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from typing import IO, Any
 
 from PIL import Image
 
-from ahnpl_cli.data.images import SUFFIXES, decode, header_problem, is_clutter
+from ahnpl_cli.data.images import SUFFIXES, ImageRef, decode, header_problem, is_clutter
 from ahnpl_cli.data.jsonl import parse_record
 from ahnpl_cli.errors import DataError, OnError
 from ahnpl_cli.files import not_utf8, parse_json
@@ -59,6 +60,11 @@ class TarMember:
     def open(self) -> IO[bytes]:
         """Open the member's bytes for reading, without reading the rest of the shard."""
         return io.BufferedReader(_Window(self))
+
+
+Picture = ImageRef | TarMember
+# A record, the place of its image, and the place of each negative's picture, if it has one.
+PlacedRecord = tuple[CaptionRecord, Picture, Sequence[Picture | None]]
 
 
 class _Window(io.RawIOBase):
@@ -157,10 +163,8 @@ def member_problem(member: TarMember) -> str | None:
         return header_problem(file)
 
 
-def read_shards(
-    patterns: Sequence[str], *, on_error: OnError = "stop"
-) -> Iterator[tuple[CaptionRecord, TarMember]]:
-    """Yield the caption records of shards with the place of their images.
+def read_shards(patterns: Sequence[str], *, on_error: OnError = "stop") -> Iterator[PlacedRecord]:
+    """Yield the caption records of shards with the place of their images and painted pictures.
 
     Args:
         patterns: paths with braces, such as `shards/{000..099}.tar`.
@@ -324,7 +328,7 @@ def _sample(key: str, group: list[tuple[str, TarMember | bytes]]) -> _Sample:
     return sample
 
 
-def _record(path: Path, sample: _Sample) -> tuple[CaptionRecord, TarMember]:
+def _record(path: Path, sample: _Sample) -> PlacedRecord:
     where = f"{path}: {sample.key}"
     if sample.twice:
         raise DataError(f"two members are called {sample.key}{sample.twice}", where=where)
@@ -335,11 +339,30 @@ def _record(path: Path, sample: _Sample) -> tuple[CaptionRecord, TarMember]:
         raise DataError("no image in this sample", where=where)
     image = sample.images[plain[0]]
     if ".json" in sample.texts:
-        return _json_record(sample, image, where), image
+        record = _json_record(sample, image, where)
+        return record, image, _painted(record, sample, path.parent)
     if ".txt" in sample.texts:
         caption = _caption(sample.texts[".txt"], where)
-        return CaptionRecord(sample.key, image.name, caption), image
+        return CaptionRecord(sample.key, image.name, caption), image, []
     raise DataError("neither .json nor .txt in this sample", where=where)
+
+
+def _painted(record: CaptionRecord, sample: _Sample, folder: Path) -> list[Picture | None]:
+    """Return the place of each negative's picture, None for one without."""
+    members: dict[str, TarMember] = {}
+    for extension, member in sample.images.items():
+        # The image of the sample itself is no negative's.
+        if extension not in SUFFIXES:
+            members[PurePosixPath(member.name).name] = member
+    places: list[Picture | None] = []
+    for negative in record.negatives:
+        if negative.image is None:
+            places.append(None)
+        else:
+            inside = members.get(PurePosixPath(negative.image).name)
+            # A shard packed without them may lie where `ahnpl images` wrote the pictures.
+            places.append(inside or ImageRef(folder / negative.image))
+    return places
 
 
 def _caption(text: bytes, where: str) -> str:

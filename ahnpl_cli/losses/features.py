@@ -17,6 +17,22 @@ _ABSENT = torch.empty(0)  # Stands for what was not given.
 
 
 @dataclass(frozen=True)
+class PaintedPairs:
+    """P negatives with the pictures that show them.
+
+    Attributes:
+        image_features: e_In (P, D).
+        text_features: e_Tn (P, D).
+        true_of: where negative p is word for word a caption of pair i's image (N, P), bool; None if
+            that is known of none.
+    """
+
+    image_features: Tensor
+    text_features: Tensor
+    true_of: Tensor | None
+
+
+@dataclass(frozen=True)
 class Features:
     """Features of N image-caption pairs with K slots of negatives each, all L2-normalized.
 
@@ -33,6 +49,9 @@ class Features:
             default, if unrated.
         also_true: where negative k of pair j is a true caption of pair i's image (N, N, K), bool,
             so that it is no negative of pair i; None if that is known of none.
+        image_negative_features: e_In of the pictures painted for the negatives (N, K, D); (N, 0, D)
+            by default, where there are none.
+        image_valid: which slots have such a picture (N, K), bool; (N, 0) likewise.
         logit_bias: b of a sigmoid model, a scalar, which chooses the sigmoid forms; None for a
             softmax model.
         match_odds: log-odds of a matching head that the pair's image matches its caption, then each
@@ -49,6 +68,8 @@ class Features:
     also_true: Tensor | None = None
     logit_bias: Tensor | None = None
     match_odds: Tensor | None = None
+    image_negative_features: Tensor = _ABSENT
+    image_valid: Tensor = _ABSENT
     _cosines: dict[str, Tensor] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -63,6 +84,11 @@ class Features:
             self._default("image_ids", torch.arange(pairs, device=texts.device))
         if self.concreteness is _ABSENT:
             self._default("concreteness", texts.new_full(slots, torch.nan))
+        if self.image_negative_features is _ABSENT:
+            self._default("image_negative_features", texts.new_zeros(pairs, 0, width))
+        if self.image_valid is _ABSENT:
+            seen = self.image_negative_features.shape[:2]
+            self._default("image_valid", torch.ones(seen, dtype=torch.bool, device=texts.device))
 
     def _default(self, name: str, value: Tensor) -> None:
         object.__setattr__(self, name, value)
@@ -97,6 +123,15 @@ class Features:
     def packed_negatives(self) -> Tensor:
         """Features of the valid negatives alone: (P, D)."""
         return self.negative_features[self.valid]
+
+    @property
+    def painted(self) -> PaintedPairs:
+        """The negatives that have a picture, as pairs of their own."""
+        own = self.image_valid
+        if own.shape[1] == 0:
+            return PaintedPairs(self.packed_negatives[:0], self.packed_negatives[:0], None)
+        true_of = None if self.also_true is None else self.also_true[:, own]
+        return PaintedPairs(self.image_negative_features[own], self.negative_features[own], true_of)
 
     @property
     def same_image(self) -> Tensor:

@@ -45,15 +45,24 @@ def textual_negative_loss(text_negative: Tensor, valid: Tensor) -> Tensor:
 
 
 def visual_negative_term(features: Features, state: TermState) -> Tensor:
-    """Eq. 5 on the image negatives of Eqs. 1-2."""
-    moved = image_negatives(
-        features.image_features,
-        features.text_features,
-        features.negative_features,
-        shift_gradient=state.recipe.shift_gradient,
-    )
-    cosines = similarity(features.image_features.unsqueeze(1), moved)
-    return visual_negative_loss(cosines, features.valid)
+    """Eq. 5 on the image negatives of Eqs. 1-2, on painted pictures, or on both together."""
+    recipe = state.recipe
+    negatives, valid = [], []
+    if recipe.image_negatives != "real":
+        moved = image_negatives(
+            features.image_features,
+            features.text_features,
+            features.negative_features,
+            shift_gradient=recipe.shift_gradient,
+        )
+        negatives.append(moved)
+        valid.append(features.valid)
+    if recipe.image_negatives != "perturbed":
+        negatives.append(features.image_negative_features)
+        valid.append(features.image_valid)
+    # Eq. 5 sums over the negatives of a pair, wherever they are from.
+    cosines = similarity(features.image_features.unsqueeze(1), torch.cat(negatives, dim=1))
+    return visual_negative_loss(cosines, torch.cat(valid, dim=1))
 
 
 def textual_negative_term(features: Features, state: TermState) -> Tensor:

@@ -100,7 +100,9 @@ class Objective(nn.Module):
                 # The margins are of kinds that this batch has no slots for.
                 means[name] = features.positive.new_zeros(())
             else:
-                means[name] = term.function(self.recipe.fidelity, family)(features, self).mean()
+                values = term.function(self.recipe.fidelity, family)(features, self)
+                # A term over painted pairs has none in a batch without pictures.
+                means[name] = values.mean() if len(values) else values.sum()
             weighted[name] = weight * means[name]
         # Without any term the loss still has a gradient, which is 0.
         zero = features.positive.sum() * 0.0

@@ -15,6 +15,10 @@ from ahnpl_cli.errors import ConfigError
 from ahnpl_cli.losses.registry import MATCHING, TERMS, Fidelity
 
 SoftmaxNegatives = Literal["none", "own", "batch"]
+ImageNegatives = Literal["perturbed", "real", "both"]
+# What pictures of negatives are for: nothing; the slots whose negative has one; the slots, and a
+# negative without one is left out; pairs of their own, with the negative's text as their caption.
+PaintedUse = Literal["none", "slots", "required", "pairs"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +41,11 @@ class Recipe:
         rank_cap: u of CE-CLIP's Eq. 7, in logits.
         cement_cap: Cement's margin at concreteness 5, in cosine.
         reset_margins: whether M starts from 0 in each epoch.
+        image_negatives: Eq. 5's I_n: image features moved by Eqs. 1-2, the painted pictures of the
+            negatives, or both together (ours).
+        one_negative: whether a pair has one negative a step, drawn among its slots.
+        painted_share: r of GNM 3.2.2, the part of a batch that is pairs of a painted picture and
+            its caption.
     """
 
     weights: Mapping[str, float]
@@ -50,6 +59,9 @@ class Recipe:
     rank_cap: float = 10.0
     cement_cap: float = 0.2
     reset_margins: bool = False
+    image_negatives: ImageNegatives = "perturbed"
+    one_negative: bool = False
+    painted_share: float = 0.0
 
     def __post_init__(self) -> None:
         for name in self.weights:
@@ -71,6 +83,16 @@ class Recipe:
         if any(TERMS[name].uses_negatives for name in self.active):
             return True
         return "contrastive" in self.active and self.softmax_negatives != "none"
+
+    @property
+    def painted(self) -> PaintedUse:
+        """What the pictures of negatives are for."""
+        if self.painted_share:
+            return "pairs"
+        if any(TERMS[name].uses_pictures for name in self.active):
+            return "required"
+        in_eq_5 = "hard_negative_visual" in self.active and self.image_negatives != "perturbed"
+        return "slots" if in_eq_5 else "none"
 
 
 # Eq. 4 is printed as a sum of two directions; 0.5 makes it their mean, as in CLIP's own code and as
@@ -109,6 +131,12 @@ PAPER: Mapping[str, Recipe] = {
             "negative_margin": 1.0,
         },
     ),
+    # Sahin et al. 2024, 3.2: plain contrast, on batches of which half are painted pairs.
+    "gnm": Recipe(weights={"contrastive": 0.5}, softmax_negatives="none", painted_share=0.5),
+    # Miranda et al. 2024 (BiVLC, TROHN-Img): every pair beside its negative pair, 2N x 2N.
+    "trohn": Recipe(weights={"negative_pairs": 0.5}, softmax_negatives="none", one_negative=True),
+    # Patel et al. 2024: NegCLIP's loss, and the same with the negative pair as the true one.
+    "triplet": Recipe(weights={"contrastive": 0.5, "exchanged": 0.5}, one_negative=True),
 }
 
 _RELEASED = Recipe(
@@ -136,6 +164,8 @@ RELEASED: Mapping[str, Recipe] = {
             "negative_margin": 0.2,
         },
     ),
+    # Its training's default mode: 2 painted pairs beside 8 of COCO.
+    "gnm": replace(_RELEASED, softmax_negatives="none", painted_share=0.2),
 }
 OBJECTIVES = tuple(PAPER)
 
@@ -149,12 +179,14 @@ class Hyperparameters:
         batch_size: pairs a step.
         lr: peak learning rate.
         weight_decay: of matrices.
+        random_crop: smallest part of an image's area that a random crop keeps; 1 for no crop.
     """
 
     epochs: int
     batch_size: int
     lr: float
     weight_decay: float
+    random_crop: float = 1.0
 
 
 # AHNPL 4.1; its run.sh agrees. Nobody printed any for fine-tuning plain CLIP as these papers do,
@@ -169,6 +201,13 @@ _CE_CLIP_RELEASED = Hyperparameters(epochs=10, batch_size=1512, lr=5e-6, weight_
 # CE-CLIP 4.1 prints 5 epochs and batches of 64 for X-VLM, and "default values" for the rest: those
 # of BLIP's retrieval_coco.yaml, since it is BLIP that we train.
 _CE_ITM = Hyperparameters(epochs=5, batch_size=64, lr=1e-5, weight_decay=0.05)
+# GNM 4, with "the default image augmentation techniques that were used during pretraining CLIP":
+# a random crop, which open_clip has of 0.9 of the area or more.
+_GNM = Hyperparameters(epochs=20, batch_size=400, lr=1e-6, weight_decay=0.2, random_crop=0.9)
+# Its code's default mode: 20 items of 10 pairs a step, and the validation transform.
+_GNM_RELEASED = Hyperparameters(epochs=10, batch_size=200, lr=1e-6, weight_decay=0.1)
+# BiVLC's script: 400 pairs and their 400 negative pairs.
+_TROHN = Hyperparameters(epochs=10, batch_size=400, lr=1e-6, weight_decay=0.1)
 
 PAPER_TRAINING: Mapping[str, Hyperparameters] = {
     "clip": _AHNPL,
@@ -177,12 +216,17 @@ PAPER_TRAINING: Mapping[str, Hyperparameters] = {
     "ce-itm": _CE_ITM,
     "slipform": _AHNPL,
     "ahnpl": _AHNPL,
+    "gnm": _GNM,
+    "trohn": _TROHN,
+    # TripletCLIP trains from scratch (5e-4, batch 1024), and prints nothing for fine-tuning.
+    "triplet": _AHNPL,
 }
 RELEASED_TRAINING: Mapping[str, Hyperparameters] = {
     "clip": _AHNPL,
     "negclip": _NEGCLIP,
     "ce-clip": _CE_CLIP_RELEASED,
     "ahnpl": _AHNPL,
+    "gnm": _GNM_RELEASED,
 }
 
 
@@ -190,12 +234,12 @@ def recipe(objective: str, fidelity: Fidelity = "paper") -> Recipe:
     """Return the row of a method.
 
     Raises:
-        ConfigError: an unknown objective, or one without released code.
+        ConfigError: an unknown objective, or one whose code is not released or does the same.
     """
     choose(objective, OBJECTIVES, "objective")
     if fidelity == "released" and objective not in RELEASED:
         raise ConfigError(
-            f"--objective {objective} has no released code to follow",
+            f"--objective {objective} has no released form to follow",
             hint=f"Leave out --fidelity released, or take one of {', '.join(RELEASED)}.",
         )
     return RELEASED[objective] if fidelity == "released" else PAPER[objective]

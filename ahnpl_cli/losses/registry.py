@@ -34,6 +34,7 @@ class Term:
             of which those above 0 are active; None if the term has no hinge.
         margins: attribute of the objective that holds this term's margins by kind, if any.
         uses_negatives: whether the term needs hard negatives.
+        uses_pictures: whether it needs a picture of each of them.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Term:
     hinge: str | None = None
     margins: Literal["margin", "threshold"] | None = None
     uses_negatives: bool = True
+    uses_pictures: bool = False
 
     def function(
         self, fidelity: Fidelity, family: LossFamily = "softmax"
@@ -134,6 +136,23 @@ TERMS: dict[str, Term] = {
             label="L_itm",
             equation="ALBEF Eq. 3 with hard negatives; of models with a matching head",
             paper=f"{_LOSSES}.matching:matching_term",
+        ),
+        Term(
+            name="negative_pairs",
+            label="L_cont 2N",
+            equation="TROHN: Eq. 4 over pairs and painted negative pairs; 0.5 for the mean",
+            paper=f"{_LOSSES}.trohn:negative_pairs_term",
+            sigmoid=f"{_LOSSES}.sigmoid:negative_pairs_term",
+            uses_pictures=True,
+        ),
+        Term(
+            name="exchanged",
+            label="L_cont exchanged",
+            equation="TripletCLIP: Eq. 4 of painted negative pairs, with captions as hard "
+            "negatives; 0.5 for the mean",
+            paper=f"{_LOSSES}.triplet:exchanged_term",
+            sigmoid=f"{_LOSSES}.sigmoid:exchanged_term",
+            uses_pictures=True,
         ),
     )
 }

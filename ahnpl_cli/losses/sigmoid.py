@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ahnpl_cli.losses.features import Features, TermState
+from ahnpl_cli.losses.trohn import excluded_pairs
 from ahnpl_cli.similarity import pairwise_similarity
 
 
@@ -106,4 +107,34 @@ def intra_modal_term(features: Features, state: TermState) -> Tensor:
         _logits(features, features.positive),
         _logits(features, features.text_negative),
         features.valid,
+    )
+
+
+def negative_pairs_term(features: Features, state: TermState) -> Tensor:
+    """TROHN's contrast over pairs and negative pairs with sigmoids."""
+    assert features.logit_bias is not None
+    painted = features.painted
+    return sigmoid_contrastive_loss(
+        torch.cat([features.image_features, painted.image_features]),
+        torch.cat([features.text_features, painted.text_features]),
+        features.logit_scale,
+        features.logit_bias,
+        excluded=excluded_pairs(features, painted) if state.recipe.mask_same_image else None,
+    )
+
+
+def exchanged_term(features: Features, state: TermState) -> Tensor:
+    """TripletCLIP's exchanged contrast with sigmoids."""
+    assert features.logit_bias is not None
+    painted = features.painted
+    cosines = pairwise_similarity(painted.image_features, features.text_features)
+    captions = _logits(features, cosines)
+    if state.recipe.mask_same_image and painted.true_of is not None:
+        captions = captions.masked_fill(painted.true_of.T, -torch.inf)
+    return sigmoid_contrastive_loss(
+        painted.image_features,
+        painted.text_features,
+        features.logit_scale,
+        features.logit_bias,
+        hard_negative_logits=captions,
     )

@@ -150,6 +150,7 @@ class TrainReport:
         metrics: the logged steps of the whole run.
         best: step and value of the best evaluation, if any.
         notes: terms that gave no gradient, and the like.
+        painted: pictures of negatives trained on.
     """
 
     run: str
@@ -165,6 +166,7 @@ class TrainReport:
     metrics: tuple[StepReport, ...]
     best: dict[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    painted: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,6 +209,7 @@ class TrainPlan:
         hardness: of the negatives for the start, from features that `ahnpl embed` or `ahnpl eval`
             left; empty where there are none.
         weights: of the loss terms, by name.
+        painted: pictures of negatives that would be used.
     """
 
     run: str
@@ -222,3 +225,4 @@ class TrainPlan:
     estimate: float | None
     hardness: tuple[Hardness, ...] = ()
     weights: dict[str, float] = field(default_factory=dict)
+    painted: int = 0

@@ -1,4 +1,4 @@
-"""One batch as tensors: distinct texts packed and sorted by length, indices for the rest."""
+"""One batch as tensors: images, distinct texts sorted by length, and what belongs together."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ahnpl_cli.data.dataset import BatchTexts, TrainingSet
+from ahnpl_cli.data.dataset import NONE, Draw, TrainingSet
 from ahnpl_cli.data.loader import Loaded
 from ahnpl_cli.data.pixels import Pixels, count, split
 from ahnpl_cli.data.tokens import length_buckets
@@ -21,9 +21,12 @@ OVERHEAD = {"cpu": 64, "cuda": 4096}
 
 @dataclass(frozen=True)
 class Index:
-    """Which text stands where, and what else the losses ask of a batch.
+    """Which image and text stand where, and what else the losses ask of a batch.
 
     Attributes:
+        image: each pair's image, as a row of the image features (N,).
+        painted: each slot's picture, likewise (N, K), -1 where there is none; (N, 0) if pictures of
+            negatives are not used.
         text: each pair's caption, as a row of the text features (N,).
         negative: each slot's negative, likewise (N, K); -1 where there is none.
         valid: which slots hold one (N, K), bool.
@@ -32,6 +35,8 @@ class Index:
         caption_of: images that each slot's text is a true caption of (N, K, M); -1 beyond.
     """
 
+    image: Tensor
+    painted: Tensor
     text: Tensor
     negative: Tensor
     valid: Tensor
@@ -44,23 +49,23 @@ class Index:
         return Index(**{name: value.to(device) for name, value in vars(self).items()})
 
     def features(
-        self, image: Tensor, texts: Tensor, scalars: Tensor, odds: Tensor | None = None
+        self, images: Tensor, texts: Tensor, scalars: Tensor, odds: Tensor | None = None
     ) -> Features:
         """Give every pair its features.
 
         Args:
-            image: image_features (N, D).
+            images: features of all images (M, D).
             texts: features of the distinct texts (U, D).
             scalars: 1/tau, and the bias of a sigmoid model (1,) or (2,).
             odds: a matching head's log-odds of each pair and its valid negatives, in the order of
                 `Matches` (P,); None without such a head.
         """
-        # Index -1 is the row of zeros behind the texts.
-        padded = torch.cat([texts, texts.new_zeros(1, texts.shape[1])])
         return Features(
-            image_features=image,
+            image_features=images[self.image],
             text_features=texts[self.text],
-            negative_features=padded[self.negative],
+            negative_features=_with_zeros(texts)[self.negative],
+            image_negative_features=_with_zeros(images)[self.painted],
+            image_valid=self.painted >= 0,
             valid=self.valid,
             logit_scale=scalars[0],
             logit_bias=scalars[1] if len(scalars) > 1 else None,
@@ -89,6 +94,11 @@ class Index:
         return also_true
 
 
+def _with_zeros(features: Tensor) -> Tensor:
+    """Return features (M, D) with a row of zeros behind them, which index -1 stands for."""
+    return torch.cat([features, features.new_zeros(1, features.shape[1])])
+
+
 @dataclass(frozen=True)
 class Matches:
     """Texts that a matching head looks at with an image: each pair's caption, then its negatives.
@@ -111,7 +121,7 @@ class Part:
     """What is encoded at once.
 
     Attributes:
-        images: N of them, such as (N, 3, H, W).
+        images: M of them, such as (M, 3, H, W).
         buckets: distinct texts as ids (U_b, L_b), ascending in length.
         matches: of the part's images, for a matching head; None without one.
     """
@@ -136,11 +146,9 @@ class Batch:
 
 def make_batch(
     data: TrainingSet,
-    rows: NDArray[np.int64],
+    draw: Draw,
     loaded: Loaded,
     *,
-    seed: int,
-    epoch: int,
     parts: int = 1,
     overhead: int = 64,
     matching: bool = False,
@@ -149,27 +157,35 @@ def make_batch(
 
     Args:
         data: the pairs.
-        rows: numbers of the pairs of this process.
-        loaded: their images; pairs whose image is broken are left out.
-        seed: of the run.
-        epoch: number of the pass, from 0.
+        draw: the texts and pictures of this process's pairs.
+        loaded: its `pictures`; pairs whose image is broken are left out, and of a negative whose
+            picture is broken the text alone is used.
         parts: how many parts are encoded one after the other; fewer if there is too little.
         overhead: cost of one more length bucket, in tokens.
         matching: whether a matching head looks at each pair and its negatives.
     """
+    # Where each picture stands among those that could be read.
+    read = loaded.kept.numpy()
+    position = np.full(len(draw.pictures), NONE, np.int64)
+    position[read] = np.arange(len(read))
+    pairs = len(draw.rows)
+    painted = _positions(draw.painted, draw.painted_once)
+    painted = np.where(painted < 0, NONE, position[pairs + painted])
     # Pairs whose image broke are gone from here on.
-    kept = rows[loaded.kept.numpy()]
-    draw = data.draw(kept, seed=seed, epoch=epoch)
+    kept = read[read < pairs]
+    draw = draw.take(kept)
     # Each distinct text is encoded once, texts of one length beside each other.
     negatives = draw.negative[draw.negative >= 0]
     texts = np.unique(np.concatenate([draw.text, negatives]))
     texts = texts[np.argsort(data.tokens.lengths[texts], kind="stable")]
     index = Index(
+        image=torch.from_numpy(position[kept]),
+        painted=torch.from_numpy(painted[kept]),
         text=torch.from_numpy(_positions(draw.text, texts)),
         negative=torch.from_numpy(_positions(draw.negative, texts)),
         valid=torch.from_numpy(draw.valid),
         concreteness=torch.from_numpy(draw.concreteness),
-        image_ids=torch.from_numpy(data.picture_of[kept]),
+        image_ids=torch.from_numpy(draw.picture),
         caption_of=torch.from_numpy(draw.caption_of),
     )
     # No part may be empty: the encoders need something to encode.
@@ -191,20 +207,25 @@ def with_positive(valid: Tensor) -> Tensor:
     return torch.cat([torch.ones_like(valid[:, :1], dtype=torch.bool), valid], dim=1)
 
 
-def _matches(data: TrainingSet, draw: BatchTexts, own: slice) -> Matches:
+def _matches(data: TrainingSet, draw: Draw, own: slice) -> Matches | None:
     """Return what a matching head looks at with the images of some pairs, pair by pair."""
     valid = draw.valid[own]
+    # A part may hold pictures of negatives alone.
+    if not len(valid):
+        return None
     texts = np.concatenate([draw.text[own, None], draw.negative[own]], axis=1)
     scored = np.concatenate([np.ones((len(valid), 1), dtype=bool), valid], axis=1)
     image, _ = np.nonzero(scored)
     return Matches(data.tokens.padded(texts[scored]), torch.from_numpy(image))
 
 
-def _positions(numbers: NDArray[np.int64], texts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return where each text stands among the distinct ones; -1, an empty slot, stays."""
-    by_number = np.argsort(texts)
-    places = by_number[np.searchsorted(texts, numbers, sorter=by_number).clip(max=len(texts) - 1)]
-    return np.where(numbers < 0, -1, places)
+def _positions(numbers: NDArray[np.int64], distinct: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return where each number stands among the distinct ones; -1, an empty slot, stays."""
+    if not len(distinct):
+        return np.full_like(numbers, NONE)
+    by_number = np.argsort(distinct)
+    ranks = np.searchsorted(distinct, numbers, sorter=by_number).clip(max=len(distinct) - 1)
+    return np.where(numbers < 0, NONE, by_number[ranks])
 
 
 def _buckets(data: TrainingSet, texts: NDArray[np.int64], overhead: int) -> list[Tensor]:

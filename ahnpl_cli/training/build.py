@@ -20,18 +20,18 @@ from ahnpl_cli.backbones import head_of
 from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.backbones.load import load_backbone, pick_device
 from ahnpl_cli.config import TrainConfig, resolve_recipe, resolve_training
-from ahnpl_cli.data.dataset import Picture, TrainingSet, resolve_files
+from ahnpl_cli.data.dataset import TrainingSet, resolve_files
 from ahnpl_cli.data.fingerprints import fingerprints
 from ahnpl_cli.data.jsonl import read_records
-from ahnpl_cli.data.loader import ImageLoader
-from ahnpl_cli.data.tar_shards import is_shards, read_shards, shard_paths
+from ahnpl_cli.data.loader import ImageLoader, RandomCrop
+from ahnpl_cli.data.tar_shards import PlacedRecord, is_shards, read_shards, shard_paths
 from ahnpl_cli.engines.local import worker_count
 from ahnpl_cli.errors import ConfigError, DataError
 from ahnpl_cli.losses.objective import Objective
 from ahnpl_cli.losses.recipes import Recipe
 from ahnpl_cli.losses.released import PLACEHOLDER
 from ahnpl_cli.progress import Track, silent
-from ahnpl_cli.records import CaptionRecord, RunStart
+from ahnpl_cli.records import RunStart
 from ahnpl_cli.training.checkpoints import WeightExport, hash_data
 from ahnpl_cli.training.distributed import world_size
 from ahnpl_cli.training.encoders import (
@@ -49,7 +49,7 @@ from ahnpl_cli.training.model_checks import (
     warn_of_clamp,
 )
 from ahnpl_cli.training.preflight import check_tracker
-from ahnpl_cli.training.schedule import BatchOrder, Milestones
+from ahnpl_cli.training.schedule import BatchOrder, Milestones, MixedOrder
 
 logger = logging.getLogger(__name__)
 PRECISION = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
@@ -84,7 +84,7 @@ class TrainingParts:
     optimizer: torch.optim.Optimizer
     data: TrainingSet
     loader: ImageLoader
-    order: BatchOrder
+    order: BatchOrder | MixedOrder
     milestones: Milestones
     start: RunStart
     export: WeightExport
@@ -123,15 +123,16 @@ def _make_accelerator(config: TrainConfig, run: Path) -> Accelerator:
     )
 
 
-def open_records(config: TrainConfig) -> Iterator[tuple[CaptionRecord, Picture]]:
-    """Yield the records of every `--data` with the place of their images."""
+def open_records(config: TrainConfig) -> Iterator[PlacedRecord]:
+    """Yield the records of every `--data` with the place of their images and painted pictures."""
     for name in config.data:
         if is_shards(name):
             yield from read_shards([name], on_error=config.on_error)
         else:
             path = Path(name)
             root = Path(config.image_root) if config.image_root else path.parent
-            yield from resolve_files(read_records(path, on_error=config.on_error), root)
+            records = read_records(path, on_error=config.on_error)
+            yield from resolve_files(records, root, path.parent)
 
 
 def _data_files(config: TrainConfig) -> Iterable[Path]:
@@ -146,13 +147,16 @@ def _read_data(
     """Read records and tokenise their texts.
 
     Raises:
-        DataError: a record is broken, or the recipe needs negatives and there are none.
+        DataError: a record is broken, or the recipe needs negatives or pictures of negatives, and
+            there are none.
     """
     data = TrainingSet(
         islice(open_records(config), config.limit),
         backbone.tokenize,
         pad_id=backbone.pad_id,
         negatives=recipe.uses_negatives,
+        painted=recipe.painted,
+        one_negative=recipe.one_negative,
         placeholder=PLACEHOLDER if recipe.fidelity == "released" else None,
         track=track,
     )
@@ -161,6 +165,12 @@ def _read_data(
             "Left out %d negatives that read like their caption within %d tokens.",
             data.same_tokens,
             backbone.info.context_length,
+        )
+    if recipe.painted != "none" and not data.painted:
+        raise DataError(
+            f"--objective {config.objective} needs pictures of negatives, and there are none",
+            where=", ".join(config.data),
+            hint="Paint them with: ahnpl images negatives.jsonl.",
         )
     if recipe.uses_negatives and not data.negatives:
         raise DataError(
@@ -185,26 +195,42 @@ def _check_images(data: TrainingSet, config: TrainConfig, track: Track = silent)
         more = f", and {len(problems) - 1} more like it" if len(problems) > 1 else ""
         hint = "Check --image-root, or leave them out with --on-error skip."
         raise DataError(f"{problem}{more}", where=data.name_of(first), hint=hint)
-    before = len(data)
+    before, names = len(data), {number: data.name_of(number) for number in problems}
+    own = [number for number in problems if data.is_own(number)]
+    shown = [number for number in problems if number not in own]
     data.leave_out(problems)
-    logger.warning(
-        "Skipped %d records with unreadable images (first: %s).",
-        before - len(data),
-        data.name_of(first),
-    )
+    if own:
+        logger.warning(
+            "Skipped %d records with unreadable images (first: %s).",
+            before - len(data),
+            names[own[0]],
+        )
+    if shown:
+        logger.warning(
+            "Left out %d pictures of negatives, whose texts stay (first: %s).",
+            len(shown),
+            names[shown[0]],
+        )
     if not len(data):
         raise DataError("no image can be read", hint="Check --image-root.")
-    return tuple(f"{data.name_of(number)}: {problem}" for number, problem in problems.items())
+    return tuple(f"{names[number]}: {problem}" for number, problem in problems.items())
 
 
-def _make_order(config: TrainConfig, pairs: int) -> BatchOrder:
+def _make_order(config: TrainConfig, data: TrainingSet) -> BatchOrder | MixedOrder:
     """Return which pairs each step sees.
 
     Raises:
-        ConfigError: the batch cannot be shared among the processes.
+        ConfigError: the batch cannot be shared among the processes, or no batch has a pair of both
+            sources.
     """
     training = resolve_training(config)
-    wanted = training.batch_size
+    wanted, pairs = training.batch_size, len(data)
+    share = resolve_recipe(config).painted_share
+    is_painted = data.is_painted[data.rows]
+    painted = int(is_painted.sum())
+    if share:
+        # As many as both sources last for, in a batch of these shares.
+        pairs = min(pairs, int(painted / share), int((pairs - painted) / (1 - share)))
     processes = world_size()
     # Every process has to get the same number of pairs.
     size = min(wanted, pairs // processes * processes)
@@ -220,14 +246,26 @@ def _make_order(config: TrainConfig, pairs: int) -> BatchOrder:
             "a batch of one pair has nothing to contrast it with",
             hint="Use --batch-size 2 or more, or --weight-contrastive 0.",
         )
-    steps = config.optimizer.steps or training.epochs * (pairs // size)
+    count = round(share * size)
+    if share and not 0 < count < size:
+        what = f"--painted-share {share:g} of {size} pairs leaves out one of the two sources"
+        raise ConfigError(what, hint="Take larger batches, or another share.")
+    # A mix passes over its painted pairs; see `MixedOrder`.
+    passed, taken = (painted, count) if share else (pairs, size)
+    steps = config.optimizer.steps or training.epochs * (passed // taken)
     warmup = config.optimizer.warmup
     if warmup >= steps:
         logger.warning("%d steps, --warmup %d: the peak rate is never reached.", steps, warmup)
-    return BatchOrder(pairs, size, steps, config.seed)
+    if not share:
+        return BatchOrder(pairs, size, steps, config.seed)
+    return MixedOrder(
+        BatchOrder(painted, count, steps, config.seed),
+        BatchOrder(len(data) - painted, size - count, steps, config.seed),
+        is_painted,
+    )
 
 
-def _make_milestones(config: TrainConfig, order: BatchOrder) -> Milestones:
+def _make_milestones(config: TrainConfig, order: BatchOrder | MixedOrder) -> Milestones:
     """Return after which steps the run logs, saves and evaluates."""
     return Milestones(
         total=order.total,
@@ -275,6 +313,12 @@ def _make_optimizer(
     return torch.optim.AdamW(groups, lr=training.lr, betas=betas, eps=eps, fused=True)
 
 
+def _random_crop(config: TrainConfig, backbone: Backbone) -> RandomCrop | None:
+    """Return what crops images for training; None for the transform of evaluation."""
+    smallest = resolve_training(config).random_crop
+    return RandomCrop(smallest, backbone.info.image_size, config.seed) if smallest < 1 else None
+
+
 def _make_export(config: TrainConfig, backbone: Backbone) -> WeightExport:
     """Return what builds the model that checkpoints hold; before corrections are added."""
     memory = config.memory
@@ -310,7 +354,7 @@ def build(config: TrainConfig, run: Path, *, track: Track = silent) -> TrainingP
     problems = _check_images(data, config, track)
     seen = data.pictures if config.run.check_images else []
     images = fingerprints(seen, track=track)
-    order = _make_order(config, len(data))
+    order = _make_order(config, data)
     # What is saved has the names of the model as it is now, without corrections.
     export = _make_export(config, backbone)
     freeze(backbone, config.memory.freeze)
@@ -328,6 +372,7 @@ def build(config: TrainConfig, run: Path, *, track: Track = silent) -> TrainingP
         workers=worker_count(config.workers),
         cache_gigabytes=config.memory.image_cache,
         pin_memory=accelerator.device.type == "cuda",
+        crop=_random_crop(config, backbone),
     )
     encoders = accelerator.prepare_model(Encoders(backbone))
     set_train_mode(backbone.module)

@@ -7,7 +7,7 @@ import os
 import signal
 import threading
 from collections.abc import Iterator
-from dataclasses import fields
+from dataclasses import fields, replace
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -78,29 +78,29 @@ def gather_batch(images: Tensor, texts: Tensor, index: Index) -> tuple[Tensor, T
     The loss of the whole batch, computed in each process, gives each the gradient of its own rows.
 
     Args:
-        images: own image_features (N, D).
+        images: features of the own images (M, D).
         texts: own text features (U, D).
         index: of the own pairs.
 
     Returns:
-        The same for all processes, with text rows counted over all of them.
+        The same for all processes, with rows counted over all of them.
     """
     if world_size() == 1:
         return images, texts, index
-    all_texts = gather_rows(texts)
-    before = sum(len(rows) for rows in all_texts[: dist.get_rank()])
-    shifted = Index(
-        text=index.text + before,
-        negative=torch.where(index.negative < 0, -1, index.negative + before),
-        valid=index.valid,
-        concreteness=index.concreteness,
-        image_ids=index.image_ids,
-        caption_of=index.caption_of,
+    all_images, all_texts = gather_rows(images), gather_rows(texts)
+    images_before = sum(len(rows) for rows in all_images[: dist.get_rank()])
+    texts_before = sum(len(rows) for rows in all_texts[: dist.get_rank()])
+    shifted = replace(
+        index,
+        image=index.image + images_before,
+        painted=torch.where(index.painted < 0, -1, index.painted + images_before),
+        text=index.text + texts_before,
+        negative=torch.where(index.negative < 0, -1, index.negative + texts_before),
     )
     whole: dict[str, Tensor] = {}
     for field in fields(Index):
         whole[field.name] = torch.cat(gather_rows(getattr(shifted, field.name)))
-    return torch.cat(gather_rows(images)), torch.cat(all_texts), Index(**whole)
+    return torch.cat(all_images), torch.cat(all_texts), Index(**whole)
 
 
 class StopRequest:

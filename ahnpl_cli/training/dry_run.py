@@ -61,12 +61,13 @@ def preview(config: TrainConfig, *, track: Track = silent) -> TrainPlan:
         estimate=seconds * parts.order.total,
         hardness=hardness,
         weights=parts.objective.recipe.active,
+        painted=parts.data.painted,
     )
 
 
 def _placed(config: TrainConfig) -> Iterator[Placed]:
     """Yield the records whose images are files."""
-    for record, picture in open_records(config):
+    for record, picture, _ in open_records(config):
         if isinstance(picture, ImageRef):
             yield record, picture.path
 

@@ -6,16 +6,16 @@ import contextlib
 import logging
 import math
 import time
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import NoReturn
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import nn
 
 from ahnpl_cli.config import TrainConfig, flat, resolve_training, resolved
+from ahnpl_cli.data.dataset import Draw
 from ahnpl_cli.data.loader import Loaded
 from ahnpl_cli.engines.local import DIED_HINT
 from ahnpl_cli.errors import AhnplError, DataError, TrainingError
@@ -96,8 +96,8 @@ def train(run: Run, stop: StopRequest | None = None) -> Iterator[StepReport | No
     _start_tracker(run)
     # An interrupted run may have saved and not evaluated.
     evaluate_if_due(run, stop)
-    for step, rows, loaded in batches(parts, first=state.step):
-        _handle_unreadable(run, rows, loaded)
+    for step, draw, loaded in batches(parts, first=state.step):
+        _handle_unreadable(run, draw, loaded)
         epoch = parts.order.epoch(step)
         # The released code begins every epoch with margins of 0.
         if step % parts.order.epoch_steps == 0:
@@ -105,10 +105,8 @@ def train(run: Run, stop: StopRequest | None = None) -> Iterator[StepReport | No
 
         batch = make_batch(
             parts.data,
-            rows,
+            draw,
             loaded,
-            seed=config.seed,
-            epoch=epoch,
             parts=config.memory.accumulate,
             overhead=OVERHEAD.get(device.type, 64),
             matching=objective.recipe.uses_matching,
@@ -167,34 +165,40 @@ def train(run: Run, stop: StopRequest | None = None) -> Iterator[StepReport | No
     parts.accelerator.end_training()
 
 
-def batches(parts: TrainingParts, *, first: int) -> Iterator[tuple[int, NDArray[np.int64], Loaded]]:
-    """Yield step, rows and images of this process's share of each batch."""
-
-    def local_rows(step: int) -> NDArray[np.int64]:
-        return local_share(parts.data.rows[parts.order.rows(step)])
+def batches(parts: TrainingParts, *, first: int) -> Iterator[tuple[int, Draw, Loaded]]:
+    """Yield step, texts and images of this process's share of each batch."""
+    order, data = parts.order, parts.data
+    drawn: deque[Draw] = deque()
 
     def pictures() -> Iterator[list[int]]:
         # Read ahead by the loader's workers, so that this runs some steps before the loop.
-        for step in range(first, parts.order.total):
-            yield parts.data.picture_of[local_rows(step)].tolist()
+        for step in range(first, order.total):
+            rows = local_share(data.rows[order.rows(step)])
+            draw = data.draw(rows, seed=order.seed, epoch=order.epoch(step))
+            drawn.append(draw)
+            yield draw.pictures.tolist()
 
-    for step, loaded in enumerate(parts.loader.batches(pictures()), start=first):
-        yield step, local_rows(step), loaded
+    for step, loaded in enumerate(parts.loader.batches(pictures(), first=first), start=first):
+        yield step, drawn.popleft(), loaded
 
 
-def _handle_unreadable(run: Run, rows: NDArray[np.int64], loaded: Loaded) -> None:
+def _handle_unreadable(run: Run, draw: Draw, loaded: Loaded) -> None:
     """Raise on an unreadable image, or count and skip it."""
-    state = run.state
+    state, data = run.state, run.parts.data
     for place, problem in loaded.problems.items():
-        record = run.parts.data.ids[rows[place]]
+        if place < len(draw.rows):
+            # Several records may show one image: name the one that is left out.
+            record = f"record '{data.ids[draw.rows[place]]}'"
+        else:
+            record = f"a picture of record '{data.record_of(int(draw.pictures[place]))}'"
         if run.config.on_error == "stop":
             hint = "Fix it, or leave such records out with --on-error skip."
-            raise DataError(problem, where=f"record '{record}'", hint=hint)
+            raise DataError(problem, where=record, hint=hint)
         state.skipped += 1
         if record not in state.warned:
             state.warned.add(record)
-            logger.warning("Skipped record '%s': %s.", record, problem)
-    if len(loaded.kept) == 0:
+            logger.warning("Skipped %s: %s.", record, problem)
+    if not (loaded.kept < len(draw.rows)).any():
         raise _stopped(run, state.step, "no image in the batch could be decoded")
 
 

@@ -73,6 +73,7 @@ def plan_table(plan: TrainPlan) -> Table:
         ("pairs", plan.records),
         ("distinct images", plan.images),
         *((f"negatives: {kind}", count) for kind, count in plan.negatives.items()),
+        *([("pictures of negatives", plan.painted)] if plan.painted else []),
         ("missing or broken images", len(plan.problems)),
         *((f"weight of {label(name)}", weight) for name, weight in plan.weights.items()),
         ("parameters", plan.parameters),

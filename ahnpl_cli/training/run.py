@@ -105,6 +105,7 @@ class Run:
             metrics=tuple(self.state.metrics),
             best=best_step(self.state.metrics, self.config.run),
             notes=tuple(self.state.notes),
+            painted=data.painted,
         )
 
 

@@ -57,6 +57,55 @@ class BatchOrder:
 
 
 @dataclass(frozen=True)
+class MixedOrder:
+    """Batches of two sources, each in an order of its own (GNM 3.2.2).
+
+    An epoch is a pass over the painted pairs, as in GNM's code; the paper does not say.
+
+    Attributes:
+        painted: the order of the painted pairs.
+        originals: the order of the other pairs.
+        is_painted: which pairs are painted (pairs,), bool.
+    """
+
+    painted: BatchOrder
+    originals: BatchOrder
+    is_painted: NDArray[np.bool_]
+
+    @property
+    def batch_size(self) -> int:
+        """Pairs a step."""
+        return self.painted.batch_size + self.originals.batch_size
+
+    @property
+    def total(self) -> int:
+        """Steps of the run."""
+        return self.painted.total
+
+    @property
+    def seed(self) -> int:
+        """Of the permutations."""
+        return self.painted.seed
+
+    @property
+    def epoch_steps(self) -> int:
+        """Steps of one pass."""
+        return self.painted.epoch_steps
+
+    def epoch(self, step: int) -> int:
+        """Return the pass, from 0, that a step counted from 0 belongs to."""
+        return self.painted.epoch(step)
+
+    def rows(self, step: int) -> NDArray[np.int64]:
+        """Return the pairs of a step counted from 0, the two sources alternating."""
+        painted = np.flatnonzero(self.is_painted)[self.painted.rows(step)]
+        originals = np.flatnonzero(~self.is_painted)[self.originals.rows(step)]
+        # Spread, so that each process gets some of both.
+        places = np.linspace(0, len(originals), len(painted), endpoint=False).astype(np.int64)
+        return np.insert(originals, places, painted)
+
+
+@dataclass(frozen=True)
 class Milestones:
     """After which steps a run logs, saves and evaluates.
 

@@ -105,12 +105,11 @@ class Ours:
         self.device = torch.device(backbone.device)
 
     def step(self) -> Tensor:
+        rows = self.data.rows[: len(self.loaded.pixels)]
         batch = make_batch(
             self.data,
-            self.data.rows[: len(self.loaded.pixels)],
+            self.data.draw(rows, seed=0, epoch=0),
             self.loaded,
-            seed=0,
-            epoch=0,
             overhead=OVERHEAD[self.device.type],
         )
         encoded = encode(self.encoders, batch, self.device)

@@ -42,6 +42,105 @@ def read(records: Sequence[CaptionRecord] = RECORDS, **options: object) -> Train
     return TrainingSet(resolve_files(records, ROOT), tokenize, **options)  # type: ignore[arg-type]
 
 
+def painted(*images: str | None) -> list[CaptionRecord]:
+    """Two records; the negatives of the first have these pictures, the second's the first again."""
+    kinds: tuple[Kind, ...] = ("relation", "object", "object")
+    made = []
+    for number, (kind, image) in enumerate(zip(kinds, images, strict=True)):
+        made.append(Negative(kind, f"text {number}", image=image))
+    again = Negative("object", "text 1", image=images[0])
+    return [
+        CaptionRecord("a", "1.png", "a cat", tuple(made)),
+        CaptionRecord("b", "2.png", "a dog", (again,)),
+    ]
+
+
+def test_negatives_come_with_their_pictures_below_the_folder_of_their_file() -> None:
+    records = resolve_files(painted("x.png", None, "z.png"), ROOT, Path("painted"))
+    data = TrainingSet(records, tokenize, painted="slots")
+    names = [str(picture.path) for picture in data.pictures]
+    assert names == ["images/1.png", "painted/x.png", "painted/z.png", "images/2.png"]
+    assert data.painted == 3
+    seen = set()
+    for epoch in range(20):
+        draw = data.draw(data.rows, seed=0, epoch=epoch)
+        assert draw.valid.tolist() == [[True, True], [False, True]]
+        (text,) = texts(data, draw.negative[:1, 1])
+        shown = int(draw.painted[0, 1])
+        # The candidate without a picture has none in its slot either.
+        seen.add((text[-1], shown))
+        assert draw.painted[0, 0] == draw.painted[1, 1] == 1
+        assert draw.painted[1, 0] == -1
+        once = sorted({1, shown} - {-1})
+        assert draw.painted_once.tolist() == once
+        assert draw.pictures.tolist() == [0, 3, *once]
+    words = tokenize(["1 2"])[0].tolist()
+    assert seen == {(words[0], -1), (words[1], 2)}
+
+
+def test_pictures_that_are_not_used_are_not_looked_at() -> None:
+    plain, shown = read(painted(None, None, None)), read(painted("x.png", "y.png", "z.png"))
+    assert len(shown.pictures) == 2
+    assert shown.painted == 0
+    assert shown.draw(shown.rows, seed=0, epoch=0).painted.shape == (2, 0)
+    assert shown.sha256() == plain.sha256()
+    used = read(painted("x.png", "y.png", "z.png"), painted="slots")
+    assert used.sha256() != plain.sha256()
+
+
+def test_a_method_of_painted_pairs_takes_negatives_with_a_picture_only() -> None:
+    data = read(painted(None, "y.png", None), painted="required")
+    assert data.kinds == ("object",)
+    assert data.negatives == {"object": 1}
+    draw = data.draw(data.rows, seed=0, epoch=0)
+    assert draw.valid.tolist() == [[True], [False]]
+    assert draw.painted.tolist() == [[1], [-1]]
+
+
+def test_a_picture_and_its_negative_can_be_a_pair_of_their_own() -> None:
+    data = read(painted("x.png", None, "z.png"), painted="pairs", negatives=False)
+    assert data.ids == ["a", "a negative 0", "a negative 2", "b", "b negative 0"]
+    assert data.is_painted.tolist() == [False, True, True, False, True]
+    draw = data.draw(data.rows, seed=0, epoch=0)
+    captions = ["a cat", "text 0", "text 2", "a dog", "text 1"]
+    assert [row[-1] for row in texts(data, draw.text)] == [
+        tokenize([caption])[0, -1].item() for caption in captions
+    ]
+    assert draw.picture.tolist() == [0, 1, 2, 3, 1]
+    assert draw.pictures.tolist() == draw.picture.tolist()
+
+
+def test_one_negative_a_pair_is_drawn_among_its_slots() -> None:
+    data = read(painted("x.png", "y.png", "z.png"), painted="slots", one_negative=True)
+    slots = []
+    for epoch in range(40):
+        draw = data.draw(data.rows, seed=0, epoch=epoch)
+        assert draw.valid.sum(1).tolist() == [1, 1]
+        assert ((draw.painted >= 0) == draw.valid).all()
+        slots.append(int(draw.valid[0].argmax()))
+        # Of the order of work it does not depend.
+        alone = data.draw(np.array([0]), seed=0, epoch=epoch)
+        assert alone.valid[0].tolist() == draw.valid[0].tolist()
+    assert 8 < sum(slots) < 32
+
+
+def test_a_broken_picture_is_named_and_leaves_the_text_of_its_negative(tmp_path: Path) -> None:
+    for name in ("1.png", "2.png", "z.png"):
+        Image.new("RGB", (4, 4)).save(tmp_path / name)
+    data = TrainingSet(
+        resolve_files(painted("x.png", None, "z.png"), tmp_path), tokenize, painted="slots"
+    )
+    assert data.problems() == {1: "no such image"}
+    assert data.name_of(1) == f"{tmp_path / 'x.png'} (record 'a')"
+    assert data.name_of(2) == f"{tmp_path / 'z.png'} (record 'a')"
+    data.leave_out([1])
+    assert len(data) == 2
+    draw = data.draw(data.rows, seed=0, epoch=0)
+    assert draw.valid.tolist() == [[True, True], [False, True]]
+    assert draw.painted[:, 0].tolist() == [-1, -1]
+    assert 1 not in draw.pictures
+
+
 def texts(data: TrainingSet, rows: np.ndarray) -> list[list[int]]:
     return [r[r != 0].tolist() for r in data.tokens.padded(rows)]
 

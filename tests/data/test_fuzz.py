@@ -135,7 +135,7 @@ def shard() -> bytes:
 
 
 def read_whole_shard(path: Path) -> None:
-    for _, member in read_shards([str(path)], on_error="skip"):
+    for _, member, _ in read_shards([str(path)], on_error="skip"):
         member_problem(member)
         try:
             open_member(member)

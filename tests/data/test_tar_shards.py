@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from ahnpl_cli.data.dataset import open_picture
+from ahnpl_cli.data.images import ImageRef
 from ahnpl_cli.data.tar_shards import (
     expand_braces,
     is_shards,
@@ -75,13 +77,13 @@ def shards(tmp_path: Path) -> str:
 
 def test_records_come_with_the_place_of_their_images(shards: str) -> None:
     found = list(read_shards([shards]))
-    assert [(r.id, r.image, r.caption) for r, _ in found] == [
+    assert [(r.id, r.image, r.caption) for r, *_ in found] == [
         ("a", "x.png", "a cat"),
         ("1", "1.png", "a cow"),
         ("2", "2", "a pig"),
     ]
     assert [n.caption for n in found[0][0].negatives] == ["a dog"]
-    assert [open_member(member).getpixel((0, 0))[0] for _, member in found] == [1, 2, 3]
+    assert [open_member(member).getpixel((0, 0))[0] for _, member, _ in found] == [1, 2, 3]
 
 
 def test_data_with_the_ending_of_a_tar_is_shards() -> None:
@@ -141,7 +143,7 @@ def test_a_broken_sample_is_named_or_left_out(
 def test_bytes_that_are_no_image_are_named(tmp_path: Path) -> None:
     path = tmp_path / "0.tar"
     write(path, [{"__key__": "k", "png": b"nothing", "txt": json.dumps("a")}])
-    ((_, member),) = read_shards([str(path)])
+    ((_, member, _),) = read_shards([str(path)])
     with pytest.raises(DataError) as caught:
         open_member(member)
     assert str(caught.value) == (
@@ -151,7 +153,7 @@ def test_bytes_that_are_no_image_are_named(tmp_path: Path) -> None:
 
 
 def read(path: str) -> list[tuple[str, str]]:
-    return [(record.id, record.caption) for record, _ in read_shards([path])]
+    return [(record.id, record.caption) for record, *_ in read_shards([path])]
 
 
 def test_names_with_dots_are_samples_of_their_own(tmp_path: Path) -> None:
@@ -161,13 +163,13 @@ def test_names_with_dots_are_samples_of_their_own(tmp_path: Path) -> None:
         members += [(f"cam.07.{number:03d}.txt", f"caption {number}".encode())]
     path = pack(tmp_path / "0.tar", members)
     assert read(path) == [(f"cam.07.{n:03d}", f"caption {n}") for n in range(3)]
-    shades = [open_member(member).getpixel((0, 0))[0] for _, member in read_shards([path])]
+    shades = [open_member(member).getpixel((0, 0))[0] for _, member, _ in read_shards([path])]
     assert shades == [0, 1, 2]
 
 
 def test_a_mask_beside_an_image_is_left_alone(tmp_path: Path) -> None:
     members = [("7.mask.png", picture(1)), ("7.png", picture(2)), ("7.txt", b"a cat")]
-    ((_, member),) = read_shards([pack(tmp_path / "0.tar", members)])
+    ((_, member, _),) = read_shards([pack(tmp_path / "0.tar", members)])
     assert member.name == "7.png"
 
 
@@ -193,7 +195,7 @@ def test_a_sample_that_cannot_be_read_is_named_and_skipped_on_request(
     with pytest.raises(DataError, match=message) as caught:
         list(read_shards([path]))
     assert f"{path}: 7" in str(caught.value)
-    assert [record.id for record, _ in read_shards([path], on_error="skip")] == ["8"]
+    assert [record.id for record, *_ in read_shards([path], on_error="skip")] == ["8"]
 
 
 def test_what_a_mac_leaves_in_an_archive_is_no_data(tmp_path: Path) -> None:
@@ -213,8 +215,8 @@ def test_joined_archives_are_read_to_the_end(tmp_path: Path) -> None:
         parts.append(Path(pack(tmp_path / f"{number}.tar", members)).read_bytes())
     (tmp_path / "both.tar").write_bytes(b"".join(parts))
     pairs = list(read_shards([str(tmp_path / "both.tar")]))
-    assert [record.id for record, _ in pairs] == ["0", "1"]
-    assert [open_member(member).getpixel((0, 0))[0] for _, member in pairs] == [0, 1]
+    assert [record.id for record, *_ in pairs] == ["0", "1"]
+    assert [open_member(member).getpixel((0, 0))[0] for _, member, _ in pairs] == [0, 1]
 
 
 @pytest.mark.parametrize(("size", "whole"), [(3072, 1), (1600, 0), (700, 0)])
@@ -248,7 +250,7 @@ def test_a_header_says_what_is_wrong_with_an_image(tmp_path: Path) -> None:
         members += [(f"{name}.png", content), (f"{name}.txt", b"a cat")]
     problems = {
         record.id: member_problem(member)
-        for record, member in read_shards([pack(tmp_path / "0.tar", members)])
+        for record, member, _ in read_shards([pack(tmp_path / "0.tar", members)])
     }
     assert problems == {
         "a": "an empty image",
@@ -277,3 +279,27 @@ def test_braces_stand_for_names(pattern: str, names: list[str]) -> None:
 def test_braces_that_stand_for_billions_cost_nothing(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such shard"):
         list(shard_paths(str(tmp_path / "x{0..99999999999}.tar")))
+
+
+def test_pictures_of_negatives_are_members_of_their_sample_or_files_beside_the_shard(
+    tmp_path: Path,
+) -> None:
+    negatives = [
+        {"kind": "object", "caption": "a dog", "image": "0.n0.png"},
+        {"kind": "object", "caption": "a cow"},
+        {"kind": "object", "caption": "a pig", "image": "pictures/far.png"},
+        # The image of the sample itself is none of a negative's.
+        {"kind": "object", "caption": "a hen", "image": "pictures/0.png"},
+    ]
+    sample = {"__key__": "0", "png": picture(1), "n0.png": picture(2)}
+    write(
+        tmp_path / "0.tar",
+        [{**sample, "json": {"caption": "a cat", "negatives": negatives}}],
+    )
+    ((_, own, painted),) = read_shards([str(tmp_path / "0.tar")])
+    assert open_picture(own).getpixel((0, 0))[0] == 1
+    inside, none, beside, other = painted
+    assert open_picture(inside).getpixel((0, 0))[0] == 2
+    assert none is None
+    assert beside == ImageRef(tmp_path / "pictures" / "far.png")
+    assert other == ImageRef(tmp_path / "pictures" / "0.png")

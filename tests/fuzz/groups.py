@@ -277,7 +277,7 @@ def make_shards(folder: Path) -> None:
 
 
 def use_shards(folder: Path) -> None:
-    for _, member in read_shards([str(folder / "s.tar")]):
+    for _, member, _ in read_shards([str(folder / "s.tar")]):
         open_member(member)
     list(read_shards([str(folder / "s.tar")], on_error="skip"))
 

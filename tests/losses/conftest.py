@@ -19,6 +19,9 @@ def make_features(
     valid[0] = True
     if n > 1:
         valid[1] = False
+    # Some negatives have a picture, and row 0 has them all.
+    shown = valid & (torch.rand(n, k, generator=torch.Generator().manual_seed(seed + 9)) < 0.6)
+    shown[0] = True
     return Features(
         image_features=unit(n, dim, seed=seed + 1, dtype=dtype).requires_grad_(),
         text_features=unit(n, dim, seed=seed + 2, dtype=dtype).requires_grad_(),
@@ -28,6 +31,8 @@ def make_features(
         image_ids=torch.arange(n) // 2,
         concreteness=torch.linspace(1, 5, n * k, dtype=dtype).reshape(n, k),
         match_odds=5 * unit(n, 1 + k, seed=seed + 4, dtype=dtype),
+        image_negative_features=unit(n, k, dim, seed=seed + 4, dtype=dtype).requires_grad_(),
+        image_valid=shown,
     )
 
 

@@ -36,6 +36,10 @@ WEIGHTS: dict[tuple[str, Fidelity], tuple[dict[str, float], str]] = {
         },
         "batch",
     ),
+    ("gnm", "paper"): ({"contrastive": 0.5}, "none"),
+    ("trohn", "paper"): ({"negative_pairs": 0.5}, "none"),
+    ("triplet", "paper"): ({"contrastive": 0.5, "exchanged": 0.5}, "batch"),
+    ("gnm", "released"): ({"contrastive": 1.0}, "none"),
     ("clip", "released"): ({"contrastive": 1.0}, "none"),
     ("negclip", "released"): ({"contrastive": 1.0}, "batch"),
     ("ce-clip", "released"): (
@@ -60,14 +64,22 @@ def raw(*shape: int, seed: int) -> Tensor:
 
 
 VALID = torch.tensor([[1, 1, 0], [0, 0, 0], [1, 1, 1], [0, 1, 1], [1, 0, 1]], dtype=torch.bool)
+SHOWN = torch.tensor([[1, 0, 0], [0, 0, 0], [1, 1, 1], [0, 0, 1], [0, 0, 0]], dtype=torch.bool)
+# How many values a term has: one a pair, but for terms over painted pairs.
+VALUES = {"negative_pairs": N + int(SHOWN.sum()), "exchanged": int(SHOWN.sum())}
+Inputs = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
 
 
-def features(images: Tensor, texts: Tensor, negatives: Tensor, log_scale: Tensor) -> Features:
+def features(
+    images: Tensor, texts: Tensor, negatives: Tensor, log_scale: Tensor, pictures: Tensor
+) -> Features:
     # A head that finds what the features say, so that its term depends on them too.
     candidates = torch.cat([texts.unsqueeze(1), negatives], dim=1)
     odds = log_scale.exp() * (normalize(images).unsqueeze(1) * normalize(candidates)).sum(-1)
     return Features(
         match_odds=odds,
+        image_negative_features=normalize(pictures),
+        image_valid=SHOWN,
         image_features=normalize(images),
         text_features=normalize(texts),
         negative_features=normalize(negatives),
@@ -78,9 +90,10 @@ def features(images: Tensor, texts: Tensor, negatives: Tensor, log_scale: Tensor
     )
 
 
-def inputs() -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def inputs() -> Inputs:
     scale = torch.tensor(1.5, dtype=torch.float64, requires_grad=True)
-    return raw(N, D, seed=1), raw(N, D, seed=2), raw(N, K, D, seed=3), scale
+    texts, pictures = (raw(N, D, seed=2), raw(N, K, D, seed=3)), raw(N, K, D, seed=4)
+    return raw(N, D, seed=1), *texts, scale, pictures
 
 
 def objective(name: str, fidelity: Fidelity) -> Objective:
@@ -109,18 +122,20 @@ def test_a_terms_gradient_is_that_of_finite_differences(name: str, fidelity: Fid
         assert torch.autograd.gradcheck(loss, inputs(), atol=1e-6)
         return
     # Of a detached shift the differences are those with the shift held fixed.
-    images, texts, negatives, scale = inputs()
+    images, texts, negatives, scale, pictures = inputs()
     shift = (normalize(negatives) - normalize(texts).unsqueeze(1)).detach()
 
-    def fixed(pictures: Tensor, log_scale: Tensor) -> Tensor:
-        anchors = normalize(pictures)
+    def fixed(shown: Tensor, log_scale: Tensor) -> Tensor:
+        anchors = normalize(shown)
         moved = (anchors.unsqueeze(1) + shift).flatten(0, 1)
         logits = log_scale.exp() * anchors @ moved.T
         target = torch.arange(N)
         return torch.nn.functional.cross_entropy(logits, target, reduction="none")
 
     assert torch.autograd.gradcheck(fixed, (images, scale), atol=1e-6)
-    got = torch.autograd.grad(loss(images, texts, negatives, scale).sum(), (images, scale))
+    got = torch.autograd.grad(
+        loss(images, texts, negatives, scale, pictures).sum(), (images, scale)
+    )
     want = torch.autograd.grad(fixed(images, scale).sum(), (images, scale))
     torch.testing.assert_close(got, want)
 
@@ -130,10 +145,13 @@ def test_what_a_term_depends_on_gets_gradient(name: str) -> None:
     tensors = inputs()
     state = objective("ahnpl", "paper")
     TERMS[name].function("paper")(features(*tensors), state).sum().backward()
-    images, texts, negatives, scale = (tensor.grad is not None for tensor in tensors)
-    moves_image = name != "hard_negative_textual"
+    images, texts, *_ = (tensor.grad is not None for tensor in tensors)
+    over_pictures = name in VALUES
+    moves_image = name not in ("hard_negative_textual", "exchanged")
     moves_negative = name != "positive_margin"
-    uses_scale = name in ("contrastive", "intra_modal", "cross_modal_rank", "cement", "matching")
+    scaled = ("contrastive", "intra_modal", "cross_modal_rank", "cement", "matching")
+    uses_scale = name in scaled or over_pictures
+    assert bool(tensors[4].grad is not None and tensors[4].grad.any()) == over_pictures
     assert texts
     assert images == moves_image
     assert bool(tensors[2].grad is not None and tensors[2].grad.any()) == moves_negative
@@ -154,8 +172,8 @@ def test_a_recipe_is_the_weighted_sum_of_its_own_forms(name: str, fidelity: Fide
     total = 0.0
     for term, weight in weights.items():
         values = TERMS[term].function(fidelity)(batch, made)
-        assert len(values) == N
-        total += weight * sum(values.tolist()) / N
+        assert len(values) == VALUES.get(term, N)
+        total += weight * sum(values.tolist()) / len(values)
     losses = made(batch)
     assert losses.total.item() == pytest.approx(total)
     assert set(losses.terms) == set(weights)
@@ -217,20 +235,21 @@ def test_the_margins_floor_can_be_switched_off() -> None:
 def test_without_slots_every_term_is_finite_and_those_of_negatives_are_0(
     name: str, fidelity: Fidelity
 ) -> None:
-    images, texts, _, scale = inputs()
+    images, texts, _, scale, _ = inputs()
     batch = Features(
         image_features=normalize(images), text_features=normalize(texts), logit_scale=scale.exp()
     )
     values = TERMS[name].function(fidelity)(batch, Objective(recipe("ahnpl", fidelity)).double())
-    assert len(values) == N
+    assert len(values) == (0 if name == "exchanged" else N)
     assert values.isfinite().all()
-    if TERMS[name].uses_negatives:
+    # Without painted pairs, a batch of pairs and painted pairs is one of pairs.
+    if TERMS[name].uses_negatives and name != "negative_pairs":
         assert not values.any()
 
 
 @pytest.mark.parametrize(("name", "fidelity"), WEIGHTS)
 def test_an_objective_takes_batches_without_negatives(name: str, fidelity: Fidelity) -> None:
-    images, texts, _, scale = inputs()
+    images, texts, _, scale, _ = inputs()
     batch = Features(
         image_features=normalize(images), text_features=normalize(texts), logit_scale=scale.exp()
     )
@@ -248,13 +267,15 @@ def test_another_number_of_slots_than_the_objectives_is_said() -> None:
 
 
 def test_features_have_defaults_of_no_knowledge() -> None:
-    images, texts, negatives, scale = inputs()
+    images, texts, negatives, scale, _ = inputs()
     batch = Features(images, texts, scale, negatives)
     assert batch.valid.all() and batch.valid.shape == (N, K)
     assert batch.image_ids.tolist() == list(range(N))
     assert batch.concreteness.isnan().all()
     assert not batch.same_image.any()
     assert batch.also_true is None
+    assert batch.image_valid.shape == (N, 0)
+    assert batch.painted.image_features.shape == batch.painted.text_features.shape == (0, D)
 
 
 def test_a_similarity_first_read_without_gradient_still_has_one() -> None:

@@ -20,6 +20,22 @@ def cosine(a: list[float], b: list[float]) -> float:
     return dot / math.sqrt(sum(x * x for x in a)) / math.sqrt(sum(y * y for y in b))
 
 
+def looped_pictures(f: Features, perturbed: bool) -> list[float]:
+    """Eq. 5 over painted pictures, and over the image negatives of Eqs. 1-2 if `perturbed`."""
+    rows = []
+    for i in range(len(f.image_features)):
+        image, text, total = f.image_features[i].tolist(), f.text_features[i].tolist(), 0.0
+        for k in range(f.valid.shape[1]):
+            negative = f.negative_features[i, k].tolist()
+            moved = [e + n - t for e, n, t in zip(image, negative, text, strict=True)]
+            if perturbed and f.valid[i, k]:
+                total += math.exp(cosine(image, moved))
+            if f.image_valid[i, k]:
+                total += math.exp(cosine(image, f.image_negative_features[i, k].tolist()))
+        rows.append(math.log(total) if total else 0.0)
+    return rows
+
+
 def looped(f: Features, visual: bool) -> list[float]:
     rows = []
     for i in range(len(f.image_features)):
@@ -93,3 +109,36 @@ def test_the_shift_can_be_cut_off(features: Features) -> None:
     assert f.image_features.grad.abs().sum() > 0
     assert f.text_features.grad is None
     assert f.negative_features.grad is None
+
+
+def of_pictures(f: Features, which: str) -> torch.Tensor:
+    recipe = replace(RECIPES["ahnpl"], image_negatives=which)
+    return visual_negative_term(f, Objective(recipe, f.valid.shape[1]))
+
+
+def test_painted_pictures_take_the_place_of_perturbed_features_or_join_them(
+    features: Features,
+) -> None:
+    for which, perturbed in (("real", False), ("both", True)):
+        want = torch.tensor(looped_pictures(features, perturbed), dtype=torch.float64)
+        torch.testing.assert_close(of_pictures(features, which), want)
+
+
+def test_real_image_negatives_leave_the_text_tower_alone(features: Features) -> None:
+    f = features
+    of_pictures(f, "real").sum().backward()
+    assert f.text_features.grad is None and f.negative_features.grad is None
+    assert f.image_features.grad.abs().sum() > 0
+    moved = f.image_negative_features.grad.abs().sum(2) > 0
+    assert torch.equal(moved, f.image_valid)
+
+
+def test_a_pair_without_a_picture_costs_nothing(features: Features) -> None:
+    f = replace(features, image_valid=torch.zeros_like(features.image_valid))
+    assert not of_pictures(f, "real").any()
+    torch.testing.assert_close(of_pictures(f, "both"), visual(f))
+    # Of a batch in which no negative has one.
+    names = ("image_features", "text_features", "logit_scale", "negative_features", "valid")
+    bare = Features(**{name: getattr(f, name) for name in names})
+    assert not of_pictures(bare, "real").any()
+    torch.testing.assert_close(of_pictures(bare, "both"), visual(f))

@@ -154,15 +154,28 @@ def test_clip_needs_no_negatives_and_the_others_do() -> None:
         "ce-itm": True,
         "slipform": True,
         "ahnpl": True,
+        "gnm": False,
+        "trohn": True,
+        "triplet": True,
     }
+
+
+def test_what_the_pictures_of_negatives_are_for() -> None:
+    used = {name: recipe(name).painted for name in OBJECTIVES}
+    expected = {"gnm": "pairs", "trohn": "required", "triplet": "required"}
+    assert used == {**dict.fromkeys(OBJECTIVES, "none"), **expected}
+    for which, use in (("perturbed", "none"), ("real", "slots"), ("both", "slots")):
+        assert replace(recipe("ahnpl"), image_negatives=which).painted == use
+    without = {"contrastive": 0.5}
+    assert replace(recipe("ahnpl"), weights=without, image_negatives="real").painted == "none"
 
 
 def test_a_method_without_released_code_says_so() -> None:
     with pytest.raises(ConfigError) as caught:
         recipe("slipform", "released")
     assert str(caught.value) == (
-        "--objective slipform has no released code to follow. Leave out --fidelity released, or "
-        "take one of clip, negclip, ce-clip, ahnpl."
+        "--objective slipform has no released form to follow. Leave out --fidelity released, or "
+        "take one of clip, negclip, ce-clip, ahnpl, gnm."
     )
 
 

@@ -122,3 +122,27 @@ def test_without_a_bias_nothing_changes(features: Features) -> None:
     for name, value in softmax.terms.items():
         # Margins and Eqs. 5-6 compare cosines: they are the same for both families.
         assert torch.equal(value, sigmoid.terms[name]) == (name != "contrastive")
+
+
+def test_painted_pairs_have_sigmoids_of_their_own(sigmoid: Features) -> None:
+    """Loops over the pairs of TROHN's batch, and of TripletCLIP's exchanged term."""
+    f = sigmoid
+    f = replace(f, image_ids=torch.arange(len(f.image_features)))
+    shown = f.image_valid
+    images = [*f.image_features, *f.image_negative_features[shown]]
+    texts = [*f.text_features, *f.negative_features[shown]]
+    n, pairs = len(f.image_features), len(images)
+    trohn = exchanged = 0.0
+    for i in range(pairs):
+        for j in range(pairs):
+            cost = 2 * softplus((-1 if i == j else 1) * logit(f, images[i], texts[j]))
+            trohn += cost
+            if i >= n:
+                exchanged += cost
+    for name, total, count in (
+        ("negative_pairs", trohn, pairs),
+        ("exchanged", exchanged, pairs - n),
+    ):
+        recipe = replace(PAPER["trohn"], weights={name: 1.0})
+        losses = Objective(recipe, f.valid.shape[1])(f)
+        assert losses.total.item() == pytest.approx(total / count)

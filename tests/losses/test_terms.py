@@ -106,7 +106,11 @@ LOOPS: dict[str, Callable[[Features, int], float]] = {
 }
 
 
-@pytest.mark.parametrize("name", TERMS)
+# These have loops of their own, in the test of each.
+OVER_PAINTED_PAIRS = {"negative_pairs", "exchanged"}
+
+
+@pytest.mark.parametrize("name", [name for name in TERMS if name not in OVER_PAINTED_PAIRS])
 def test_a_term_is_its_equation_of_the_features(name: str, features: Features) -> None:
     chosen = replace(recipe("ahnpl"), cement_cap=0.3)
     got = TERMS[name].function("paper")(features, state(features, chosen))
@@ -115,7 +119,7 @@ def test_a_term_is_its_equation_of_the_features(name: str, features: Features) -
 
 
 def test_every_term_has_a_loop_and_both_forms() -> None:
-    assert list(TERMS) == list(LOOPS)
+    assert set(TERMS) == LOOPS.keys() | OVER_PAINTED_PAIRS
     for term in TERMS.values():
         assert callable(term.function("paper"))
         assert callable(term.function("released"))

@@ -28,7 +28,10 @@ def negative(kind: str, caption: str, concreteness: float | None = None) -> dict
 
 
 def record(number: int) -> dict[str, Any]:
-    """Two colors side by side; every third has no swap, and one in five no negative at all."""
+    """Two colors side by side; every third has no swap, and one in five no negative at all.
+
+    Negatives have pictures, but for those of one kind; two records share one.
+    """
     left, right = NAMES[number % 4], NAMES[(number // 4 + 1 + number) % 4]
     caption = f"a {left} square left of a {right} one"
     if number % 2:
@@ -40,6 +43,9 @@ def record(number: int) -> dict[str, Any]:
     ]
     if number % 3:
         negatives.insert(0, negative("relation", f"a {right} square left of a {left} one"))
+    for place, made in enumerate(negatives):
+        if made["kind"] != "object":
+            made["image"] = f"painted/{3 if number == 5 else number}-{place}.png"
     return {
         "id": f"r{number}",
         "image": f"images/{number // 2}.png",
@@ -58,6 +64,13 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         image = Image.new("RGB", (32, 32), COLOURS[NAMES[number % 4]])
         image.paste(COLOURS[NAMES[(number + 1) % 4]], (16, number, 32, 32))
         image.save(folder / "images" / f"{number}.png")
+    (folder / "painted").mkdir()
+    for number, entry in enumerate(records):
+        for place, made in enumerate(entry["negatives"]):
+            if "image" in made:
+                image = Image.new("RGB", (32, 32), COLOURS[NAMES[(number + place) % 4]])
+                image.paste(COLOURS[NAMES[(number + place + 2) % 4]], (place * 8, 0, 32, number))
+                image.save(folder / made["image"])
     path = folder / "negatives.jsonl"
     path.write_text("".join(json.dumps(r) + "\n" for r in records))
     return path

@@ -184,8 +184,8 @@ def test_a_scale_that_training_lowers_is_said(
 
 def first_batch(parts: TrainingParts) -> list[tuple[int, ...]]:
     """Token ids of the distinct texts of the first step."""
-    step, rows, loaded = next(batches(parts, first=0))
-    batch = make_batch(parts.data, rows, loaded, seed=0, epoch=step)
+    _, draw, loaded = next(batches(parts, first=0))
+    batch = make_batch(parts.data, draw, loaded)
     texts = []
     for bucket in batch.parts[0].buckets:
         texts += [tuple(ids[ids != 0].tolist()) for ids in bucket]
@@ -197,8 +197,8 @@ def test_empty_slots_of_a_released_run_hold_the_placeholder(make_config: Make) -
     placeholder = tuple(number for number in placeholder if number)
     for fidelity, held in (("paper", False), ("released", True)):
         parts = build(make_config(fidelity=fidelity, batch_size=24), Path("unused"))
-        step, rows, loaded = next(batches(parts, first=0))
-        batch = make_batch(parts.data, rows, loaded, seed=0, epoch=step)
+        _, draw, loaded = next(batches(parts, first=0))
+        batch = make_batch(parts.data, draw, loaded)
         assert (~batch.index.valid).any()
         assert (placeholder in first_batch(parts)) == held
         # Without it, an empty slot is the row of zeros behind the texts.
@@ -262,12 +262,12 @@ def test_a_negative_that_is_a_caption_of_the_rows_image_is_known(
     path.write_text("".join(json.dumps(record) + "\n" for record in records))
     config = make_config(data=(str(path),), image_root=str(data.parent), batch_size=24)
     parts = build(config, Path("unused"))
-    _, rows, loaded = next(batches(parts, first=0))
-    index = make_batch(parts.data, rows, loaded, seed=0, epoch=0).index
+    _, draw, loaded = next(batches(parts, first=0))
+    index = make_batch(parts.data, draw, loaded).index
     texts = torch.zeros(int(index.text.max()) + 1 + index.negative.numel(), 4)
     features = index.features(torch.zeros(24, 4), texts, torch.tensor([1.0]))
     assert features.also_true is not None
-    order = rows.tolist()
+    order = draw.rows.tolist()
     slot = parts.data.kinds.index("object")
     true_of = features.also_true[:, order.index(4), slot]
     expected = {row for row in range(24) if text in _captions_of_image(records, row)}

@@ -68,6 +68,8 @@ CASES = [
     pytest.param(2, "sigmoid"),
     # A matching head's log-odds cross the processes beside the features.
     pytest.param(2, "matching", marks=SLOW),
+    # Processes differ in how many pictures they encode.
+    pytest.param(2, "painted"),
 ]
 
 
@@ -88,6 +90,8 @@ def test_two_processes_have_the_loss_gradient_and_margins_of_one(
     elif family == "matching":
         options |= {"checkpoint": None, "model": f"itm:{transformers_folder('blip')}"}
         options["objective"] = "ce-itm"
+    elif family == "painted":
+        options["image_negatives"] = "both"
     alone = fit(make_config(output=str(tmp_path / "one"), **options))
     config = tmp_path / "config.toml"
     made = make_config(output=str(tmp_path / "two"), accumulate=accumulate, **options)

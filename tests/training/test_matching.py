@@ -64,18 +64,17 @@ def test_it_trains_every_part_of_the_model_and_its_losses_fall(make: Make) -> No
 def test_the_log_odds_of_a_step_are_those_of_the_judge(make: Make) -> None:
     config = make(batch_size=24, steps=1)
     parts = build(config, Path(config.output or ""))
-    _, rows, loaded = next(iter(batches(parts, first=0)))
-    batch = make_batch(parts.data, rows, loaded, seed=0, epoch=0, parts=3, matching=True)
+    _, draw, loaded = next(iter(batches(parts, first=0)))
+    batch = make_batch(parts.data, draw, loaded, parts=3, matching=True)
     with torch.no_grad():
         encoded = encode(parts.encoders, batch, parts.device)
     odds = compute_loss(parts.objective, encoded).features.match_odds
     assert odds is not None
 
     records = {record.id: record for record in read_records(Path(config.data[0]))}
-    draw = parts.data.draw(rows, seed=0, epoch=0)
     matcher = load_matcher(str(config.model))
     root = Path(config.data[0]).parent
-    for place, row in enumerate(rows):
+    for place, row in enumerate(draw.rows):
         record = records[parts.data.ids[row]]
         image = ImageRef(root / record.image)
         own = match(matcher, [image], [record.caption])

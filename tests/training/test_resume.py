@@ -1,6 +1,7 @@
 """A run that is killed and started again ends in the same weights, bit for bit."""
 
 import json
+import shutil
 import signal
 import subprocess
 import sys
@@ -76,14 +77,17 @@ def test_a_run_killed_with_kill_9_ends_in_the_same_bits(
     assert settled(whole) == settled(cut)
 
 
+@pytest.mark.parametrize(
+    "options", [{}, {"objective": "gnm", "random_crop": 0.5}, {"objective": "trohn"}], ids=str
+)
 def test_a_run_goes_on_in_the_middle_of_an_epoch(
-    make_config: Callable[..., TrainConfig], tmp_path: Path
+    options: dict[str, object], make_config: Callable[..., TrainConfig], tmp_path: Path
 ) -> None:
-    config = make_config(steps=7, save_every=4)
-    fit(make_config(steps=7, save_every=4, output=str(tmp_path / "whole")))
+    config = make_config(steps=7, save_every=4, **options)
+    fit(make_config(steps=7, save_every=4, output=str(tmp_path / "whole"), **options))
     run = open_run(config)
     steps = train(run)
-    for _ in range(5):  # epochs have three steps: the fifth is in the second
+    for _ in range(5):  # epochs have three steps or so: the fifth is in the second
         next(steps)
     del steps, run
     report = fit(config)
@@ -196,3 +200,19 @@ def test_a_run_behind_its_warmup_names_the_command_that_goes_on(
     done = CliRunner().invoke(app, ["train", *arguments])
     assert done.exit_code == 0, done.stderr
     assert "6 steps." in done.stderr
+
+
+def test_another_picture_of_a_negative_is_other_data(
+    make_config: Callable[..., TrainConfig], data: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(data.parent, tmp_path / "copy")
+    copied = (str(tmp_path / "copy" / data.name),)
+    fit(make_config(data=copied, image_negatives="real"))
+    picture = tmp_path / "copy" / "painted" / "1-0.png"
+    shutil.copy(tmp_path / "copy" / "painted" / "2-0.png", picture)
+    with pytest.raises(TrainingError) as caught:
+        fit(make_config(data=copied, image_negatives="real"))
+    assert str(caught.value) == (
+        f"{picture} (record 'r1'): 1 of 63 images changed since this run began. Put the old ones "
+        "back, or start over with --force."
+    )

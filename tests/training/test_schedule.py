@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from ahnpl_cli.training.schedule import BatchOrder, learning_rate
+from ahnpl_cli.training.schedule import BatchOrder, MixedOrder, learning_rate
 
 ORDER = BatchOrder(pairs=10, batch_size=3, total=9, seed=0)
 
@@ -29,3 +29,24 @@ def test_epochs_differ_and_a_plan_made_again_is_the_same() -> None:
     assert ORDER.rows(0).tolist() != ORDER.rows(3).tolist()
     assert BatchOrder(10, 3, 9, seed=0).rows(4).tolist() == ORDER.rows(4).tolist()
     assert BatchOrder(10, 3, 9, seed=1).rows(4).tolist() != ORDER.rows(4).tolist()
+
+
+def test_a_mix_takes_its_share_of_each_source_and_passes_over_the_painted_pairs() -> None:
+    is_painted = np.array([number % 4 == 1 for number in range(24)])  # 6 of 24
+    order = MixedOrder(
+        BatchOrder(6, 2, 9, seed=0), BatchOrder(18, 6, 9, seed=0), is_painted=is_painted
+    )
+    assert (order.batch_size, order.total, order.seed, order.epoch_steps) == (8, 9, 0, 3)
+    assert [order.epoch(step) for step in range(7)] == [0, 0, 0, 1, 1, 1, 2]
+    passes = []
+    for step in range(6):
+        rows = order.rows(step)
+        painted = is_painted[rows]
+        assert painted.sum() == 2 and len(set(rows.tolist())) == 8
+        # Each of two processes has one of them.
+        assert painted[:4].sum() == painted[4:].sum() == 1
+        passes += rows[painted].tolist()
+    everyone = np.flatnonzero(is_painted).tolist()
+    assert sorted(passes[:6]) == sorted(passes[6:]) == everyone
+    others = [row for step in range(3) for row in order.rows(step) if not is_painted[row]]
+    assert len(set(others)) == 18

@@ -2,13 +2,14 @@
 
 import itertools
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
 from torch import Tensor
 
 from ahnpl_cli.config import TrainConfig
-from ahnpl_cli.data.dataset import BatchTexts, open_picture
+from ahnpl_cli.data.dataset import Draw, open_picture
 from ahnpl_cli.data.loader import Loaded
 from ahnpl_cli.losses.features import Features
 from ahnpl_cli.losses.recipes import OBJECTIVES, recipe
@@ -19,17 +20,19 @@ from ahnpl_cli.training.step import backward, compute_loss, encode
 CPU = torch.device("cpu")
 
 
-def load(built: TrainingParts, rows: Tensor) -> Loaded:
-    pictures = [built.data.pictures[p] for p in built.data.picture_of[rows.numpy()]]
+def draw_of(built: TrainingParts, count: int = 10) -> Draw:
+    return built.data.draw(torch.arange(count).numpy(), seed=0, epoch=0)
+
+
+def load(built: TrainingParts, draw: Draw) -> Loaded:
+    pictures = [built.data.pictures[p] for p in draw.pictures]
     pixels = torch.stack([built.backbone.preprocess(open_picture(p)) for p in pictures])
-    return Loaded(pixels, torch.arange(len(rows)), {})
+    return Loaded(pixels, torch.arange(len(pictures)), {})
 
 
 def batch_of(built: TrainingParts, parts: int = 1, count: int = 10) -> Batch:
-    rows = torch.arange(count)
-    return make_batch(
-        built.data, rows.numpy(), load(built, rows), seed=0, epoch=0, parts=parts, overhead=4
-    )
+    draw = draw_of(built, count)
+    return make_batch(built.data, draw, load(built, draw), parts=parts, overhead=4)
 
 
 def gradients(built: TrainingParts) -> dict[str, Tensor]:
@@ -54,9 +57,22 @@ def outcome(built: TrainingParts, batch: Batch) -> tuple[float, dict[str, Tensor
 @pytest.fixture
 def built(make_config: Callable[..., TrainConfig]) -> TrainingParts:
     config = make_config()
-    made = build(config, config.output)
+    made = build(config, Path(config.output or ""))
     made.objective.margin.fill_(0.03)
     return made
+
+
+@pytest.fixture
+def painted(make_config: Callable[..., TrainConfig]) -> TrainingParts:
+    config = make_config(image_negatives="both")
+    return build(config, Path(config.output or ""))
+
+
+@pytest.mark.parametrize("parts", [2, 3, 7])
+def test_parts_with_painted_pictures_add_up_to_the_whole(
+    painted: TrainingParts, parts: int
+) -> None:
+    test_parts_add_up_to_the_whole(painted, parts)
 
 
 @pytest.mark.parametrize("parts", [2, 3, 7])
@@ -69,7 +85,7 @@ def test_parts_add_up_to_the_whole(built: TrainingParts, parts: int) -> None:
         torch.testing.assert_close(got[name], gradient, atol=1e-5, rtol=1e-4)
 
 
-def looped_also_true(built: TrainingParts, draw: BatchTexts) -> Tensor:
+def looped_also_true(built: TrainingParts, draw: Draw) -> Tensor:
     """Whether negative k of pair j is a caption, of the whole data, of pair i's image."""
     data = built.data
     every = data.draw(data.rows, seed=0, epoch=0).text
@@ -84,18 +100,18 @@ def looped_also_true(built: TrainingParts, draw: BatchTexts) -> Tensor:
 
 # Those of matching models are trained in test_matching.py.
 DUAL = [name for name in OBJECTIVES if not recipe(name).uses_matching]
+CASES = [*({"objective": name} for name in DUAL), {"image_negatives": "both"}]
 
 
-@pytest.mark.parametrize("objective", DUAL)
+@pytest.mark.parametrize("options", CASES, ids=str)
 def test_the_cut_at_the_features_is_plain_backpropagation(
-    objective: str, make_config: Callable[..., TrainConfig]
+    options: dict[str, str], make_config: Callable[..., TrainConfig]
 ) -> None:
-    config = make_config(objective=objective)
-    built = build(config, config.output)
+    config = make_config(**options)
+    built = build(config, Path(config.output or ""))
     loss, got = outcome(built, batch_of(built))
 
-    rows = torch.arange(10)
-    draw = built.data.draw(rows.numpy(), seed=0, epoch=0)
+    draw = draw_of(built)
     tokens = built.data.tokens.padded(draw.text)
     backbone, width = built.backbone, len(built.data.kinds)
     negatives = torch.zeros(10, width, backbone.info.embed_dim)
@@ -104,8 +120,17 @@ def test_the_cut_at_the_features_is_plain_backpropagation(
             if draw.valid[i, k]:
                 text = built.data.tokens.padded(draw.negative[i, k : k + 1])
                 negatives[i, k] = backbone.encode_text(text)[0]
+    pictures = torch.zeros(10, draw.painted.shape[1], backbone.info.embed_dim)
+    for i, k in itertools.product(range(10), range(draw.painted.shape[1])):
+        if draw.painted[i, k] >= 0:
+            picture = open_picture(built.data.pictures[draw.painted[i, k]])
+            pictures[i, k] = backbone.encode_image(backbone.preprocess(picture)[None])[0]
+    if built.objective.recipe.painted in ("slots", "required"):
+        assert pictures.any()
     features = Features(
-        image_features=backbone.encode_image(load(built, rows).pixels),
+        image_features=backbone.encode_image(load(built, draw).pixels[:10]),
+        image_negative_features=pictures,
+        image_valid=torch.from_numpy(draw.painted >= 0),
         text_features=backbone.encode_text(tokens),
         negative_features=negatives,
         valid=torch.from_numpy(draw.valid),
@@ -143,13 +168,44 @@ def test_only_valid_negatives_are_encoded(built: TrainingParts) -> None:
 
 
 def test_a_broken_image_leaves_its_pair_out(built: TrainingParts) -> None:
-    rows = torch.arange(4)
-    loaded = load(built, rows)
+    draw = draw_of(built, 4)
+    loaded = load(built, draw)
     kept = torch.tensor([0, 1, 3])
     broken = Loaded(loaded.pixels[kept], kept, {2: "broken"})
-    batch = make_batch(built.data, rows.numpy(), broken, seed=0, epoch=0)
+    batch = make_batch(built.data, draw, broken)
     assert len(batch.index.text) == 3
     assert batch.index.image_ids.tolist() == built.data.picture_of[[0, 1, 3]].tolist()
+
+
+def test_a_broken_picture_of_a_negative_leaves_its_text(painted: TrainingParts) -> None:
+    draw = draw_of(painted)
+    loaded = load(painted, draw)
+    whole = make_batch(painted.data, draw, loaded).index
+    (shown,) = (draw.painted[3] >= 0).nonzero()
+    number = draw.painted[3, shown[0]]
+    place = 10 + int((draw.painted_once == number).argmax())
+    rest = torch.tensor([p for p in range(len(draw.pictures)) if p != place])
+    broken = make_batch(painted.data, draw, Loaded(loaded.pixels[rest], rest, {place: "x"})).index
+    assert torch.equal(broken.valid, whole.valid)
+    # Records 3 and 5 share their pictures.
+    lost = (whole.painted >= 0) & (broken.painted < 0)
+    assert (draw.painted[lost.numpy()] == number).all()
+    assert lost.any(1).nonzero().flatten().tolist() == [3, 5]
+    scalars, texts = torch.tensor([1.0]), torch.zeros(99, 2)
+    values = torch.arange(float(len(rest)))[:, None].expand(-1, 2)
+    read = broken.features(values, texts, scalars)
+    numbers = torch.from_numpy(draw.pictures)[rest]
+    assert numbers[read.image_features[:, 0].long()].tolist() == draw.picture.tolist()
+    kept = broken.painted >= 0
+    seen = numbers[read.image_negative_features[kept][:, 0].long()]
+    assert seen.tolist() == draw.painted[kept.numpy()].tolist()
+
+
+def test_each_picture_of_a_negative_is_encoded_once(painted: TrainingParts) -> None:
+    draw = draw_of(painted)
+    slots = int((draw.painted >= 0).sum())
+    assert len(draw.painted_once) < slots
+    assert len(batch_of(painted).parts[0].images) == 10 + len(draw.painted_once)
 
 
 def test_dropout_drops_the_same_when_a_part_is_encoded_again(built: TrainingParts) -> None:
