@@ -22,7 +22,7 @@ from ahnpl_cli.config.options import (
     workers_option,
 )
 from ahnpl_cli.errors import ConfigError, OnError
-from ahnpl_cli.records import DEFAULT_KINDS, KINDS
+from ahnpl_cli.records import DEFAULT_KINDS, KINDS, PRESETS, expand_presets
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +40,9 @@ class NegativesConfig:
     caption_column: str = opt("caption", "CSV/TSV column or JSONL field of the caption.")
     split: str | None = opt(None, "Karpathy split to read; default: train and restval.")
     kinds: tuple[str, ...] = opt(
-        DEFAULT_KINDS, f"Kinds to make, of {', '.join(KINDS)}.", metavar="KIND,..."
+        DEFAULT_KINDS,
+        f"Kinds to make, of {', '.join(KINDS)}; or a preset: {', '.join(PRESETS)}.",
+        metavar="KIND,...",
     )
     per_kind: int = opt(1, "Candidates per kind and caption; training draws one a step.", min=1)
     filler: str = opt(
@@ -50,14 +52,21 @@ class NegativesConfig:
         None, "Masked language model of transformers, or a folder; default: roberta-base."
     )
     top_k: int = opt(10, "Candidate words per masked word, most fitting first (ours).", min=1)
-    select: Literal["random", "concreteness"] = opt(
-        "random", "Which word is changed: any, or the concrete ones more often (Slipform)."
+    select: Literal["random", "concreteness", "plausible"] = opt(
+        "random",
+        "Which change is made: any; concrete words more often (Slipform); the more plausible.",
     )
     select_temperature: float = opt(
         1.0, "With --select concreteness: below 1 sharper, above 1 flatter (ours).", min=0.01
     )
     spacy_model: str | None = opt(
         None, "spaCy pipeline; default: en_core_web_sm as installed, or the one we depend on."
+    )
+    context: int = opt(
+        77, "Tokens that the model to be trained reads; no word beyond them is changed.", min=16
+    )
+    tokenizer: str = opt(
+        "clip", "What counts them: clip, or a tokenizer of transformers, by folder or cached name."
     )
     seed: int = seed_option()
     device: Device = device_option()
@@ -75,6 +84,7 @@ class NegativesConfig:
     def __post_init__(self) -> None:
         if not self.kinds:
             raise ConfigError("--kinds names no kind", hint=f"Known: {', '.join(KINDS)}.")
+        object.__setattr__(self, "kinds", expand_presets(self.kinds))
         for kind in self.kinds:
             choose(kind, KINDS, "kind of negative")
         choose(self.filler, ("auto", "roberta", "corpus"), "filler")

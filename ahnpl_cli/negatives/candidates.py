@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ahnpl_cli.negatives.lexicon.concreteness import Weigh
+from ahnpl_cli.negatives.statistics import Corpus
 from ahnpl_cli.negatives.text.words import Word
 from ahnpl_cli.records import CaptionRecord, Edit
 from ahnpl_cli.stable_hash import RandomStream
@@ -17,11 +18,25 @@ Ranking = Iterable[tuple[str, float]]
 
 @dataclass(frozen=True, slots=True)
 class ParsedCaption:
-    """A caption, its words in order, and the lemmas that captions of its image use."""
+    """A caption as the kinds see it.
+
+    Attributes:
+        record: the caption.
+        words: its words in order, as far as the model reads them.
+        image_words: lemmas that captions of its image use.
+        image_captions: all captions of its image in lower case; empty where only this one is known.
+    """
 
     record: CaptionRecord
     words: tuple[Word, ...]
     image_words: frozenset[str]
+    image_captions: tuple[str, ...] = ()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the words are all that the caption has."""
+        rest = self.record.caption[self.words[-1].end :] if self.words else self.record.caption
+        return not rest.strip()
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +82,9 @@ class Candidate:
         concreteness: of what is changed.
         score: of the filler, None where no filler was asked.
         masked: the word that a filler refilled, if one did.
+        filler: what chose the new words where no filler did: `swap` of words that are there,
+            `table` of our own, or `corpus`, statistics of the captions.
+        added: a noun that is added.
     """
 
     changes: tuple[Change, ...]
@@ -74,6 +92,15 @@ class Candidate:
     concreteness: float | None = None
     score: float | None = None
     masked: MaskedWord | None = None
+    filler: str = "table"
+    added: str | None = None
+
+    @property
+    def nouns(self) -> tuple[str | None, str | None]:
+        """The noun that is lost and the one that is gained, if a noun is replaced or added."""
+        if self.masked is not None and self.masked.word.pos == "n":
+            return self.masked.word.lemma, self.changes[0].lemma
+        return None, self.added
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +114,7 @@ class Edits(Protocol):
     """A kind of negative whose words are all known from the caption and our tables."""
 
     def __call__(
-        self, caption: ParsedCaption, stream: RandomStream, weigh: Weigh
+        self, caption: ParsedCaption, stream: RandomStream, weigh: Weigh, corpus: Corpus
     ) -> Iterator[Candidate | Rejected]:
         """Yield candidates in the order to try them, and what was rejected on the way.
 
@@ -95,5 +122,6 @@ class Edits(Protocol):
             caption: the caption.
             stream: random numbers of this caption and kind.
             weigh: how often a word is the one that is changed.
+            corpus: what the captions say together.
         """
         ...

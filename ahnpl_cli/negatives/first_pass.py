@@ -25,7 +25,7 @@ from ahnpl_cli.negatives.text.words import Word
 from ahnpl_cli.records import CaptionRecord
 from ahnpl_cli.stable_hash import stable_hash
 
-SAMPLE = 50_000  # captions whose statistics the corpus filler knows, by hash of their ids
+SAMPLE = 50_000  # captions whose statistics are known, by hash of their images
 INDEX = "index.sqlite"  # in the work folder
 CHUNK = 10_000  # captions of a database transaction
 LISTED = 100  # skipped records named in the report
@@ -47,6 +47,7 @@ class Index:
         self._db.execute("PRAGMA journal_mode=OFF")
         self._db.execute("PRAGMA synchronous=OFF")
         self.image_words = functools.lru_cache(maxsize=512)(self._image_words)
+        self.image_captions = functools.lru_cache(maxsize=512)(self._image_captions)
 
     def create(self) -> None:
         """Make the tables of a new index."""
@@ -90,12 +91,16 @@ class Index:
 
     def _image_words(self, image: str) -> frozenset[str]:
         """Return the words that captions of an image use, in every base form they may have."""
-        query = "SELECT captions FROM images WHERE image = ?"
-        row = self._db.execute(query, (image,)).fetchone()
         lemmas: set[str] = set()
-        for form in set(_WORD.findall(row[0] if row else "")):
+        for form in set(_WORD.findall("\n".join(self.image_captions(image)))):
             lemmas.update(_base_forms(form))
         return frozenset(lemmas)
+
+    def _image_captions(self, image: str) -> tuple[str, ...]:
+        """Return all captions of an image in lower case."""
+        query = "SELECT captions FROM images WHERE image = ?"
+        row = self._db.execute(query, (image,)).fetchone()
+        return tuple(row[0].split("\n")) if row else ()
 
     def close(self) -> None:
         """Close the file."""
@@ -180,9 +185,10 @@ class Captions:
 
 
 class Sampled(NamedTuple):
-    """A caption sampled for statistics, and its number in the file."""
+    """A caption sampled for statistics, its number in the file and its image."""
 
     number: int
+    image: str
     caption: str
 
 
@@ -201,14 +207,18 @@ def first_pass(captions: Captions, index: Index) -> FirstPass:
         OSError: the disk is full.
     """
     total = 0
-    # The sample is that of the smallest hashes, whatever the order of the file.
+    # The sample is that of the smallest hashes, whatever the order of the file; of images, so that
+    # what the captions of one image say together is counted together.
     smallest: list[tuple[int, Sampled]] = []
     with disk_errors(index.path):
         index.create()
         for chunk in captions.chunks(index):
             index.add_captions(chunk)
             for record in chunk:
-                entry = (-stable_hash(record.id), Sampled(total, record.caption))
+                entry = (
+                    -stable_hash(record.image),
+                    Sampled(total, record.image, record.caption),
+                )
                 if len(smallest) < SAMPLE:
                     heapq.heappush(smallest, entry)
                 else:

@@ -37,6 +37,7 @@ from ahnpl_cli.negatives.plan import (
     work_folder,
     write_report,
 )
+from ahnpl_cli.negatives.statistics import STATISTICS, Tally, write_statistics
 from ahnpl_cli.negatives.text.words import Word
 from ahnpl_cli.negatives.worker import BLOCK, Block, Counts, WorkerConfig
 from ahnpl_cli.outputs import lock
@@ -107,11 +108,12 @@ def _make(plan: Plan, track: Track) -> NegativesReport:
         ProcessMap(_processes(plan, overview), worker.start, (setup,)) as processes,
         Journal(plan.folder, counts.add, packed=plan.output.suffix == ".gz") as journal,
     ):
-        if plan.filler.kind == "corpus":
-            words = _parse_sample(processes, index, overview)
-            total = len(overview.sample)
-            bar = track(words, total=total, description="Tagging captions", unit="captions")
-            write_counts(plan.folder / COUNTS, count(bar))
+        words = _parse_sample(processes, index, overview)
+        total = len(overview.sample)
+        bar = track(words, total=total, description="Tagging captions", unit="captions")
+        tally = Tally()
+        write_counts(plan.folder / COUNTS, count(_tallied(bar, overview, tally)))
+        write_statistics(plan.folder / STATISTICS, tally.statistics())
         index.close()
 
         start, end = _shard_span(overview.total, options.shard)
@@ -145,6 +147,15 @@ def _parse_sample(
     for parsed in processes.map(worker.parse, blocks):
         index.add_words(list(zip(islice(numbers, len(parsed)), parsed, strict=True)))
         yield from parsed
+
+
+def _tallied(
+    parsed: Iterable[tuple[Word, ...]], overview: FirstPass, tally: Tally
+) -> Iterator[tuple[Word, ...]]:
+    """Count the sampled captions in passing."""
+    for words, sampled in zip(parsed, overview.sample, strict=True):
+        tally.add(sampled.image, sampled.caption, words)
+        yield words
 
 
 def _tasks(captions: Captions, start: int, end: int, batch_size: int) -> Iterator[list[Block]]:

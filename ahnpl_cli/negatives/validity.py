@@ -6,6 +6,7 @@ Every rejection has a reason, the reasons are counted, and `records.REASONS` exp
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -32,6 +33,18 @@ AGREEMENT = "agreement"
 COMPATIBLE = "compatible"
 IN_IMAGE = "said of the image"
 NEGATED = "negated"
+DOUBLED = "doubled word"
+IMPLAUSIBLE = "implausible"
+# Least plausibility of a negative by kind (ours, from what was read on COCO; see the manual).
+# Kinds of the papers that are absurd by design have none.
+LEAST_PLAUSIBLE = {
+    "relation": -4.0,
+    "attribute": -4.0,
+    "action": -4.0,
+    "object": -3.0,
+    "quantity": -6.0,
+    "addition": -4.0,
+}
 
 # What can be said falsely of a thing that sits, stands or lies: a cup on a table does all three.
 OF_THINGS = frozenset(("hang", "fly", "float", "fall"))
@@ -66,6 +79,15 @@ def word_reason(old: Word, new: str, context: Context, image_words: Words) -> st
     if said_of_image(lemma, old.pos, image_words):
         return IN_IMAGE
     return context_reason(context, lower, lemma)
+
+
+_DOUBLED = re.compile(r"\b(\w+) \1\b")
+
+
+def doubles_a_word(caption: str, negative: str) -> bool:
+    """Whether a negative says a word twice in a row that its caption does not ("a a sign")."""
+    doubled = _DOUBLED.search(negative.lower())
+    return doubled is not None and doubled.group() not in caption.lower()
 
 
 # The word against the one that it replaces

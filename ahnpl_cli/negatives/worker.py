@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import atexit
 import gc
+import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from ahnpl_cli.catalog import resolve
 from ahnpl_cli.config import NegativesConfig
@@ -24,6 +25,9 @@ from ahnpl_cli.negatives.fillers.corpus import COUNTS, CorpusFiller, read_counts
 from ahnpl_cli.negatives.first_pass import Index
 from ahnpl_cli.negatives.kinds.refill import Refill, RefillJob
 from ahnpl_cli.negatives.lexicon.concreteness import Weigh, word_weights
+from ahnpl_cli.negatives.statistics import STATISTICS, Corpus, read_statistics
+from ahnpl_cli.negatives.text import grammar
+from ahnpl_cli.negatives.text.context import Window
 from ahnpl_cli.negatives.text.tagging import Tagger
 from ahnpl_cli.negatives.text.words import MODIFYING, Word, words_of
 from ahnpl_cli.records import (
@@ -36,6 +40,7 @@ from ahnpl_cli.records import (
 )
 from ahnpl_cli.stable_hash import RandomStream
 
+POOL = 6  # candidates of a kind and caption among which `--select plausible` draws (ours)
 BLOCK = 256  # captions tagged and filled together, by their number in the file, in every run
 
 
@@ -110,6 +115,7 @@ class _Worker:
     def __init__(self, config: WorkerConfig) -> None:
         self.config = config
         self.tagger = Tagger(config.spacy_model)
+        self._window = Window(config.options.context, config.options.tokenizer)
         self._index: Index | None = None
         self._maker: Maker | None = None
 
@@ -139,7 +145,12 @@ class _Worker:
         parsed = self.parse([numbered[number].caption for number in fresh])
         words.update(zip(fresh, parsed, strict=True))
         return [
-            ParsedCaption(record, words[number], index.image_words(record.image))
+            ParsedCaption(
+                record,
+                self._window.visible(record.caption, words[number]),
+                index.image_words(record.image),
+                index.image_captions(record.image),
+            )
             for number, record in numbered.items()
         ]
 
@@ -156,6 +167,8 @@ class _Worker:
                 top_k=options.top_k,
                 seed=options.seed,
                 weigh=word_weights(options.select, options.select_temperature),
+                corpus=Corpus(read_statistics(self.config.folder / STATISTICS)),
+                plausible_first=options.select == "plausible",
             )
             # What is loaded by now stays: the collector need not look at it again.
             gc.freeze()
@@ -198,6 +211,14 @@ class _EditsJob:
         """Nothing to do: the order of the edits is fixed."""
 
 
+class _Checked(NamedTuple):
+    """The text of a candidate, how plausible it is, and the reason against it or None."""
+
+    text: str
+    plausibility: float
+    reason: str | None
+
+
 @dataclass(slots=True)
 class _KindJob:
     """One kind of one caption, its row in the block, and the negatives accepted so far."""
@@ -220,6 +241,8 @@ class Maker:
         top_k: best valid words among which one is drawn.
         seed: of all draws.
         weigh: how often a word is the one that is changed.
+        corpus: what the captions say together.
+        plausible_first: whether the more plausible of several candidates are drawn.
     """
 
     def __init__(
@@ -232,8 +255,12 @@ class Maker:
         top_k: int,
         seed: int,
         weigh: Weigh,
+        corpus: Corpus,
+        plausible_first: bool = False,
     ) -> None:
-        self.filler, self.tagger = filler, tagger
+        self.filler, self.tagger, self.corpus = filler, tagger, corpus
+        self.plausible_first = plausible_first
+        self._enough = max(per_kind, POOL) if plausible_first else per_kind
         self.per_kind, self.top_k = per_kind, top_k
         self.seed, self.weigh = seed, weigh
         chosen = set(kinds)
@@ -254,7 +281,7 @@ class Maker:
             active = self._round(active, texts)
         result = BlockNegatives([[] for _ in block])
         for job in jobs:
-            result.negatives[job.row] += job.negatives
+            result.negatives[job.row] += self._drawn(job) if self.plausible_first else job.negatives
             for reason, count in job.source.rejected.items():
                 result.rejected[job.kind, reason] += count
         return result
@@ -264,10 +291,28 @@ class Maker:
         maker = self._makers[kind]
         source: RefillJob | _EditsJob
         if isinstance(maker, Refill):
-            source = RefillJob(maker, caption, stream, self.weigh, self.top_k)
+            source = RefillJob(maker, caption, stream, self.weigh, self.top_k, self.corpus)
         else:
-            source = _EditsJob(maker(caption, stream, self.weigh))
+            source = _EditsJob(maker(caption, stream, self.weigh, self.corpus))
         return _KindJob(kind, caption, row, source)
+
+    def _drawn(self, job: _KindJob) -> list[Negative]:
+        """Draw some of a pool of negatives by how plausible they are, each place before any twice.
+
+        The chance is the odds, by `Negative.plausibility`, against the words that were there.
+        """
+        stream = RandomStream(self.seed, job.caption.record.id, job.kind, "plausible")
+        best = max((negative.plausibility or 0.0 for negative in job.negatives), default=0.0)
+        weights = [math.exp((n.plausibility or 0.0) - best) + 1e-9 for n in job.negatives]
+        drawn = list(stream.order(job.negatives, weights))
+        places: Counter[int] = Counter()
+        turns = []
+        for negative in drawn:
+            place = negative.edits[-1].start
+            turns.append(places[place])
+            places[place] += 1
+        by_turn = sorted(range(len(drawn)), key=turns.__getitem__)
+        return [drawn[index] for index in by_turn[: self.per_kind]]
 
     def _round(self, jobs: list[_KindJob], texts: list[set[str]]) -> list[_KindJob]:
         """Advance each job to its next proposal, and return the unfinished jobs."""
@@ -286,35 +331,57 @@ class Maker:
             assert isinstance(job.source, RefillJob)  # no other source has masked words
             job.source.take(ranking)
 
-        for (job, candidate), reason in zip(proposed, self._check(proposed, texts), strict=True):
+        checked = self._check(proposed, texts)
+        for (job, candidate), (text, plausibility, reason) in zip(proposed, checked, strict=True):
             if reason is None:
-                job.negatives.append(self._negative(job, candidate))
+                job.negatives.append(self._negative(job, candidate, text, plausibility))
                 job.source.accept()
             else:
                 job.source.rejected[reason] += 1
 
-        unfinished = [job for job, _ in proposed if len(job.negatives) < self.per_kind]
+        unfinished = [job for job, _ in proposed if len(job.negatives) < self._enough]
         return [job for job, _ in waiting] + unfinished
 
     def _check(
         self, proposed: list[tuple[_KindJob, Candidate]], texts: list[set[str]]
-    ) -> list[str | None]:
-        """Return the reason against each candidate, or None; note the texts of those accepted."""
+    ) -> list[_Checked]:
+        """Judge each candidate, and note the texts of those accepted."""
         negatives = [apply_edits(job.caption.record.caption, c.edits) for job, c in proposed]
         keep_tag = self._keep_tag([candidate for _, candidate in proposed], negatives)
-        reasons: list[str | None] = []
-        for (job, _), negative, same_tag in zip(proposed, negatives, keep_tag, strict=True):
-            text = validity.normalized(negative)
-            if text == validity.normalized(job.caption.record.caption):
-                reasons.append(validity.SAME_TEXT)
-            elif text in texts[job.row]:
-                reasons.append(validity.DUPLICATE)
-            elif not same_tag:
-                reasons.append(validity.PART_OF_SPEECH)
-            else:
-                texts[job.row].add(text)
-                reasons.append(None)
-        return reasons
+        checked = []
+        for (job, candidate), text, same_tag in zip(proposed, negatives, keep_tag, strict=True):
+            plausibility = self._plausibility(job.caption, candidate, text)
+            reason = self._reason(job, text, texts[job.row], plausibility)
+            if reason is None and not same_tag:
+                reason = validity.PART_OF_SPEECH
+            if reason is None:
+                texts[job.row].add(validity.normalized(text))
+            checked.append(_Checked(text, plausibility, reason))
+        return checked
+
+    def _plausibility(self, caption: ParsedCaption, candidate: Candidate, text: str) -> float:
+        lost, gained = candidate.nouns
+        others = [word.lemma for word in caption.words if grammar.is_noun(word)]
+        if lost in others:
+            others.remove(lost)
+        return self.corpus.plausibility(caption.record.caption, text, others, lost, gained)
+
+    def _reason(
+        self, job: _KindJob, negative: str, texts: set[str], plausibility: float
+    ) -> str | None:
+        """Return why a text is no negative, as far as the text tells; None if it may be one."""
+        caption = job.caption.record.caption
+        text = validity.normalized(negative)
+        if text == validity.normalized(caption):
+            return validity.SAME_TEXT
+        if text in texts:
+            return validity.DUPLICATE
+        if validity.doubles_a_word(caption, negative):
+            return validity.DOUBLED
+        least = validity.LEAST_PLAUSIBLE.get(job.kind)
+        if least is not None and plausibility < least and not self.corpus.is_small:
+            return validity.IMPLAUSIBLE
+        return None
 
     def _keep_tag(self, candidates: list[Candidate], texts: list[str]) -> list[bool]:
         """Whether each refilled word is tagged, where it now stands, as the word it replaces."""
@@ -333,14 +400,17 @@ class Maker:
             return False
         return not self.filler.sure_of(candidate.masked, candidate.changes[0].new.lower())
 
-    def _negative(self, job: _KindJob, candidate: Candidate) -> Negative:
+    def _negative(
+        self, job: _KindJob, candidate: Candidate, text: str, plausibility: float
+    ) -> Negative:
         return Negative(
             job.kind,
-            apply_edits(job.caption.record.caption, candidate.edits),
+            text,
             candidate.edits,
-            "swap" if candidate.masked is None else self.filler.name,
+            candidate.filler if candidate.masked is None else self.filler.name,
             candidate.score,
             candidate.concreteness,
+            plausibility=plausibility,
         )
 
 

@@ -21,10 +21,13 @@ from ahnpl_cli.records.kinds import (
     KIND_MODULES,
     KINDS,
     POSITIVE_KINDS,
+    PRESETS,
     UNIT_KINDS,
     Kind,
     PositiveKind,
     UnitKind,
+    expand_presets,
+    preset_of,
 )
 from ahnpl_cli.records.negatives import REASONS, NegativesReport
 from ahnpl_cli.records.scenes import ImageNegativeRecord, ScenesManifest, ScenesReport
@@ -54,6 +57,7 @@ __all__ = [
     "ImageNegativeRecord",
     "ImagesReport",
     "KINDS",
+    "PRESETS",
     "KIND_MODULES",
     "Kind",
     "Negative",
@@ -76,6 +80,8 @@ __all__ = [
     "Unit",
     "UnitKind",
     "apply_edits",
+    "expand_presets",
     "dead_terms",
+    "preset_of",
     "spread",
 ]

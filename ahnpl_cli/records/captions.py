@@ -72,6 +72,9 @@ class Negative:
         concreteness: rating of the replaced word, 1 to 5 (Brysbaert et al. 2014); None if unrated.
         image: a picture that shows `caption`, relative to the file's folder; None without.
         painter: how that picture was made.
+        plausibility: log-odds of the edited words against those they replace, by statistics of
+            captions and so comparable across kinds; about 0 where both fit as well, None if not
+            known.
     """
 
     kind: Kind
@@ -82,6 +85,12 @@ class Negative:
     concreteness: float | None = None
     image: str | None = None
     painter: Painting | None = None
+    plausibility: float | None = None
+
+    def __post_init__(self) -> None:
+        # Before `swap` was a kind of its own, an exchange of nouns was called a relation.
+        if self.kind == "relation" and self.filler == "swap":
+            object.__setattr__(self, "kind", "swap")
 
 
 @dataclass(frozen=True, slots=True)

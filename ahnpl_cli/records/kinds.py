@@ -5,21 +5,50 @@ A new kind is one file in `negatives/kinds/` and one line at the end of this tab
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Literal
 
 # Kind -> what makes it. Slot order: append only, since thresholds M and saved features depend on
 # it. What is named is imported only where negatives are made.
 KIND_MODULES: dict[str, str] = {
-    "relation": "ahnpl_cli.negatives.kinds.swap:swap_nouns",
+    "relation": "ahnpl_cli.negatives.kinds.relation:change_relation",
     "attribute": "ahnpl_cli.negatives.kinds.refill:ATTRIBUTE",
     "action": "ahnpl_cli.negatives.kinds.refill:ACTION",
     "object": "ahnpl_cli.negatives.kinds.refill:OBJECT",
     "attribute_swap": "ahnpl_cli.negatives.kinds.swap:swap_adjectives",
     "quantity": "ahnpl_cli.negatives.kinds.quantity:change_quantity",
     "spatial": "ahnpl_cli.negatives.kinds.spatial:change_place",
+    "swap": "ahnpl_cli.negatives.kinds.swap:swap_nouns",
+    "addition": "ahnpl_cli.negatives.kinds.addition:add_detail",
+    "negation": "ahnpl_cli.negatives.kinds.negation:change_presence",
+    "order": "ahnpl_cli.negatives.kinds.order:shuffle_words",
 }
 KINDS = tuple(KIND_MODULES)
-DEFAULT_KINDS = KINDS[:4]  # the paper's
+DEFAULT_KINDS = ("relation", "attribute", "action", "object", "quantity", "spatial")
+# Kinds that one name stands for in `--kinds`: those of AHNPL 3.1 (two nouns swapped; an adjective,
+# a verb, a noun refilled), what is made unless something else is said, and every kind there is.
+PRESETS: dict[str, tuple[str, ...]] = {
+    "paper": ("swap", "attribute", "action", "object"),
+    "default": DEFAULT_KINDS,
+    "all": KINDS,
+}
+
+
+def expand_presets(names: Sequence[str]) -> tuple[str, ...]:
+    """Return kinds with presets resolved, each once, in the order named."""
+    kinds: dict[str, None] = {}
+    for name in names:
+        kinds.update(dict.fromkeys(PRESETS.get(name, (name,))))
+    return tuple(kinds)
+
+
+def preset_of(kinds: Collection[str]) -> str:
+    """Return the name of the preset that holds just these kinds, or the kinds themselves."""
+    for name, preset in PRESETS.items():
+        if set(preset) == set(kinds):
+            return name
+    return ", ".join(kinds)
+
 
 # How a further true text of an image is made, in the order of the records.
 POSITIVE_KINDS = (

@@ -23,6 +23,9 @@ REASONS = {
     "symmetric": "swapped or not, the caption says the same",
     "negated": "after no, not or without, another word may be true",
     "of": "the nouns belong together by `of`",
+    "doubled word": "a word would stand twice in a row",
+    "implausible": "by the captions' statistics, the edit is much less likely than what was there",
+    "unheard of": "captions say nothing contrary between these two nouns",
     "duplicate": "another negative of the caption has this text",
 }
 

@@ -1,12 +1,16 @@
-"""Negatives by a changed number (`quantity`)."""
+"""Negatives by another number (`quantity`): several for one, one for several, a number near it."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from ahnpl_cli.negatives.candidates import Candidate, Change, ParsedCaption, Rejected
-from ahnpl_cli.negatives.lexicon.concreteness import Weigh
+from ahnpl_cli.negatives.lexicon import wordnet
+from ahnpl_cli.negatives.lexicon.concreteness import Weigh, mean_rating
 from ahnpl_cli.negatives.lexicon.tables import word_list
+from ahnpl_cli.negatives.statistics import Corpus
 from ahnpl_cli.negatives.text import grammar
 from ahnpl_cli.negatives.text.spelling import match_case, plural, vowel_sound
 from ahnpl_cli.negatives.text.words import Word
@@ -15,54 +19,91 @@ from ahnpl_cli.stable_hash import RandomStream
 
 NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 NEAR = 3  # a wrong count is at most this far from the right one (ours)
+# Chances, as numbers are said in captions; two is by far the commonest.
+_SEVERAL = {"two": 0.6, "three": 0.28, "four": 0.12}
+_NEARER = 0.5  # how much less often a number one further off is drawn
+# How often one becomes several, so that captions lose as many numbers as they gain, and neither
+# "two" nor "a" tells the negative; measured on COCO (see the manual).
+RISE = 0.55
 _MANY = ("several", "many", "numerous", "multiple")
 _ONE = ("single", "lone", "solitary")
-_BEFORE_HEAD = ("JJ", "VBN", "NNP", "CC")
+_BEFORE_HEAD = ("JJ", "JJR", "VBN", "NNP", "CC")
+_BEFORE_NOUN = frozenset(("JJ", "VBN", "VBG", "CC", "NN"))
+_AFTER_NOUN = frozenset(("VBG", "IN", "VBN", ".", ",", "TO", "CC", "WDT"))
+_PLURAL_VERBS = {"is": "are", "has": "have", "was": "were", "does": "do", "'s": "are"}
+_SINGULAR_VERBS = {"are": "is", "have": "has", "were": "was", "do": "does"}
+# Words that would no longer agree, or that say how many in another way.
+_BOUND_TO_ONE = re.compile(
+    r"\b(its|it|he|she|his|her|him|himself|herself|itself|alone|each|single|another|other|one)\b"
+)
+_BOUND_TO_SEVERAL = re.compile(
+    r"\b(their|they|them|themselves|each|other|both|together|another|others|while|and the other)\b"
+)
+_GROUPS = re.compile(
+    r"\b(several|many|some|both|couple|group|pair|herd|flock|two|three|four|five|six|\d+|few|row"
+    r"|bunch|family|team|others)\b"
+)
+
+
+class _Noun(NamedTuple):
+    """A noun and the article or number that it stands behind, by place."""
+
+    first: int
+    noun: int
 
 
 def change_quantity(
-    caption: ParsedCaption, stream: RandomStream, weigh: Weigh
+    caption: ParsedCaption, stream: RandomStream, weigh: Weigh, corpus: Corpus
 ) -> Iterator[Candidate | Rejected]:
-    """A number becomes another one, or none becomes some.
+    """A number becomes another one, one becomes several, several become one, none becomes some.
 
-    "three dogs" gives "two dogs", "a single dog" gives "several dogs", "no dog" gives "a dog".
+    "three dogs" gives "two dogs", "a dog is" gives "two dogs are", "no dog" gives "a dog".
     """
-    for index in stream.order(range(len(caption.words))):
-        candidate = _at(caption, index, stream)
+    words = caption.words
+    rises = stream.uniform() < RISE
+    for index in stream.order(range(len(words))):
+        if words[index].lower != "no" and grammar.negated(words, index):
+            continue
+        candidate = _number(caption, index, stream, corpus)
+        if candidate is None and rises:
+            candidate = _several_of_one(caption, index, stream, corpus)
         if candidate is not None:
             yield candidate
 
 
-def _at(caption: ParsedCaption, index: int, stream: RandomStream) -> Candidate | None:
-    """The change of one word and, where its number changes, of its noun."""
+def _number(
+    caption: ParsedCaption, index: int, stream: RandomStream, corpus: Corpus
+) -> Candidate | None:
+    """The change of one quantifier and, where its number changes, of its noun and verb."""
     words = caption.words
     word = words[index]
     before = words[index - 1] if index else None
     head = grammar.noun_ahead(words, index + 1, _BEFORE_HEAD, 4)
-    if word.lower == "no" and index + 1 < len(words):
-        return _some(caption, word, words[head].tag == "NNS" if head is not None else False)
-    if head is None:
+    if word.lower == "no":
+        return _some(caption, index, head)
+    if head is None or head + 1 < len(words) and words[head + 1].lower == "of":
         return None
     noun = words[head]
     if noun.tag == "NNS":
+        if word.lower in _MANY or word.tag == "CD" and word.lower in NUMBERS[1:4]:
+            # Half of the small numbers fall to one, half become another number.
+            if word.lower in _MANY or stream.uniform() < 0.5:
+                alone = _one_of_several(caption, _Noun(index, head))
+                if alone is not None:
+                    return alone
         if word.lower in _MANY:
             return _replace(caption, word, word, "two")
-        number = _other_number(word.lower, stream) if word.tag == "CD" else None
+        number = _other_number(word.lower, before, stream) if word.tag == "CD" else None
         return _replace(caption, word, word, number) if number else None
     if word.lower in _ONE and before is not None and before.lower == "a":
-        return _pluralize(caption, before, word, "several", noun)
-    if word.lower == "one" and _is_without_verb(words, head):
+        return _pluralize(caption, before, word, "several", head)
+    if word.lower == "one" and grammar.is_noun(noun) and (before is None or before.lower != "the"):
         exact = before is not None and before.lower == "exactly"
-        return _pluralize(caption, word, word, "two" if exact else "several", noun)
+        return _pluralize(caption, word, word, "two" if exact else "several", head)
     return None
 
 
-def _is_without_verb(words: Sequence[Word], noun: int) -> bool:
-    """Whether no finite verb agrees with the noun."""
-    return noun + 1 == len(words) or words[noun + 1].tag not in ("VBZ", "VBP", "VBD", "MD")
-
-
-def _other_number(text: str, stream: RandomStream) -> str | None:
+def _other_number(text: str, before: Word | None, stream: RandomStream) -> str | None:
     """A number near the one that a word says, digits for digits; None beyond 2 to 10."""
     digits = text.isdecimal()
     if not digits and text not in NUMBERS:
@@ -70,14 +111,25 @@ def _other_number(text: str, stream: RandomStream) -> str | None:
     value = int(text) if digits else NUMBERS.index(text) + 1
     if not 2 <= value <= 10:
         return None
-    near = range(max(2, value - NEAR), min(10, value + NEAR) + 1)
-    chosen = next(stream.order([number for number in near if number != value]))
+    near = [n for n in range(max(2, value - NEAR), min(10, value + NEAR) + 1) if n != value]
+    weights = [_NEARER ** abs(number - value) for number in near]
+    # "exactly 0 dogs" is said only where things are counted in digits.
+    if digits and before is not None and before.lower == "exactly":
+        near, weights = [0, *near], [_NEARER, *weights]
+    chosen = next(stream.order(near, weights))
     return str(chosen) if digits else NUMBERS[chosen - 1]
 
 
-def _some(caption: ParsedCaption, no: Word, many: bool) -> Candidate:
+def _some(caption: ParsedCaption, index: int, head: int | None) -> Candidate | None:
     """What there was none of is there: "some dogs" or "a dog"."""
-    if many:
+    words = caption.words
+    no = words[index]
+    if head is None or not grammar.is_noun(words[head]) or words[head].lower in word_list("mass"):
+        return None
+    # "A no parking sign", "had no idea": there is no noun that was denied.
+    if index and words[index - 1].tag in ("DT", "PRP$", "JJ"):
+        return None
+    if words[head].tag == "NNS":
         return _replace(caption, no, no, "some")
     cased = match_case("a", no.text)
     following = caption.record.caption[no.end :].lstrip()
@@ -92,12 +144,105 @@ def _replace(caption: ParsedCaption, first: Word, last: Word, new: str) -> Candi
     return Candidate((Change(first, cased, new),), (Edit(first.start, last.end, old, cased),))
 
 
-def _pluralize(
-    caption: ParsedCaption, first: Word, last: Word, new: str, noun: Word
+# One and several, with the verb
+
+
+def _several_of_one(
+    caption: ParsedCaption, index: int, stream: RandomStream, corpus: Corpus
 ) -> Candidate | None:
-    """Change a quantifier and make its noun a plural; None if the noun has none."""
+    """"A dog is" becomes "two dogs are", where no caption of the image says that there are more."""
+    words = caption.words
+    if words[index].lower not in ("a", "an"):
+        return None
+    head = _singular(words, index + 1)
+    if head is None:
+        return None
+    noun = words[head]
+    many = plural(noun.lower)
+    if noun.lower in word_list("mass") or noun.lemma in word_list("groups"):
+        return None
+    if not corpus.heard("two", many):
+        return None
+    others = caption.image_captions or (caption.record.caption.lower(),)
+    counted = re.compile(rf"\b{re.escape(many)}\b")
+    if any(counted.search(other) or _GROUPS.search(other) for other in others):
+        return None
+    if _BOUND_TO_ONE.search(caption.record.caption.lower()):
+        return None
+    number = next(stream.order(list(_SEVERAL), list(_SEVERAL.values())))
+    return _pluralize(caption, words[index], words[index], number, head)
+
+
+def _singular(words: Sequence[Word], start: int) -> int | None:
+    """The singular noun that a noun phrase ends in, if its number can be changed."""
+    head = start
+    while head < len(words) and words[head].tag in _BEFORE_NOUN and words[head].pos != "n":
+        head += 1
+    if head >= len(words) or words[head].tag != "NN" or not grammar.is_noun(words[head]):
+        return None
+    if head + 1 < len(words) and words[head + 1].lower in ("of", "-", "'s", "and", "or"):
+        return None
+    return head
+
+
+def _one_of_several(caption: ParsedCaption, place: _Noun) -> Candidate | None:
+    """"Two dogs are" becomes "a dog is"."""
+    words = caption.words
+    noun = words[place.noun]
+    before = words[place.first - 1] if place.first else None
+    if before is not None and before.tag in ("DT", "CD", "PRP$", "RB", "JJ"):
+        return None
+    if _BOUND_TO_SEVERAL.search(caption.record.caption.lower()):
+        return None
+    single = "person" if noun.lower == "people" else noun.lemma
+    if single == noun.lower or single in word_list("mass"):
+        return None
+    verb = _verb(words, place.noun, _SINGULAR_VERBS)
+    if verb is None:
+        return None
+    following = words[place.first + 1].lower if place.noun > place.first + 1 else single
+    article = "an" if vowel_sound(following) else "a"
+    candidate = _replace(caption, words[place.first], words[place.first], article)
+    new = match_case(single, noun.text)
+    edits = (*candidate.edits, Edit(noun.start, noun.end, noun.text, new), *verb)
+    return Candidate(candidate.changes, edits, mean_rating(noun.lemma))
+
+
+def _pluralize(
+    caption: ParsedCaption, first: Word, last: Word, new: str, head: int
+) -> Candidate | None:
+    """Change a quantifier and make its noun and verb plurals; None if they have none."""
+    noun = caption.words[head]
     if noun.lower in word_list("mass"):
+        return None
+    verb = _verb(caption.words, head, _PLURAL_VERBS)
+    if verb is None:
         return None
     quantifier = _replace(caption, first, last, new)
     edit = Edit(noun.start, noun.end, noun.text, plural(noun.text))
-    return Candidate(quantifier.changes, (*quantifier.edits, edit))
+    edits = (*quantifier.edits, edit, *verb)
+    return Candidate(quantifier.changes, edits, mean_rating(noun.lemma))
+
+
+def _verb(
+    words: Sequence[Word], noun: int, irregular: dict[str, str]
+) -> tuple[Edit, ...] | None:
+    """The edit that lets the verb behind a noun agree, none without one; None if it cannot."""
+    if noun + 1 >= len(words):
+        return ()
+    verb = words[noun + 1]
+    if verb.tag not in ("VBZ", "VBP", "VBD", "MD"):
+        return () if verb.tag in _AFTER_NOUN or verb.tag == "RB" else None
+    new = irregular.get(verb.lower)
+    if new is None and verb.tag == "VBZ":
+        new = wordnet.lemma(verb.lower, "v")
+    elif new is None and verb.tag == "VBP":
+        new = _third_person(verb.lower)
+    if new is None or verb.tag == "VBD" and verb.lower not in irregular:
+        return ()
+    return (Edit(verb.start, verb.end, verb.text, match_case(new, verb.text)),)
+
+
+def _third_person(verb: str) -> str:
+    """"stand" gives "stands"; the endings are those of plurals."""
+    return plural(verb) if verb not in ("be", "have") else {"be": "is", "have": "has"}[verb]

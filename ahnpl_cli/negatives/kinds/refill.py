@@ -13,6 +13,7 @@ from ahnpl_cli.negatives.candidates import Candidate, Change, MaskedWord, Parsed
 from ahnpl_cli.negatives.lexicon import wordnet
 from ahnpl_cli.negatives.lexicon.concreteness import Weigh, mean_rating
 from ahnpl_cli.negatives.lexicon.tables import contraries, word_list
+from ahnpl_cli.negatives.statistics import Corpus
 from ahnpl_cli.negatives.text import grammar
 from ahnpl_cli.negatives.text.spelling import match_case, with_article
 from ahnpl_cli.negatives.text.words import Word
@@ -119,9 +120,15 @@ class RefillJob:
     """
 
     def __init__(
-        self, refill: Refill, caption: ParsedCaption, stream: RandomStream, weigh: Weigh, top_k: int
+        self,
+        refill: Refill,
+        caption: ParsedCaption,
+        stream: RandomStream,
+        weigh: Weigh,
+        top_k: int,
+        corpus: Corpus,
     ) -> None:
-        self.caption, self.stream, self.top_k = caption, stream, top_k
+        self.caption, self.stream, self.top_k, self.corpus = caption, stream, top_k, corpus
         self.rejected: Counter[str] = Counter()
         words = caption.words
         indices = [index for index in range(len(words)) if refill.may_refill(words, index)]

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from ahnpl_cli.negatives.candidates import Candidate, Change, ParsedCaption, Rejected
 from ahnpl_cli.negatives.lexicon.concreteness import Weigh
 from ahnpl_cli.negatives.lexicon.tables import table_lines, word_list
+from ahnpl_cli.negatives.statistics import Corpus
 from ahnpl_cli.negatives.text import grammar
 from ahnpl_cli.negatives.text.spelling import match_case, with_article
 from ahnpl_cli.negatives.text.words import NOUNS, Word
@@ -61,7 +62,7 @@ def _add_rule(rules_by_first: dict[str, list[_Rule]], old: str, new: str, needs:
 
 
 def change_place(
-    caption: ParsedCaption, stream: RandomStream, weigh: Weigh
+    caption: ParsedCaption, stream: RandomStream, weigh: Weigh, corpus: Corpus
 ) -> Iterator[Candidate | Rejected]:
     """A place word becomes its contrary: left/right, above/below, on/under, in front of/behind."""
     words = caption.words

@@ -11,6 +11,7 @@ from ahnpl_cli.negatives.lexicon import wordnet
 from ahnpl_cli.negatives.lexicon.concreteness import Weigh, mean_rating
 from ahnpl_cli.negatives.lexicon.noun_sorts import animate, same_sort
 from ahnpl_cli.negatives.lexicon.tables import contrary, word_list
+from ahnpl_cli.negatives.statistics import Corpus
 from ahnpl_cli.negatives.text import grammar
 from ahnpl_cli.negatives.text.spelling import match_case, with_article
 from ahnpl_cli.negatives.text.words import Word
@@ -35,7 +36,7 @@ class _NounPhrase(NamedTuple):
 
 
 def swap_nouns(
-    caption: ParsedCaption, stream: RandomStream, weigh: Weigh
+    caption: ParsedCaption, stream: RandomStream, weigh: Weigh, corpus: Corpus
 ) -> Iterator[Candidate | Rejected]:
     """Two different nouns of the same number change places (AHNPL 3.1, `relation`).
 
@@ -70,7 +71,7 @@ def swap_nouns(
 
 
 def swap_adjectives(
-    caption: ParsedCaption, stream: RandomStream, weigh: Weigh
+    caption: ParsedCaption, stream: RandomStream, weigh: Weigh, corpus: Corpus
 ) -> Iterator[Candidate | Rejected]:
     """Two contrary adjectives of different nouns change places (`attribute_swap`)."""
     words = caption.words
@@ -106,7 +107,7 @@ def _swap(caption: ParsedCaption, first: Word, second: Word) -> Candidate:
         edits += with_article(text, Edit(place.start, place.end, place.text, new))
         changes.append(Change(place, new, word.lemma))
     concreteness = mean_rating(first.lemma, second.lemma)
-    return Candidate(tuple(changes), tuple(edits), concreteness)
+    return Candidate(tuple(changes), tuple(edits), concreteness, filler="swap")
 
 
 def _cased(word: Word, place: Word, sentence_start: int) -> str:

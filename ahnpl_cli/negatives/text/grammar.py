@@ -20,7 +20,14 @@ LOOSE = frozenset(
     ("near", "by", "beside", "with", "and", "behind", "around", "to", "of", "from", "past", "above")
     + ("below", "over", "under", "between", "at", "against", "or", ",")
 )
+# Prepositions that tell where something is.
+PLACES = frozenset(
+    ("in", "on", "at", "near", "beside", "under", "behind", "into", "over", "through", "along")
+    + ("across", "by", "down", "inside", "outside", "above", "around")
+)
 POSTURES = frozenset(("sit", "stand", "lie", "lay", "rest", "lean", "perch", "float"))
+# Postures that one animal may be said to have at once.
+LOW_POSTURES = frozenset(("sit", "lie", "lay", "rest", "sleep", "lounge", "relax", "nap", "perch"))
 _CLAUSE_ENDS = (",", ".", ";", "but", "and")
 _INSIDE_NOUN_PHRASE = frozenset(["DT", "JJ", "PRP$", "CD", "NN", "NNP", "VBN", "JJR", "JJS", "POS"])
 _LISTING = frozenset(("and", ","))
@@ -110,6 +117,18 @@ def lifeless(words: Sequence[Word], index: int) -> bool:
     if words[index].lemma not in POSTURES:
         return False
     return not any(word.pos == "n" and animate(word.lemma) for word in words[:index])
+
+
+def subject(words: Sequence[Word], index: int) -> int | None:
+    """Return the noun that a verb is said of, by its place: the nearest one before it."""
+    for place in range(index - 1, max(-1, index - 7), -1):
+        word = words[place]
+        if word.pos == "n":
+            # "a group of people riding": the noun of "of" is the doer as well.
+            return place
+        if word.tag in ("IN", "CC", ".", ","):
+            return None
+    return None
 
 
 def governor(words: Sequence[Word], index: int) -> str:

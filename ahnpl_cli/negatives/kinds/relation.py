@@ -1,0 +1,116 @@
+"""Negatives by another word for how two things relate (`relation`).
+
+"A man riding a horse" becomes "a man standing next to a horse": the new words are some that captions
+say between this head and this object, or between heads of its kind and this object, drawn as often
+as they are said, and contrary to the old ones by `tables/relations.txt` and `tables/verbs.txt`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from ahnpl_cli.negatives.candidates import Candidate, Change, ParsedCaption, Rejected
+from ahnpl_cli.negatives.lexicon.concreteness import Weigh, mean_rating
+from ahnpl_cli.negatives.lexicon.tables import word_list
+from ahnpl_cli.negatives.statistics import Corpus, kind_of
+from ahnpl_cli.negatives.text import grammar
+from ahnpl_cli.negatives.text.relations import (
+
+    Relation,
+    excludes,
+    read_relation,
+    relations_of,
+)
+from ahnpl_cli.negatives.text.spelling import match_case
+from ahnpl_cli.negatives.text.words import Word
+from ahnpl_cli.records import Edit
+from ahnpl_cli.stable_hash import RandomStream
+
+OF_KIND = 0.2  # what a relation of another head of the same kind counts for (ours)
+LEAST = 2  # captions that must say a relation of heads of this kind
+# Nouns that a relation is not to: "a man in a hat" tells what he wears, "on the phone" what he does.
+_NO_PLACE = frozenset(("phone", "way", "air", "row", "line", "water", "day", "night"))
+
+
+def change_relation(
+    caption: ParsedCaption, stream: RandomStream, weigh: Weigh, corpus: Corpus
+) -> Iterator[Candidate | Rejected]:
+    """The words between two nouns become others that exclude what they say."""
+    words = caption.words
+    relations = [relation for relation in relations_of(words) if _may_change(words, relation)]
+    weights = [weigh(words[relation.object].lemma) for relation in relations]
+    for relation in stream.order(relations, weights):
+        if grammar.negated(words, relation.first):
+            yield Rejected("negated")
+            continue
+        possible = _possible(caption, relation, corpus)
+        if not possible:
+            yield Rejected("unheard of")
+        for text in stream.order(list(possible), list(possible.values())):
+            yield _replace(caption, relation, text)
+
+
+def _may_change(words: Sequence[Word], relation: Relation) -> bool:
+    head, target = words[relation.head], words[relation.object]
+    if target.lower in _NO_PLACE or not grammar.is_noun(target):
+        return False
+    # "a vase of flowers on a table": what is on it is the vase, and "flowers" agrees as well.
+    return grammar.is_noun(head) or head.lower in word_list("measures")
+
+
+def _possible(caption: ParsedCaption, relation: Relation, corpus: Corpus) -> dict[str, float]:
+    """Return what may stand in the place of a relation, with how often it is said there."""
+    words = caption.words
+    head, target = words[relation.head].lemma, words[relation.object].lemma
+    old = _text(words, relation)
+    kind = kind_of(head)
+    of_kind = corpus.relations(f"*{kind}", target)
+    of_head = corpus.relations(head, target)
+    possible = {}
+    for said, times in sorted(of_kind.items()):
+        form, _, text = said.partition("|")
+        if form != relation.form or times < LEAST or not excludes(old, text, kind):
+            continue
+        if _is_said(caption, text, words[relation.object]):
+            continue
+        possible[text] = of_head.get(said, 0) + OF_KIND * times
+    return possible
+
+
+def _is_said(caption: ParsedCaption, text: str, target: Word) -> bool:
+    """Whether a caption of the image says a relation, or its verb."""
+    verb, preposition = read_relation(text)
+    if verb is not None and verb not in grammar.POSTURES and verb in caption.image_words:
+        return True
+    if verb is not None and preposition is None:
+        return False
+    # "next to the big table" in another caption, but not in "next to a dog on a table".
+    beside = re.compile(rf"\b{re.escape(preposition or text)}(?: \w+){{0,3}}? {target.lower}\b")
+    return any(beside.search(other) for other in caption.image_captions)
+
+
+def _text(words: Sequence[Word], relation: Relation) -> str:
+    return " ".join(word.lower for word in words[relation.first : relation.last + 1])
+
+
+def _replace(caption: ParsedCaption, relation: Relation, new: str) -> Candidate:
+    words = caption.words
+    first, last = words[relation.first], words[relation.last]
+    start, end, old = first.start, last.end, caption.record.caption[first.start : last.end]
+    olds, news = old.split(" "), new.split(" ")
+    # Words that both end with are not changed: "sitting [on] a bench".
+    while len(olds) > 1 and len(news) > 1 and olds[-1] == news[-1]:
+        end -= len(olds.pop()) + 1
+        news.pop()
+    while len(olds) > 1 and len(news) > 1 and olds[0] == news[0]:
+        start += len(olds.pop(0)) + 1
+        news.pop(0)
+    old = caption.record.caption[start:end]
+    cased = match_case(" ".join(news), old)
+    phrase = Word(start, end, old, old.lower(), first.tag, None, old.lower())
+    rating = mean_rating(*(word.lemma for word in words[relation.first : relation.last + 1]))
+    edit = Edit(start, end, old, cased)
+    return Candidate((Change(phrase, cased, new),), (edit,), rating, filler="corpus")
+
+

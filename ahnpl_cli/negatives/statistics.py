@@ -1,0 +1,301 @@
+"""What captions say together: how words follow each other, which things are seen with which.
+
+Counted once over the sampled captions and read by each worker. The kinds ask it what is possible
+("does anything lie under a bench?"), and it tells how plausible an edit is (`Corpus.plausibility`):
+
+    sum over the words that change and the two behind them of [log p(w_i | w_i-2 w_i-1) + H]
+    + TOPIC * sum over the nouns that change of their mean association with the caption's others
+
+taken of the negative less the same of the caption. p interpolates counts of three, two and one
+words; H, the mean surprise of a word, makes texts of different lengths comparable. The caption
+itself is left out of the counts that it is judged by. Formula and values are ours.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ahnpl_cli.files import write_atomic
+from ahnpl_cli.negatives.lexicon.noun_sorts import ANIMAL, PERSON, sorts_of
+from ahnpl_cli.negatives.text import grammar
+from ahnpl_cli.negatives.text.relations import Relation, relations_of
+from ahnpl_cli.negatives.text.words import VERBS, Word
+
+STATISTICS = "statistics.json"  # in the work folder
+THREE, TWO, ONE = 0.5, 0.35, 0.15  # weights of the counts of three, two and one words
+FLOOR = 0.5  # what a word never seen counts for
+SURPRISE = 3.0  # H: nats of a word of a caption
+TOPIC = 1.0
+SMALL = 1_000  # captions
+PSEUDO = 2.0  # images that an association counts before it is believed
+ASSOCIATION_MOST = 3.0
+TEXT_END = "."
+_TOKEN = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*|\d+|[.,;:!?]")
+
+
+def tokens_of(text: str) -> list[str]:
+    """Return the words and stops of a text, in lower case."""
+    return _TOKEN.findall(text.lower())
+
+
+@dataclass(slots=True)
+class Statistics:
+    """Counts over captions; plain containers that go through JSON.
+
+    Attributes:
+        captions: how many were counted.
+        images: how many images they are of.
+        words: word -> how often.
+        pairs: "word word" -> how often.
+        triples: "word word word" -> how often, if more than once.
+        seen: noun -> images that it is said of.
+        together: "noun|noun" in alphabetical order -> images that both are said of, if several.
+        single: noun -> how often it stands in the singular behind a or an.
+        described: noun -> adjective -> how often.
+        relations: "head|object" -> "form|words" -> how often; heads are nouns, and `*kind` for all
+            of a kind.
+        doers: verb -> kind of thing -> how often the verb is said of it.
+    """
+
+    captions: int = 0
+    images: int = 0
+    words: dict[str, int] = field(default_factory=dict)
+    pairs: dict[str, int] = field(default_factory=dict)
+    triples: dict[str, int] = field(default_factory=dict)
+    seen: dict[str, int] = field(default_factory=dict)
+    together: dict[str, int] = field(default_factory=dict)
+    single: dict[str, int] = field(default_factory=dict)
+    described: dict[str, dict[str, int]] = field(default_factory=dict)
+    relations: dict[str, dict[str, int]] = field(default_factory=dict)
+    doers: dict[str, dict[str, int]] = field(default_factory=dict)
+
+
+@functools.lru_cache(maxsize=1 << 15)
+def kind_of(noun: str) -> str:
+    """Return `person`, `animal` or `thing`."""
+    sorts = sorts_of(noun)
+    if PERSON in sorts:
+        return PERSON
+    return ANIMAL if ANIMAL in sorts else "thing"
+
+
+class Tally:
+    """Counts captions one by one."""
+
+    def __init__(self) -> None:
+        self.captions = 0
+        self._words: Counter[str] = Counter()
+        self._pairs: Counter[str] = Counter()
+        self._triples: Counter[str] = Counter()
+        self._single: Counter[str] = Counter()
+        self._described: dict[str, Counter[str]] = defaultdict(Counter)
+        self._relations: dict[str, Counter[str]] = defaultdict(Counter)
+        self._doers: dict[str, Counter[str]] = defaultdict(Counter)
+        self._nouns_of: dict[str, set[str]] = defaultdict(set)
+
+    def add(self, image: str, caption: str, words: Sequence[Word]) -> None:
+        """Count one caption of an image."""
+        self.captions += 1
+        self._add_text(caption)
+        nouns = self._nouns_of[image]
+        for index, word in enumerate(words):
+            if word.pos == "n" and grammar.is_noun(word):
+                nouns.add(word.lemma)
+                if word.tag == "NN" and grammar.determiner(words, index) == "a":
+                    self._single[word.lemma] += 1
+                self._described[word.lemma].update(grammar.modifiers(words, index))
+            elif word.tag in VERBS:
+                doer = grammar.subject(words, index)
+                if doer is not None:
+                    self._doers[word.lemma][kind_of(words[doer].lemma)] += 1
+        for relation in relations_of(words):
+            self._add_relation(words, relation)
+
+    def _add_text(self, caption: str) -> None:
+        tokens = ["", "", *tokens_of(caption.strip().rstrip(".")), TEXT_END]
+        self._words.update(tokens[2:])
+        for first, second, third in zip(tokens, tokens[1:], tokens[2:], strict=False):
+            self._pairs[f"{second} {third}"] += 1
+            self._triples[f"{first} {second} {third}"] += 1
+
+    def _add_relation(self, words: Sequence[Word], relation: Relation) -> None:
+        text = " ".join(word.lower for word in words[relation.first : relation.last + 1])
+        head, target = words[relation.head].lemma, words[relation.object].lemma
+        said = f"{relation.form}|{text}"
+        self._relations[f"{head}|{target}"][said] += 1
+        self._relations[f"*{kind_of(head)}|{target}"][said] += 1
+
+    def statistics(self) -> Statistics:
+        """Return what was counted."""
+        seen: Counter[str] = Counter()
+        together: Counter[str] = Counter()
+        for nouns in self._nouns_of.values():
+            named = sorted(nouns)
+            seen.update(named)
+            for place, noun in enumerate(named):
+                together.update(f"{noun}|{other}" for other in named[place + 1 :])
+        return Statistics(
+            self.captions,
+            len(self._nouns_of),
+            dict(self._words),
+            dict(self._pairs),
+            # A caption is judged without itself, so what stands in one alone says nothing of it.
+            _several(self._triples),
+            dict(seen),
+            _several(together),
+            dict(self._single),
+            {noun: dict(counts) for noun, counts in self._described.items() if counts},
+            {pair: dict(counts) for pair, counts in self._relations.items()},
+            {verb: dict(counts) for verb, counts in self._doers.items()},
+        )
+
+
+def _several(counts: Counter[str]) -> dict[str, int]:
+    return {key: count for key, count in counts.items() if count > 1}
+
+
+def write_statistics(path: Path, statistics: Statistics) -> None:
+    """Write statistics for the workers, whole or not at all."""
+    values = {name: getattr(statistics, name) for name in Statistics.__slots__}
+    write_atomic(path, json.dumps(values))
+
+
+def read_statistics(path: Path) -> Statistics:
+    """Return what `write_statistics` wrote."""
+    return Statistics(**json.loads(path.read_text(encoding="utf-8")))
+
+
+class Corpus:
+    """What the captions tell about a possible edit.
+
+    Args:
+        statistics: counts over them.
+    """
+
+    def __init__(self, statistics: Statistics) -> None:
+        self.statistics = statistics
+        self._tokens = max(1, sum(statistics.words.values()))
+        self.association = functools.lru_cache(maxsize=1 << 16)(self._association)
+        self.things = functools.cache(self._things)
+
+    @property
+    def is_small(self) -> bool:
+        """Whether there are too few captions to tell what cannot be said."""
+        return self.statistics.captions < SMALL
+
+    def heard(self, first: str, second: str, least: int = 2) -> bool:
+        """Whether a word follows another more than once, as far as the captions can tell."""
+        return self.is_small or self.follows(first, second) >= least
+
+    def follows(self, first: str, second: str) -> int:
+        """How often a word, in lower case, follows another; "" begins and `TEXT_END` ends."""
+        return self.statistics.pairs.get(f"{first.split()[-1]} {second.split()[0]}", 0)
+
+    def relations(self, head: str, target: str) -> dict[str, int]:
+        """Return the relations, as "form|words", of one noun to another, with how often."""
+        return self.statistics.relations.get(f"{head}|{target}", {})
+
+    def does(self, verb: str, noun: str) -> bool:
+        """Whether a verb is said of things like a noun, and not just once."""
+        return self.statistics.doers.get(verb, {}).get(kind_of(noun), 0) > 1
+
+    def descriptions(self, noun: str) -> dict[str, int]:
+        """Return the adjectives said of a noun, with how often."""
+        return self.statistics.described.get(noun, {})
+
+    def log_seen(self, noun: str) -> float:
+        """Log of how many images a noun is said of."""
+        return math.log(max(1, self.statistics.seen.get(noun, 0)))
+
+    def _association(self, first: str, second: str) -> float:
+        """Log of how much more often than by chance two nouns are said of one image.
+
+        Believed as far as the counts carry: 0 for nouns that were hardly seen.
+        """
+        seen = self.statistics.seen
+        by_chance = seen.get(first, 0) * seen.get(second, 0) / max(1, self.statistics.images)
+        key = f"{first}|{second}" if first < second else f"{second}|{first}"
+        times = self.statistics.together.get(key, 0)
+        value = math.log((times + PSEUDO) / (by_chance + PSEUDO))
+        return max(-ASSOCIATION_MOST, min(ASSOCIATION_MOST, value))
+
+    def _things(self, least: int) -> tuple[str, ...]:
+        """Nouns said often enough, also in the singular behind a or an."""
+        single = self.statistics.single
+        return tuple(
+            sorted(
+                noun
+                for noun, images in self.statistics.seen.items()
+                if images >= least and single.get(noun, 0) >= least // 2
+            )
+        )
+
+    # How plausible an edit is
+
+    def plausibility(
+        self, old: str, new: str, others: Iterable[str], lost: str | None, gained: str | None
+    ) -> float:
+        """Return the log-odds of an edited text against the caption (see the module's head).
+
+        Args:
+            old: the caption.
+            new: the negative.
+            others: nouns that both have.
+            lost: noun that only the caption has, if any.
+            gained: noun that only the negative has, if any.
+        """
+        before, after = _changed(old, new)
+        value = self._logs(after, own=0) - self._logs(before, own=1)
+        if gained is not None:
+            value += TOPIC * (self._topic(gained, others) - self._topic(lost, others))
+        return round(value, 3)
+
+    def _topic(self, noun: str | None, others: Iterable[str]) -> float:
+        values = [self.association(noun, other) for other in others if other != noun] if noun else []
+        return sum(values) / len(values) if values else 0.0
+
+    def _logs(self, window: tuple[list[str], int], own: int) -> float:
+        """Sum of log p + H of the words of a window from a place on."""
+        tokens, start = window
+        words, pairs, triples = (
+            self.statistics.words,
+            self.statistics.pairs,
+            self.statistics.triples,
+        )
+        total = 0.0
+        for index in range(start, len(tokens)):
+            first, second, third = tokens[index - 2 : index + 1]
+            pair = f"{first} {second}"
+            share = ONE * max(words.get(third, 0) - own, FLOOR) / self._tokens
+            following = words.get(second, self.statistics.captions) - own
+            if following > 0:
+                share += TWO * max(0, pairs.get(f"{second} {third}", 0) - own) / following
+            following = pairs.get(pair, 0) - own
+            if following > 0:
+                share += THREE * max(0, triples.get(f"{pair} {third}", 0) - own) / following
+            total += math.log(share) + SURPRISE
+        return total
+
+
+def _changed(old: str, new: str) -> tuple[tuple[list[str], int], tuple[list[str], int]]:
+    """Both texts as words with where they begin to differ, without what is equal at the end."""
+    before = ["", "", *tokens_of(old.strip().rstrip(".")), TEXT_END]
+    after = ["", "", *tokens_of(new.strip().rstrip(".")), TEXT_END]
+    shortest = min(len(before), len(after))
+    start = 2
+    while start < shortest and before[start] == after[start]:
+        start += 1
+    same = 0
+    while same < shortest - start and before[-1 - same] == after[-1 - same]:
+        same += 1
+    # Two words behind the change still depend on it.
+    drop = max(0, same - 2)
+    return (before[: len(before) - drop], start), (after[: len(after) - drop], start)
+

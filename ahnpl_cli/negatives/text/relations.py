@@ -1,0 +1,166 @@
+"""Which words of a caption relate which nouns: "riding" in "a man riding a horse"."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ahnpl_cli.negatives.lexicon.tables import contrary, dimensions
+from ahnpl_cli.negatives.lexicon.wordnet import lemma
+from ahnpl_cli.negatives.text import grammar
+from ahnpl_cli.negatives.text.words import VERBS, Word
+
+LONGEST = 5  # words of a relation, as in "is standing in front of"
+FINITE = ("VBZ", "VBP", "VBD")
+# A relation that follows its noun without a finite verb: "sitting on", "parked by", "under". Any
+# may stand for another, also behind "is".
+REDUCED = "reduced"
+_PHRASE_TAGS = frozenset(["DT", "JJ", "JJR", "JJS", "PRP$", "CD", "NN", "NNP", "HYPH"])
+_RELATION_TAGS = frozenset([*VERBS, "IN", "TO", "RP", "RB"])
+_AUXILIARIES = frozenset(("is", "are", "was", "were", "'s", "being", "be"))
+_INSIDE_PHRASES = frozenset(("front", "top", "next", "close"))
+_VAGUE = frozenset(
+    ("of", "with", "for", "from", "as", "like", "during", "at", "about", "than", "that", "because")
+    + ("while", "after", "before", "without", "if", "until", "since", "so", "to")
+)
+
+
+class Relation(NamedTuple):
+    """A relation between two nouns of a caption; all are numbers of words.
+
+    Attributes:
+        head: the noun that stands in the relation.
+        first: first word of the relation, "is" and "are" left out.
+        last: its last word.
+        object: the noun that it is to.
+        form: `REDUCED`, or the tag of its finite verb.
+    """
+
+    head: int
+    first: int
+    last: int
+    object: int
+    form: str
+
+
+class RelationWords(NamedTuple):
+    """What a relation says: its verb's base form and its preposition; None without."""
+
+    verb: str | None
+    preposition: str | None
+
+
+def relations_of(words: Sequence[Word]) -> list[Relation]:
+    """Return the relations of a caption: noun, relating words, noun, and nothing else between."""
+    relations = []
+    for index, word in enumerate(words):
+        if word.pos == "n":
+            relation = _relation_to(words, index)
+            if relation is not None:
+                relations.append(relation)
+    return relations
+
+
+def _relation_to(words: Sequence[Word], noun: int) -> Relation | None:
+    """The relation that a noun is the object of."""
+    last = noun - 1
+    while last >= 0 and words[last].tag in _PHRASE_TAGS and not _is_inside(words, last):
+        last -= 1
+    first = last
+    while first >= 0 and last - first < LONGEST:
+        if words[first].tag not in _RELATION_TAGS and not _is_inside(words, first):
+            break
+        first -= 1
+    head = first
+    first += 1
+    if head < 0 or first > last or words[head].pos != "n":
+        return None
+    while first <= last and (words[first].lower in _AUXILIARIES or words[first].tag == "RB"):
+        if words[first].lower in ("next", "close", "not", "n't"):
+            break
+        first += 1
+    if first > last or not _is_one_relation(words[first : last + 1]):
+        return None
+    form = words[first].tag if words[first].tag in FINITE else REDUCED
+    return Relation(head, first, last, noun, form)
+
+
+def _is_inside(words: Sequence[Word], index: int) -> bool:
+    """Whether a word is the middle of "in front of", "on top of", "next to"."""
+    if words[index].lower not in _INSIDE_PHRASES or index + 1 >= len(words):
+        return False
+    return words[index + 1].lower in ("of", "to")
+
+
+def _is_one_relation(words: Sequence[Word]) -> bool:
+    """Whether words are a verb, a preposition, or both, and say something that can be seen."""
+    if any(word.tag in VERBS for word in words[1:]) or words[-1].lower in _VAGUE - {"of", "to"}:
+        return False
+    # Only a phrase of the table may end in a word that says nothing alone.
+    if words[-1].lower in ("of", "to", "for", "with") and preposition_of(words) is None:
+        return False
+    return words[0].tag in VERBS or preposition_of(words) is not None
+
+
+def preposition_of(words: Sequence[Word]) -> str | None:
+    """Return the preposition that a relation ends with, if the table of relations has it."""
+    return _listed_ending(tuple(word.lower for word in words))
+
+
+@functools.lru_cache(maxsize=1 << 14)
+def _listed_ending(lowers: tuple[str, ...]) -> str | None:
+    listed = dimensions("relations")
+    for start in range(max(0, len(lowers) - 3), len(lowers)):
+        ending = " ".join(lowers[start:])
+        if ending in listed and (start or not ending.endswith("ing")):
+            return ending
+    return None
+
+
+@functools.lru_cache(maxsize=1 << 15)
+def read_relation(text: str) -> RelationWords:
+    """Return verb and preposition of a relation written out, such as "sitting on"."""
+    lowers = tuple(text.split())
+    preposition = _listed_ending(lowers)
+    length = len(preposition.split()) if preposition else 0
+    if len(lowers) == length:
+        return RelationWords(None, preposition)
+    return RelationWords(lemma(lowers[0], "v"), preposition or " ".join(lowers[1:]) or None)
+
+
+@functools.lru_cache(maxsize=1 << 16)
+def excludes(old: str, new: str, head_kind: str) -> bool:
+    """Whether two relations cannot hold at once between the same two things.
+
+    Args:
+        old: one, as written.
+        new: the other.
+        head_kind: `person`, `animal` or `thing`: a thing that stands somewhere also sits there.
+    """
+    first, second = read_relation(old), read_relation(new)
+    for one in _keys(first):
+        for other in _keys(second):
+            if contrary(one, other, "relations"):
+                return True
+    if first.verb is None or second.verb is None or first.verb == second.verb:
+        return False
+    return verbs_exclude(first.verb, second.verb, head_kind)
+
+
+def _keys(relation: RelationWords) -> tuple[str, ...]:
+    """What the table of relations may know a relation by: a preposition, or a verb without one."""
+    if relation.preposition is not None:
+        return (relation.preposition,)
+    return (relation.verb,) if relation.verb else ()
+
+
+def verbs_exclude(first: str, second: str, head_kind: str) -> bool:
+    """Whether two verbs cannot be said of the same thing at once."""
+    postures = {first, second} & grammar.POSTURES
+    if head_kind == "thing" and postures:
+        return False
+    # An animal that lies also sits or rests, as people use the words.
+    if head_kind == "animal" and {first, second} <= grammar.LOW_POSTURES:
+        return False
+    return contrary(first, second, "verbs")
