@@ -30,6 +30,7 @@ from ahnpl_cli.files import STDIN, read_object, write_atomic, write_json
 from ahnpl_cli.negatives.fillers import FillerChoice, choose_filler
 from ahnpl_cli.negatives.fillers.corpus import COUNTS
 from ahnpl_cli.negatives.first_pass import INDEX
+from ahnpl_cli.negatives.statistics import STATISTICS
 from ahnpl_cli.outputs import HINT, changes, foreign, settle
 from ahnpl_cli.records import NegativesReport
 from ahnpl_cli.version import __version__
@@ -38,7 +39,7 @@ logger = logging.getLogger(__name__)
 COMMAND = "ahnpl negatives"
 OPTIONS = "options.json"  # in the work folder: what its work was made with
 # All that a work folder may hold; one with anything else is not ours.
-WORK_FILES = frozenset((OPTIONS, PART, JOURNAL, INDEX, COUNTS, SPOOLED))
+WORK_FILES = frozenset((OPTIONS, PART, JOURNAL, INDEX, COUNTS, STATISTICS, SPOOLED))
 # Options that do not decide the bytes of the output; `make_plan` adds what came of some of them.
 _UNDECIDING = frozenset(
     ("output", "batch_size", "workers", "resume", "force", "dry_run", "filler", "device")

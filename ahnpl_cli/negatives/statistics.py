@@ -22,8 +22,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ahnpl_cli.files import write_atomic
 from ahnpl_cli.negatives.lexicon.noun_sorts import ANIMAL, PERSON, sorts_of
+from ahnpl_cli.negatives.lexicon.wordnet import lemma
 from ahnpl_cli.negatives.text import grammar
 from ahnpl_cli.negatives.text.relations import Relation, relations_of
 from ahnpl_cli.negatives.text.words import VERBS, Word
@@ -59,8 +63,8 @@ class Statistics:
         together: "noun|noun" in alphabetical order -> images that both are said of, if several.
         single: noun -> how often it stands in the singular behind a or an.
         described: noun -> adjective -> how often.
-        relations: "head|object" -> "form|words" -> how often; heads are nouns, and `*kind` for all
-            of a kind.
+        relations: "head|object" -> "form|words" -> how often; heads are nouns, `*group` for
+            all of a group (`group_of`), and `*` for all.
         doers: verb -> kind of thing -> how often the verb is said of it.
     """
 
@@ -84,6 +88,19 @@ def kind_of(noun: str) -> str:
     if PERSON in sorts:
         return PERSON
     return ANIMAL if ANIMAL in sorts else "thing"
+
+
+@functools.lru_cache(maxsize=1 << 15)
+def group_of(noun: str) -> str:
+    """Return what nouns that do the same things have in common: kind, and of things the sort."""
+    kind = kind_of(noun)
+    return kind if kind != "thing" else min(sorts_of(noun), default=kind)
+
+
+def names_of(noun: str) -> tuple[str, ...]:
+    """Return a noun and, of a compound, its last word: a "kitchen counter" is a counter."""
+    last = noun.rpartition(" ")[2]
+    return (noun,) if last == noun else (noun, last)
 
 
 class Tally:
@@ -129,8 +146,10 @@ class Tally:
         text = " ".join(word.lower for word in words[relation.first : relation.last + 1])
         head, target = words[relation.head].lemma, words[relation.object].lemma
         said = f"{relation.form}|{text}"
-        self._relations[f"{head}|{target}"][said] += 1
-        self._relations[f"*{kind_of(head)}|{target}"][said] += 1
+        for name in names_of(target):
+            self._relations[f"{head}|{name}"][said] += 1
+            self._relations[f"*{group_of(head)}|{name}"][said] += 1
+            self._relations[f"*|{name}"][said] += 1
 
     def statistics(self) -> Statistics:
         """Return what was counted."""
@@ -184,6 +203,8 @@ class Corpus:
         self._tokens = max(1, sum(statistics.words.values()))
         self.association = functools.lru_cache(maxsize=1 << 16)(self._association)
         self.things = functools.cache(self._things)
+        self._associations = functools.lru_cache(maxsize=1 << 11)(self._all_associations)
+        self.acts = functools.lru_cache(maxsize=1 << 14)(self._acts)
 
     @property
     def is_small(self) -> bool:
@@ -210,10 +231,6 @@ class Corpus:
         """Return the adjectives said of a noun, with how often."""
         return self.statistics.described.get(noun, {})
 
-    def log_seen(self, noun: str) -> float:
-        """Log of how many images a noun is said of."""
-        return math.log(max(1, self.statistics.seen.get(noun, 0)))
-
     def _association(self, first: str, second: str) -> float:
         """Log of how much more often than by chance two nouns are said of one image.
 
@@ -225,6 +242,34 @@ class Corpus:
         times = self.statistics.together.get(key, 0)
         value = math.log((times + PSEUDO) / (by_chance + PSEUDO))
         return max(-ASSOCIATION_MOST, min(ASSOCIATION_MOST, value))
+
+    def companions(self, nouns: Sequence[str], least: int) -> list[tuple[str, float]]:
+        """Return the things that are seen with nouns, by their mean association, best first.
+
+        Args:
+            nouns: of a caption.
+            least: images that must show a thing (see `things`).
+        """
+        things = self.things(least)
+        if not things:
+            return []
+        means = np.mean([self._associations(noun, least) for noun in nouns], axis=0)
+        ranked = np.argsort(-means, kind="stable")
+        return [(things[index], float(means[index])) for index in ranked.tolist()]
+
+    def _all_associations(self, noun: str, least: int) -> NDArray[np.float32]:
+        values = [self._association(noun, thing) for thing in self.things(least)]
+        return np.array(values, np.float32)
+
+    def _acts(self, group: str, target: str) -> frozenset[tuple[str, str]]:
+        """The verbs that nouns of a group are said with to a noun, each with its preposition."""
+        acts = set()
+        for name in names_of(target):
+            for said in self.relations(f"*{group}", name):
+                text = said.partition("|")[2]
+                first, _, rest = text.partition(" ")
+                acts.add((lemma(first, "v"), rest))
+        return frozenset(acts)
 
     def _things(self, least: int) -> tuple[str, ...]:
         """Nouns said often enough, also in the singular behind a or an."""
@@ -258,7 +303,9 @@ class Corpus:
         return round(value, 3)
 
     def _topic(self, noun: str | None, others: Iterable[str]) -> float:
-        values = [self.association(noun, other) for other in others if other != noun] if noun else []
+        if noun is None:
+            return 0.0
+        values = [self.association(noun, other) for other in others if other != noun]
         return sum(values) / len(values) if values else 0.0
 
     def _logs(self, window: tuple[list[str], int], own: int) -> float:
@@ -298,4 +345,3 @@ def _changed(old: str, new: str) -> tuple[tuple[list[str], int], tuple[list[str]
     # Two words behind the change still depend on it.
     drop = max(0, same - 2)
     return (before[: len(before) - drop], start), (after[: len(after) - drop], start)
-

@@ -378,10 +378,17 @@ class Maker:
             return validity.DUPLICATE
         if validity.doubles_a_word(caption, negative):
             return validity.DOUBLED
-        least = validity.LEAST_PLAUSIBLE.get(job.kind)
-        if least is not None and plausibility < least and not self.corpus.is_small:
-            return validity.IMPLAUSIBLE
-        return None
+        return validity.IMPLAUSIBLE if self._is_doubted(job, text, plausibility) else None
+
+    def _is_doubted(self, job: _KindJob, text: str, plausibility: float) -> bool:
+        """Whether a candidate is less likely than its caption, by more than chance allows."""
+        doubt = validity.DOUBT.get(job.kind)
+        if doubt is None or plausibility >= 0 or self.corpus.is_small:
+            return False
+        if plausibility < validity.LEAST_PLAUSIBLE:
+            return True
+        stream = RandomStream(self.seed, job.caption.record.id, job.kind, text)
+        return stream.uniform() > math.exp(doubt * plausibility)
 
     def _keep_tag(self, candidates: list[Candidate], texts: list[str]) -> list[bool]:
         """Whether each refilled word is tagged, where it now stands, as the word it replaces."""

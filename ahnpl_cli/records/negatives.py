@@ -25,7 +25,7 @@ REASONS = {
     "of": "the nouns belong together by `of`",
     "doubled word": "a word would stand twice in a row",
     "implausible": "by the captions' statistics, the edit is much less likely than what was there",
-    "unheard of": "captions say nothing contrary between these two nouns",
+    "unheard of": "captions never say such words of such things",
     "duplicate": "another negative of the caption has this text",
 }
 

@@ -2,14 +2,16 @@
 
 A thing goes with the caption's things in other captions, and no caption of the image names it. It
 is added to a list or behind the last noun or, as often, put in the place of a detail, so that the
-length tells nothing. An attribute is added only where another caption of the image says the contrary
-of the same noun.
+length tells nothing. An attribute is added only where another caption of the image says the
+contrary of the same noun.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import NamedTuple
 
 from ahnpl_cli.negatives import validity
 from ahnpl_cli.negatives.candidates import Candidate, Change, ParsedCaption, Rejected
@@ -17,8 +19,9 @@ from ahnpl_cli.negatives.lexicon import wordnet
 from ahnpl_cli.negatives.lexicon.concreteness import Weigh, mean_rating
 from ahnpl_cli.negatives.lexicon.noun_sorts import animate, same_sort, sorts_of
 from ahnpl_cli.negatives.lexicon.tables import alike, contraries, dimensions, word_list
-from ahnpl_cli.negatives.statistics import Corpus, kind_of
+from ahnpl_cli.negatives.statistics import Corpus, group_of, kind_of
 from ahnpl_cli.negatives.text import grammar
+from ahnpl_cli.negatives.text.relations import REDUCED, read_relation, relations_of
 from ahnpl_cli.negatives.text.spelling import match_case, vowel_sound
 from ahnpl_cli.negatives.text.words import Word
 from ahnpl_cli.records import Edit
@@ -27,16 +30,37 @@ from ahnpl_cli.stable_hash import RandomStream
 LEAST = 12  # images that must show a thing
 LIKELY = 10  # best things for a place, of which one is drawn
 ASSOCIATED = 0.3  # least mean association with the caption's nouns
-COMMON = 0.3  # how much the log of its frequency adds to a thing's rank
-BESIDE = ("next to", "near", "with", "and")
+KNOWN = 40  # absent things that are looked at
+NEAR = "next to"  # where captions do not say how something is to a thing
+TRIED = 2  # of them in one place
 # Things of these sorts are places, or parts of others, and stand beside nothing.
 _NO_THINGS = frozenset(
     ("sport", "meal", "room", "outdoors", "way", "building", "window", "shape", "body", "clothing")
 )
 _WITH = frozenset(("with", "holding", "has", "carrying"))
-_LISTS = frozenset(("and",))
+# Relations that would place something inside what is added.
+_INSIDE = frozenset(("in", "inside", "inside of", "into", "out of", "through", "of"))
 _LIMITED = re.compile(r"\b(no|not|without|only|alone|nothing|empty|just|single|bare|lone)\b|n't")
 _ARTICLES = frozenset(("a", "an", "the", "some", "two", "three", "his", "her", "their", "its"))
+
+
+class _Place(NamedTuple):
+    """Where something may be added.
+
+    Attributes:
+        form: `listed` behind "and", `exchanged` within a list, `beside` the last noun, or `instead`
+            of the last phrase.
+        start: first character of what is replaced.
+        end: one past its last.
+        beside: number of the noun next to which the new one will stand.
+        head: number of the noun that a relation to the new one is said of.
+    """
+
+    form: str
+    start: int
+    end: int
+    beside: int
+    head: int
 
 
 def add_detail(
@@ -58,38 +82,32 @@ def add_detail(
 # Things
 
 
-def _things(
-    caption: ParsedCaption, stream: RandomStream, corpus: Corpus
-) -> Iterator[Candidate]:
+def _things(caption: ParsedCaption, stream: RandomStream, corpus: Corpus) -> Iterator[Candidate]:
     words = caption.words
     nouns = [index for index, word in enumerate(words) if grammar.is_noun(word)]
     if not nouns:
         return
-    ranked = _absent(caption, [words[index].lemma for index in nouns], corpus)
-    if not ranked:
-        return
     places = [*_exchanges(caption, nouns), *_ends(caption, nouns)]
-    for kind, start, end, beside in stream.order(places):
-        fitting = [thing for thing in ranked if _fits(thing, words[beside].lemma, kind)][:LIKELY]
-        for thing in stream.order(fitting):
-            yield _added(caption, kind, start, end, beside, thing)
-            break
+    if not places:
+        return
+    absent = list(islice(_absent(caption, [words[i].lemma for i in nouns], corpus), KNOWN))
+    for place in stream.order(places):
+        beside = words[place.beside].lemma
+        fitting = [thing for thing in absent if _fits(thing, beside, place.form)][:LIKELY]
+        # Drawn by how common they are, so that rare things do not tell a negative.
+        weights = [corpus.statistics.seen[thing] for thing in fitting]
+        for thing in islice(stream.order(fitting, weights), TRIED):
+            relation = _relation(caption, place, thing, stream, corpus)
+            yield _added(caption, place, thing, relation)
 
 
-def _absent(caption: ParsedCaption, nouns: Sequence[str], corpus: Corpus) -> list[str]:
+def _absent(caption: ParsedCaption, nouns: Sequence[str], corpus: Corpus) -> Iterator[str]:
     """Things that no caption of the image names, those that go with its nouns best first."""
-    names = set(nouns)
-    scored = []
-    for thing in corpus.things(LEAST):
-        if not _may_be_added(thing) or thing in names:
-            continue
-        values = [corpus.association(thing, noun) for noun in nouns]
-        if sum(values) / len(values) < ASSOCIATED:
-            continue
-        if validity.said_of_image(thing, "n", caption.image_words):
-            continue
-        scored.append((-sum(values) - COMMON * corpus.log_seen(thing), thing))
-    return [thing for _, thing in sorted(scored)]
+    for thing, associated in corpus.companions(nouns, LEAST):
+        if associated < ASSOCIATED:
+            return
+        if _may_be_added(thing) and not validity.said_of_image(thing, "n", caption.image_words):
+            yield thing
 
 
 def _may_be_added(thing: str) -> bool:
@@ -110,8 +128,8 @@ def _fits(thing: str, beside: str, kind: str) -> bool:
     return not animate(thing) or animate(beside)
 
 
-def _ends(caption: ParsedCaption, nouns: Sequence[int]) -> Iterator[tuple[str, int, int, int]]:
-    """Behind the last noun: kind, start and end of what is replaced, and the noun beside it."""
+def _ends(caption: ParsedCaption, nouns: Sequence[int]) -> Iterator[_Place]:
+    """Behind the last noun, or instead of the phrase of place that it ends."""
     words = caption.words
     last = _last_word(caption)
     if last is None or last not in nouns or words[last].tag not in ("NN", "NNS"):
@@ -120,24 +138,18 @@ def _ends(caption: ParsedCaption, nouns: Sequence[int]) -> Iterator[tuple[str, i
     end = words[last].end
     lowers = [word.lower for word in words]
     if governor in _WITH and "and" not in lowers[-6:]:
-        yield "listed", end, end, last
+        yield _Place("listed", end, end, last, last)
     elif governor in grammar.PLACES:
-        yield "beside", end, end, last
-        start = _phrase_start(words, last, governor)
-        if start is not None:
-            # Instead of where it is: "on a beach" gives "next to a surfboard".
-            yield "instead", words[start].start, end, last
+        yield _Place("beside", end, end, last, last)
+    relations = relations_of(words)
+    if relations and relations[-1].object == last and relations[-1].form == REDUCED:
+        # Instead of where it is: "sitting on a beach" gives "holding a surfboard".
+        first, head = relations[-1].first, relations[-1].head
+        if words[first - 1].pos == "n":
+            yield _Place("instead", words[first].start, end, last, head)
 
 
-def _phrase_start(words: Sequence[Word], noun: int, governor: str) -> int | None:
-    """Where the phrase of place that ends a caption begins, if a noun stands before it."""
-    for index in range(noun - 1, max(0, noun - 5), -1):
-        if words[index].lower == governor:
-            return index if words[index - 1].pos == "n" else None
-    return None
-
-
-def _exchanges(caption: ParsedCaption, nouns: Sequence[int]) -> Iterator[tuple[str, int, int, int]]:
+def _exchanges(caption: ParsedCaption, nouns: Sequence[int]) -> Iterator[_Place]:
     """Second nouns of lists: "a dog and a cat" may give "a dog and a horse"."""
     words = caption.words
     for place in nouns:
@@ -147,7 +159,7 @@ def _exchanges(caption: ParsedCaption, nouns: Sequence[int]) -> Iterator[tuple[s
         if start < 2 or words[start].lower not in ("a", "an") or words[start - 1].lower != "and":
             continue
         if words[start - 2].pos == "n" and words[place].tag == "NN":
-            yield "exchanged", words[start].start, words[place].end, place
+            yield _Place("exchanged", words[start].start, words[place].end, place, place)
 
 
 def _last_word(caption: ParsedCaption) -> int | None:
@@ -159,22 +171,33 @@ def _last_word(caption: ParsedCaption) -> int | None:
     return None
 
 
-def _added(
-    caption: ParsedCaption, kind: str, start: int, end: int, beside: int, thing: str
-) -> Candidate:
+def _added(caption: ParsedCaption, place: _Place, thing: str, relation: str) -> Candidate:
     named = ("an " if vowel_sound(thing) else "a ") + thing
-    old = caption.record.caption[start:end]
-    new = {"listed": f" and {named}", "exchanged": named}.get(kind, f" near {named}")
-    if kind == "instead":
-        new = f"next to {named}"
+    word = caption.words[place.beside]
+    start, old = place.start, caption.record.caption[place.start : place.end]
+    new = {"listed": f" and {named}", "exchanged": named}.get(place.form, f"{relation} {named}")
     if not old:
         # Edits replace words: an insertion is written as the word before it and more.
-        word = caption.words[beside]
-        start, old, new = word.start, word.text, word.text + new
-    word = caption.words[beside]
-    edit = Edit(start, end, old, new)
+        start, old, new = word.start, word.text, f"{word.text} {new.strip()}"
     change = Change(word, new, thing)
+    edit = Edit(start, place.end, old, new)
     return Candidate((change,), (edit,), mean_rating(thing), filler="corpus", added=thing)
+
+
+def _relation(
+    caption: ParsedCaption, place: _Place, thing: str, stream: RandomStream, corpus: Corpus
+) -> str:
+    """How captions say that a thing like the one beside it is to what is added."""
+    if place.form not in ("beside", "instead"):
+        return ""
+    head = caption.words[place.head]
+    said = corpus.relations(f"*{group_of(head.lemma)}", thing)
+    weights = {}
+    for relation, times in sorted(said.items()):
+        form, _, text = relation.partition("|")
+        if form == REDUCED and read_relation(text).preposition not in _INSIDE:
+            weights[text] = times
+    return next(stream.order(list(weights), list(weights.values())), NEAR)
 
 
 # Attributes
@@ -215,10 +238,7 @@ def _said(caption: ParsedCaption, noun: Word) -> set[str]:
     before = re.compile(rf"\b([a-z]+) {re.escape(noun.lower)}\b")
     listed = dimensions("attributes")
     return {
-        word
-        for other in caption.image_captions
-        for word in before.findall(other)
-        if word in listed
+        word for other in caption.image_captions for word in before.findall(other) if word in listed
     }
 
 

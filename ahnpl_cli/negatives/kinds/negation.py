@@ -31,7 +31,7 @@ _STOPS = " .!"
 def change_presence(
     caption: ParsedCaption, stream: RandomStream, weigh: Weigh, corpus: Corpus
 ) -> Iterator[Candidate | Rejected]:
-    """"With a hat" becomes "without a hat"; else a sentence affirms or denies at the end."""
+    """A hat is denied of who wears it; or a few words at the end deny or affirm a thing."""
     for index in stream.order(range(len(caption.words))):
         candidate = _in_place(caption, index)
         if candidate is not None:
@@ -40,7 +40,7 @@ def change_presence(
         return
     nouns = [word for word in caption.words if grammar.is_noun(word)]
     denied = [word for word in nouns if word.tag == "NN" and not _is_negated(caption, word)]
-    absent = _absent(caption, {word.lemma for word in nouns}, corpus)
+    absent = _absent(caption, [word.lemma for word in nouns], corpus)
     # As often affirmed as denied, so that "no" alone tells nothing.
     affirm = stream.uniform() < 0.5
     for noun in stream.order(absent if affirm else [word.lower for word in denied]):
@@ -50,7 +50,7 @@ def change_presence(
 
 
 def _in_place(caption: ParsedCaption, index: int) -> Candidate | None:
-    """"With a" becomes "without a", and "without" becomes "with"."""
+    """What was with becomes without, and the other way round."""
     words = caption.words
     word = words[index]
     if word.lower not in ("with", "without"):
@@ -70,18 +70,17 @@ def _is_negated(caption: ParsedCaption, word: Word) -> bool:
     return grammar.negated(caption.words, caption.words.index(word))
 
 
-def _absent(caption: ParsedCaption, present: set[str], corpus: Corpus) -> list[str]:
+def _absent(caption: ParsedCaption, nouns: Sequence[str], corpus: Corpus) -> list[str]:
     """Things that no caption of the image names, though they go with those that it names."""
-    scored = []
-    for thing in corpus.things(LEAST):
+    absent: list[str] = []
+    for thing, associated in corpus.companions(nouns, LEAST) if nouns else ():
+        if associated <= 0 or len(absent) == LIKELY:
+            break
         if thing in word_list("ubiquitous") or thing in word_list("mass"):
             continue
-        if validity.said_of_image(thing, "n", caption.image_words):
-            continue
-        score = sum(corpus.association(thing, noun) for noun in sorted(present))
-        if score > 0:
-            scored.append((-score, thing))
-    return [thing for _, thing in sorted(scored)[:LIKELY]]
+        if not validity.said_of_image(thing, "n", caption.image_words):
+            absent.append(thing)
+    return absent
 
 
 def _with_article(noun: str) -> str:

@@ -20,25 +20,27 @@ from ahnpl_cli.stable_hash import RandomStream
 NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 NEAR = 3  # a wrong count is at most this far from the right one (ours)
 # Chances, as numbers are said in captions; two is by far the commonest.
-_SEVERAL = {"two": 0.6, "three": 0.28, "four": 0.12}
-_NEARER = 0.5  # how much less often a number one further off is drawn
+_SEVERAL = {"two": 0.55, "three": 0.2, "several": 0.15, "four": 0.06, "many": 0.04}
+_NEARER = 0.3  # how much less often a number one further off is drawn
 # How often one becomes several, so that captions lose as many numbers as they gain, and neither
 # "two" nor "a" tells the negative; measured on COCO (see the manual).
-RISE = 0.55
+RISE = 0.4
+FALL = 0.75  # how often two, three or four become one
 _MANY = ("several", "many", "numerous", "multiple")
 _ONE = ("single", "lone", "solitary")
 _BEFORE_HEAD = ("JJ", "JJR", "VBN", "NNP", "CC")
 _BEFORE_NOUN = frozenset(("JJ", "VBN", "VBG", "CC", "NN"))
-_AFTER_NOUN = frozenset(("VBG", "IN", "VBN", ".", ",", "TO", "CC", "WDT"))
+_AFTER_NOUN = frozenset(("VBG", "IN", "VBN", ".", ",", "TO", "CC"))
 _PLURAL_VERBS = {"is": "are", "has": "have", "was": "were", "does": "do", "'s": "are"}
 _SINGULAR_VERBS = {"are": "is", "have": "has", "were": "was", "do": "does"}
 # Words that would no longer agree, or that say how many in another way.
 _BOUND_TO_ONE = re.compile(
-    r"\b(its|it|he|she|his|her|him|himself|herself|itself|alone|each|single|another|other|one)\b"
+    r"\b(its|it|he|she|his|her|him|himself|herself|itself|alone|each|single|another|others?|one)\b"
 )
 _BOUND_TO_SEVERAL = re.compile(
     r"\b(their|they|them|themselves|each|other|both|together|another|others|while|and the other)\b"
 )
+_OTHERS = re.compile(r"\b(others?|another)\b")
 _GROUPS = re.compile(
     r"\b(several|many|some|both|couple|group|pair|herd|flock|two|three|four|five|six|\d+|few|row"
     r"|bunch|family|team|others)\b"
@@ -85,22 +87,28 @@ def _number(
         return None
     noun = words[head]
     if noun.tag == "NNS":
-        if word.lower in _MANY or word.tag == "CD" and word.lower in NUMBERS[1:4]:
-            # Half of the small numbers fall to one, half become another number.
-            if word.lower in _MANY or stream.uniform() < 0.5:
-                alone = _one_of_several(caption, _Noun(index, head))
-                if alone is not None:
-                    return alone
+        # Half of the small numbers fall to one, half become another number.
+        falls = word.lower in NUMBERS[1:4] and stream.uniform() < FALL
+        if falls or word.lower in _MANY:
+            alone = _one_of_several(caption, _Noun(index, head))
+            if alone is not None:
+                return alone
         if word.lower in _MANY:
             return _replace(caption, word, word, "two")
         number = _other_number(word.lower, before, stream) if word.tag == "CD" else None
         return _replace(caption, word, word, number) if number else None
     if word.lower in _ONE and before is not None and before.lower == "a":
         return _pluralize(caption, before, word, "several", head)
-    if word.lower == "one" and grammar.is_noun(noun) and (before is None or before.lower != "the"):
+    if word.lower == "one" and grammar.is_noun(noun) and _may_be_many(caption, before):
         exact = before is not None and before.lower == "exactly"
         return _pluralize(caption, word, word, "two" if exact else "several", head)
     return None
+
+
+def _may_be_many(caption: ParsedCaption, before: Word | None) -> bool:
+    """Whether "one" tells how many there are: not in "the one", nor beside "the others"."""
+    text = caption.record.caption.lower()
+    return (before is None or before.lower != "the") and not _OTHERS.search(text)
 
 
 def _other_number(text: str, before: Word | None, stream: RandomStream) -> str | None:
@@ -150,7 +158,7 @@ def _replace(caption: ParsedCaption, first: Word, last: Word, new: str) -> Candi
 def _several_of_one(
     caption: ParsedCaption, index: int, stream: RandomStream, corpus: Corpus
 ) -> Candidate | None:
-    """"A dog is" becomes "two dogs are", where no caption of the image says that there are more."""
+    """One becomes several with the verb, where no caption of the image says that there are."""
     words = caption.words
     if words[index].lower not in ("a", "an"):
         return None
@@ -186,13 +194,15 @@ def _singular(words: Sequence[Word], start: int) -> int | None:
 
 
 def _one_of_several(caption: ParsedCaption, place: _Noun) -> Candidate | None:
-    """"Two dogs are" becomes "a dog is"."""
+    """Several become one, with the verb."""
     words = caption.words
     noun = words[place.noun]
     before = words[place.first - 1] if place.first else None
     if before is not None and before.tag in ("DT", "CD", "PRP$", "RB", "JJ"):
         return None
     if _BOUND_TO_SEVERAL.search(caption.record.caption.lower()):
+        return None
+    if not grammar.is_noun(noun):
         return None
     single = "person" if noun.lower == "people" else noun.lemma
     if single == noun.lower or single in word_list("mass"):
@@ -219,14 +229,13 @@ def _pluralize(
     if verb is None:
         return None
     quantifier = _replace(caption, first, last, new)
-    edit = Edit(noun.start, noun.end, noun.text, plural(noun.text))
+    many = match_case(plural(noun.lower), noun.text)
+    edit = Edit(noun.start, noun.end, noun.text, many)
     edits = (*quantifier.edits, edit, *verb)
     return Candidate(quantifier.changes, edits, mean_rating(noun.lemma))
 
 
-def _verb(
-    words: Sequence[Word], noun: int, irregular: dict[str, str]
-) -> tuple[Edit, ...] | None:
+def _verb(words: Sequence[Word], noun: int, irregular: dict[str, str]) -> tuple[Edit, ...] | None:
     """The edit that lets the verb behind a noun agree, none without one; None if it cannot."""
     if noun + 1 >= len(words):
         return ()
@@ -244,5 +253,5 @@ def _verb(
 
 
 def _third_person(verb: str) -> str:
-    """"stand" gives "stands"; the endings are those of plurals."""
+    """A verb in the third person, whose endings are those of plurals."""
     return plural(verb) if verb not in ("be", "have") else {"be": "is", "have": "has"}[verb]

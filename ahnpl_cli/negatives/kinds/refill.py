@@ -13,7 +13,7 @@ from ahnpl_cli.negatives.candidates import Candidate, Change, MaskedWord, Parsed
 from ahnpl_cli.negatives.lexicon import wordnet
 from ahnpl_cli.negatives.lexicon.concreteness import Weigh, mean_rating
 from ahnpl_cli.negatives.lexicon.tables import contraries, word_list
-from ahnpl_cli.negatives.statistics import Corpus
+from ahnpl_cli.negatives.statistics import TEXT_END, Corpus, group_of
 from ahnpl_cli.negatives.text import grammar
 from ahnpl_cli.negatives.text.spelling import match_case, with_article
 from ahnpl_cli.negatives.text.words import Word
@@ -21,6 +21,7 @@ from ahnpl_cli.records import Edit
 from ahnpl_cli.stable_hash import RandomStream
 
 _PICTURES = frozenset(("photo", "photograph", "picture", "image", "photos", "shot", "pictures"))
+BEFORE_OBJECT = frozenset(("DT", "PRP$", "JJ", "CD", "VBN"))
 _BEFORE_PARTICIPLE = ("DT", "JJ", "PRP$", "CD", "IN")
 
 
@@ -84,8 +85,43 @@ ACTION = Refill(_is_action)
 OBJECT = Refill(_is_object)
 
 
+def _is_done(masked: MaskedWord, word: str, corpus: Corpus) -> bool:
+    """Whether captions say a verb as it would stand: of such a thing, before such words.
+
+    "A dog eats" but no chair does; "falls into the water" but nothing sits into it.
+    """
+    words, index = masked.caption.words, masked.index
+    lemma = wordnet.lemma(word.lower(), "v")
+    doer = grammar.subject(words, index)
+    if doer is not None and not corpus.does(lemma, words[doer].lemma):
+        return False
+    following = words[index + 1] if index + 1 < len(words) else None
+    if following is None or following.tag in (".", ",", "CC"):
+        return corpus.heard(word, TEXT_END) or corpus.heard(word, ",")
+    if following.tag in BEFORE_OBJECT or following.pos in ("n", "a"):
+        target = grammar.noun_ahead(words, index + 1, BEFORE_OBJECT, 5)
+        return target is None or _is_done_to(masked, doer, lemma, "", words[target], corpus)
+    if not corpus.heard(word, following.lower):
+        return False
+    target = grammar.noun_ahead(words, index + 2, BEFORE_OBJECT, 5)
+    if target is None or following.tag not in ("IN", "TO"):
+        return True
+    return _is_done_to(masked, doer, lemma, following.lower, words[target], corpus)
+
+
+def _is_done_to(
+    masked: MaskedWord, doer: int | None, verb: str, preposition: str, target: Word, corpus: Corpus
+) -> bool:
+    """Whether captions say a verb to a noun, of doers like this one if there is one."""
+    if corpus.is_small:
+        return True
+    heads = masked.caption.words
+    group = "" if doer is None else group_of(heads[doer].lemma)
+    return (verb, preposition) in corpus.acts(group, target.lemma)
+
+
 def best_valid(
-    masked: MaskedWord, ranking: Ranking, most: int
+    masked: MaskedWord, ranking: Ranking, most: int, corpus: Corpus
 ) -> tuple[list[tuple[str, float]], Counter[str]]:
     """Walk down a ranking until enough words are valid.
 
@@ -93,6 +129,7 @@ def best_valid(
         masked: the word to refill.
         ranking: words with scores, best first.
         most: valid words wanted.
+        corpus: what the captions say together.
 
     Returns:
         The valid words with their scores, and how many were rejected, by reason.
@@ -103,6 +140,8 @@ def best_valid(
     rejected: Counter[str] = Counter()
     for word, score in ranking:
         reason = validity.word_reason(masked.word, word, context, image_words)
+        if reason is None and masked.word.pos == "v" and not _is_done(masked, word, corpus):
+            reason = validity.UNHEARD
         if reason is not None:
             rejected[reason] += 1
             continue
@@ -157,7 +196,7 @@ class RefillJob:
     def take(self, ranking: Ranking) -> None:
         """Take the ranking of the masked word last proposed."""
         masked, _ = self._queue[0]
-        valid, rejected = best_valid(masked, ranking, self.top_k)
+        valid, rejected = best_valid(masked, ranking, self.top_k, self.corpus)
         self.rejected += rejected
         best = max((score for _, score in valid), default=0.0)
         # Drawn by probability, as far as scores are logarithms of it; none has no chance at all.

@@ -1,8 +1,8 @@
 """Negatives by another word for how two things relate (`relation`).
 
-"A man riding a horse" becomes "a man standing next to a horse": the new words are some that captions
-say between this head and this object, or between heads of its kind and this object, drawn as often
-as they are said, and contrary to the old ones by `tables/relations.txt` and `tables/verbs.txt`.
+"A man riding a horse" becomes "a man standing next to a horse": the new words are some that
+captions say between this head and this object, or between heads of its kind and this object, drawn
+as often as they are said, and contrary to the old ones by the tables of relations and verbs.
 """
 
 from __future__ import annotations
@@ -13,10 +13,9 @@ from collections.abc import Iterator, Sequence
 from ahnpl_cli.negatives.candidates import Candidate, Change, ParsedCaption, Rejected
 from ahnpl_cli.negatives.lexicon.concreteness import Weigh, mean_rating
 from ahnpl_cli.negatives.lexicon.tables import word_list
-from ahnpl_cli.negatives.statistics import Corpus, kind_of
+from ahnpl_cli.negatives.statistics import Corpus, group_of, kind_of, names_of
 from ahnpl_cli.negatives.text import grammar
 from ahnpl_cli.negatives.text.relations import (
-
     Relation,
     excludes,
     read_relation,
@@ -27,9 +26,10 @@ from ahnpl_cli.negatives.text.words import Word
 from ahnpl_cli.records import Edit
 from ahnpl_cli.stable_hash import RandomStream
 
-OF_KIND = 0.2  # what a relation of another head of the same kind counts for (ours)
-LEAST = 2  # captions that must say a relation of heads of this kind
-# Nouns that a relation is not to: "a man in a hat" tells what he wears, "on the phone" what he does.
+# What a relation of another head of the same group counts for, and one of any head (ours).
+OF_GROUP, OF_ANY = 0.2, 0.02
+LEAST = 2  # captions that must say a relation to a noun
+# Nouns that a relation is not to: "on the phone" tells what somebody does.
 _NO_PLACE = frozenset(("phone", "way", "air", "row", "line", "water", "day", "night"))
 
 
@@ -63,30 +63,36 @@ def _possible(caption: ParsedCaption, relation: Relation, corpus: Corpus) -> dic
     """Return what may stand in the place of a relation, with how often it is said there."""
     words = caption.words
     head, target = words[relation.head].lemma, words[relation.object].lemma
-    old = _text(words, relation)
-    kind = kind_of(head)
-    of_kind = corpus.relations(f"*{kind}", target)
-    of_head = corpus.relations(head, target)
-    possible = {}
-    for said, times in sorted(of_kind.items()):
-        form, _, text = said.partition("|")
-        if form != relation.form or times < LEAST or not excludes(old, text, kind):
-            continue
-        if _is_said(caption, text, words[relation.object]):
-            continue
-        possible[text] = of_head.get(said, 0) + OF_KIND * times
+    old, kind = _text(words, relation), kind_of(head)
+    possible: dict[str, float] = {}
+    # Of a compound that captions hardly name, what they say of its last word.
+    for name in names_of(target):
+        of_head, of_group = (corpus.relations(noun, name) for noun in (head, f"*{group_of(head)}"))
+        for said, times in sorted(corpus.relations("*", name).items()):
+            form, _, text = said.partition("|")
+            if form != relation.form or times < LEAST or not excludes(old, text, kind):
+                continue
+            # What is heard of other things alone has to be a mere place.
+            if said not in of_group and read_relation(text).verb is not None:
+                continue
+            if not _is_said(caption, text, old, words[relation.object]):
+                own, group = of_head.get(said, 0), of_group.get(said, 0)
+                possible[text] = own + OF_GROUP * group + OF_ANY * times
+        if possible:
+            break
     return possible
 
 
-def _is_said(caption: ParsedCaption, text: str, target: Word) -> bool:
-    """Whether a caption of the image says a relation, or its verb."""
-    verb, preposition = read_relation(text)
-    if verb is not None and verb not in grammar.POSTURES and verb in caption.image_words:
+def _is_said(caption: ParsedCaption, text: str, old: str, target: Word) -> bool:
+    """Whether a caption of the image says a relation, or its verb, beside the old one."""
+    before, after = read_relation(old), read_relation(text)
+    if after.verb not in (None, before.verb) and after.verb in caption.image_words:
         return True
-    if verb is not None and preposition is None:
+    if after.preposition in (None, before.preposition):
         return False
     # "next to the big table" in another caption, but not in "next to a dog on a table".
-    beside = re.compile(rf"\b{re.escape(preposition or text)}(?: \w+){{0,3}}? {target.lower}\b")
+    last = re.escape(target.lower.rpartition(" ")[2])
+    beside = re.compile(rf"\b{re.escape(after.preposition or text)}(?: [\w-]+){{0,3}}? {last}\b")
     return any(beside.search(other) for other in caption.image_captions)
 
 
@@ -112,5 +118,3 @@ def _replace(caption: ParsedCaption, relation: Relation, new: str) -> Candidate:
     rating = mean_rating(*(word.lemma for word in words[relation.first : relation.last + 1]))
     edit = Edit(start, end, old, cased)
     return Candidate((Change(phrase, cased, new),), (edit,), rating, filler="corpus")
-
-

@@ -15,7 +15,7 @@ from typing import Literal
 
 from ahnpl_cli.errors import ModelError
 
-Select = Literal["random", "concreteness"]
+Select = Literal["random", "concreteness", "plausible"]
 Weigh = Callable[..., float]  # lemmas -> weight with which their words are drawn
 MIDDLE = 3.0  # of the scale: what an unrated word counts for when one is drawn (ours)
 MOST = 5.0
@@ -70,7 +70,7 @@ def word_weights(select: Select, temperature: float) -> Weigh:
     formula is ours: of Slipform only the abstract, which has none, could be read. An unrated word
     counts as the middle of the scale.
     """
-    if select == "random":
+    if select != "concreteness":
         return lambda *lemmas: 1.0
     power = 1.0 / temperature
 
