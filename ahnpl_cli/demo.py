@@ -24,7 +24,7 @@ START = "scenes-clip"
 WEIGHT_DECAY = 0.1
 OBJECTIVES = ("clip", "negclip", "ahnpl")
 SUITES = ("sugarcrepe", "aro", "valse", "winoground", "retrieval")
-KINDS = ("relation", "attribute", "object", "spatial")
+KINDS = ("swap", "attribute", "object", "spatial")
 STATE = "demo.json"
 DAMAGED = "The file is damaged: start over with --force, or choose another --output."
 

@@ -52,7 +52,7 @@ def train(out: Path, args: argparse.Namespace) -> list[Path]:
     """Fine-tune every row with every seed; return the runs."""
     world, negatives = out / "scenes", out / "negatives.jsonl"
     ahnpl("scenes", world, "--train", args.train, "--test", args.test)
-    kinds = "relation,attribute,object,spatial"
+    kinds = "paper"
     options = ("--filler", "corpus", "--kinds", kinds)
     ahnpl("negatives", world / "captions.jsonl", "-o", negatives, *options)
     runs = []

@@ -13,9 +13,23 @@ def test_slots_keep_their_order() -> None:
     expected = (
         *("relation", "attribute", "action", "object"),
         *("attribute_swap", "quantity", "spatial"),
+        *("swap", "addition", "negation", "order"),
     )
     assert expected == records.KINDS
-    assert expected[:4] == records.DEFAULT_KINDS
+    assert set(records.DEFAULT_KINDS) <= set(expected)
+
+
+def test_an_exchange_of_nouns_was_once_called_a_relation() -> None:
+    edits = (Edit(2, 5, "dog", "cat"), Edit(9, 12, "cat", "dog"))
+    assert Negative("relation", "a cat on a dog", edits, "swap").kind == "swap"
+    assert Negative("relation", "a dog under a cat", edits[:1], "corpus").kind == "relation"
+
+
+def test_presets_stand_for_kinds_and_are_told_by_them() -> None:
+    paper = ("swap", "attribute", "action", "object")
+    assert records.expand_presets(["paper", "spatial", "swap"]) == (*paper, "spatial")
+    assert records.preset_of(sorted(paper)) == "paper"
+    assert records.preset_of(("object", "spatial")) == "object, spatial"
 
 
 def test_fields_of_the_formats_are_append_only() -> None:

@@ -19,7 +19,7 @@ MOST_OF_GROUP = 4  # pictures, the original among them, as in GNM's test set
 # BiVLC's columns, and its type and subtype of each of our kinds.
 COLUMNS = ("image", "caption", "negative_caption", "negative_image", "type", "subtype")
 TYPES = {
-    "relation": ("swap", "obj"),
+    "swap": ("swap", "obj"),
     "attribute_swap": ("swap", "att"),
     "object": ("replace", "obj"),
     "attribute": ("replace", "att"),

@@ -27,7 +27,7 @@ was were be being been has have had does do very left right top bottom front bac
 sits stands lies sit stand lie rides ride holds hold looks look wears wear eats eat
 """
 BOUNDARIES = frozenset(_BOUNDARIES.split())
-NOUN_KINDS = ("object", "relation")  # kinds whose edits replace the noun itself
+NOUN_KINDS = ("object", "swap")  # kinds whose edits replace the noun itself
 MODIFIERS = 2  # adjectives before a noun that belong to it, at most
 HEAD_WORDS = 4  # words after an adjective among which its noun is looked for
 

@@ -225,7 +225,7 @@ class Corpus:
 
     def does(self, verb: str, noun: str) -> bool:
         """Whether a verb is said of things like a noun, and not just once."""
-        return self.statistics.doers.get(verb, {}).get(kind_of(noun), 0) > 1
+        return self.is_small or self.statistics.doers.get(verb, {}).get(kind_of(noun), 0) > 1
 
     def descriptions(self, noun: str) -> dict[str, int]:
         """Return the adjectives said of a noun, with how often."""
@@ -274,6 +274,7 @@ class Corpus:
     def _things(self, least: int) -> tuple[str, ...]:
         """Nouns said often enough, also in the singular behind a or an."""
         single = self.statistics.single
+        least = 2 if self.is_small else least
         return tuple(
             sorted(
                 noun

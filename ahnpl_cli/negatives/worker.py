@@ -13,30 +13,29 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from ahnpl_cli.catalog import resolve
 from ahnpl_cli.config import NegativesConfig
 from ahnpl_cli.data.jsonl import dump
 from ahnpl_cli.negatives import validity
 from ahnpl_cli.negatives.candidates import Candidate, MaskedWord, ParsedCaption, Rejected
+from ahnpl_cli.negatives.checking import Checker, Proposal, Verdict
 from ahnpl_cli.negatives.fillers import Filler, FillerChoice
 from ahnpl_cli.negatives.fillers.corpus import COUNTS, CorpusFiller, read_counts
 from ahnpl_cli.negatives.first_pass import Index
 from ahnpl_cli.negatives.kinds.refill import Refill, RefillJob
 from ahnpl_cli.negatives.lexicon.concreteness import Weigh, word_weights
 from ahnpl_cli.negatives.statistics import STATISTICS, Corpus, read_statistics
-from ahnpl_cli.negatives.text import grammar
 from ahnpl_cli.negatives.text.context import Window
 from ahnpl_cli.negatives.text.tagging import Tagger
-from ahnpl_cli.negatives.text.words import MODIFYING, Word, words_of
+from ahnpl_cli.negatives.text.words import Word, words_of
 from ahnpl_cli.records import (
     KIND_MODULES,
     KINDS,
     CaptionRecord,
     Kind,
     Negative,
-    apply_edits,
 )
 from ahnpl_cli.stable_hash import RandomStream
 
@@ -211,14 +210,6 @@ class _EditsJob:
         """Nothing to do: the order of the edits is fixed."""
 
 
-class _Checked(NamedTuple):
-    """The text of a candidate, how plausible it is, and the reason against it or None."""
-
-    text: str
-    plausibility: float
-    reason: str | None
-
-
 @dataclass(slots=True)
 class _KindJob:
     """One kind of one caption, its row in the block, and the negatives accepted so far."""
@@ -258,7 +249,8 @@ class Maker:
         corpus: Corpus,
         plausible_first: bool = False,
     ) -> None:
-        self.filler, self.tagger, self.corpus = filler, tagger, corpus
+        self.filler, self.corpus = filler, corpus
+        self.checker = Checker(filler, tagger, corpus, seed)
         self.plausible_first = plausible_first
         self._enough = max(per_kind, POOL) if plausible_first else per_kind
         self.per_kind, self.top_k = per_kind, top_k
@@ -331,101 +323,29 @@ class Maker:
             assert isinstance(job.source, RefillJob)  # no other source has masked words
             job.source.take(ranking)
 
-        checked = self._check(proposed, texts)
-        for (job, candidate), (text, plausibility, reason) in zip(proposed, checked, strict=True):
-            if reason is None:
-                job.negatives.append(self._negative(job, candidate, text, plausibility))
+        verdicts = self.checker.check(
+            [Proposal(job.kind, job.caption, item, texts[job.row]) for job, item in proposed]
+        )
+        for (job, candidate), verdict in zip(proposed, verdicts, strict=True):
+            if verdict.reason is None:
+                job.negatives.append(self._negative(job, candidate, verdict))
                 job.source.accept()
             else:
-                job.source.rejected[reason] += 1
+                job.source.rejected[verdict.reason] += 1
 
         unfinished = [job for job, _ in proposed if len(job.negatives) < self._enough]
         return [job for job, _ in waiting] + unfinished
 
-    def _check(
-        self, proposed: list[tuple[_KindJob, Candidate]], texts: list[set[str]]
-    ) -> list[_Checked]:
-        """Judge each candidate, and note the texts of those accepted."""
-        negatives = [apply_edits(job.caption.record.caption, c.edits) for job, c in proposed]
-        keep_tag = self._keep_tag([candidate for _, candidate in proposed], negatives)
-        checked = []
-        for (job, candidate), text, same_tag in zip(proposed, negatives, keep_tag, strict=True):
-            plausibility = self._plausibility(job.caption, candidate, text)
-            reason = self._reason(job, text, texts[job.row], plausibility)
-            if reason is None and not same_tag:
-                reason = validity.PART_OF_SPEECH
-            if reason is None:
-                texts[job.row].add(validity.normalized(text))
-            checked.append(_Checked(text, plausibility, reason))
-        return checked
-
-    def _plausibility(self, caption: ParsedCaption, candidate: Candidate, text: str) -> float:
-        lost, gained = candidate.nouns
-        others = [word.lemma for word in caption.words if grammar.is_noun(word)]
-        if lost in others:
-            others.remove(lost)
-        return self.corpus.plausibility(caption.record.caption, text, others, lost, gained)
-
-    def _reason(
-        self, job: _KindJob, negative: str, texts: set[str], plausibility: float
-    ) -> str | None:
-        """Return why a text is no negative, as far as the text tells; None if it may be one."""
-        caption = job.caption.record.caption
-        text = validity.normalized(negative)
-        if text == validity.normalized(caption):
-            return validity.SAME_TEXT
-        if text in texts:
-            return validity.DUPLICATE
-        if validity.doubles_a_word(caption, negative):
-            return validity.DOUBLED
-        return validity.IMPLAUSIBLE if self._is_doubted(job, text, plausibility) else None
-
-    def _is_doubted(self, job: _KindJob, text: str, plausibility: float) -> bool:
-        """Whether a candidate is less likely than its caption, by more than chance allows."""
-        doubt = validity.DOUBT.get(job.kind)
-        if doubt is None or plausibility >= 0 or self.corpus.is_small:
-            return False
-        if plausibility < validity.LEAST_PLAUSIBLE:
-            return True
-        stream = RandomStream(self.seed, job.caption.record.id, job.kind, text)
-        return stream.uniform() > math.exp(doubt * plausibility)
-
-    def _keep_tag(self, candidates: list[Candidate], texts: list[str]) -> list[bool]:
-        """Whether each refilled word is tagged, where it now stands, as the word it replaces."""
-        # Tagging is most of the work: a filler that is sure of a word spares it.
-        doubtful = [row for row, candidate in enumerate(candidates) if self._in_doubt(candidate)]
-        places = [_last_character(candidates[row]) for row in doubtful]
-        tags = self.tagger.retag([texts[row] for row in doubtful], places)
-        keep = [True] * len(candidates)
-        for row, tag in zip(doubtful, tags, strict=True):
-            old_tag = candidates[row].changes[0].word.tag
-            keep[row] = tag == old_tag or old_tag == "JJ" and tag in MODIFYING
-        return keep
-
-    def _in_doubt(self, candidate: Candidate) -> bool:
-        if candidate.masked is None:
-            return False
-        return not self.filler.sure_of(candidate.masked, candidate.changes[0].new.lower())
-
-    def _negative(
-        self, job: _KindJob, candidate: Candidate, text: str, plausibility: float
-    ) -> Negative:
+    def _negative(self, job: _KindJob, candidate: Candidate, verdict: Verdict) -> Negative:
         return Negative(
             job.kind,
-            text,
+            verdict.text,
             candidate.edits,
             candidate.filler if candidate.masked is None else self.filler.name,
             candidate.score,
             candidate.concreteness,
-            plausibility=plausibility,
+            plausibility=verdict.plausibility,
         )
-
-
-def _last_character(candidate: Candidate) -> int:
-    """Where, in the negative, the last character of its last edit is."""
-    *earlier, last = candidate.edits
-    shift = sum(len(edit.new) - len(edit.old) for edit in earlier)
-    return last.start + shift + len(last.new) - 1
 
 
 # Functions for a `ProcessMap`, which sends names of functions, and no objects that hold models.

@@ -33,7 +33,7 @@ CAPTIONS_PER_RETRIEVED = 5  # as in COCO
 # Which suite's pairs stand for which kind of negative, in turn; all of combinations seen in
 # training.
 NEGATIVE_SUITES: tuple[tuple[Kind, str], ...] = (
-    ("relation", "swap_obj"),
+    ("swap", "swap_obj"),
     ("attribute", "replace_att"),
     ("object", "replace_obj"),
     ("attribute_swap", "swap_att"),

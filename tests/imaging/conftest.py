@@ -64,9 +64,7 @@ def photos(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 }
             )
         negatives = tuple(
-            exchanged(caption, old, new)
-            if kind == "relation"
-            else replaced(caption, old, new, kind)
+            exchanged(caption, old, new) if kind == "swap" else replaced(caption, old, new, kind)
             for old, new, kind in changes
         )
         records.append(CaptionRecord(f"p{number}", f"images/{name}", caption, negatives))

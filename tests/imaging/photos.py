@@ -21,7 +21,7 @@ def replaced(caption: str, old: str, new: str, kind: str) -> Negative:
     return Negative(kind, text, (edit,))
 
 
-def exchanged(caption: str, first: str, second: str, kind: str = "relation") -> Negative:
+def exchanged(caption: str, first: str, second: str, kind: str = "swap") -> Negative:
     """The negative that has two words change places."""
     i, j = caption.index(first), caption.index(second)
     edits = (Edit(i, i + len(first), first, second), Edit(j, j + len(second), second, first))
@@ -73,7 +73,7 @@ PHOTOS = {
     "000000000002.jpg": (
         "a cat beside a dog",
         [(17, CAT, GRAY), (18, DOG, BROWN)],
-        [("cat", "dog", "relation")],
+        [("cat", "dog", "swap")],
     ),
     "000000000003.jpg": (
         "a dog on the left of a lawn",

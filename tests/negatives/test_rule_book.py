@@ -8,6 +8,7 @@ from ahnpl_cli.negatives.candidates import MaskedWord
 from ahnpl_cli.negatives.fillers.corpus import WORST, CorpusFiller, _best_first, count
 from ahnpl_cli.negatives.kinds.refill import best_valid
 from ahnpl_cli.negatives.lexicon import wordnet
+from ahnpl_cli.negatives.statistics import Corpus, Statistics
 
 NOUN_TEXT = (
     "animal apple ball banana bat beach bear bench bicycle bike bowl boy building bus "
@@ -38,6 +39,8 @@ IMAGES = [
     {"hydrant", "bear"},
     set(),
 ]
+
+NO_CORPUS = Corpus(Statistics())
 
 
 def lemmas(words, pos):
@@ -103,7 +106,7 @@ def test_the_walk_down_a_ranking_finds_the_best_valid_words(parse, tag):
                 if scores[i] >= WORST[word.pos]
                 and validity.word_reason(word, new, context, caption.image_words) is None
             ]
-            chosen, _ = best_valid(masked, filler.rank([masked])[0], 10)
+            chosen, _ = best_valid(masked, filler.rank([masked])[0], 10, NO_CORPUS)
             assert [new for new, _ in chosen] == [
                 vocabulary.words[i] for _, i in sorted(valid)[:10]
             ]

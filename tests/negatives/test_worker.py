@@ -1,6 +1,7 @@
 import pytest
 
 from ahnpl_cli.negatives.lexicon.concreteness import word_weights
+from ahnpl_cli.negatives.statistics import Corpus, Statistics
 from ahnpl_cli.negatives.worker import Maker
 
 
@@ -32,6 +33,7 @@ def make(parse, tagger):
             top_k=10,
             seed=0,
             weigh=word_weights("random", 1.0),
+            corpus=Corpus(Statistics()),
         )
         return maker.make([parse(caption)])
 

@@ -22,7 +22,7 @@ from ahnpl_cli.imaging.targets import content_edits
 AROUND = 1.5  # of the thing's longer side: how much the model sees of what is around it (ours)
 GROWN = 9  # pixels of the filter that widens a mask, so that no rim of the old thing is left (ours)
 FEATHER = 2.0  # pixels by which the new thing is blended in (ours)
-THING_KINDS = ("object", "relation", "attribute", "attribute_swap")  # their edits are of things
+THING_KINDS = ("object", "swap", "attribute", "attribute_swap")  # their edits are of things
 
 
 class Inpaint:

@@ -39,7 +39,7 @@ class Swap:
     def refuses(self, job: Job, names: frozenset[str] | None) -> str | None:
         """Two nouns must have changed places."""
         edits = content_edits(job.negative.edits)
-        if job.negative.kind != "relation" or len(edits) != 2:
+        if job.negative.kind != "swap" or len(edits) != 2:
             return "no painter"
         first, second = edits
         crossed = (

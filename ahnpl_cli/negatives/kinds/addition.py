@@ -111,7 +111,8 @@ def _absent(caption: ParsedCaption, nouns: Sequence[str], corpus: Corpus) -> Ite
 
 
 def _may_be_added(thing: str) -> bool:
-    if thing not in dimensions("sorts") or thing in word_list("ubiquitous"):
+    is_named = thing in dimensions("sorts") or kind_of(thing) != "thing"
+    if not is_named or thing in word_list("ubiquitous"):
         return False
     if thing in word_list("mass") or thing in word_list("unpictured"):
         return False

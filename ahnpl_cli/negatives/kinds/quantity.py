@@ -132,17 +132,23 @@ def _some(caption: ParsedCaption, index: int, head: int | None) -> Candidate | N
     """What there was none of is there: "some dogs" or "a dog"."""
     words = caption.words
     no = words[index]
-    if head is None or not grammar.is_noun(words[head]) or words[head].lower in word_list("mass"):
+    following = words[index + 1] if index + 1 < len(words) else no
+    if head is None and following.tag != "JJ":
+        return None
+    if head is not None and not _can_be_some(words[head]):
         return None
     # "A no parking sign", "had no idea": there is no noun that was denied.
     if index and words[index - 1].tag in ("DT", "PRP$", "JJ"):
         return None
-    if words[head].tag == "NNS":
+    if head is not None and words[head].tag == "NNS":
         return _replace(caption, no, no, "some")
     cased = match_case("a", no.text)
-    following = caption.record.caption[no.end :].lstrip()
-    article = cased + "n" if vowel_sound(following) else cased
+    article = cased + "n" if vowel_sound(following.lower) else cased
     return Candidate((Change(no, cased, "a"),), (Edit(no.start, no.end, no.text, article),))
+
+
+def _can_be_some(noun: Word) -> bool:
+    return grammar.is_noun(noun) and noun.lower not in word_list("mass")
 
 
 def _replace(caption: ParsedCaption, first: Word, last: Word, new: str) -> Candidate:

@@ -16,6 +16,7 @@ from ahnpl_cli.negatives.lexicon.tables import word_list
 from ahnpl_cli.negatives.statistics import Corpus, group_of, kind_of, names_of
 from ahnpl_cli.negatives.text import grammar
 from ahnpl_cli.negatives.text.relations import (
+    REDUCED,
     Relation,
     excludes,
     read_relation,
@@ -28,6 +29,8 @@ from ahnpl_cli.stable_hash import RandomStream
 
 # What a relation of another head of the same group counts for, and one of any head (ours).
 OF_GROUP, OF_ANY = 0.2, 0.02
+# What is tried where there are too few captions to tell what is said.
+PLACES = ("on", "under", "next to", "behind", "in front of", "in", "above")
 LEAST = 2  # captions that must say a relation to a noun
 # Nouns that a relation is not to: "on the phone" tells what somebody does.
 _NO_PLACE = frozenset(("phone", "way", "air", "row", "line", "water", "day", "night"))
@@ -80,6 +83,8 @@ def _possible(caption: ParsedCaption, relation: Relation, corpus: Corpus) -> dic
                 possible[text] = own + OF_GROUP * group + OF_ANY * times
         if possible:
             break
+    if corpus.is_small and not possible and relation.form == REDUCED:
+        return {text: 1.0 for text in PLACES if excludes(old, text, kind)}
     return possible
 
 

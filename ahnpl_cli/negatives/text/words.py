@@ -11,6 +11,9 @@ from ahnpl_cli.negatives.lexicon.wordnet import Pos
 from ahnpl_cli.negatives.text.tagging import TaggedText
 
 LONGEST = 3  # tokens of a compound
+HEADLINE = 0.7  # share of words with capitals from which these tell no name (ours)
+_GLUE = frozenset("-_@#")
+_OPENINGS = frozenset((".", "!", "?", ":", '"', "``", "''", "“", "(", "-"))
 NOUNS = ("NN", "NNS")
 VERBS = ("VB", "VBG", "VBZ", "VBP", "VBD", "VBN")
 POS: dict[str, Pos] = {"NN": "n", "NNS": "n", "JJ": "a"}
@@ -48,19 +51,52 @@ class Word(NamedTuple):
 
 def words_of(caption: str, tagged: TaggedText) -> tuple[Word, ...]:
     """Return the words of a caption in order; characters between them are white space."""
-    lowers = [token.lower() for token in tagged.words]
-    tags = _mended(lowers, tagged.tags)
+    tokens = _joined(caption, tagged)
+    lowers = [token.lower() for token in tokens.words]
+    tags = _mended(lowers, tokens, _has_capitals(tokens.words))
     words = []
     first = 0
     while first < len(lowers):
         last = first + _length(lowers, tags, first) - 1
-        start = tagged.starts[first]
-        end = tagged.starts[last] + len(tagged.words[last])
+        start = tokens.starts[first]
+        end = tokens.starts[last] + len(tokens.words[last])
         lower = " ".join(lowers[first : last + 1])
         pos, lemma = _lemma(lower, tags[last])
+        if pos is not None and _is_part(caption, start, end):
+            pos, lemma = None, lower
         words.append(Word(start, end, caption[start:end], lower, tags[last], pos, lemma))
         first = last + 1
     return tuple(words)
+
+
+def _joined(caption: str, tagged: TaggedText) -> TaggedText:
+    """Tokens with hyphened ones as one, under the last one's tag: "t-shirt", "golden-brown"."""
+    if "-" not in tagged.words:
+        return tagged
+    starts, words, tags = list(tagged.starts), list(tagged.words), list(tagged.tags)
+    index = 1
+    while index < len(words) - 1:
+        start, end = starts[index - 1], starts[index + 1] + len(words[index + 1])
+        text = words[index - 1] + words[index] + words[index + 1]
+        if words[index] == "-" and words[index + 1][0].isalpha() and caption[start:end] == text:
+            words[index - 1 : index + 2] = [text]
+            tags[index - 1 : index + 2] = [tags[index + 1]]
+            del starts[index : index + 2]
+        else:
+            index += 1
+    return TaggedText(tuple(starts), tuple(words), tuple(tags))
+
+
+def _is_part(caption: str, start: int, end: int) -> bool:
+    """Whether letters, digits or hyphens touch a token: a piece of a word is never changed."""
+    before, after = caption[start - 1 : start] if start else "", caption[end : end + 1]
+    return before.isalnum() or after.isalnum() or before in _GLUE or after in _GLUE
+
+
+def _has_capitals(words: tuple[str, ...]) -> bool:
+    """Whether a text is all capitals, or each word of it begins with one, as in a headline."""
+    begins = [word[0].isupper() for word in words if word[:1].isalpha()]
+    return len(begins) > 2 and sum(begins) >= HEADLINE * len(begins)
 
 
 @functools.lru_cache(maxsize=1 << 16)
@@ -92,19 +128,26 @@ def _is_compound(tokens: tuple[str, ...], tags: tuple[str, ...]) -> bool:
     return tags[0] in _MAY_BEGIN_COMPOUND - {"NN"} and wordnet.known(" ".join(tokens), "n")
 
 
-def _mended(lowers: list[str], tags: tuple[str, ...]) -> tuple[str, ...]:
+def _mended(lowers: list[str], tokens: TaggedText, is_headline: bool) -> tuple[str, ...]:
     """The tags, better where the tagger is known to err or to be of no help.
 
-    A name that is a common caption noun is that noun ("Giraffe standing"). The end of a compound is
-    a noun, and so is what no dictionary calls an adjective and stands after a noun ("a fire hydrant
-    on", "a teddy bear with"). A word that tells an attribute is an adjective before a noun,
-    whatever else it may be ("a metal pole", "a closed window").
+    A name that is a common caption noun is that noun at the start ("Giraffe standing") and in a
+    headline; elsewhere what is written with a capital is a name and stays ("the Old Town Hall").
+    The end of a compound is a noun, and so is what no dictionary calls an adjective and stands
+    after a noun ("a fire hydrant on", "a teddy bear with"). A word that tells an attribute is an
+    adjective before a noun, whatever else it may be ("a metal pole", "a closed window").
     """
-    mended = list(tags)
+    mended = list(tokens.tags)
     common_nouns = dimensions("sorts")
-    for index, tag in enumerate(tags):
-        if tag == "NNP" and lowers[index] in common_nouns:
-            mended[index] = "NN"
+    begins = True
+    for index, tag in enumerate(tokens.tags):
+        is_capital = tokens.words[index][0].isupper()
+        if is_capital and not begins and not is_headline and tag in POS:
+            mended[index] = "NNP"
+        elif tag == "NNP" and lowers[index] in common_nouns:
+            opens = begins and not _is_name(tokens, index + 1)
+            mended[index] = "NN" if opens or is_headline or not is_capital else "NNP"
+        begins = lowers[index] in _OPENINGS
     # From the end, so that a tag mended here does not decide on the next one.
     for index in range(len(mended) - 1, 0, -1):
         before = index - 1
@@ -115,6 +158,11 @@ def _mended(lowers: list[str], tags: tuple[str, ...]) -> tuple[str, ...]:
         if tag in MODIFYING and mended[index + 1] in NOUNS and lowers[index] in _attributes(tag):
             mended[index] = "JJ"
     return tuple(mended)
+
+
+def _is_name(tokens: TaggedText, index: int) -> bool:
+    """Whether a word is written with a capital, as the rest of a name is."""
+    return index < len(tokens.words) and tokens.words[index][0].isupper()
 
 
 @functools.lru_cache(maxsize=1 << 14)

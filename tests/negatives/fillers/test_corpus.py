@@ -5,12 +5,15 @@ import pytest
 from ahnpl_cli.negatives.candidates import MaskedWord
 from ahnpl_cli.negatives.fillers.corpus import DISCOUNT, PSEUDO, WEIGHTS, CorpusFiller, count
 from ahnpl_cli.negatives.kinds.refill import best_valid
+from ahnpl_cli.negatives.statistics import Corpus, Statistics
 
 CAPTIONS = (
     ["a red car on a road"] * 6
     + ["a blue car on a road", "a blue bus on a road"] * 3
     + ["a green tree near a road", "a man riding a horse", "a man riding an elephant"] * 3
 )
+
+NO_CORPUS = Corpus(Statistics())
 
 
 @pytest.fixture(scope="module")
@@ -25,7 +28,7 @@ def mask(parse, caption, word, *said):
 
 def choose(filler, masked):
     """The valid words with their scores, and the reasons against others."""
-    return best_valid(masked, filler.rank([masked])[0], 10)
+    return best_valid(masked, filler.rank([masked])[0], 10, NO_CORPUS)
 
 
 def words(filler, masked):

@@ -19,7 +19,7 @@ from ahnpl_cli.negatives.candidates import Candidate, Change, Rejected
 from ahnpl_cli.records import Edit
 
 
-def robots(caption, stream, weigh):
+def robots(caption, stream, weigh, corpus):
     for word in caption.words:
         if word.lemma == "dog":
             new = f"robot {word.text}"
@@ -63,19 +63,19 @@ def run(program, folder, *arguments):
 
 def test_the_flag_names_it_last(program, tmp_path):
     shown = " ".join(run(program, tmp_path, "negatives", "--help").split())
-    assert re.search(r"Kinds to make, of relation, .*, spatial, robot\b", shown)
+    assert re.search(r"Kinds to make, of relation, .*, order, robot\b", shown)
 
 
 def test_its_negatives_stand_in_the_output_and_its_rows_in_the_tables(program, tmp_path):
     with (tmp_path / "c.jsonl").open("w") as file:
         for n, caption in enumerate(CAPTIONS):
             file.write(json.dumps({"id": str(n), "image": f"{n}.jpg", "caption": caption}) + "\n")
-    kinds = ["--kinds", "robot,relation", "--filler", "corpus"]
+    kinds = ["--kinds", "robot,swap", "--filler", "corpus"]
     shown = run(program, tmp_path, "negatives", "c.jsonl", *kinds)
     lines = (tmp_path / "negatives.jsonl").read_text().splitlines()
     records = [json.loads(line) for line in lines]
     # In slot order, whatever the order of the flag: the new kind comes after the old ones.
-    assert [n["kind"] for n in records[0]["negatives"]] == ["relation", "robot"]
+    assert [n["kind"] for n in records[0]["negatives"]] == ["swap", "robot"]
     assert records[0]["negatives"][1]["caption"] == "A man is chasing a robot dog."
     assert re.search(r"robot\s+│\s+2\s", shown)
     assert re.search(r"cats are no dogs\s+│\s+1\s", shown)

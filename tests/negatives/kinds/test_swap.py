@@ -5,14 +5,16 @@ import pytest
 from ahnpl_cli.negatives.candidates import Candidate, Rejected
 from ahnpl_cli.negatives.kinds.swap import swap_adjectives, swap_nouns
 from ahnpl_cli.negatives.lexicon.concreteness import word_weights
+from ahnpl_cli.negatives.statistics import Corpus, Statistics
 from ahnpl_cli.records import apply_edits
 from ahnpl_cli.stable_hash import RandomStream
 
+NO_CORPUS = Corpus(Statistics())
 WEIGH = word_weights("random", 1.0)
 
 
 def proposals(swap, parsed, seed=0):
-    return list(swap(parsed, RandomStream(seed), WEIGH))
+    return list(swap(parsed, RandomStream(seed), WEIGH, NO_CORPUS))
 
 
 def texts(swap, parsed):
@@ -125,7 +127,10 @@ def test_exchanging_twice_gives_the_caption_back(parse):
 def test_draws_do_not_depend_on_what_was_drawn_before(parse):
     parsed = parse("A man with a hat throwing a ball to a dog")
     streams = [RandomStream(1, "id", "relation") for _ in range(2)]
-    runs = [list(itertools.islice(swap_nouns(parsed, stream, WEIGH), 3)) for stream in streams]
+    runs = [
+        list(itertools.islice(swap_nouns(parsed, stream, WEIGH, NO_CORPUS), 3))
+        for stream in streams
+    ]
     assert runs[0] == runs[1]
 
 

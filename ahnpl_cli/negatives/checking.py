@@ -1,0 +1,123 @@
+"""The last look at candidates: their texts, how plausible they are, and the tags of new words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ahnpl_cli.negatives import validity
+from ahnpl_cli.negatives.candidates import Candidate, ParsedCaption
+from ahnpl_cli.negatives.fillers import Filler
+from ahnpl_cli.negatives.statistics import Corpus
+from ahnpl_cli.negatives.text import grammar
+from ahnpl_cli.negatives.text.tagging import Tagger
+from ahnpl_cli.negatives.text.words import MODIFYING
+from ahnpl_cli.records import Kind, apply_edits
+from ahnpl_cli.stable_hash import RandomStream
+
+
+class Proposal(NamedTuple):
+    """A candidate of one kind for one caption, and the texts of the caption accepted so far."""
+
+    kind: Kind
+    caption: ParsedCaption
+    candidate: Candidate
+    texts: set[str]
+
+
+class Verdict(NamedTuple):
+    """The text of a candidate, how plausible it is if that is known, and the reason against it."""
+
+    text: str
+    plausibility: float | None
+    reason: str | None
+
+
+class Checker:
+    """Says which candidates are negatives.
+
+    Args:
+        filler: what refilled words.
+        tagger: for refilled words whose part of speech the filler does not know.
+        corpus: what the captions say together.
+        seed: of the draws of what is doubted.
+    """
+
+    def __init__(self, filler: Filler, tagger: Tagger, corpus: Corpus, seed: int) -> None:
+        self.filler, self.tagger, self.corpus, self.seed = filler, tagger, corpus, seed
+
+    def check(self, proposals: Sequence[Proposal]) -> list[Verdict]:
+        """Judge each candidate, and note the texts of those accepted."""
+        texts = [apply_edits(p.caption.record.caption, p.candidate.edits) for p in proposals]
+        keep_tag = self._keep_tag([proposal.candidate for proposal in proposals], texts)
+        verdicts = []
+        for proposal, text, same_tag in zip(proposals, texts, keep_tag, strict=True):
+            plausibility = self._plausibility(proposal.caption, proposal.candidate, text)
+            reason = self._reason(proposal, text, plausibility)
+            if reason is None and not same_tag:
+                reason = validity.PART_OF_SPEECH
+            if reason is None:
+                proposal.texts.add(validity.normalized(text))
+            verdicts.append(Verdict(text, plausibility, reason))
+        return verdicts
+
+    def _plausibility(
+        self, caption: ParsedCaption, candidate: Candidate, text: str
+    ) -> float | None:
+        if self.corpus.is_small:
+            return None
+        lost, gained = candidate.nouns
+        others = []
+        # Only a noun that comes in is held against the others.
+        if gained is not None:
+            others = [word.lemma for word in caption.words if grammar.is_noun(word)]
+        if lost in others:
+            others.remove(lost)
+        return self.corpus.plausibility(caption.record.caption, text, others, lost, gained)
+
+    def _reason(self, proposal: Proposal, negative: str, plausibility: float | None) -> str | None:
+        """Return why a text is no negative, as far as the text tells; None if it may be one."""
+        caption = proposal.caption.record.caption
+        text = validity.normalized(negative)
+        if text == validity.normalized(caption):
+            return validity.SAME_TEXT
+        if text in proposal.texts:
+            return validity.DUPLICATE
+        if validity.doubles_a_word(caption, negative):
+            return validity.DOUBLED
+        return validity.IMPLAUSIBLE if self._is_doubted(proposal, text, plausibility) else None
+
+    def _is_doubted(self, proposal: Proposal, text: str, plausibility: float | None) -> bool:
+        """Whether a candidate is less likely than its caption, by more than chance allows."""
+        doubt = validity.DOUBT.get(proposal.kind)
+        if doubt is None or plausibility is None or plausibility >= 0:
+            return False
+        if plausibility < validity.LEAST_PLAUSIBLE:
+            return True
+        stream = RandomStream(self.seed, proposal.caption.record.id, proposal.kind, text)
+        return stream.uniform() > math.exp(doubt * plausibility)
+
+    def _keep_tag(self, candidates: list[Candidate], texts: list[str]) -> list[bool]:
+        """Whether each refilled word is tagged, where it now stands, as the word it replaces."""
+        # Tagging is most of the work: a filler that is sure of a word spares it.
+        doubtful = [row for row, candidate in enumerate(candidates) if self._in_doubt(candidate)]
+        places = [_last_character(candidates[row]) for row in doubtful]
+        tags = self.tagger.retag([texts[row] for row in doubtful], places)
+        keep = [True] * len(candidates)
+        for row, tag in zip(doubtful, tags, strict=True):
+            old_tag = candidates[row].changes[0].word.tag
+            keep[row] = tag == old_tag or old_tag == "JJ" and tag in MODIFYING
+        return keep
+
+    def _in_doubt(self, candidate: Candidate) -> bool:
+        if candidate.masked is None:
+            return False
+        return not self.filler.sure_of(candidate.masked, candidate.changes[0].new.lower())
+
+
+def _last_character(candidate: Candidate) -> int:
+    """Where, in the negative, the last character of its last edit is."""
+    *earlier, last = candidate.edits
+    shift = sum(len(edit.new) - len(edit.old) for edit in earlier)
+    return last.start + shift + len(last.new) - 1
