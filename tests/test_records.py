@@ -28,8 +28,8 @@ def test_an_exchange_of_nouns_was_once_called_a_relation() -> None:
 def test_presets_stand_for_kinds_and_are_told_by_them() -> None:
     paper = ("swap", "attribute", "action", "object")
     assert records.expand_presets(["paper", "spatial", "swap"]) == (*paper, "spatial")
-    assert records.preset_of(sorted(paper)) == "paper"
-    assert records.preset_of(("object", "spatial")) == "object, spatial"
+    assert records.described(paper) == "the preset paper: swap, attribute, action, object"
+    assert records.described(("object", "spatial")) == "object, spatial"
 
 
 def test_fields_of_the_formats_are_append_only() -> None:

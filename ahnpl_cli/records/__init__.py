@@ -26,8 +26,8 @@ from ahnpl_cli.records.kinds import (
     Kind,
     PositiveKind,
     UnitKind,
+    described,
     expand_presets,
-    preset_of,
 )
 from ahnpl_cli.records.negatives import REASONS, NegativesReport
 from ahnpl_cli.records.scenes import ImageNegativeRecord, ScenesManifest, ScenesReport
@@ -82,6 +82,6 @@ __all__ = [
     "apply_edits",
     "expand_presets",
     "dead_terms",
-    "preset_of",
+    "described",
     "spread",
 ]

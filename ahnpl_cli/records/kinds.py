@@ -42,12 +42,13 @@ def expand_presets(names: Sequence[str]) -> tuple[str, ...]:
     return tuple(kinds)
 
 
-def preset_of(kinds: Collection[str]) -> str:
-    """Return the name of the preset that holds just these kinds, or the kinds themselves."""
+def described(kinds: Collection[str]) -> str:
+    """Return the kinds, behind the name of the preset that holds just these, if one does."""
+    listed = ", ".join(kinds)
     for name, preset in PRESETS.items():
         if set(preset) == set(kinds):
-            return name
-    return ", ".join(kinds)
+            return f"the preset {name}: {listed}"
+    return listed
 
 
 # How a further true text of an image is made, in the order of the records.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -31,7 +31,7 @@ from ahnpl_cli.losses.objective import Objective
 from ahnpl_cli.losses.recipes import Recipe
 from ahnpl_cli.losses.released import PLACEHOLDER
 from ahnpl_cli.progress import Track, silent
-from ahnpl_cli.records import RunStart, preset_of
+from ahnpl_cli.records import RunStart, described
 from ahnpl_cli.training.checkpoints import WeightExport, hash_data
 from ahnpl_cli.training.distributed import world_size
 from ahnpl_cli.training.encoders import (
@@ -173,7 +173,7 @@ def _read_data(
             hint="Paint them with: ahnpl images negatives.jsonl.",
         )
     if data.kinds:
-        logger.info("Negatives of %s.", _described(data.kinds))
+        logger.info("Negatives of %s.", described(data.kinds))
     if recipe.uses_negatives and not data.negatives:
         raise DataError(
             f"--objective {config.objective} needs negatives, and there are none",
@@ -181,12 +181,6 @@ def _read_data(
             hint="Make them with: ahnpl negatives captions.jsonl.",
         )
     return data
-
-
-def _described(kinds: Sequence[str]) -> str:
-    """Name the preset that kinds are of, and the kinds."""
-    preset, listed = preset_of(kinds), ", ".join(kinds)
-    return listed if preset == listed else f"the preset {preset}: {listed}"
 
 
 def _check_images(data: TrainingSet, config: TrainConfig, track: Track = silent) -> tuple[str, ...]:
