@@ -31,6 +31,7 @@ from ahnpl_cli.config.negatives import (
     NegativesConfig,
 )
 from ahnpl_cli.config.options import (
+    ClusterConfig,
     ConsoleConfig,
     Device,
     TableFormat,
@@ -59,6 +60,7 @@ from ahnpl_cli.config.train import (
 )
 
 __all__ = [
+    "ClusterConfig",
     "CompareConfig",
     "ConceptsConfig",
     "ConsoleConfig",

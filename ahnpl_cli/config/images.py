@@ -7,8 +7,10 @@ from dataclasses import dataclass
 
 from ahnpl_cli.catalog import choose
 from ahnpl_cli.config.options import (
+    ClusterConfig,
     Device,
     batch_size_option,
+    cluster_group,
     device_option,
     dry_run_option,
     force_option,
@@ -19,6 +21,7 @@ from ahnpl_cli.config.options import (
     opt,
     output_option,
     parse_shard,
+    refuse_workers,
     resume_option,
     seed_option,
     shard_option,
@@ -138,6 +141,7 @@ class ImagesConfig:
     batch_size: int = batch_size_option(8, "Pictures")
     workers: int | None = workers_option("paint, where no model does")
     shard: str | None = shard_option()
+    cluster: ClusterConfig = cluster_group()
     limit: int | None = limit_option("captions")
     on_error: OnError = on_error_option()
     resume: bool = resume_option()
@@ -157,6 +161,7 @@ class ImagesConfig:
         for kind in self.kinds:
             choose(kind, KINDS, "kind of negative")
         parse_shard(self.shard)
+        refuse_workers(self.cluster, self.workers)
         wanted = self.concepts
         # Else the key itself, given by mistake, would stand in reports.
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", wanted.llm_key):

@@ -7,7 +7,9 @@ from typing import Literal
 
 from ahnpl_cli.catalog import choose
 from ahnpl_cli.config.options import (
+    ClusterConfig,
     Device,
+    cluster_group,
     device_option,
     dry_run_option,
     force_option,
@@ -16,6 +18,7 @@ from ahnpl_cli.config.options import (
     opt,
     output_option,
     parse_shard,
+    refuse_workers,
     resume_option,
     seed_option,
     shard_option,
@@ -75,6 +78,7 @@ class NegativesConfig:
     )
     workers: int | None = workers_option("tag captions and make negatives")
     shard: str | None = shard_option()
+    cluster: ClusterConfig = cluster_group()
     limit: int | None = limit_option("captions")
     on_error: OnError = on_error_option()
     resume: bool = resume_option()
@@ -89,3 +93,4 @@ class NegativesConfig:
             choose(kind, KINDS, "kind of negative")
         choose(self.filler, ("auto", "roberta", "corpus"), "filler")
         parse_shard(self.shard)
+        refuse_workers(self.cluster, self.workers)

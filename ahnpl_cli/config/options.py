@@ -228,6 +228,66 @@ class ConsoleConfig:
     verbose: bool = opt(False, "Notes for debugging on stderr.", flags=("-v",))
 
 
+@dataclass(frozen=True, kw_only=True)
+class ClusterConfig:
+    """Who does the work of a stage that is cut into parts."""
+
+    engine: Literal["local", "ray"] = opt(
+        "local", "Processes of this machine, or actors of a Ray cluster; the bytes are the same."
+    )
+    address: str | None = opt(
+        None,
+        "Ray cluster: auto, or HOST:6379; default: the one that runs here, else one is started.",
+        metavar="ADDRESS",
+    )
+    actors: int | None = opt(
+        None,
+        "Actors of Ray; default: as many as the cluster has room for.",
+        min=1,
+        max=WORKERS_MOST,
+    )
+    gpus_per_actor: float = opt(
+        0.0, "GPUs of each actor of Ray; below 1, several share one.", min=0, max=WORKERS_MOST
+    )
+
+    def __post_init__(self) -> None:
+        given = {
+            "--address": self.address,
+            "--actors": self.actors,
+            "--gpus-per-actor": self.gpus_per_actor,
+        }
+        for flag, value in given.items():
+            if value and self.engine == "local":
+                what = f"{flag} has no effect with --engine local"
+                raise ConfigError(what, hint="Add --engine ray.")
+
+    def device(self, device: str) -> str | None:
+        """Return where actors compute if `--device` says `device`; None on this machine.
+
+        The driver may be a machine without a GPU, and need not know what the others have.
+        """
+        if self.engine == "local":
+            return None
+        if device != "auto":
+            return device
+        return "cuda" if self.gpus_per_actor else "cpu"
+
+
+def cluster_group() -> Any:
+    """`--engine` and what belongs to it."""
+    return group(ClusterConfig, "Engine")
+
+
+def refuse_workers(cluster: ClusterConfig, workers: int | None) -> None:
+    """Refuse `--workers` where only `--actors` counts.
+
+    Raises:
+        ConfigError: both are given.
+    """
+    if cluster.engine == "ray" and workers is not None:
+        raise ConfigError("--workers has no effect with --engine ray", hint="Give --actors.")
+
+
 def flat(config: Any) -> dict[str, Any]:
     """Return every option by its flag's name, nested groups included, None left out."""
     options: dict[str, Any] = {}

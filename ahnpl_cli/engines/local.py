@@ -23,6 +23,7 @@ from ahnpl_cli.errors import AhnplError
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
+_refused: AhnplError | None = None
 AHEAD = 3  # tasks per process that wait or are worked on
 DIED_HINT = "If memory ran out, use fewer --workers; the same command continues from here."
 
@@ -38,7 +39,19 @@ def _start_worker(parent: Connection, prepare: Callable[..., None], args: tuple[
         os._exit(1)
 
     threading.Thread(target=end_with_parent, daemon=True).start()
-    prepare(*args)
+    global _refused
+    try:
+        prepare(*args)
+    except AhnplError as error:
+        # Raised here it would end the process, and nobody would hear why.
+        _refused = error
+
+
+def _run(function: Callable[[Task], Result], task: Task) -> Result:
+    """Return what a task gives, or say why this process could not be made ready."""
+    if _refused is not None:
+        raise _refused
+    return function(task)
 
 
 class ProcessMap:
@@ -94,7 +107,7 @@ class ProcessMap:
         """Yield `function(task)` in the order of the tasks, a few of them worked on ahead.
 
         Raises:
-            AhnplError: a process died.
+            AhnplError: a process died, or could not be made ready.
         """
         if self._executor is None:
             yield from map(function, tasks)
@@ -102,7 +115,7 @@ class ProcessMap:
         in_flight: deque[Future[Result]] = deque()
         try:
             for task in tasks:
-                in_flight.append(self._executor.submit(function, task))
+                in_flight.append(self._executor.submit(_run, function, task))
                 # Without a bound, a fast reader would hold all of a large file in memory.
                 if len(in_flight) >= self._most_in_flight:
                     yield in_flight.popleft().result()

@@ -23,8 +23,9 @@ from ahnpl_cli.backbones.load import pick_device
 from ahnpl_cli.config import ConceptsConfig, ImagesConfig, parse_shard
 from ahnpl_cli.data.captions import spool
 from ahnpl_cli.data.jsonl import content_sha256
+from ahnpl_cli.engines import Engine, open_engine
 from ahnpl_cli.engines.journal import JOURNAL, Journal
-from ahnpl_cli.engines.local import ProcessMap, worker_count
+from ahnpl_cli.engines.local import worker_count
 from ahnpl_cli.files import STDIN, to_json, write_json
 from ahnpl_cli.imaging import studio
 from ahnpl_cli.imaging.base import Settings
@@ -45,7 +46,7 @@ TRIED = 64  # captions that a dry run paints
 # Options that do not decide what is written.
 _FREE = frozenset(
     ("output", "image_root", "workers", "resume", "force", "dry_run", "on_error")
-    + ("review", "as_benchmark")
+    + ("review", "as_benchmark", "cluster")
 )
 _BATCHED = ("batch_size", "device")  # of consequence only where a model computes
 _PACKAGES = {"numpy": "numpy", "pillow": "PIL", "opencv-python-headless": "cv2"}
@@ -104,30 +105,32 @@ def _generate(
         return done
     captions = Source(path, config.on_error, config.limit)
     span = survey(captions, config)
-    plan = _plan(config, parts, records.parent, image_root)
-    # Loaded here first: a model that cannot be had is told before any process starts.
-    studio.start(plan)
+    plan = _plan(config, parts, records.parent, folder, image_root)
     counts = Counts()
-    with Journal(folder, counts.add) as journal:
+    with (
+        open_engine(config.cluster, _workers(config, parts, span), studio.start, (plan,)) as engine,
+        Journal(folder, counts.add) as journal,
+    ):
+        # First of all: a model that cannot be had is told here.
+        (models,) = engine.map(studio.models, [None])
         resumed = dataclasses.replace(counts)
         if resumed.records:
             logger.info("Resuming after %s captions.", f"{resumed.records:,}")
-        painted = _paint(plan, captions, span, journal, counts, config)
+        painted = _paint(engine, captions, span, journal, counts, config)
         # How many negatives a language model adds, nobody knows before it has.
         left = None if _added(config) else span.negatives - resumed.negatives
         for _ in track(painted, total=left, description="Painting", unit="pictures"):
             pass
     seconds = time.perf_counter() - begin
-    here = studio.current()
     report = ImagesReport(
         output=str(records),
         captions=counts.records,
         negatives=counts.negatives,
         painted={name: counts.painted[name] for name in parts.painters},
         rejected=_by_kind(counts),
-        locator=here.locator.info,
-        painters=tuple(painter.info for painter in here.painters),
-        judges=tuple(judge.info for judge in here.judges),
+        locator=models.locator,
+        painters=models.painters,
+        judges=models.judges,
         why=parts.why,
         skipped_list=tuple([*span.skipped, *counts.skipped][:MOST_SKIPPED]),
         options=options,
@@ -137,7 +140,7 @@ def _generate(
         seconds=round(seconds, 3),
         pictures_per_second=round((counts.negatives - resumed.negatives) / seconds, 2),
         resumed=resumed.records,
-        language_models=here.lots.infos,
+        language_models=models.language_models,
     )
     studio.stop()
     # The report first: a kill between the two leaves work that finishes at once.
@@ -148,7 +151,7 @@ def _generate(
 
 
 def _paint(
-    plan: Plan,
+    engine: Engine,
     captions: Source,
     span: _Span,
     journal: Journal,
@@ -165,20 +168,20 @@ def _paint(
         added=_added(config),
     )
     last_note = time.monotonic()
-    with ProcessMap(_workers(config, plan.parts, span), studio.start, (plan,)) as pool:
-        for block in pool.map(studio.work, blocks):
-            journal.append(block.lines, block.counts.entry())
-            if time.monotonic() - last_note > PULSE:
-                logger.info("%s", _share(counts))
-                last_note = time.monotonic()
-            yield from range(block.counts.negatives)
+    for part in engine.map(studio.work, blocks):
+        journal.append(part)
+        if time.monotonic() - last_note > PULSE:
+            logger.info("%s", _share(counts))
+            last_note = time.monotonic()
+        yield from range(part.counts["negatives"])
 
 
-def _plan(config: ImagesConfig, parts: Parts, output: Path, image_root: Path) -> Plan:
+def _plan(config: ImagesConfig, parts: Parts, output: Path, folder: Path, image_root: Path) -> Plan:
     return Plan(
         parts=parts,
         settings=_settings(config, parts, image_root),
         output=output,
+        folder=folder,
         kinds=config.kinds,
         per_image=config.per_image,
         repaint=config.paint.repaint_original,
@@ -232,7 +235,7 @@ def _options(config: ImagesConfig, parts: Parts, sha256: str) -> dict[str, Any]:
     options |= dataclasses.asdict(config.concepts)
     options |= {"locator": parts.locator, "painter": parts.painters, "judge": parts.judges}
     if parts.uses_model or _added(config):
-        options["device"] = pick_device(config.device)
+        options["device"] = _device(config)
     else:
         for name in _BATCHED:
             del options[name]
@@ -281,7 +284,7 @@ def _settings(config: ImagesConfig, parts: Parts, image_root: Path) -> Settings:
     paint = config.paint
     return Settings(
         image_root=image_root,
-        device=pick_device(config.device) if parts.uses_model or _added(config) else "cpu",
+        device=_device(config) if parts.uses_model or _added(config) else "cpu",
         batch_size=config.batch_size,
         annotations=tuple(map(Path, names.annotations)),
         cache=_cache(),
@@ -318,6 +321,10 @@ def _concepts(config: ImagesConfig, output: Path) -> Concepts | None:
         objects=concepts.objects,
         variations=concepts.variations,
     )
+
+
+def _device(config: ImagesConfig) -> str:
+    return config.cluster.device(config.device) or pick_device(config.device)
 
 
 def _cache() -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ from pydantic import TypeAdapter
 
 from ahnpl_cli.config import parse_shard
 from ahnpl_cli.data.jsonl import read_records
-from ahnpl_cli.engines.journal import JOURNAL, PART
+from ahnpl_cli.engines.journal import JOURNAL, PART, PARTS
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.files import read_object, write_json
 from ahnpl_cli.outputs import foreign, settle
@@ -73,6 +74,7 @@ def prepare(
         for entry in folder.iterdir():
             if entry.name in (JOURNAL, PART):
                 entry.unlink()
+        shutil.rmtree(folder / PARTS, ignore_errors=True)
     write_json(state, options)
     return None
 

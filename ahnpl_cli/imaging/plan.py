@@ -38,6 +38,7 @@ class Plan:
         parts: what finds, paints and judges.
         settings: what those are built with.
         output: folder of the pictures and records.
+        folder: of work in progress.
         kinds: of negatives to show; empty for all.
         per_image: pictures of an image at most.
         repaint: whether the true thing is painted as well.
@@ -50,6 +51,7 @@ class Plan:
     parts: Parts
     settings: Settings
     output: Path
+    folder: Path
     kinds: tuple[str, ...]
     per_image: int | None
     repaint: bool

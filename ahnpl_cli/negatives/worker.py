@@ -18,6 +18,7 @@ from typing import Any
 from ahnpl_cli.catalog import resolve
 from ahnpl_cli.config import NegativesConfig
 from ahnpl_cli.data.jsonl import dump
+from ahnpl_cli.engines.journal import Part, part_path, read_part, write_part
 from ahnpl_cli.negatives import validity
 from ahnpl_cli.negatives.candidates import Candidate, MaskedWord, ParsedCaption, Rejected
 from ahnpl_cli.negatives.checking import Checker, Proposal, Verdict
@@ -53,6 +54,7 @@ class WorkerConfig:
         spacy_model: pipeline for the tags.
         filler: what refills words.
         device: where a masked language model computes.
+        packed: whether the output is compressed.
     """
 
     options: NegativesConfig
@@ -60,6 +62,7 @@ class WorkerConfig:
     spacy_model: str
     filler: FillerChoice
     device: str
+    packed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +103,6 @@ class Counts:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class BlockResult:
-    """The records of a block with their negatives, a line each, and what was counted on the way."""
-
-    lines: tuple[str, ...]
-    counts: Counts
-
-
 class _Worker:
     """Loads the models once, then tags and makes negatives."""
 
@@ -123,18 +118,30 @@ class _Worker:
         tagged = self.tagger.tag(captions)
         return [words_of(text, tags) for text, tags in zip(captions, tagged, strict=True)]
 
-    def make(self, block: Block) -> BlockResult:
-        """Return the lines of a block."""
+    def make_part(self, blocks: Sequence[Block]) -> Part:
+        """Write the part of some blocks, unless an earlier run wrote it."""
+        end = blocks[-1].start + len(blocks[-1].records)
+        path = part_path(self.config.folder, blocks[0].start, end)
+        written = read_part(path)
+        if written is not None:
+            return written[0]
+        counts = Counts()
+        lines = [self._make(block, counts) for block in blocks]
+        return write_part(path, lines, counts.entry(), packed=self.config.packed)
+
+    def _make(self, block: Block, counts: Counts) -> tuple[str, ...]:
+        """Return the lines of a block, and add up what was done."""
         index, maker = self._ready()
         parsed = self._parsed(block, index)
         result = maker.make(parsed)
-        kinds = Counter[str](negative.kind for row in result.negatives for negative in row)
-        lines = tuple(
+        counts.captions += len(block.records)
+        counts.negatives.update(negative.kind for row in result.negatives for negative in row)
+        counts.rejected.update(result.rejected)
+        return tuple(
             # A caption that has none says so.
             dump(replace(record, negatives=tuple(negatives)), kept=("negatives",))
             for record, negatives in zip(block.records, result.negatives, strict=True)
         )
-        return BlockResult(lines, Counts(len(lines), kinds, result.rejected))
 
     def _parsed(self, block: Block, index: Index) -> list[ParsedCaption]:
         """Parse the captions of a block, but those that the count of words has parsed before."""
@@ -365,7 +372,7 @@ def parse(captions: Sequence[str]) -> list[tuple[Word, ...]]:
     return _worker.parse(captions)
 
 
-def make(blocks: Sequence[Block]) -> list[BlockResult]:
-    """Return the lines of blocks, made in this process."""
+def make(blocks: Sequence[Block]) -> Part:
+    """Write the part of some blocks, made in this process."""
     assert _worker is not None
-    return [_worker.make(block) for block in blocks]
+    return _worker.make_part(blocks)
