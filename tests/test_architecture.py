@@ -41,7 +41,7 @@ LAYERS = {
         "negatives.generate",
         "inspection",
         "demo",
-        "exporting",
+        *("exporting", "frontier"),
     ),
     "cli": ("cli", "__main__"),
 }

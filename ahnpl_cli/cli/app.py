@@ -28,6 +28,7 @@ COMMANDS = {
     "train": "Fine-tune CLIP with hard negatives: AHNPL or a rival.",
     "eval": "Evaluate models on compositional benchmarks.",
     "compare": "Compare two saved results item by item.",
+    "frontier": "Weigh gain against retention between start and run.",
     "export": "Write a checkpoint for transformers, ONNX and others.",
     "inspect": "Look at examples, runs and any file that ahnpl writes.",
     "scenes": "Draw the synthetic scenes: images, captions, benchmarks.",

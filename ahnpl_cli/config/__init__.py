@@ -18,6 +18,9 @@ from ahnpl_cli.config.eval import (
 from ahnpl_cli.config.export import (
     ExportConfig,
 )
+from ahnpl_cli.config.frontier import (
+    FrontierConfig,
+)
 from ahnpl_cli.config.images import (
     ConceptsConfig,
     ImagesConfig,
@@ -70,6 +73,7 @@ __all__ = [
     "EmbedConfig",
     "EvalConfig",
     "ExportConfig",
+    "FrontierConfig",
     "ImagesConfig",
     "InspectConfig",
     "LossConfig",

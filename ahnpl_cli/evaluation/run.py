@@ -124,6 +124,7 @@ def evaluate(
     config: EvalConfig,
     *,
     models: Mapping[str, OwnModel] | None = None,
+    sources: Sequence[ModelSource] = (),
     track: Track = silent,
 ) -> EvalReport:
     """Evaluate models on suites, write the report and every score, and return the report.
@@ -132,6 +133,7 @@ def evaluate(
         suites: names of benchmarks, or files of captions with negatives.
         config: see `EvalConfig`.
         models: models of your own by name, scored instead of those of the config.
+        sources: models that are loaded when their turn comes, likewise instead of the config's.
         track: shows progress.
 
     Raises:
@@ -143,8 +145,7 @@ def evaluate(
     if not suites:
         raise ConfigError("no suite named", hint="See them with: ahnpl eval --list.")
     wanted = benchmarks(suites)
-    sources: list[ModelSource] = []
-    if not models:
+    if not models and not sources:
         sources = models_to_evaluate(config.model, config.pretrained, config.checkpoint)
     settings = _settings(wanted, sources, models or {}, config)
     # Whatever can be refused is refused before anything is read or loaded.

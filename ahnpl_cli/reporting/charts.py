@@ -156,14 +156,14 @@ def _svg(title: str, width: float, height: float, body: Markup) -> Markup:
     )
 
 
-def _horizontal(label: str, y: float) -> Markup:
+def _horizontal(label: str, y: float, *, width: float = WIDTH) -> Markup:
     text = f'<text class="tick" x="{LEFT - 6}" y="{y + 3.5:.1f}" text-anchor="end">'
-    line = f'<line class="grid" x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
+    line = f'<line class="grid" x1="{LEFT}" x2="{width - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
     return Markup(line + text) + escape(label) + Markup("</text>")
 
 
-def _below(label: str, x: float) -> Markup:
-    text = f'<text class="tick" x="{x:.1f}" y="{HEIGHT - 9}" text-anchor="middle">'
+def _below(label: str, x: float, *, height: float = HEIGHT) -> Markup:
+    text = f'<text class="tick" x="{x:.1f}" y="{height - 9:g}" text-anchor="middle">'
     return Markup(text) + escape(label) + Markup("</text>")
 
 
@@ -173,6 +173,76 @@ def _path(color: int, points: Sequence[tuple[float, float]]) -> Markup:
         return Markup(f'<circle class="f{color}" cx="{x:.1f}" cy="{y:.1f}" r="2.5"/>')
     moves = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
     return Markup(f'<polyline class="l{color}" points="{moves}"/>')
+
+
+@dataclass(frozen=True, slots=True)
+class Dot:
+    """A point of a plane, with the name that a reader sees over it."""
+
+    x: float
+    y: float
+    name: str
+    chosen: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class DotSeries:
+    """Dots of one color."""
+
+    name: str
+    dots: tuple[Dot, ...]
+
+
+DOTS_WIDTH, DOTS_HEIGHT = 640, 380
+
+
+def dot_chart(
+    title: str,
+    series: Sequence[DotSeries],
+    *,
+    x_name: str,
+    y_name: str,
+    line: Sequence[tuple[float, float]] = (),
+) -> Markup:
+    """Return dots over two axes.
+
+    Args:
+        title: what is drawn, for readers that do not see it.
+        series: the dots, a color each.
+        x_name: what is to the right.
+        y_name: what is up.
+        line: points that a line connects, such as a front.
+    """
+    dots = [dot for group in series for dot in group.dots]
+    low, high = _bounds([dot.y for dot in dots])
+    left, right = _bounds([dot.x for dot in dots])
+    fx, ox = _scale(left, right, LEFT, DOTS_WIDTH - RIGHT)
+    fy, oy = _scale(low, high, DOTS_HEIGHT - 2 * BOTTOM, TOP)
+    pieces = []
+    heights = _ticks(low, high)
+    for tick, label in zip(heights, _labels(heights), strict=True):
+        pieces.append(_horizontal(label, tick * fy + oy, width=DOTS_WIDTH))
+    widths = _ticks(left, right)
+    for tick, label in zip(widths, _labels(widths), strict=True):
+        pieces.append(_below(label, tick * fx + ox, height=DOTS_HEIGHT - BOTTOM))
+    if line:
+        pieces.append(_path(0, [(x * fx + ox, y * fy + oy) for x, y in line]))
+    for index, group in enumerate(series):
+        for dot in group.dots:
+            pieces.append(_dot(index % COLORS, dot, dot.x * fx + ox, dot.y * fy + oy))
+    pieces.append(_below(x_name, (LEFT + DOTS_WIDTH) / 2, height=DOTS_HEIGHT))
+    chart = _svg(title, DOTS_WIDTH, DOTS_HEIGHT, Markup("").join(pieces))
+    names = legend([group.name for group in series], [i % COLORS for i in range(len(series))])
+    return Markup('<figure class="bars"><figcaption>{}</figcaption>{}{}</figure>').format(
+        f"{y_name} (up) over {x_name} (to the right)", names, chart
+    )
+
+
+def _dot(color: int, dot: Dot, x: float, y: float) -> Markup:
+    radius = 7 if dot.chosen else 4.5
+    circle = f'<circle class="f{color}" cx="{x:.1f}" cy="{y:.1f}" r="{radius}">'
+    name = f"{dot.name}: {dot.x:.1f}, {dot.y:.1f}"
+    return Markup(circle) + Markup("<title>{}</title></circle>").format(name)
 
 
 BAR, GAP, LABEL_WIDTH, BAR_AREA, VALUE_WIDTH = 11, 3, 136, 250, 40

@@ -13,11 +13,12 @@ from pickle import UnpicklingError
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.backbones.checkpoint import atomic_folder, save_checkpoint, write_model
 from ahnpl_cli.backbones.locate import recover
+from ahnpl_cli.backbones.mixing import Weights, interpolate, wise_ft
 from ahnpl_cli.config import TrainConfig, resolved, to_toml
 from ahnpl_cli.data.images import file_sha256
 from ahnpl_cli.errors import DataError, TrainingError
@@ -38,7 +39,6 @@ from ahnpl_cli.training.lora import merged
 from ahnpl_cli.training.preflight import AFRESH, EVALS, contents
 
 STATE = "training_state.pt"
-Weights = dict[str, Tensor]
 
 
 def snapshot(module: nn.Module) -> Weights:
@@ -72,11 +72,6 @@ class RunningMean:
             mean.lerp_(state[name], 1 - decay)
 
 
-def interpolate(start: Weights, trained: Weights, alpha: float) -> Weights:
-    """Return (1 - alpha) * start + alpha * trained (WiSE-FT, Wortsman et al. 2022)."""
-    return {name: torch.lerp(start[name], weight, alpha) for name, weight in trained.items()}
-
-
 class WeightExport:
     """Builds the weights to save: plain, EMA, WiSE-FT or merged LoRA."""
 
@@ -105,7 +100,7 @@ class WeightExport:
         weights = merged(trained if mean is None else {**trained, **mean.weights})
         if self._alpha is not None:
             chosen = {name: weights[name] for name in self._start}
-            weights |= interpolate(self._start, chosen, self._alpha)
+            weights |= interpolate(self._start, chosen, wise_ft(self._alpha))
         self._saved.module.load_state_dict(weights)
         return self._saved
 

@@ -10,9 +10,10 @@ import torch
 from safetensors.torch import load_file
 
 from ahnpl_cli.backbones.load import load_backbone
+from ahnpl_cli.backbones.mixing import interpolate, wise_ft
 from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
 from ahnpl_cli.config import TrainConfig
-from ahnpl_cli.training.checkpoints import RunningMean, interpolate, snapshot
+from ahnpl_cli.training.checkpoints import RunningMean, snapshot
 from ahnpl_cli.training.loop import fit, train
 from ahnpl_cli.training.lora import add_lora, merged
 from ahnpl_cli.training.run import open_run
@@ -94,7 +95,9 @@ def test_a_running_mean_is_that_of_a_loop(tiny_backbone: OpenClipBackbone) -> No
 
 def test_interpolation_by_hand() -> None:
     one, other = {"w": torch.tensor([0.0, 4.0])}, {"w": torch.tensor([2.0, 0.0])}
-    torch.testing.assert_close(interpolate(one, other, 0.25)["w"], torch.tensor([0.5, 3.0]))
+    torch.testing.assert_close(
+        interpolate(one, other, wise_ft(0.25))["w"], torch.tensor([0.5, 3.0])
+    )
 
 
 @pytest.mark.parametrize("options", [{"wise_ft": 0.0}, {"ema": 1.0}])
