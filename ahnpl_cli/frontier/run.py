@@ -13,7 +13,8 @@ from dataclasses import replace
 from pathlib import Path
 from statistics import mean
 
-from ahnpl_cli.backbones.checkpoint import read_checkpoint_info, save_checkpoint
+from ahnpl_cli.backbones.checkpoint import save_checkpoint
+from ahnpl_cli.backbones.locate import read_checkpoint_info
 from ahnpl_cli.config import EvalConfig, FrontierConfig
 from ahnpl_cli.errors import BenchmarkError, ConfigError
 from ahnpl_cli.evaluation.benchmarks import BENCHMARKS, CUSTOM, benchmarks
