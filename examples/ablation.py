@@ -1,10 +1,12 @@
-"""The ablation of AHNPL's Table 3 on the embedded scenes, by `--objective` and weights alone.
+"""Ablations on the embedded scenes, by `--objective` and options alone.
 
-Draws the scenes, makes negatives, fine-tunes every row over several seeds from the same start, and
-prints one table: mean and standard deviation over seeds, in percent, on held-out scenes. Every line
-it runs is a command line that can be typed. Interrupted, it goes on where it stopped.
+Draws the scenes, makes negatives and their pictures, fine-tunes every row over several seeds from
+the same start, and prints one table: mean and standard deviation over seeds, in percent, on
+held-out scenes. `losses` are the rows of AHNPL's Table 3 and its rivals, `pictures` methods that
+train on exact pictures of the negatives, `amounts` GNM by number of painted images (its Fig. 4).
+Every line it runs is a command line that can be typed. Interrupted, it goes on where it stopped.
 
-    python examples/ablation.py ablation --seeds 0 1 2
+    python examples/ablation.py ablation --seeds 0 1 2 --rows losses
 """
 
 from __future__ import annotations
@@ -29,12 +31,35 @@ ROWS: dict[str, str] = {
     "CE-CLIP": "--objective ce-clip",
     "Slipform": "--objective slipform",
 }
-# Columns of Table 3, then retrieval, where a collapse would show first: (suite, average).
+# A crop of a drawn scene cuts off what its caption says of places.
+GNM = "--objective gnm --random-crop 1"
+PICTURES: dict[str, str] = {
+    "GNM": GNM,
+    "TROHN": "--objective trohn",
+    "TripletCLIP": "--objective triplet",
+    "AHNPL (real)": "--objective ahnpl --image-negatives real",
+    "AHNPL (both)": "--objective ahnpl --image-negatives both",
+}
+AMOUNTS = {f"GNM, {count} painted images": count for count in (100, 400, 1600)}
+# What is shown beside methods that train on pictures, at equal steps.
+PLAIN = ("CLIP fine-tuned", "+ negatives", "AHNPL")
+GROUPS = {
+    "losses": tuple(ROWS),
+    "pictures": (*PLAIN, *PICTURES),
+    "amounts": ("CLIP fine-tuned", *AMOUNTS, "GNM"),
+}
+# Columns of Table 3, then pairs of scenes with their captions, each the other's exact image
+# negative, and retrieval, where a collapse would show first: (suite, average).
 COLUMNS = {
     "ARO-R": ("aro", "vg_relation_macro"),
     "ARO-A": ("aro", "vg_attribution_macro"),
-    "VALSE": ("valse", "macro_pieces"),
+    "VALSE": ("valse", "macro_11_pieces"),
     "SugarCrepe": ("sugarcrepe", "macro_7"),
+}
+SCENE_PAIRS = {
+    "I2T": ("winoground", "text"),
+    "T2I": ("winoground", "image"),
+    "group": ("winoground", "group"),
 }
 RECALL = ("retrieval", "coco_mean_r1")
 START = "scenes-clip"
@@ -48,6 +73,37 @@ def ahnpl(*words: object) -> str:
     return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
 
 
+def rows_of(groups: list[str]) -> list[str]:
+    """Return the rows of some groups, each once, in the order of the table."""
+    wanted = {name for group in groups for name in GROUPS[group]}
+    return [name for name in (*ROWS, *PICTURES, *AMOUNTS) if name in wanted]
+
+
+def options_of(row: str, out: Path) -> list[str]:
+    """Return the options of a row, with the file that it trains on."""
+    if row in ROWS:
+        return ["--data", str(out / "negatives.jsonl"), *ROWS[row].split()]
+    painted = out / "images" / "images.jsonl"
+    if row in AMOUNTS:
+        return ["--data", str(fewer(painted, AMOUNTS[row])), *GNM.split()]
+    return ["--data", str(painted), *PICTURES[row].split()]
+
+
+def fewer(painted: Path, count: int) -> Path:
+    """Return a file of the same records in which pictures are of the first images only."""
+    path = painted.with_name(f"images-{count}.jsonl")
+    if path.exists():
+        return path
+    records = [json.loads(line) for line in painted.read_text(encoding="utf-8").splitlines()]
+    kept = set(list(dict.fromkeys(record["image"] for record in records))[:count])
+    for record in records:
+        if record["image"] not in kept:
+            for negative in record["negatives"]:
+                negative["image"] = negative["painter"] = None
+    path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
+    return path
+
+
 def train(out: Path, args: argparse.Namespace) -> list[Path]:
     """Fine-tune every row with every seed; return the runs."""
     world, negatives = out / "scenes", out / "negatives.jsonl"
@@ -55,13 +111,16 @@ def train(out: Path, args: argparse.Namespace) -> list[Path]:
     kinds = "paper"
     options = ("--filler", "corpus", "--kinds", kinds)
     ahnpl("negatives", world / "captions.jsonl", "-o", negatives, *options)
+    rows = rows_of(args.rows)
+    if not set(rows) <= set(ROWS):
+        ahnpl("images", negatives, "--image-root", world, "-o", out / "images")
     runs = []
     for seed in args.seeds:
-        for name, weights in ROWS.items():
+        for name in rows:
             runs.append(out / f"{slug(name)}-{seed}")
             ahnpl(
-                *("train", "--data", negatives, "--image-root", world, "--model", START),
-                *("-o", runs[-1], *weights.split(), "--seed", seed, "--steps", args.steps),
+                *("train", *options_of(name, out), "--image-root", world, "--model", START),
+                *("-o", runs[-1], "--seed", seed, "--steps", args.steps),
                 *("--batch-size", 64, "--lr", 1e-3, "--warmup", 20, "--keep", 0),
             )
     return runs
@@ -74,7 +133,8 @@ def slug(name: str) -> str:
 
 def measure(out: Path, runs: list[Path]) -> dict[str, dict[str, float]]:
     """Evaluate the start and every run; return each column by model."""
-    suites = list(dict.fromkeys(suite for suite, _ in (*COLUMNS.values(), RECALL)))
+    measured = (*COLUMNS.values(), *SCENE_PAIRS.values(), RECALL)
+    suites = list(dict.fromkeys(suite for suite, _ in measured))
     checkpoints = [word for run in runs for word in ("--checkpoint", run)]
     results = out / "results.json"
     options = ("--data", out / "scenes", "-o", results, "--force", "--quiet")
@@ -89,13 +149,20 @@ def columns(suites: dict[str, dict[str, dict[str, float]]]) -> dict[str, float]:
     for name, (suite, average) in COLUMNS.items():
         values[name] = averaged(suites[suite]["averages"], average)
     values["Avg"] = statistics.mean(values.values())
+    for name, (suite, average) in SCENE_PAIRS.items():
+        values[name] = suites[suite]["averages"][average]
     values["R@1"] = suites[RECALL[0]]["averages"][RECALL[1]]
     return values
 
 
 def averaged(averages: dict[str, float], name: str) -> float:
-    """Return an average; of few items, that of every class instead of those with 25 or more."""
-    return averages[name if name in averages else f"{name}_any_n"]
+    """Return an average.
+
+    Of few items it is that of every class instead of those with 25 or more, and of VALSE that of
+    the eight pieces which scenes can show.
+    """
+    names = (name, f"{name}_any_n", f"{name}_partial")
+    return next(averages[known] for known in names if known in averages)
 
 
 def cell(values: list[float]) -> str:
@@ -104,12 +171,14 @@ def cell(values: list[float]) -> str:
     return f"{statistics.mean(values):.1f}{spread}"
 
 
-def table(measured: dict[str, dict[str, float]], seeds: list[int]) -> str:
+def table(measured: dict[str, dict[str, float]], rows: list[str], seeds: list[int]) -> str:
     """Return the table in Markdown."""
-    names = [*COLUMNS, "Avg", "R@1"]
+    names = [*COLUMNS, "Avg", *SCENE_PAIRS, "R@1"]
     lines = [["", *names], ["---", *("---:" for _ in names)]]
-    rows = {"start": [START], **{name: [f"{slug(name)}-{s}" for s in seeds] for name in ROWS}}
-    for name, models in rows.items():
+    models_of = {"start": [START]}
+    for row in rows:
+        models_of[row] = [f"{slug(row)}-{seed}" for seed in seeds]
+    for name, models in models_of.items():
         cells = [cell([measured[model][column] for model in models]) for column in names]
         lines.append([name, *cells])
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
@@ -123,9 +192,11 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=450)
     parser.add_argument("--train", type=int, default=4000, help="training images")
     parser.add_argument("--test", type=int, default=500, help="items of each test file")
+    parser.add_argument("--rows", nargs="+", choices=GROUPS, default=list(GROUPS))
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
-    print(table(measure(args.out, train(args.out, args)), args.seeds))
+    measured = measure(args.out, train(args.out, args))
+    print(table(measured, rows_of(args.rows), args.seeds))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """The ablation example: its table by hand, and the whole of it on very little."""
 
 import importlib.util
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -24,25 +25,41 @@ def ablation() -> ModuleType:
 
 
 def test_the_table_has_means_and_spreads_over_seeds(ablation: ModuleType) -> None:
-    names = [*ablation.COLUMNS, "Avg", "R@1"]
+    names = [*ablation.COLUMNS, "Avg", *ablation.SCENE_PAIRS, "R@1"]
     measured = {ablation.START: dict.fromkeys(names, 50.0)}
-    for row in ablation.ROWS:
+    rows = ablation.rows_of(["losses", "pictures"])
+    for row in rows:
         for seed, value in enumerate((60.0, 62.0, 64.0)):
             measured[f"{ablation.slug(row)}-{seed}"] = dict.fromkeys(names, value)
-    lines = ablation.table(measured, [0, 1, 2]).splitlines()
-    assert lines[0] == "|  | ARO-R | ARO-A | VALSE | SugarCrepe | Avg | R@1 |"
-    assert lines[2] == "| start | 50.0 | 50.0 | 50.0 | 50.0 | 50.0 | 50.0 |"
-    assert len(lines) == 3 + len(ablation.ROWS)
+    lines = ablation.table(measured, rows, [0, 1, 2]).splitlines()
+    heads = "ARO-R | ARO-A | VALSE | SugarCrepe | Avg | I2T | T2I | group | R@1"
+    assert lines[0] == f"|  | {heads} |"
+    assert lines[2] == f"| start{' | 50.0' * 9} |"
+    assert len(lines) == 3 + len(ablation.ROWS) + len(ablation.PICTURES)
     assert all("62.0 ± 2.0" in line for line in lines[3:])
 
 
 def test_a_small_world_has_averages_over_every_class(ablation: ModuleType) -> None:
     assert ablation.averaged({"macro": 1.0, "macro_any_n": 2.0}, "macro") == 1.0
     assert ablation.averaged({"macro_any_n": 2.0}, "macro") == 2.0
+    assert ablation.averaged({"macro_partial": 3.0}, "macro") == 3.0
 
 
 def test_rows_have_folders_of_their_own(ablation: ModuleType) -> None:
-    assert len({ablation.slug(row) for row in ablation.ROWS}) == len(ablation.ROWS)
+    rows = ablation.rows_of(list(ablation.GROUPS))
+    assert len({ablation.slug(row) for row in rows}) == len(rows) == 15
+
+
+def test_fewer_painted_images_are_those_of_the_first_images(
+    ablation: ModuleType, tmp_path: Path
+) -> None:
+    painted = {"kind": "object", "caption": "x", "image": "p.png", "painter": {"engine": "redraw"}}
+    records = [{"image": f"{number // 2}.png", "negatives": [painted]} for number in range(6)]
+    path = tmp_path / "images.jsonl"
+    path.write_text("".join(json.dumps(record) + "\n" for record in records))
+    lines = ablation.fewer(path, 2).read_text().splitlines()
+    shown = [json.loads(line)["negatives"][0]["image"] is not None for line in lines]
+    assert shown == [True] * 4 + [False] * 2
 
 
 def test_the_negatives_row_is_negclips_recipe() -> None:
@@ -53,7 +70,7 @@ def test_the_negatives_row_is_negclips_recipe() -> None:
 
 
 def test_every_row_is_an_objective_and_weights(ablation: ModuleType) -> None:
-    for line in ablation.ROWS.values():
+    for line in (*ablation.ROWS.values(), *ablation.PICTURES.values()):
         words = line.split()
         assert words[0] == "--objective"
         assert words[1] in OBJECTIVES
@@ -61,10 +78,11 @@ def test_every_row_is_an_objective_and_weights(ablation: ModuleType) -> None:
 
 @pytest.mark.slow
 def test_the_whole_of_it_runs_and_a_second_time_finds_it_done(tmp_path: Path) -> None:
-    little = ["--seeds", "0", "--steps", "2", "--train", "60", "--test", "8"]
+    little = ["--seeds", "0", "--steps", "2", "--train", "140", "--test", "8"]
     command = [sys.executable, str(SCRIPT), str(tmp_path / "out"), *little]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert "| AHNPL |" in done.stdout
+    assert "| GNM, 100 painted images |" in done.stdout
     kept = (tmp_path / "out" / "ahnpl-0" / "last" / "training_state.pt").stat().st_mtime_ns
     again = subprocess.run(command, capture_output=True, text=True, check=True)
     assert again.stdout == done.stdout
