@@ -131,9 +131,16 @@ def requested_models(config: InspectConfig, run: Path | None) -> list[ModelSourc
     )
 
 
+def named_models(config: InspectConfig) -> list[ModelSource]:
+    """Return the models named by the user, of a run its start and all it kept; none by default."""
+    if not (config.checkpoint or config.model or config.pretrained):
+        return []
+    return requested_models(config, None)
+
+
 def named_model(config: InspectConfig) -> Backbone | None:
     """Load the last model named by the user, if any; of a run, its newest checkpoint."""
-    if not (config.checkpoint or config.model or config.pretrained):
+    models = named_models(config)
+    if not models:
         return None
-    model = requested_models(config, None)[-1]
-    return model.load(config.device, force_quick_gelu=config.force_quick_gelu)
+    return models[-1].load(config.device, force_quick_gelu=config.force_quick_gelu)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from ahnpl_cli.inspection.landing import Landing
 from ahnpl_cli.records import StepReport, spread
 from ahnpl_cli.reporting.tables import Cell, Table, speed
 
@@ -38,10 +39,12 @@ class RunDetails:
     Attributes:
         steps: every line of `metrics.jsonl`.
         checkpoints: names of the kept ones, oldest first.
+        landings: how near Eq. 2 comes to painted pictures, where the data have some.
     """
 
     steps: tuple[StepReport, ...]
     checkpoints: tuple[str, ...]
+    landings: tuple[Landing, ...] = ()
 
 
 def epoch_rows(steps: tuple[StepReport, ...]) -> list[StepReport]:

@@ -126,7 +126,7 @@ def bundled_examples(count: int) -> list[Example]:
     return [_example(record, folder, 0) for record in records[:count]]
 
 
-def _training_data(run: Path) -> tuple[list[Path], Path | None]:
+def training_data(run: Path) -> tuple[list[Path], Path | None]:
     """Return where a run read its captions and images, as its resolved configuration has it.
 
     Raises:
@@ -144,7 +144,7 @@ def _training_data(run: Path) -> tuple[list[Path], Path | None]:
 
 def examples_of_run(run: Path, count: int, *, seed: int) -> list[Example]:
     """Draw examples of the data a run was trained on; empty when they are no longer there."""
-    paths, root = _training_data(run)
+    paths, root = training_data(run)
     for path in paths:
         # A run may have been moved, or its data deleted since.
         if path.is_file():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from PIL import Image, ImageDraw
 
 from ahnpl_cli.backbones.base import Backbone
+from ahnpl_cli.backbones.source import ModelSource
 from ahnpl_cli.config import InspectConfig
 from ahnpl_cli.data.images import ImageRef, is_below, open_image
 from ahnpl_cli.data.jsonl import read_records
@@ -19,9 +20,17 @@ from ahnpl_cli.errors import DataError
 from ahnpl_cli.files import read_object
 from ahnpl_cli.imaging.base import REASONS
 from ahnpl_cli.imaging.output import meta_path
-from ahnpl_cli.inspection.compare import named_model
+from ahnpl_cli.inspection.compare import named_model, named_models
 from ahnpl_cli.inspection.examples import RecordSample
 from ahnpl_cli.inspection.image_probe import ProbeResult, probe
+from ahnpl_cli.inspection.landing import (
+    SAMPLED,
+    Landing,
+    landing_section,
+    landing_table,
+    landings,
+    painted_negatives,
+)
 from ahnpl_cli.inspection.pages import provenance_section
 from ahnpl_cli.inspection.report import FileReport, Finding, file_report
 from ahnpl_cli.progress import Track, silent
@@ -68,6 +77,7 @@ class ImagesDetails:
         scores: (score, mean, least, most) of the judges.
         probes: how well painted pictures are told from others.
         pairs: some, drawn by seed.
+        landings: how near Eq. 2 comes to the pictures, under the models named.
     """
 
     kept: tuple[tuple[str, str, int], ...]
@@ -75,6 +85,7 @@ class ImagesDetails:
     scores: tuple[tuple[str, float, float, float], ...]
     probes: tuple[ProbeResult, ...]
     pairs: tuple[PicturePair, ...]
+    landings: tuple[Landing, ...] = ()
 
 
 @dataclass(slots=True)
@@ -117,6 +128,8 @@ def inspect_images(
     *,
     image_root: Path | None = None,
     backbone: Backbone | None = None,
+    models: Sequence[ModelSource] = (),
+    device: str = "auto",
     count: int = EXAMPLES,
     seed: int = 0,
     track: Track = silent,
@@ -127,6 +140,8 @@ def inspect_images(
         path: `images.jsonl`, read once.
         image_root: folder of the photos; default: as the pictures were painted, else the file's.
         backbone: a model whose features the probe takes, if any.
+        models: those under which Eq. 2 is compared with the pictures, the start first.
+        device: where these compute.
         count: how many pairs to draw.
         seed: of the pairs, and of what the probe sees.
         track: shows progress.
@@ -154,6 +169,7 @@ def inspect_images(
         scores=tuple(scores),
         probes=probes,
         pairs=tuple(_pairs(drawn, root, folder, count)),
+        landings=_landings(drawn, root, folder, models, device),
     )
     findings = [*_file_findings(tally), *_probe_findings(probes, backbone is not None)]
     return file_report(str(path), "images", _facts(tally, meta), findings, details)
@@ -217,6 +233,19 @@ def _probe(
     return tuple(results)
 
 
+def _landings(
+    records: list[CaptionRecord],
+    root: Path,
+    folder: Path,
+    models: Sequence[ModelSource],
+    device: str,
+) -> tuple[Landing, ...]:
+    if not models:
+        return ()
+    negatives = list(painted_negatives(records[:SAMPLED], root, folder))
+    return landings(negatives, models, device=device)
+
+
 def _facts(tally: _Tally, meta: dict[str, Any]) -> dict[str, str | int | float | None]:
     pictures = sum(tally.kept.values())
     facts: dict[str, str | int | float | None] = {
@@ -262,6 +291,8 @@ def inspect(path: Path, config: InspectConfig, track: Track) -> FileReport:
         path,
         image_root=Path(config.image_root) if config.image_root else None,
         backbone=named_model(config),
+        models=named_models(config),
+        device=config.device,
         count=config.examples or EXAMPLES,
         seed=config.seed,
         track=track,
@@ -282,6 +313,8 @@ def count_tables(details: ImagesDetails) -> list[Table]:
         ),
         Table("Scores", ("score", "mean", "least", "most"), details.scores, digits=2),
     ]
+    if details.landings:
+        shown.append(landing_table(details.landings))
     return [content for content in shown if content.rows]
 
 
@@ -307,6 +340,7 @@ def page(report: FileReport, config: InspectConfig, track: Track) -> str:
             f"{len(details.pairs)} of {total:,}, drawn by lot. Outlined: what was painted over.",
         ),
         Section("Counts", counts),
+        *([landing_section(details.landings)] if details.landings else []),
         provenance_section(report),
     ]
     verdict = "valid" if report.valid else "not valid"

@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
+from ahnpl_cli.backbones.source import run_sources
 from ahnpl_cli.config import InspectConfig
+from ahnpl_cli.data.jsonl import read_records
+from ahnpl_cli.errors import AhnplError
 from ahnpl_cli.evaluation.report import EvalReport
 from ahnpl_cli.evaluation.result_page import eval_sections, settings_section
 from ahnpl_cli.inspection.curves import RunDetails, curve_table, curves, epoch_rows, epoch_table
+from ahnpl_cli.inspection.examples import RecordSample, training_data
 from ahnpl_cli.inspection.inspect import run_examples
+from ahnpl_cli.inspection.landing import (
+    SAMPLED,
+    PaintedNegative,
+    landing_section,
+    landing_table,
+    landings,
+    painted_negatives,
+)
 from ahnpl_cli.inspection.pages import example_sections, provenance_section
 from ahnpl_cli.inspection.report import (
     ComparisonReport,
@@ -94,15 +106,47 @@ def inspect_run(run: Path) -> FileReport:
 
 
 def inspect(path: Path, config: InspectConfig, track: Track) -> FileReport:
-    """Say what a run did; see `inspect_run`."""
-    return inspect_run(path)
+    """Say what a run did, and where the painted pictures of its data lie; see `inspect_run`."""
+    report = inspect_run(path)
+    negatives = _painted_data(path, config.seed)
+    if not negatives or not is_checkpoint(path / LAST):
+        return report
+    try:
+        measured = landings(
+            negatives,
+            run_sources(path),
+            device=config.device,
+            force_quick_gelu=config.force_quick_gelu,
+        )
+    except AhnplError as error:
+        # A run is valid without its start, or without its pictures.
+        finding = Finding("note", f"the painted pictures were not measured: {error.what}")
+        return replace(report, findings=(*report.findings, finding))
+    return replace(report, details=replace(report.details, landings=measured))
+
+
+def _painted_data(run: Path, seed: int) -> list[PaintedNegative]:
+    """Return some painted negatives of the data that a run was trained on, if they are there."""
+    paths, root = training_data(run)
+    for path in paths:
+        if not path.is_file():
+            continue
+        sample = RecordSample(SAMPLED, seed)
+        for record in read_records(path):
+            if any(negative.image for negative in record.negatives):
+                sample.add(record)
+        negatives = list(painted_negatives(sample.records(), root or path.parent, path.parent))
+        if negatives:
+            return negatives
+    return []
 
 
 def tables(details: RunDetails) -> list[Table]:
-    """Return the curves and epochs of a run."""
+    """Return the curves and epochs of a run, and where painted pictures lie."""
     if not details.steps:
         return []
-    return [curve_table(details.steps), epoch_table(epoch_rows(details.steps))]
+    shown = [curve_table(details.steps), epoch_table(epoch_rows(details.steps))]
+    return [*shown, landing_table(details.landings)] if details.landings else shown
 
 
 def page(report: FileReport, config: InspectConfig, track: Track) -> str:
@@ -140,6 +184,8 @@ def run_page(
     measured = eval_sections(results) if results else []
     sections += measured[:2]
     sections.append(training_section(details))
+    if details.landings:
+        sections.append(landing_section(details.landings))
     if examples:
         sections += example_sections(examples)
     sections += measured[2:]
