@@ -3,6 +3,7 @@
 runs/ahnpl/config.toml       every option as it was resolved
 runs/ahnpl/metrics.jsonl     one line per logged step
 runs/ahnpl/start.json        the model it started from: `model`, `pretrained`, `sha256`
+runs/ahnpl/images.txt        fingerprint and name of every image that it is trained on
 runs/ahnpl/step-000450/      a kept checkpoint: a model's folder, with `ahnpl.json`
 runs/ahnpl/last/             the newest checkpoint
 runs/ahnpl/best/             the best by `--best-metric`, when asked for
@@ -23,6 +24,7 @@ from ahnpl_cli.records import RunStart, StepReport
 RUNS = Path("runs")
 METRICS, START, CONFIG, LAST, BEST = "metrics.jsonl", "start.json", "config.toml", "last", "best"
 _PLACES = ("model", "pretrained", "checkpoint")  # what may be a path in start.json
+IMAGES = "images.txt"
 INFO_FILE = "ahnpl.json"  # what a checkpoint of ours holds beside its library's files
 
 

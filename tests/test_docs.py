@@ -195,6 +195,21 @@ def test_the_quickstart_runs_as_it_stands(worked: Path) -> None:
     assert list(worked.rglob("*results*.json"))
 
 
+@pytest.mark.parametrize(
+    ("document", "code"),
+    [
+        (name, code)
+        for name in MANUAL
+        for mark, code in blocks(MANUAL[name], "bash")
+        if mark == "run"
+    ],
+)
+def test_the_manuals_own_examples_run_after_the_quickstart(
+    worked: Path, document: str, code: str
+) -> None:
+    run(["bash", "-euo", "pipefail", "-c", code], worked)
+
+
 @pytest.mark.parametrize("document", [name for name, codes in PYTHON.items() if codes])
 def test_every_python_example_runs_after_the_quickstart(worked: Path, document: str) -> None:
     # One interpreter a document, as in a notebook: later examples use what earlier ones made.

@@ -49,6 +49,12 @@ class EvalConfig:
         False, "List the suites: what each measures, where it comes from, what is here."
     )
     allow_missing: bool = opt(False, "Score what is there and print the coverage.")
+    captions: str | None = opt(
+        None, "half-truths: build them of this file of captions, in any format.", metavar="FILE"
+    )
+    leave_out_seen: bool = opt(
+        False, "Score without the images that a model was trained on, as its run lists them."
+    )
     tie: Literal["strict", "official"] = opt(
         "strict", "A tie is wrong, or counts as each benchmark's own script has it."
     )

@@ -1,19 +1,97 @@
-"""Whether images are still those that a run has seen, without reading all of their bytes."""
+"""Whether images are those that a run has seen, without reading all of their bytes.
+
+A run keeps the fingerprints and names of its images in `images.txt`, so that an evaluation can say
+which photos of a test the model was trained on.
+"""
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ahnpl_cli.data.tar_shards import Picture, TarMember
+from ahnpl_cli.errors import DataError
+from ahnpl_cli.files import read_text, write_atomic
 from ahnpl_cli.progress import Track, silent
 
 SAMPLE = 1 << 14  # bytes read at the start, in the middle and at the end
 UNREADABLE = 0
+# COCO's photos have one number under all of their names: 000000000139.jpg of 2017,
+# COCO_val2014_000000000139.jpg of 2014.
+_COCO_NAME = re.compile(r"(?:COCO_(?:val|train)2014_)?(\d{12})\.jpe?g")
+
+
+@dataclass(frozen=True, slots=True)
+class SeenImages:
+    """The images that a model was trained on.
+
+    Attributes:
+        fingerprints: of their files.
+        coco: numbers of those that are COCO's by name.
+    """
+
+    fingerprints: frozenset[int]
+    coco: frozenset[str]
+
+    def holds(self, name: str, number: int) -> bool:
+        """Whether an image of this name and fingerprint is among them.
+
+        A photo of COCO is known by its number too, since 2014 and 2017 hold the same photos and a
+        copy may have been saved again.
+        """
+        is_same_file = number != UNREADABLE and number in self.fingerprints
+        return is_same_file or coco_number(name) in self.coco
+
+
+def coco_number(name: str) -> str | None:
+    """Return COCO's number of a photo by the name of its file, or None."""
+    match = _COCO_NAME.fullmatch(name)
+    return match[1] if match else None
+
+
+def write_seen(path: Path, pictures: Sequence[Picture], numbers: NDArray[np.int64]) -> None:
+    """Write the fingerprint and the name of each image, one a line.
+
+    Args:
+        path: the file.
+        pictures: distinct images.
+        numbers: their fingerprints; empty where images were not looked at.
+    """
+    lines = []
+    for place, picture in enumerate(pictures):
+        number = int(numbers[place]) if len(numbers) else UNREADABLE
+        name = picture.name if isinstance(picture, TarMember) else picture.path.name
+        # A name with a line break would look like two images.
+        lines.append(f"{number & (1 << 64) - 1:016x} {' '.join(name.split())}\n")
+    write_atomic(path, "".join(lines))
+
+
+def read_seen(path: Path) -> SeenImages:
+    """Return what `write_seen` wrote.
+
+    Raises:
+        DataError: the file is not such a list.
+    """
+    fingerprints_seen = set()
+    coco = set()
+    for line_number, line in enumerate(read_text(path).splitlines(), 1):
+        digits, _, name = line.partition(" ")
+        try:
+            number = int.from_bytes(bytes.fromhex(digits), "big", signed=True)
+        except ValueError as error:
+            raise DataError("not a fingerprint", where=f"{path}:{line_number}") from error
+        fingerprints_seen.add(number)
+        coco_of_name = coco_number(name.rsplit("/", 1)[-1])
+        if coco_of_name is not None:
+            coco.add(coco_of_name)
+    return SeenImages(frozenset(fingerprints_seen - {UNREADABLE}), frozenset(coco))
 
 
 def fingerprint(picture: Picture) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -50,7 +50,7 @@ def load_options(config: EvalConfig, track: Track, *, peek: bool = False) -> Loa
     Raises:
         ConfigError: a file or folder named is not there.
     """
-    for option in ("classnames", "templates"):
+    for option in ("classnames", "templates", "captions"):
         value = getattr(config, option)
         if value and not Path(value).is_file():
             raise ConfigError(f"--{option}: no such file", where=value)
@@ -64,31 +64,73 @@ def load_options(config: EvalConfig, track: Track, *, peek: bool = False) -> Loa
         classnames=Path(config.classnames) if config.classnames else None,
         templates=Path(config.templates) if config.templates else None,
         difficult=config.difficult,
+        captions=Path(config.captions) if config.captions else None,
         track=track,
         peek=peek,
     )
 
 
-def load_suites(wanted: Sequence[Benchmark], config: EvalConfig, track: Track) -> list[Suite]:
-    """Read the benchmarks.
+def load_suites(
+    wanted: Sequence[Benchmark],
+    config: EvalConfig,
+    track: Track,
+    *,
+    optional: Collection[str] = (),
+) -> dict[str, Suite]:
+    """Read the benchmarks, by name.
+
+    Args:
+        wanted: what to read.
+        config: says where, and how.
+        track: shows progress.
+        optional: names of those that are left out, with a note, where they cannot be read.
 
     Raises:
         BenchmarkError: one is not there, or not laid out as published.
     """
     folders = data_folders(config)
     options = load_options(config, track)
-    suites = []
+    suites: dict[str, Suite] = {}
+    absent: list[str] = []
     for benchmark in wanted:
-        files = benchmark.find(folders)
+        files = _files_of(benchmark, folders, options)
+        if not files and benchmark.name in optional:
+            absent.append(benchmark.name)
+            continue
         if not files:
-            roots = ", ".join(str(root) for root in folders.roots)
-            raise BenchmarkError(
-                f"{benchmark.name} not found: looked for {benchmark.files}",
-                where=roots or f"data/ and ${VARIABLE}",
-                hint=f"Get it from {benchmark.source}, or point --data elsewhere.",
-            )
-        suites.append(benchmark.load(benchmark.copy_of(folders, files, options)))
+            raise _not_found(benchmark, folders)
+        try:
+            suites[benchmark.name] = benchmark.load(benchmark.copy_of(folders, files, options))
+        except BenchmarkError as error:
+            # One broken file among twenty suites must not cost the other nineteen.
+            if benchmark.name not in optional:
+                raise
+            logger.warning(f"{benchmark.name}: left out, {error}")
+    if absent:
+        logger.info(f"Not here, so left out: {', '.join(absent)}")
+    if not suites:
+        roots = ", ".join(str(root) for root in folders.roots)
+        hint = "See what is looked for with: ahnpl eval --list."
+        raise BenchmarkError(
+            "no benchmark found", where=roots or f"data/ and ${VARIABLE}", hint=hint
+        )
     return suites
+
+
+def _files_of(benchmark: Benchmark, folders: DataFolders, options: LoadOptions) -> dict[str, Path]:
+    """Return a benchmark's files, or the captions that it is to be built of."""
+    if benchmark.built_of_captions and options.captions:
+        return {benchmark.built_of_captions: options.captions}
+    return benchmark.find(folders)
+
+
+def _not_found(benchmark: Benchmark, folders: DataFolders) -> BenchmarkError:
+    roots = ", ".join(str(root) for root in folders.roots)
+    return BenchmarkError(
+        f"{benchmark.name} not found: looked for {benchmark.files}",
+        where=roots or f"data/ and ${VARIABLE}",
+        hint=f"Get it from {benchmark.source}, or point --data elsewhere.",
+    )
 
 
 def check_images(suites: Sequence[Suite], config: EvalConfig) -> None:

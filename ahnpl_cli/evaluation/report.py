@@ -110,6 +110,23 @@ class Published:
 
 
 @dataclass(frozen=True, slots=True)
+class SeenInTraining:
+    """What of a suite a model was trained on, as far as its run kept a list of its images.
+
+    Attributes:
+        images: distinct images of the suite that the run has seen.
+        of_images: all that are here.
+        items: items that show one of them.
+        of_items: all that are scored.
+    """
+
+    images: int
+    of_images: int
+    items: int
+    of_items: int
+
+
+@dataclass(frozen=True, slots=True)
 class ModelReport:
     """One model's results.
 
@@ -119,6 +136,7 @@ class ModelReport:
         suites: by name.
         representation: mean similarity within and gap across modalities by suite, when asked for.
         cut_texts: by suite, how many distinct texts are longer than the model's context.
+        seen: by suite, what of it the model was trained on; empty where that is not known.
     """
 
     name: str
@@ -126,6 +144,7 @@ class ModelReport:
     suites: dict[str, SuiteReport]
     representation: dict[str, dict[str, MeanEstimate]] = field(default_factory=dict)
     cut_texts: dict[str, int] = field(default_factory=dict)
+    seen: dict[str, SeenInTraining] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

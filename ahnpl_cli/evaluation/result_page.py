@@ -12,11 +12,11 @@ from ahnpl_cli.evaluation.report import (
     Difference,
     EvalReport,
     ExampleItem,
-    ModelReport,
     SuiteReport,
 )
 from ahnpl_cli.evaluation.result_tables import eval_tables
 from ahnpl_cli.evaluation.table_cells import Row, significance_mark
+from ahnpl_cli.evaluation.trade_off import headline_numbers, shared_suites, size_chart
 from ahnpl_cli.reporting.charts import Bar, BarGroup, bar_chart
 from ahnpl_cli.reporting.edits import changed, word_edits
 from ahnpl_cli.reporting.page import (
@@ -41,13 +41,6 @@ CHANGES = {
     "lost": "Lost: right at first, wrong in the end",
     "missed": "Missed by both",
 }
-
-
-def mean_of_suites(model: ModelReport) -> float:
-    """Mean of the headlines, in percent, of the suites that were scored; NaN without one."""
-    values = [suite.headline_value for suite in model.suites.values()]
-    known = [value for value in values if not math.isnan(value)]
-    return sum(known) / len(known) if known else math.nan
 
 
 def _with_interval(suite: SuiteReport) -> Cell:
@@ -99,14 +92,15 @@ def headline_table(report: EvalReport) -> Table:
 
 def headline_section(report: EvalReport) -> Section:
     """Return the mean of the suites per model, and each suite's average with its interval."""
-    means = [mean_of_suites(model) for model in report.models]
-    numbers: list[tuple[str, str, str]] = []
-    for model, mean in zip(report.models, means, strict=True):
-        change = f"{mean - means[0]:+.1f} points" if numbers else ""
-        numbers.append((f"{mean:.1f} %", checkpoint_label(model.name), change))
-    text = f"Mean of the headlines: {', '.join(report.suites)}."
+    suites = shared_suites(report)
+    parts = [f"{name} ({', '.join(suites[name])})" for name in suites if suites[name]]
+    text = f"Means of the headlines: {'; '.join(parts)}." if parts else ""
     every = fold("Every subset, average and comparison", [table(t) for t in eval_tables(report)])
-    return Section("Results", (headline(numbers), table(headline_table(report)), every), text)
+    blocks = [headline(headline_numbers(report)), table(headline_table(report))]
+    chart = size_chart(report)
+    if chart:
+        blocks.append(grid([chart]))
+    return Section("Results", (*blocks, every), text)
 
 
 def _bar(suite: SuiteReport, name: str) -> Bar | None:

@@ -31,6 +31,7 @@ from ahnpl_cli.evaluation.table_cells import (
     support_of,
     values_of,
 )
+from ahnpl_cli.evaluation.trade_off import trade_off_table
 from ahnpl_cli.reporting.tables import Cell, Span, Table
 
 COVERAGE = "cover %"
@@ -342,7 +343,7 @@ def eval_tables(report: EvalReport, format: TableFormat = "rich") -> list[Table]
         return [*model_tables(models[0], report.settings["tie"]), *extras]
     if len(models) == 2:
         tables = pair_tables(models, report.comparisons)
-        return [*tables, *extras, headline_table(models)]
+        return [*tables, *extras, headline_table(models), trade_off_table(report)]
     # Every number by pairs first, so that the table to take away stands last.
     tables = comparison_tables(report.comparisons)
-    return [*tables, *extras, results_table(report)]
+    return [*tables, *extras, trade_off_table(report), results_table(report)]

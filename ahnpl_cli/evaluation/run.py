@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import platform
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 from ahnpl_cli.backbones.base import Backbone
@@ -18,7 +19,7 @@ from ahnpl_cli.backbones.source import ModelSource, models_to_evaluate
 from ahnpl_cli.config import EvalConfig
 from ahnpl_cli.engines.local import worker_count
 from ahnpl_cli.errors import ConfigError
-from ahnpl_cli.evaluation.benchmarks import benchmarks
+from ahnpl_cli.evaluation.benchmarks import benchmarks, optional_suites
 from ahnpl_cli.evaluation.benchmarks.base import Benchmark
 from ahnpl_cli.evaluation.blind import blind_reports, choices
 from ahnpl_cli.evaluation.comparison import ComparedSuite, ModelVerdicts, compare, select_examples
@@ -43,6 +44,7 @@ from ahnpl_cli.evaluation.report import (
     EvalReport,
     MeanEstimate,
     ModelReport,
+    SeenInTraining,
     SuiteReport,
 )
 from ahnpl_cli.evaluation.representation import representation
@@ -56,6 +58,13 @@ from ahnpl_cli.evaluation.scoring.features import (
 from ahnpl_cli.evaluation.scoring.items import Features, Suite, SuiteVerdicts
 from ahnpl_cli.evaluation.scoring.judging import ItemTask
 from ahnpl_cli.evaluation.scoring.pairs import PairScores, check_matchable
+from ahnpl_cli.evaluation.seen_images import (
+    count_seen,
+    find_seen,
+    say_seen,
+    seen_by_any,
+    without_images,
+)
 from ahnpl_cli.evaluation.suite_report import Bootstrap, SuitePlan, suite_report
 from ahnpl_cli.outputs import lock
 from ahnpl_cli.progress import Track, silent
@@ -77,6 +86,8 @@ DECIDING = (
     "templates",
     "difficult",
     "image_root",
+    "captions",
+    "leave_out_seen",
 )
 
 
@@ -152,11 +163,34 @@ def evaluate(
     check_format(config.scores_format)
     check_overwrite(config, settings)
     with lock(output_path(config)):
-        found = load_suites(wanted, config, track)
-        check_inputs(config, chain.from_iterable(suite.files for suite in found))
-        check_images(found, config)
-        loaded = [_LoadedSuite(*pair) for pair in zip(found, wanted, strict=True)]
-        return _evaluate(loaded, sources, models or {}, settings, config, track)
+        found = load_suites(wanted, config, track, optional=optional_suites(suites))
+        check_inputs(config, chain.from_iterable(suite.files for suite in found.values()))
+        check_images(list(found.values()), config)
+        seen = find_seen(sources, list(found.values()), track)
+        counts = _count_seen(found, seen, config)
+        if config.leave_out_seen and seen:
+            for name, suite in found.items():
+                found[name] = without_images(suite, seen_by_any(seen, name))
+        of_name = {benchmark.name: benchmark for benchmark in wanted}
+        loaded = [_LoadedSuite(suite, of_name[name]) for name, suite in found.items()]
+        report = _evaluate(loaded, sources, models or {}, settings, counts, config, track)
+    return report
+
+
+def _count_seen(
+    suites: Mapping[str, Suite],
+    seen: Mapping[str, Mapping[str, frozenset[Path]]],
+    config: EvalConfig,
+) -> dict[str, dict[str, SeenInTraining]]:
+    """Return, and say, what of each suite each model was trained on."""
+    counts: dict[str, dict[str, SeenInTraining]] = {}
+    for label, of_suites in seen.items():
+        counts[label] = {}
+        for name, paths in of_suites.items():
+            count = count_seen(suites[name], paths)
+            say_seen(label, name, count, config.leave_out_seen)
+            counts[label][name] = count
+    return counts
 
 
 def _evaluate(
@@ -164,6 +198,7 @@ def _evaluate(
     sources: Sequence[ModelSource],
     own_models: Mapping[str, OwnModel],
     settings: dict[str, Any],
+    seen: Mapping[str, dict[str, SeenInTraining]],
     config: EvalConfig,
     track: Track,
 ) -> EvalReport:
@@ -177,7 +212,8 @@ def _evaluate(
     # One model after the other, so that memory holds one.
     for model in _models(scorable, sources, own_models, config, track):
         verdicts[model.name] = _verdicts(loaded, model.features, config)
-        model_reports.append(_model_report(model, loaded, verdicts[model.name], config))
+        model_report = _model_report(model, loaded, verdicts[model.name], config)
+        model_reports.append(replace(model_report, seen=seen.get(model.name, {})))
     report = EvalReport(
         models=model_reports,
         suites=infos,
@@ -213,7 +249,7 @@ def _models(
             yield _EncodedModel(source.label, dict(matcher.info), pairs)
             continue
         backbone = source.load(config.device, force_quick_gelu=config.force_quick_gelu)
-        info = asdict(backbone.info)
+        info = asdict(backbone.info) | {"parameters": _count_parameters(backbone)}
         # Before the forward passes: a refusal after an hour would be worse.
         check_weights(config, source.label, info["weights_sha256"])
         cache = None
@@ -238,6 +274,10 @@ def _models(
             track=track,
         )
         yield _EncodedModel(name, {"source": _class_of(model)}, features)
+
+
+def _count_parameters(backbone: Backbone) -> int:
+    return sum(weight.numel() for weight in backbone.module.parameters())
 
 
 def _count_cut(backbone: Backbone, scorable: Sequence[_LoadedSuite]) -> dict[str, int]:

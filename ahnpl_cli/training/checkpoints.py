@@ -27,6 +27,7 @@ from ahnpl_cli.records import CheckpointOrigin, RunStart, StepReport
 from ahnpl_cli.runs import (
     BEST,
     CONFIG,
+    IMAGES,
     LAST,
     METRICS,
     START,
@@ -147,7 +148,8 @@ class RunFolder:
         for path in contents(self.path):
             if path.is_dir():
                 _discard(path)
-        (self.path / METRICS).unlink(missing_ok=True)
+        for name in (METRICS, IMAGES):
+            (self.path / name).unlink(missing_ok=True)
         # First what tells that the folder is ours: a kill from here on leaves a run.
         write_json(self.path / START, asdict(start), indent=2, sort_keys=True)
         self.write_options(config)

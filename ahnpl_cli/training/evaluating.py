@@ -33,7 +33,8 @@ def check_evaluation(options: RunConfig) -> None:
             f"--eval-data {options.eval_data}: no such folder", hint="Check the path."
         )
     known = []
-    for suite in load_suites(chosen, EvalConfig(data=options.eval_data), silent):
+    found = load_suites(chosen, EvalConfig(data=options.eval_data), silent)
+    for suite in found.values():
         missing = suite.task.missing
         if missing:
             what = f"{suite.name} lacks {len(missing):,} of its images, such as this one"

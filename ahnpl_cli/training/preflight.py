@@ -22,6 +22,7 @@ from ahnpl_cli.outputs import changes, foreign, settle
 from ahnpl_cli.runs import (
     BEST,
     CONFIG,
+    IMAGES,
     INFO_FILE,
     LAST,
     METRICS,
@@ -99,7 +100,7 @@ def _check_data(config: TrainConfig) -> None:
 
 def contents(path: Path) -> list[Path]:
     """Return what a run writes into its folder, as far as it exists."""
-    names = (START, CONFIG, METRICS, LAST, BEST, EVALS)
+    names = (START, CONFIG, METRICS, IMAGES, LAST, BEST, EVALS)
     files = [path / name for name in names if (path / name).exists()]
     return files + sorted(path.glob("step-*"))
 

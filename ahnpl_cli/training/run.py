@@ -11,10 +11,11 @@ import torch
 
 from ahnpl_cli.backbones.load import pick_device
 from ahnpl_cli.config import TrainConfig, flat, resolved
+from ahnpl_cli.data.fingerprints import write_seen
 from ahnpl_cli.errors import TrainingError
 from ahnpl_cli.progress import Track, silent
 from ahnpl_cli.records import CheckpointOrigin, StepReport, TrainReport, dead_terms
-from ahnpl_cli.runs import is_checkpoint, step_folder
+from ahnpl_cli.runs import IMAGES, is_checkpoint, step_folder
 from ahnpl_cli.training.build import TrainingParts, build
 from ahnpl_cli.training.checkpoints import RunFolder, RunningMean
 from ahnpl_cli.training.diagnostics import LossGuard, margins
@@ -142,6 +143,7 @@ def open_run(config: TrainConfig, *, track: Track = silent) -> Run:
         _resume(run)
     elif first:
         folder.begin(config, parts.start)
+        write_seen(folder.path / IMAGES, parts.data.pictures, parts.images)
     return run
 
 

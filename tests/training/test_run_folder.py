@@ -137,7 +137,7 @@ def test_left_overs_of_killed_processes_are_swept(make_config: Make) -> None:
     (run / "last").rename(run / ".last.old")
     assert fit(config).resumed_from == 1
     assert sorted(path.name for path in run.iterdir()) == [
-        *("config.toml", "last", "metrics.jsonl", "start.json", "step-000001"),
+        *("config.toml", "images.txt", "last", "metrics.jsonl", "start.json", "step-000001"),
     ]
 
 

@@ -24,6 +24,20 @@ BENCHMARKS = {
     "vl-checklist": "ahnpl_cli.evaluation.benchmarks.vl_checklist:BENCHMARK",
     "sugarcrepe++": "ahnpl_cli.evaluation.benchmarks.sugarcrepe_pp:BENCHMARK",
     "gnm": "ahnpl_cli.evaluation.benchmarks.gnm:BENCHMARK",
+    "bivlc": "ahnpl_cli.evaluation.benchmarks.bivlc:BENCHMARK",
+    "cola": "ahnpl_cli.evaluation.benchmarks.cola:BENCHMARK",
+    "colorswap": "ahnpl_cli.evaluation.benchmarks.colorswap:BENCHMARK",
+    "mmvp-vlm": "ahnpl_cli.evaluation.benchmarks.mmvp_vlm:BENCHMARK",
+    "vismin": "ahnpl_cli.evaluation.benchmarks.vismin:BENCHMARK",
+    "eqben": "ahnpl_cli.evaluation.benchmarks.eqben:BENCHMARK",
+    "negbench": "ahnpl_cli.evaluation.benchmarks.negbench:BENCHMARK",
+    "negbench-retrieval": "ahnpl_cli.evaluation.benchmarks.negated_retrieval:BENCHMARK",
+    "cc-neg": "ahnpl_cli.evaluation.benchmarks.cc_neg:BENCHMARK",
+    "negrefcocog": "ahnpl_cli.evaluation.benchmarks.negrefcocog:BENCHMARK",
+    "whatsup": "ahnpl_cli.evaluation.benchmarks.whatsup:BENCHMARK",
+    "spec": "ahnpl_cli.evaluation.benchmarks.spec:BENCHMARK",
+    "svo-probes": "ahnpl_cli.evaluation.benchmarks.svo_probes:BENCHMARK",
+    "half-truths": "ahnpl_cli.evaluation.benchmarks.half_truths:BENCHMARK",
     "retrieval": "ahnpl_cli.evaluation.benchmarks.retrieval:BENCHMARK",
     "zeroshot": "ahnpl_cli.evaluation.benchmarks.zeroshot:BENCHMARK",
     "probe": "ahnpl_cli.evaluation.benchmarks.probe:BENCHMARK",
@@ -36,18 +50,48 @@ ALIASES = {
     "vlchecklist": "vl-checklist",
 }
 CUSTOM = "custom"
+# What fine-tuning must not lose; every other suite measures what it is to gain.
+RETENTION = ("retrieval", "zeroshot", "probe")
+# Names of several suites at once, of which those are evaluated that are here.
+SETS = ("all", "compositional", "retention")
+
+
+def members(name: str) -> list[str]:
+    """Return the suites of a set, or the name itself if it is none."""
+    if name == "retention":
+        return list(RETENTION)
+    every = [suite for suite in BENCHMARKS if suite != CUSTOM]
+    if name == "compositional":
+        return [suite for suite in every if suite not in RETENTION]
+    return every if name == "all" else [name]
+
+
+def optional_suites(names: Sequence[str]) -> frozenset[str]:
+    """Return the suites that only a set stands for: those of them are evaluated that are here."""
+    named = {ALIASES.get(name, name) for name in names}
+    optional: set[str] = set()
+    for name in named.intersection(SETS):
+        optional.update(members(name))
+    return frozenset(optional - named)
+
+
+def is_retention(suite: str) -> bool:
+    """Whether a suite measures what must not be lost."""
+    return suite in RETENTION
 
 
 def benchmarks(names: Sequence[str]) -> list[Benchmark]:
     """Return the benchmarks of these names, each once; all of them without a name.
 
-    A name that is none of a suite but of an existing file is a custom suite: `custom`, or of
-    several files `custom:STEM`.
+    A name of a set stands for its suites. A name that is none of a suite but of an existing file is
+    a custom suite: `custom`, or of several files `custom:STEM`.
 
     Raises:
         ConfigError: a name is unknown.
     """
-    canonical = dict.fromkeys(ALIASES.get(name, name) for name in names or BENCHMARKS)
+    canonical: dict[str, None] = {}
+    for name in names or BENCHMARKS:
+        canonical |= dict.fromkeys(members(ALIASES.get(name, name)))
     files = [name for name in canonical if name not in BENCHMARKS and Path(name).is_file()]
     if CUSTOM in canonical and files:
         raise ConfigError(f"{CUSTOM} is what a file is called: name the suite or the file")

@@ -32,6 +32,7 @@ class LoadOptions:
         classnames: class names, one a line.
         templates: prompts, one a line.
         difficult: how VOC's difficult objects count: positive, negative or ignore.
+        captions: file that a suite is built of, where it can be.
         track: shows progress of what takes long.
         peek: only look at what is there; make no file.
     """
@@ -43,6 +44,7 @@ class LoadOptions:
     classnames: Path | None = None
     templates: Path | None = None
     difficult: str = "positive"
+    captions: Path | None = None
     track: Track = silent
     peek: bool = False
 
@@ -190,6 +192,7 @@ class Benchmark:
         load: reads them.
         derived_metrics: what its verdicts say beside shares of them, such as mAP.
         path: the file named on the command line, of a custom suite.
+        built_of_captions: role of the file that `--captions` names, if the suite is built of one.
     """
 
     name: str
@@ -201,6 +204,7 @@ class Benchmark:
     load: Callable[[LocalCopy], Suite]
     derived_metrics: DerivedMetrics = no_derived_metrics
     path: Path | None = None
+    built_of_captions: str | None = None
 
     def copy_of(
         self, folders: DataFolders, files: Mapping[str, Path], options: LoadOptions

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from ahnpl_cli.data.images import ImageRef
+from ahnpl_cli.data.images import ImageRef, is_below
 from ahnpl_cli.errors import BenchmarkError
 
 logger = logging.getLogger(__name__)
@@ -200,6 +200,24 @@ class ImageFinder:
             path = home / base
             self.missing.add(path)
         return ImageRef(path, crop)
+
+    def below(self, roots: Iterable[Path], name: str, crop: Box | None = None) -> ImageRef:
+        """Return the image at a path below one of the roots, the first that has it.
+
+        For benchmarks whose images share base names, such as the frames of several videos.
+
+        Args:
+            roots: where `name` may begin.
+            name: path of the image, relative to a root.
+            crop: (x, y, w, h) in pixels.
+        """
+        paths = [root / name for root in (*roots, *self._fallback)]
+        for path, root in zip(paths, (*roots, *self._fallback), strict=True):
+            # An annotation must not lead to a file elsewhere.
+            if is_below(path, root) and is_existing_file(path):
+                return ImageRef(path, crop)
+        self.missing.add(paths[0])
+        return ImageRef(paths[0], crop)
 
     def notes(self) -> list[str]:
         """Say which photos were found under another name."""

@@ -19,7 +19,7 @@ from ahnpl_cli.evaluation.benchmarks.base import (
     field,
 )
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
-from ahnpl_cli.evaluation.benchmarks.parquet import (
+from ahnpl_cli.evaluation.benchmarks.tables import (
     table_records,
     unpack_zip,
     unpacked_folder,

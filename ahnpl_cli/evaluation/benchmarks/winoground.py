@@ -19,10 +19,9 @@ from typing import Any
 from ahnpl_cli.errors import BenchmarkError
 from ahnpl_cli.evaluation.benchmarks.base import FETCH_AGAIN, Benchmark, LocalCopy, field
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders, ImageFinder
-from ahnpl_cli.evaluation.benchmarks.parquet import table_records, unpacked_folder
-from ahnpl_cli.evaluation.scoring.averages import pool
+from ahnpl_cli.evaluation.benchmarks.tables import table_records, unpacked_folder
+from ahnpl_cli.evaluation.benchmarks.two_by_two import ordered_tags, two_by_two_suite
 from ahnpl_cli.evaluation.scoring.items import Item, Suite
-from ahnpl_cli.evaluation.scoring.judging import GROUP_MEASURES, TWO_BY_TWO
 from ahnpl_cli.files import read_jsonl, read_object
 
 PUBLISHED = 400
@@ -145,23 +144,12 @@ def load(copy: LocalCopy) -> Suite:
     if "parquet" in copy.files and copy.options.peek:
         images.missing.clear()  # The table holds its images, and a look unpacks none.
     copy.count("groups", len(records), PUBLISHED)
-    keys = dict.fromkeys(key for item in items for key in item.subsets)
-    main_subsets = list(GROUP_MEASURES)
-    for key in sorted(keys, key=_tag_order):
-        main_subsets += [f"{measure} / {key}" for measure in GROUP_MEASURES]
-    return copy.item_suite(
-        items,
-        {measure: pool(measure) for measure in GROUP_MEASURES},
-        main_subsets=main_subsets,
-        judge=TWO_BY_TWO,
-        headline="group",
-    )
+    return two_by_two_suite(copy, items, tags=ordered_tags(items, _tag_order()))
 
 
-def _tag_order(key: str) -> tuple[int, str]:
+def _tag_order() -> list[str]:
     tags = [tag for tag in published_tags() if tag != NO_TAG]
-    order = [*COLLAPSED, NO_TAG, *tags, EASIER, HARDER]
-    return (order.index(key) if key in order else len(order), key)
+    return [*COLLAPSED, NO_TAG, *tags, EASIER, HARDER]
 
 
 BENCHMARK = Benchmark(

@@ -49,6 +49,15 @@ def choose_caption(item: Item, scores: Scores, ties_win: bool) -> Iterator[Verdi
 CHOICE = Judge(choose_caption, lambda item: item.subsets)
 
 
+def choose_image(item: Item, scores: Scores, ties_win: bool) -> Iterator[Verdict]:
+    """One caption, N images: the first one has to be above every other."""
+    outcome = metrics.choose(scores, ties_win=ties_win)
+    yield verdict(item, scores, dict.fromkeys(item.subsets, outcome))
+
+
+IMAGE_CHOICE = Judge(choose_image, lambda item: item.subsets)
+
+
 def matrix(item: Item, scores: Scores) -> list[Scores]:
     """Return the similarities as rows of images and columns of captions."""
     width = len(item.texts)

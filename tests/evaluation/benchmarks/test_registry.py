@@ -16,10 +16,11 @@ from layouts import (
     write_valse,
     write_winoground,
 )
+from suite_layouts import WRITERS, write_cola
 from typer.testing import CliRunner
 
 from ahnpl_cli.cli.app import app
-from ahnpl_cli.errors import ConfigError
+from ahnpl_cli.errors import BenchmarkError, ConfigError
 from ahnpl_cli.evaluation.benchmarks import BENCHMARKS, benchmarks
 from ahnpl_cli.evaluation.benchmarks.base import LoadOptions
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
@@ -99,7 +100,22 @@ def write_everything(root: Path) -> Path:
     return write_folders(root, train=4)
 
 
-NAMES = ["sugarcrepe", "valse", "aro", "winoground", "retrieval", "zeroshot", "probe"]
+OLD = ["sugarcrepe", "valse", "aro", "winoground", "retrieval", "zeroshot", "probe"]
+NAMES = [*OLD, *WRITERS]
+ITEMS = [
+    name for name in NAMES if name not in ("retrieval", "zeroshot", "probe", "negbench-retrieval")
+]
+NEEDS_PYARROW = ("vismin", "half-truths")
+
+
+def write_suite(name: str, root: Path) -> Path:
+    """Write the files of one suite, or all of those that share photos."""
+    if name in NEEDS_PYARROW:
+        pytest.importorskip("pyarrow")
+    if name not in WRITERS:
+        return write_everything(root)
+    WRITERS[name](root)
+    return root
 
 
 def load(name: str, root: Path) -> Suite:
@@ -109,9 +125,9 @@ def load(name: str, root: Path) -> Suite:
     return benchmark.load(benchmark.copy_of(folders, benchmark.find(folders), options))
 
 
-@pytest.mark.parametrize("name", NAMES[:4])
+@pytest.mark.parametrize("name", ITEMS)
 def test_totals_are_the_verdicts_that_judging_gives(tmp_path, name):
-    task = load(name, write_everything(tmp_path / "d")).task
+    task = load(name, write_suite(name, tmp_path / "d")).task
     assert isinstance(task, ItemTask)
     counted: Counter[str] = Counter()
     for item in task.items:
@@ -122,7 +138,7 @@ def test_totals_are_the_verdicts_that_judging_gives(tmp_path, name):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_report_has_a_row_for_every_total_and_nothing_else(tmp_path, run, name):
-    root = write_everything(tmp_path / "d")
+    root = write_suite(name, tmp_path / "d")
     suite = run(name, root).models[0].suites[name]
     rows = {row.name: row.total for row in (*suite.subsets, *suite.details)}
     assert rows == load(name, root).task.totals()
@@ -139,3 +155,38 @@ def test_a_file_is_a_suite_of_its_own_and_several_have_their_own_names(tmp_path)
     assert names == ["aro", "custom:mine", "custom:yours"]
     with pytest.raises(ConfigError, match=r"unknown benchmark 'nowhere.jsonl'"):
         benchmarks(["nowhere.jsonl"])
+
+
+def test_a_set_of_suites_is_what_is_here_of_them_and_says_what_is_not(tmp_path, run, caplog):
+    root = write_cola(tmp_path / "d") and tmp_path / "d"
+    write_folders(root)
+    with caplog.at_level("INFO"):
+        report = run("all", root)
+    assert list(report.suites) == ["cola", "zeroshot"]
+    assert "Not here, so left out: sugarcrepe, aro, valse" in caplog.text
+    assert list(run("compositional", root, force=True).suites) == ["cola"]
+    assert list(run("retention", root, force=True).suites) == ["zeroshot"]
+    # A suite that is named as well has to be there.
+    with pytest.raises(BenchmarkError, match="winoground not found"):
+        run("all winoground", root, force=True)
+
+
+def test_a_broken_suite_of_a_set_costs_the_others_nothing(tmp_path, run, caplog):
+    root = write_cola(tmp_path / "d") and tmp_path / "d"
+    (root / "svo_probes.csv").write_text("nonsense\n")
+    report = run("compositional", root)
+    assert list(report.suites) == ["cola"]
+    assert "svo-probes: left out, " in caplog.text and "no column sentence" in caplog.text
+
+
+def test_a_set_of_which_nothing_is_here_is_an_error(tmp_path, run):
+    (tmp_path / "d").mkdir()
+    with pytest.raises(BenchmarkError, match="no benchmark found"):
+        run("all", tmp_path / "d")
+
+
+def test_every_suite_but_ones_own_belongs_to_one_of_two_sets():
+    every = set(BENCHMARKS) - {"custom"}
+    halves = [{b.name for b in benchmarks([name])} for name in ("compositional", "retention")]
+    assert halves[0] | halves[1] == every and not halves[0] & halves[1]
+    assert {benchmark.name for benchmark in benchmarks(["all"])} == every

@@ -1,4 +1,4 @@
-"""Tables of Hugging Face data sets, Parquet or Arrow, and zip files: images unpacked once.
+"""Tables of benchmarks: Parquet and Arrow of Hugging Face, CSV; zip files. Images unpacked once.
 
 What is unpacked lies in a folder named by the SHA-256 of the archive, so that another archive of
 the same name never shows the images of the first.
@@ -6,18 +6,24 @@ the same name never shows the images of the first.
 
 from __future__ import annotations
 
+import csv
+import io
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ahnpl_cli.data.images import SUFFIXES, file_sha256
 from ahnpl_cli.errors import BenchmarkError
-from ahnpl_cli.evaluation.benchmarks.base import FETCH_AGAIN
-from ahnpl_cli.files import write_atomic
+from ahnpl_cli.evaluation.benchmarks.base import FETCH_AGAIN, LocalCopy
+from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders, ImageFinder
+from ahnpl_cli.files import read_text, write_atomic
 
 ROWS = 64  # read at once: images are large
+TABLE = "table"  # begins the role of a table among a benchmark's files
+TABLE_SUFFIXES = (".parquet", ".arrow")
 LARGEST_IMAGE = 1 << 26  # bytes of an image in an archive, unpacked: 64 MiB
 LARGEST_ARCHIVE = 1 << 35  # bytes of all images together: 32 GiB
 # What Python's zipfile raises for damaged, encrypted and exotic archives.
@@ -33,13 +39,114 @@ _BROKEN_ZIP = (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Records:
+    """The records of a benchmark's file, and what finds the images that they name.
+
+    Attributes:
+        rows: each with its place, for messages.
+        images: finder of their images.
+        embedded: whether the images came inside the file.
+    """
+
+    rows: list[tuple[str, Any]]
+    images: ImageFinder
+    embedded: bool = False
+
+
+def find_tables(folders: DataFolders, name: str, split: str = "test") -> dict[str, Path]:
+    """Return every shard of a Hugging Face data set, from the first folder that has one.
+
+    Args:
+        folders: where to look.
+        name: part of the path of the folder, such as `bivlc`: `test-0.parquet` says little.
+        split: part of the name of the file, or of its folder.
+    """
+    for folder, contents in folders.items():
+        # The last parts alone: a home folder may be called like a benchmark.
+        if not any(name in part.lower() for part in folder.parts[-4:]):
+            continue
+        shards = [
+            folders.path(folder, file)
+            for file in sorted(contents)
+            if file.endswith(TABLE_SUFFIXES) and split in f"{folder.name}/{file}"
+        ]
+        if shards:
+            return {f"{TABLE} {number}": path for number, path in enumerate(shards)}
+    return {}
+
+
+def read_tables(
+    copy: LocalCopy,
+    images: Sequence[str],
+    places: Sequence[Path] = (),
+    paths: Sequence[Path] | None = None,
+) -> Records:
+    """Return the rows of every table of a copy, their images unpacked.
+
+    Args:
+        copy: says where images are unpacked to.
+        images: columns that hold images.
+        places: where images lie that a table only names.
+        paths: the tables; None reads those files of the copy whose role begins with `table`.
+
+    Raises:
+        BenchmarkError: pyarrow is not installed, or a file is not such a table.
+    """
+    rows: list[tuple[str, Any]] = []
+    unpacked: list[Path] = []
+    if paths is None:
+        paths = [path for role, path in copy.files.items() if role.startswith(TABLE)]
+    for path in paths:
+        folder = unpacked_folder(path, copy.options.cache / copy.name)
+        written = None if copy.options.peek else folder
+        # Images are found by name, so the rows of a second shard must not begin at 0 again.
+        for record in table_records(path, images, written, start=len(rows)):
+            rows.append((f"{path}: row {len(rows)}", record))
+        unpacked.append(folder)
+    # After unpacking, since a finder looks only into folders that are there.
+    return Records(rows, copy.image_finder([*unpacked, *places]), embedded=True)
+
+
+def csv_records(
+    path: Path, columns: Sequence[str], delimiter: str = ","
+) -> list[tuple[str, dict[str, str]]]:
+    """Return the rows of a CSV file with their places.
+
+    Args:
+        path: the file, with a header.
+        columns: that it has to have.
+        delimiter: between cells.
+
+    Raises:
+        BenchmarkError: it is not UTF-8, a column is missing, or a row is too short.
+    """
+    text = io.StringIO(read_text(path, error=BenchmarkError), newline="")
+    reader = csv.DictReader(text, delimiter=delimiter)
+    missing = [column for column in columns if column not in (reader.fieldnames or ())]
+    if missing:
+        what = f"no column {', '.join(missing)}"
+        raise BenchmarkError(what, where=str(path), hint=FETCH_AGAIN)
+    rows = []
+    try:
+        for row in reader:
+            where = f"{path}:{reader.line_num}"
+            if any(row[column] is None for column in columns):
+                raise BenchmarkError("a row is too short", where=where, hint=FETCH_AGAIN)
+            rows.append((where, row))
+    except csv.Error as error:
+        where = f"{path}:{reader.line_num}"
+        raise BenchmarkError(f"not CSV: {error}", where=where, hint=FETCH_AGAIN) from error
+    return rows
+
+
 def unpacked_folder(archive: Path, cache: Path) -> Path:
     """Return the folder of an archive's images: named by its content, not by its name."""
     return cache / file_sha256(archive)[:16]
 
 
 def table_records(
-    path: Path, images: Sequence[str], folder: Path | None
+    path: Path, images: Sequence[str], folder: Path | None, *, start: int = 0
 ) -> Iterator[dict[str, Any]]:
     """Yield the rows of a table, each image replaced by the name of its file.
 
@@ -47,11 +154,12 @@ def table_records(
         path: a Parquet export, or an Arrow file as `datasets` keeps them.
         images: columns that hold `{"bytes", "path"}`; without bytes the name of `path` counts.
         folder: where the images are written, unless they are there; None writes none.
+        start: number of the first row, by which its images are called.
 
     Raises:
         BenchmarkError: pyarrow is not installed, or the file is not such a table.
     """
-    number = 0
+    number = start
     for batch in _batches(path):
         for row in batch:
             for column in images:
