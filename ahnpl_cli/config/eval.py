@@ -60,6 +60,12 @@ class EvalConfig:
     )
     published: bool = opt(False, "Print the papers' numbers beside ours.")
     blind: bool = opt(False, "Also score by caption alone, to show what a suite gives away.")
+    blind_model: tuple[str, ...] = opt(
+        (),
+        "--blind also by a language model's likelihood or a text classifier: a folder of "
+        "transformers, or a name on the Hub; may repeat.",
+        metavar="NAME",
+    )
     representation: bool = opt(
         False, "Also measure similarity within and across modalities (CE-CLIP, Fig. 8)."
     )

@@ -3,6 +3,8 @@
 `shorter`: the caption with fewer words wins; `longer`: with more. `unigram`: the caption whose
 words are the more usual ones among true captions wins, by the mean log probability of its words
 (add-one smoothing), each item scored by a model of the other items' images: five folds by image.
+`--blind-model` adds models of transformers that read the text alone, as SugarCrepe's grammar and
+plausibility rows.
 """
 
 from __future__ import annotations
@@ -10,6 +12,8 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
 
 from ahnpl_cli.caption_words import fold_of, words
 from ahnpl_cli.evaluation.report import EvalReport, SuiteReport
@@ -17,12 +21,14 @@ from ahnpl_cli.evaluation.scoring.items import Item, SuiteVerdicts, Task, Verdic
 from ahnpl_cli.evaluation.scoring.judging import ItemTask
 from ahnpl_cli.evaluation.suite_report import Bootstrap, SuitePlan, suite_report
 from ahnpl_cli.evaluation.table_cells import LABEL, Row, marked, noted, values_of
+from ahnpl_cli.progress import Track
 from ahnpl_cli.reporting.tables import Cell, Span, Table
 
 FOLDS = 5
 BLIND = (
     "shorter, longer: the caption with fewer or more words wins. unigram: the one whose words are "
-    "more usual in true captions of other images. Chance is 50 with one foil; a tie is wrong."
+    "more usual in true captions of other images. Others are models that read the text alone. "
+    "Chance is 50 with one foil; a tie is wrong."
 )
 Score = Callable[[Item, str], float]
 
@@ -54,6 +60,10 @@ def unigram(items: Iterable[Item]) -> Score:
     return score
 
 
+def _looked_up(of_texts: Mapping[str, float], item: Item, text: str) -> float:
+    return of_texts[text]
+
+
 def _controls(items: Sequence[Item]) -> Mapping[str, Score]:
     """Return the controls by name."""
     return {
@@ -63,6 +73,30 @@ def _controls(items: Sequence[Item]) -> Mapping[str, Score]:
     }
 
 
+def text_scores(
+    names: Sequence[str], tasks: Iterable[Task], *, device: str, batch_size: int, track: Track
+) -> dict[str, dict[str, float]]:
+    """Return what each model of texts gives every candidate caption of all tasks, by its name.
+
+    Raises:
+        ModelError: a name is neither a causal language model nor a text classifier.
+    """
+    if not names:
+        return {}
+    from ahnpl_cli.language_models.text_scorer import load_text_scorer
+
+    texts: dict[str, None] = {}
+    for task in tasks:
+        for item in choices(task):
+            texts |= dict.fromkeys(item.texts)
+    scores = {}
+    for name in track(names, description="Scoring texts alone", unit="models"):
+        scorer = load_text_scorer(name, device=device, batch_size=batch_size)
+        # Each distinct text once, over all suites.
+        scores[Path(name).name] = dict(zip(texts, scorer.score(list(texts)), strict=True))
+    return scores
+
+
 def choices(task: Task) -> list[Item]:
     """Return the items that show candidate captions beside one image."""
     if not isinstance(task, ItemTask):
@@ -70,11 +104,26 @@ def choices(task: Task) -> list[Item]:
     return [item for item in task.scored if item.is_choice]
 
 
-def blind_reports(task: ItemTask, plan: SuitePlan, bootstrap: Bootstrap) -> dict[str, SuiteReport]:
-    """Return a suite's report for each control, on the items that the models were scored on."""
+def blind_reports(
+    task: ItemTask,
+    plan: SuitePlan,
+    bootstrap: Bootstrap,
+    of_models: Mapping[str, Mapping[str, float]] | None = None,
+) -> dict[str, SuiteReport]:
+    """Return a suite's report for each control, on the items that the models were scored on.
+
+    Args:
+        task: of the suite.
+        plan: what its numbers follow from.
+        bootstrap: how intervals are drawn.
+        of_models: scores of texts by further controls; see `text_scores`.
+    """
     items = choices(task)
+    controls = {**_controls(items)}
+    for name, of_texts in (of_models or {}).items():
+        controls[name] = partial(_looked_up, of_texts)
     reports = {}
-    for name, score in _controls(items).items():
+    for name, score in controls.items():
         verdicts: list[Verdict] = []
         for item in items:
             scores = tuple(score(item, text) for text in item.texts)

@@ -101,12 +101,14 @@ class Published:
         model: the paper's name of it.
         source: where it was printed.
         values: percent, under our names of subsets and averages.
+        start: what the same source measures of the model before fine-tuning, where it says so.
     """
 
     suite: str
     model: str
     source: str
     values: dict[str, float]
+    start: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

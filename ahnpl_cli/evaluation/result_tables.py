@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from ahnpl_cli.config import TableFormat
 from ahnpl_cli.evaluation.blind import blind_tables
-from ahnpl_cli.evaluation.published import published_tables
+from ahnpl_cli.evaluation.published import gains_tables, published_tables
 from ahnpl_cli.evaluation.report import (
     Comparison,
     Difference,
@@ -319,7 +319,7 @@ def _extra_tables(report: EvalReport) -> list[Table]:
     """Return the tables that options ask for: published numbers, controls, representation."""
     tables: list[Table] = []
     if report.published:
-        tables += published_tables(report)
+        tables += [*published_tables(report), *gains_tables(report)]
     if report.blind:
         tables += blind_tables(report)
     measured = representation_table(report.models)

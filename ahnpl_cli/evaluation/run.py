@@ -21,7 +21,7 @@ from ahnpl_cli.engines.local import worker_count
 from ahnpl_cli.errors import ConfigError
 from ahnpl_cli.evaluation.benchmarks import benchmarks, optional_suites
 from ahnpl_cli.evaluation.benchmarks.base import Benchmark
-from ahnpl_cli.evaluation.blind import blind_reports, choices
+from ahnpl_cli.evaluation.blind import blind_reports, choices, text_scores
 from ahnpl_cli.evaluation.comparison import ComparedSuite, ModelVerdicts, compare, select_examples
 from ahnpl_cli.evaluation.load_suites import (
     cache_folder,
@@ -221,7 +221,7 @@ def _evaluate(
         settings=settings,
         versions=_versions(),
         items=scores_path(output_path(config), config.scores_format).name,
-        blind=_blind_controls(scorable, config) if config.blind else {},
+        blind=_blind_controls(scorable, config, track) if config.blind else {},
         published=list(published(list(infos))) if config.published else [],
         examples=select_examples([entry.suite for entry in scorable], verdicts),
     )
@@ -358,15 +358,22 @@ def _compare_all(
 
 
 def _blind_controls(
-    scorable: Sequence[_LoadedSuite], config: EvalConfig
+    scorable: Sequence[_LoadedSuite], config: EvalConfig, track: Track
 ) -> dict[str, dict[str, SuiteReport]]:
     """Return what captions alone give away, by suite of choices and control."""
     bootstrap = Bootstrap(config.bootstrap, config.seed)
+    of_models = text_scores(
+        config.blind_model,
+        [entry.suite.task for entry in scorable],
+        device=pick_device(config.device),
+        batch_size=config.batch_size,
+        track=track,
+    )
     controls = {}
     for entry in scorable:
         task = entry.suite.task
         if isinstance(task, ItemTask) and choices(task):
-            controls[entry.suite.name] = blind_reports(task, entry.plan, bootstrap)
+            controls[entry.suite.name] = blind_reports(task, entry.plan, bootstrap, of_models)
     return controls
 
 
