@@ -48,7 +48,7 @@ def shared_suites(report: EvalReport) -> dict[str, list[str]]:
     A suite that one model lacks would make its mean one of other suites.
     """
     suites: dict[str, list[str]] = {GAIN: [], RETENTION: []}
-    for suite in report.suites:
+    for suite in report.models[0].suites:
         values = [model.suites[suite].headline_value for model in report.models]
         if not any(math.isnan(value) for value in values):
             suites[RETENTION if is_retention(suite) else GAIN].append(suite)
