@@ -6,13 +6,14 @@ import contextlib
 import logging
 import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence, Sized
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ahnpl_cli.config import ConsoleConfig, TableFormat
-from ahnpl_cli.progress import silent
+from ahnpl_cli.progress import Pulse, rate, silent
 from ahnpl_cli.visible import dump_json, visible
 
 if TYPE_CHECKING:
@@ -49,15 +50,6 @@ class _NoteHandler(logging.Handler):
         style = "yellow" if record.levelno >= logging.WARNING else "dim"
         text = visible(record.getMessage())
         self.console.print(text, style=style, markup=False, highlight=False, soft_wrap=True)
-
-
-def _rate(speed: float | None, unit: str) -> str:
-    """Return a speed with the digits that it deserves, as seconds where it is below one."""
-    if not speed or not unit:
-        return ""
-    if speed < 1:
-        return f"{1 / speed:,.1f} s/{unit.removesuffix('s')}"
-    return f"{speed:,.1f} {unit}/s" if speed < 10 else f"{speed:,.0f} {unit}/s"
 
 
 def page_path(config: PageOptions, default: Path) -> Path | None:
@@ -159,18 +151,10 @@ class Screen:
         if self._progress is not None:
             yield self._progress
             return
-        from rich import progress
+        from ahnpl_cli.cli.bars import Bars
 
-        columns = (
-            progress.TextColumn("{task.description}", markup=False),
-            progress.BarColumn(),
-            progress.MofNCompleteColumn(),
-            progress.TextColumn("{task.fields[rate]}", markup=False),
-            progress.TimeRemainingColumn(),
-        )
-        # A log file has no use for a bar that is drawn over.
-        hidden = not self.err.is_terminal
-        with progress.Progress(*columns, console=self.err, transient=True, disable=hidden) as bars:
+        # A log file has no use for a bar that is drawn over: it gets lines.
+        with Bars(self.err, disable=not self.err.is_terminal) as bars:
             self._progress = bars
             try:
                 yield bars
@@ -178,17 +162,36 @@ class Screen:
                 self._progress = None
 
     def _track(
-        self, items: Iterable[T], *, total: int | None = None, description: str = "", unit: str = ""
+        self,
+        items: Iterable[T],
+        *,
+        total: int | None = None,
+        description: str = "",
+        unit: str = "",
+        done: int = 0,
+        describe: Callable[[T], str] | None = None,
     ) -> Iterator[T]:
         if total is None and isinstance(items, Sized):
             total = len(items)
+        pulse = Pulse(description, unit, total, done)
         with self._bars() as bars:
-            task = bars.add_task(description, total=total, rate="")
+            task = bars.add_task(description, total=total, completed=done, rate="", line="")
             try:
                 for item in items:
                     yield item
                     bars.advance(task)
+                    line = describe(item) if describe else ""
+                    if not self.err.is_terminal:
+                        self._write(pulse.line(line))
+                        continue
                     speed = bars.tasks[bars.task_ids.index(task)].speed
-                    bars.update(task, rate=_rate(speed, unit))
+                    bars.update(task, rate=rate(speed, unit))
+                    if line:
+                        bars.update(task, line=line)
             finally:
                 bars.remove_task(task)
+
+    def _write(self, line: str) -> None:
+        """Write a line of progress to a log, with the time of day in front."""
+        if line:
+            self.note(f"{time.strftime('%H:%M:%S')} {line}")

@@ -11,7 +11,7 @@ from ahnpl_cli.cli.console import Screen, page_path
 from ahnpl_cli.cli.options import options_from
 from ahnpl_cli.config import InspectConfig
 from ahnpl_cli.errors import DataError
-from ahnpl_cli.runs import is_run
+from ahnpl_cli.runs import RUNS, is_run, newest_run
 
 
 @options_from(InspectConfig)
@@ -20,12 +20,17 @@ def inspect(
         Path | None,
         typer.Argument(
             help="An image, or any file or folder that ahnpl writes; default: examples of the "
-            "newest run under runs/, or the bundled ones."
+            "newest run under runs/, or the bundled ones.",
+            metavar="TARGET",
         ),
     ] = None,
     captions: Annotated[
         list[str] | None,
-        typer.Argument(help="With an image: its caption, then captions that compete with it."),
+        typer.Argument(
+            help="With an image: its caption, then captions that compete with it. With a run: "
+            "more runs, to see beside it.",
+            metavar="CAPTION|RUN...",
+        ),
     ] = None,
     *,
     config: InspectConfig,
@@ -37,7 +42,14 @@ def inspect(
     checkpoint, a run, evaluation results.
 
     Example: ahnpl inspect photo.jpg "a dog on a bed" "a bed on a dog"
+
+    Example: ahnpl inspect runs/ahnpl runs/negclip --plot
     """
+    others = [Path(name) for name in captions or ()]
+    plots = config.plot or config.plot_path is not None
+    if plots or (target is not None and is_run(target) and any(map(is_run, others))):
+        _compare_runs([target or newest_run() or RUNS, *others], config, screen)
+        return
     from ahnpl_cli.backbones.locate import check_model, model_folder
     from ahnpl_cli.inspection.identify import identify
     from ahnpl_cli.inspection.report import FileReport
@@ -60,6 +72,22 @@ def inspect(
         problems = sum(finding.level == "problem" for finding in report.findings)
         hint = "The lines marked ✗ say what; make the file again or repair it."
         raise DataError(f"not valid, {problems} problem(s) found", where=report.path, hint=hint)
+
+
+def _compare_runs(paths: list[Path], config: InspectConfig, screen: Screen) -> None:
+    """Show where runs ended, and draw their curves if asked to."""
+    from ahnpl_cli.inspection.plot import check_plot, draw, ends_table, read_runs
+
+    picture = Path(config.plot_path) if config.plot_path else None
+    if config.plot and picture is None:
+        picture = (paths[0] if paths[0].is_dir() else Path()) / "curves.png"
+    if picture is not None:
+        check_plot(picture)
+    runs = read_runs(paths)
+    screen.show(runs, [ends_table(runs)])
+    if picture is not None:
+        draw(runs, picture)
+        screen.note(f"Wrote {picture}.")
 
 
 def _beside(target: Path | None, captions: list[str] | None) -> Path:

@@ -26,6 +26,12 @@ def train(*, config: TrainConfig, screen: Screen) -> None:
 
     # Before torch is imported, which takes seconds.
     check(config)
+    # Under torchrun only the first process speaks.
+    first = os.environ.get("RANK", "0") == "0"
+    if first:
+        # Importing torch and reading a model can take a minute on a network disk.
+        data = ", ".join(config.data)
+        screen.note(f"{config.objective} on {data}: loading PyTorch, the model and the data.")
     from ahnpl_cli.training.result_tables import plan_tables, tables
 
     if config.dry_run:
@@ -36,8 +42,6 @@ def train(*, config: TrainConfig, screen: Screen) -> None:
         return
     from ahnpl_cli.training.loop import fit
 
-    # Under torchrun only the first process speaks.
-    first = os.environ.get("RANK", "0") == "0"
     if not first:
         logging.getLogger("ahnpl_cli").setLevel(logging.ERROR)
     report = fit(config, track=screen.track if first else silent)

@@ -38,6 +38,10 @@ class InspectConfig:
     neighbors: str | None = opt(
         None, "With embeddings: show what lies nearest to this id or text.", metavar="ID"
     )
+    plot: bool = opt(
+        False, "Draw the curves of the runs named, on shared charts, beside the first of them."
+    )
+    plot_path: str | None = opt(None, "Draw them here: .png, .svg or .pdf.", metavar="PICTURE")
     seed: int = seed_option()
     device: Device = device_option()
     force: bool = opt(False, "Replace a page that ahnpl did not write.")

@@ -7,12 +7,11 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ahnpl_cli.inspection.landing import Landing
-from ahnpl_cli.records import StepReport, spread
+from ahnpl_cli.records import StepReport
 from ahnpl_cli.reporting.tables import Cell, Table, speed
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 WIDTH = 40
-EPOCH_ROWS = 12
 
 Points = tuple[tuple[float, float], ...]
 
@@ -48,11 +47,8 @@ class RunDetails:
 
 
 def epoch_rows(steps: tuple[StepReport, ...]) -> list[StepReport]:
-    """Return the last step of every epoch, or a dozen spread over a run of few epochs."""
-    last = {step.epoch: step for step in steps}
-    if len(last) > 1:
-        return list(last.values())
-    return spread(steps, EPOCH_ROWS)
+    """Return the last logged step of every epoch."""
+    return list({step.epoch: step for step in steps}.values())
 
 
 def _line(steps: Sequence[StepReport], value: Callable[[StepReport], float | None]) -> Points:

@@ -204,8 +204,14 @@ class TrainPlan:
         trainable: of them, what would be trained.
         steps: how many there would be.
         batch_size: pairs a step.
-        seconds_per_step: mean of three real steps, the first left out; None without usable data.
+        seconds_per_step: mean of real steps, the first left out; of a large batch extrapolated from
+            smaller ones.
         estimate: seconds of all steps.
+        seconds_per_epoch: seconds of one pass.
+        tried_pairs: pairs of the largest steps that were tried.
+        memory_mb: peak memory of such a step, of the GPU if there is one.
+        disk_bytes: of all checkpoints that the run would keep.
+        free_bytes: of the disk that they would go to.
         hardness: of the negatives for the start, from features that `ahnpl embed` or `ahnpl eval`
             left; empty where there are none.
         weights: of the loss terms, by name.
@@ -221,8 +227,13 @@ class TrainPlan:
     trainable: int
     steps: int
     batch_size: int
-    seconds_per_step: float | None
-    estimate: float | None
+    seconds_per_step: float
+    estimate: float
+    seconds_per_epoch: float
+    tried_pairs: int
+    memory_mb: float
+    disk_bytes: int
+    free_bytes: int
     hardness: tuple[Hardness, ...] = ()
     weights: dict[str, float] = field(default_factory=dict)
     painted: int = 0

@@ -16,6 +16,7 @@ from torch import Tensor
 from ahnpl_cli.losses.features import Features
 from ahnpl_cli.losses.objective import Losses, Objective
 from ahnpl_cli.losses.registry import TERMS, resolve
+from ahnpl_cli.progress import duration, rate
 from ahnpl_cli.records import StepReport
 from ahnpl_cli.training.step import Outcome
 
@@ -195,3 +196,25 @@ class LossGuard:
         """Continue from what `state_dict` returned."""
         self._first = list(state["first"])
         self._latest = deque(state["latest"], maxlen=self.LASTING)
+
+
+def status(report: StepReport, *, epochs: int, steps: int, batch_size: int) -> str:
+    """Return what a logged step says to whoever watches, in one line.
+
+    Args:
+        report: of the step.
+        epochs: passes of the whole run.
+        steps: of the whole run.
+        batch_size: pairs a step, over all processes.
+    """
+    parts = [f"epoch {report.epoch}/{epochs}", f"step {report.step:,}/{steps:,}"]
+    parts += [f"loss {report.loss:.3f}", f"S(I,T) {report.positive:.3f}"]
+    if report.gap is not None:
+        parts.append(f"S(I,Tn) {report.positive - report.gap:.3f}, gap {report.gap:+.3f}")
+    parts.append(f"lr {report.lr:.1e}")
+    parts.append(rate(report.images_per_second, "images"))
+    parts.append(f"{report.memory_mb / 1000:.1f} GB")
+    left = (steps - report.step) * batch_size / report.images_per_second
+    if left:
+        parts.append(f"{duration(left)} left")
+    return ", ".join(parts)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import logging
 import math
 import time
@@ -25,7 +26,7 @@ from ahnpl_cli.records import DEAD_AFTER, StepReport, TrainReport, dead_terms
 from ahnpl_cli.training.batch import OVERHEAD, make_batch
 from ahnpl_cli.training.build import TrainingParts
 from ahnpl_cli.training.checkpoints import last_good
-from ahnpl_cli.training.diagnostics import describe, peak_memory_mb, scalars
+from ahnpl_cli.training.diagnostics import describe, peak_memory_mb, scalars, status
 from ahnpl_cli.training.distributed import StopRequest, end_by, is_first_process, local_share
 from ahnpl_cli.training.evaluating import best_step, evaluate_now
 from ahnpl_cli.training.preflight import run_path
@@ -66,7 +67,15 @@ def fit(config: TrainConfig, *, track: Track = silent) -> TrainReport:
         stop = stack.enter_context(StopRequest())
         steps = train(run, stop)
         try:
-            for _ in track(steps, total=run.remaining_steps, description=description, unit="steps"):
+            watched = track(
+                steps,
+                total=run.parts.order.total,
+                description=description,
+                unit="steps",
+                done=run.state.step,
+                describe=functools.partial(_say, run),
+            )
+            for _ in watched:
                 pass
         except RuntimeError as error:
             # torch raises it wherever we are when a process that decodes images is gone.
@@ -74,6 +83,14 @@ def fit(config: TrainConfig, *, track: Track = silent) -> TrainReport:
                 raise
             raise AhnplError("a process that decodes images died", hint=DIED_HINT) from error
         return run.report()
+
+
+def _say(run: Run, report: StepReport | None) -> str:
+    """Return the line of a step that was logged."""
+    if report is None:
+        return ""
+    order = run.parts.order
+    return status(report, epochs=order.epochs, steps=order.total, batch_size=order.batch_size)
 
 
 def train(run: Run, stop: StopRequest | None = None) -> Iterator[StepReport | None]:

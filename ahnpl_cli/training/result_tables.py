@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ahnpl_cli.losses.registry import label
+from ahnpl_cli.progress import duration, per_item
 from ahnpl_cli.records import StepReport, TrainPlan, TrainReport, spread
 from ahnpl_cli.reporting.hardness import hardness_table
 from ahnpl_cli.reporting.tables import Cell, Table, speed
@@ -81,10 +82,20 @@ def plan_table(plan: TrainPlan) -> Table:
         ("pairs a step", plan.batch_size),
         ("steps", plan.steps),
     ]
-    if plan.seconds_per_step is not None and plan.estimate is not None:
-        rows.append(("seconds a step", round(plan.seconds_per_step, 3)))
-        rows.append(("minutes in all", f"{plan.estimate / 60:.1f}"))
-    note = "; ".join(plan.problems[:5])
+    rows += [
+        ("time a step", per_item(plan.seconds_per_step)),
+        ("time an epoch", duration(plan.seconds_per_epoch)),
+        ("time in all", duration(plan.estimate)),
+        ("peak memory", f"{plan.memory_mb / 1e3:.1f} GB"),
+        ("disk for checkpoints", f"{plan.disk_bytes / 1e9:.2f} GB"),
+        ("free there", f"{plan.free_bytes / 1e9:.1f} GB"),
+    ]
+    notes = list(plan.problems[:5])
+    if plan.tried_pairs < plan.batch_size:
+        notes.append(f"Time and memory are extrapolated from steps of {plan.tried_pairs} pairs.")
+    if plan.disk_bytes > plan.free_bytes:
+        notes.append("The checkpoints do not fit on that disk: see --keep.")
+    note = "; ".join(notes)
     return Table(f"Would write {plan.run}", ("what", "value"), tuple(rows), note, digits=3)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -45,6 +45,11 @@ class BatchOrder:
         """Steps of one pass."""
         return self.pairs // self.batch_size
 
+    @property
+    def epochs(self) -> int:
+        """Passes that the run begins."""
+        return math.ceil(self.total / self.epoch_steps)
+
     def epoch(self, step: int) -> int:
         """Return the pass, from 0, that a step counted from 0 belongs to."""
         return step // self.epoch_steps
@@ -54,6 +59,10 @@ class BatchOrder:
         start = step % self.epoch_steps * self.batch_size
         order = _permutation(self.pairs, self.seed, self.epoch(step))
         return order[start : start + self.batch_size]
+
+    def with_batches_of(self, size: int) -> BatchOrder:
+        """Return the order of smaller batches, for a trial."""
+        return replace(self, batch_size=size)
 
 
 @dataclass(frozen=True)
@@ -92,6 +101,11 @@ class MixedOrder:
         """Steps of one pass."""
         return self.painted.epoch_steps
 
+    @property
+    def epochs(self) -> int:
+        """Passes that the run begins."""
+        return self.painted.epochs
+
     def epoch(self, step: int) -> int:
         """Return the pass, from 0, that a step counted from 0 belongs to."""
         return self.painted.epoch(step)
@@ -103,6 +117,16 @@ class MixedOrder:
         # Spread, so that each process gets some of both.
         places = np.linspace(0, len(originals), len(painted), endpoint=False).astype(np.int64)
         return np.insert(originals, places, painted)
+
+    def with_batches_of(self, size: int) -> MixedOrder:
+        """Return the order of smaller batches with the same share of both, for a trial."""
+        share = self.painted.batch_size / self.batch_size
+        painted = min(size - 1, max(1, round(size * share)))
+        return replace(
+            self,
+            painted=self.painted.with_batches_of(painted),
+            originals=self.originals.with_batches_of(size - painted),
+        )
 
 
 @dataclass(frozen=True)

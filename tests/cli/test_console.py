@@ -10,6 +10,7 @@ import pytest
 from ahnpl_cli.cli.console import Screen
 from ahnpl_cli.config import ConsoleConfig
 from ahnpl_cli.files import to_json
+from ahnpl_cli.progress import duration
 from ahnpl_cli.reporting.tables import Table
 
 LOG = logging.getLogger("ahnpl_cli.tests")
@@ -93,3 +94,23 @@ def test_a_line_is_never_broken_so_that_a_command_can_be_copied(
     with Screen(ConsoleConfig()) as screen:
         screen.note(line)
     assert line.strip() in capsys.readouterr().err
+
+
+def test_without_a_terminal_a_long_piece_of_work_says_how_far_it_is(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter([0.0, 30.0, 61.0, 62.0, 130.0])
+    monkeypatch.setattr("ahnpl_cli.progress.time.monotonic", lambda: next(clock))
+    with Screen(ConsoleConfig()) as screen:
+        list(screen.track(range(4), description="Tagging", unit="captions", done=6, total=10))
+    first, second = capsys.readouterr().err.splitlines()
+    assert first[9:] == "Tagging: 8 of 10 captions, 30.5 s/caption, 61 s left"
+    assert second[9:] == "Tagging: 10 of 10 captions, 32.5 s/caption, 0 s left"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(40, "40 s"), (725, "12 min"), (11_100, "3 h 05 min"), (198_000, "2 d 7 h")],
+)
+def test_a_time_is_said_as_people_say_it(seconds: float, text: str) -> None:
+    assert duration(seconds) == text

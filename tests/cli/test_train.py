@@ -1,6 +1,7 @@
 """`ahnpl train` as a user types it."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -105,3 +106,32 @@ def test_only_the_first_of_several_processes_prints(
     run(tiny_model_folder, "--steps", "1")
     monkeypatch.setenv("RANK", "1")
     assert run(tiny_model_folder, "--steps", "1").stdout == ""
+
+
+LINE = (
+    r"\d\d:\d\d:\d\d epoch (\d+)/4, step (\d+)/4, loss [\d.]+, S\(I,T\) [-\d.]+, "
+    r"S\(I,Tn\) [-\d.]+, gap [+-][\d.]+, lr [\d.e-]+, [\d.,]+ images/s, [\d.]+ GB(, \d+ s left)?"
+)
+
+
+def lines_of(stderr: str) -> list[tuple[int, int]]:
+    """Epoch and step of every line of progress."""
+    found = [re.fullmatch(LINE, line) for line in stderr.splitlines()]
+    return [(int(match[1]), int(match[2])) for match in found if match]
+
+
+def test_a_log_file_gets_a_line_for_every_logged_step(
+    folder: Path, tiny_model_folder: Path
+) -> None:
+    result = run(tiny_model_folder, "--steps", "4", "--log-every", "1")
+    assert lines_of(result.stderr) == [(1, 1), (2, 2), (3, 3), (4, 4)]
+    # Before anything is loaded.
+    assert result.stderr.startswith("ahnpl on negatives.jsonl: loading PyTorch")
+
+
+def test_after_a_resume_steps_are_counted_from_the_beginning(
+    folder: Path, tiny_model_folder: Path
+) -> None:
+    run(tiny_model_folder, "--steps", "2")
+    result = run(tiny_model_folder, "--steps", "4", "--log-every", "1")
+    assert lines_of(result.stderr) == [(3, 3), (4, 4)]

@@ -71,4 +71,6 @@ def test_accuracy_over_size_needs_two_sizes(report):
     assert size_chart(report) == ""
     report.models[1].info["parameters"] = 150_000_000
     chart = size_chart(report)
-    assert chart.count("<circle") == 2 and "compositional mean (up) over million parameters" in chart
+    assert (
+        chart.count("<circle") == 2 and "compositional mean (up) over million parameters" in chart
+    )

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from ahnpl_cli.config import TrainConfig
 from ahnpl_cli.progress import silent
-from ahnpl_cli.training.dry_run import preview, time_steps
+from ahnpl_cli.training.dry_run import _extrapolate, _Trial, preview, time_steps
+from ahnpl_cli.training.loop import fit
 
 
 def test_a_dry_run_says_what_there_is_and_writes_nothing(
@@ -29,6 +30,8 @@ def test_a_dry_run_says_what_there_is_and_writes_nothing(
     assert plan.parameters == plan.trainable > 1_000_000
     assert plan.seconds_per_step > 0
     assert plan.estimate == plan.seconds_per_step * 4
+    assert plan.seconds_per_epoch == plan.seconds_per_step * 2
+    assert (plan.tried_pairs, plan.memory_mb > 100) == (8, True)
 
 
 def test_only_the_trained_part_is_counted_as_such(
@@ -45,3 +48,21 @@ def test_the_first_step_which_pays_for_what_is_made_once_is_not_counted() -> Non
             yield None
 
     assert 0.01 <= time_steps(steps(), silent) < 0.15
+
+
+def test_large_batches_are_extrapolated_from_the_last_two_sizes() -> None:
+    # A second for what does not grow, a tenth for each pair; memory 100 MB and 10 a pair.
+    trials = [_Trial(0, 0.0, 90.0), _Trial(4, 1.4, 140.0), _Trial(16, 2.6, 260.0)]
+    seconds, memory = _extrapolate(trials, 128)
+    assert (round(seconds, 9), round(memory, 9)) == (13.8, 1380.0)
+    assert _extrapolate(trials, 16) == (2.6, 260.0)
+
+
+def test_the_disk_that_is_foretold_is_the_disk_that_is_used(
+    make_config: Callable[..., TrainConfig], tmp_path: Path
+) -> None:
+    config = make_config(output=str(tmp_path / "run"), steps=4, save_every=1, keep=2)
+    foretold = preview(config).disk_bytes
+    fit(config)
+    used = sum(path.stat().st_size for path in (tmp_path / "run").rglob("*") if path.is_file())
+    assert abs(used - foretold) < 0.05 * used

@@ -75,17 +75,36 @@ def test_a_run_without_metrics_has_no_table() -> None:
 
 
 def test_a_plan_lists_what_is_missing() -> None:
-    plan = TrainPlan("runs/x", 2, 2, {"object": 2}, ("a.png: gone",), 10, 10, 5, 2, 0.5, 2.5)
+    plan = TrainPlan(
+        "runs/x",
+        2,
+        2,
+        {"object": 2},
+        ("a.png: gone",),
+        10,
+        10,
+        5,
+        2,
+        0.5,
+        2.5,
+        1.0,
+        2,
+        900.0,
+        10,
+        10,
+    )
     table = plan_table(plan)
     assert table.title == "Would write runs/x"
     assert table.note == "a.png: gone"
     assert ("negatives: object", 2) in table.rows
-    assert ("seconds a step", 0.5) in table.rows
-    assert ("minutes in all", "0.0") in table.rows
+    assert ("time a step", "0.500 s") in table.rows
+    assert ("time in all", "2 s") in table.rows
 
 
 def test_a_dry_run_shows_how_hard_the_negatives_are_where_it_is_known() -> None:
-    plan = TrainPlan("runs/x", 2, 2, {"object": 2}, (), 10, 10, 5, 2, 0.5, 2.5)
+    plan = TrainPlan(
+        "runs/x", 2, 2, {"object": 2}, (), 10, 10, 5, 2, 0.5, 2.5, 1.0, 2, 900.0, 10, 10
+    )
     assert len(plan_tables(plan)) == 1
     known = dataclasses.replace(plan, hardness=(Hardness("object", 2, 0.7, 2, 50.0, 0.3),))
     _, hardness = plan_tables(known)

@@ -50,3 +50,11 @@ def test_a_mix_takes_its_share_of_each_source_and_passes_over_the_painted_pairs(
     assert sorted(passes[:6]) == sorted(passes[6:]) == everyone
     others = [row for step in range(3) for row in order.rows(step) if not is_painted[row]]
     assert len(set(others)) == 18
+
+
+def test_smaller_batches_keep_the_share_of_both_sources() -> None:
+    is_painted = np.arange(40) < 10
+    order = MixedOrder(BatchOrder(10, 4, 20, 0), BatchOrder(30, 12, 20, 0), is_painted)
+    smaller = order.with_batches_of(8)
+    assert (smaller.painted.batch_size, smaller.originals.batch_size) == (2, 6)
+    assert (len(smaller.rows(3)), order.epochs) == (8, 10)
