@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from ahnpl_cli.data.images import ImageRef
 from ahnpl_cli.evaluation.benchmarks.base import LocalCopy
 from ahnpl_cli.evaluation.benchmarks.labeled_images import ClassData, LabeledImage
+from ahnpl_cli.evaluation.benchmarks.retention_sets import WHOLE, known_set, means_of
 from ahnpl_cli.evaluation.scoring.averages import Average, mean
 from ahnpl_cli.evaluation.scoring.derived_metrics import PRECISIONS
 from ahnpl_cli.evaluation.scoring.items import Features, Floats, Suite, SuiteVerdicts, Verdict
@@ -201,10 +202,14 @@ def _averages(data_sets: Sequence[ClassData]) -> dict[str, Average]:
 def label_suite(copy: LocalCopy, data_sets: Sequence[ClassData], classifier: Classifier) -> Suite:
     """Return the suite of some data sets: single labels by top-1 and top-5, several by mAP."""
     averages = _averages(data_sets)
+    # A mean that papers print stands for the suite where all of its sets are here.
+    whole = [name for name in means_of([data.name for data in data_sets]) if name in WHOLE]
     main_subsets: list[str] = []
     files: list[Path] = []
     for data in data_sets:
-        copy.count(f"{data.name} test images", len(data.test), data.published)
+        known = known_set(data.name)
+        published = data.published or (known.test_images if known else None)
+        copy.count(f"{data.name} test images", len(data.test), published)
         # A row of mAP stands only where no image is here; else it is a derived metric.
         main_subsets += [f"{data.name} mAP"] if data.multi else tops(data)
         files += data.files
@@ -212,6 +217,6 @@ def label_suite(copy: LocalCopy, data_sets: Sequence[ClassData], classifier: Cla
         LabelTask(data=data_sets, classifier=classifier),
         averages,
         main_subsets=main_subsets,
-        headline=next(iter(averages), f"{data_sets[0].name} mAP"),
+        headline=next(reversed(whole), next(iter(averages), f"{data_sets[0].name} mAP")),
         files=files,
     )

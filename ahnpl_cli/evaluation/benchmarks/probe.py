@@ -19,8 +19,9 @@ from ahnpl_cli.evaluation.benchmarks import labeled_sets
 from ahnpl_cli.evaluation.benchmarks.base import Benchmark, LocalCopy
 from ahnpl_cli.evaluation.benchmarks.label_task import ClassScores, label_suite, targets
 from ahnpl_cli.evaluation.benchmarks.labeled_images import ClassData, LabeledImage
+from ahnpl_cli.evaluation.benchmarks.retention_sets import retention_metrics
 from ahnpl_cli.evaluation.scoring import metrics
-from ahnpl_cli.evaluation.scoring.derived_metrics import label_metrics, mean_over_classes
+from ahnpl_cli.evaluation.scoring.derived_metrics import mean_over_classes
 from ahnpl_cli.evaluation.scoring.items import Features, Floats, Suite
 from ahnpl_cli.stable_hash import stable_hash
 
@@ -152,5 +153,5 @@ BENCHMARK = Benchmark(
     "VOCdevkit/VOC2007 with trainval, annotations/instances_train*.json",
     find=labeled_sets.find,
     load=load,
-    derived_metrics=label_metrics,
+    derived_metrics=retention_metrics,
 )

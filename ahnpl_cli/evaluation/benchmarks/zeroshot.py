@@ -19,7 +19,7 @@ from ahnpl_cli.evaluation.benchmarks.labeled_images import (
     ClassData,
     LabeledImage,
 )
-from ahnpl_cli.evaluation.scoring.derived_metrics import label_metrics
+from ahnpl_cli.evaluation.benchmarks.retention_sets import retention_metrics
 from ahnpl_cli.evaluation.scoring.items import Features, Floats, Suite
 
 
@@ -73,5 +73,5 @@ BENCHMARK = Benchmark(
     "VOCdevkit/VOC2007 or VOC2012, annotations/instances_val*.json",
     find=labeled_sets.find,
     load=load,
-    derived_metrics=label_metrics,
+    derived_metrics=retention_metrics,
 )
