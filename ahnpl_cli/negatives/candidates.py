@@ -8,6 +8,7 @@ from typing import Protocol
 
 from ahnpl_cli.negatives.lexicon.concreteness import Weigh
 from ahnpl_cli.negatives.statistics import Corpus
+from ahnpl_cli.negatives.text import grammar
 from ahnpl_cli.negatives.text.words import Word
 from ahnpl_cli.records import CaptionRecord, Edit
 from ahnpl_cli.stable_hash import RandomStream
@@ -31,6 +32,14 @@ class ParsedCaption:
     words: tuple[Word, ...]
     image_words: frozenset[str]
     image_captions: tuple[str, ...] = ()
+
+    def nouns_but(self, index: int) -> tuple[str, ...]:
+        """Return the lemmas of the nouns that can be seen, but one word's."""
+        return tuple(
+            word.lemma
+            for place, word in enumerate(self.words)
+            if place != index and grammar.is_noun(word)
+        )
 
     @property
     def is_whole(self) -> bool:

@@ -37,6 +37,7 @@ THREE, TWO, ONE = 0.5, 0.35, 0.15  # weights of the counts of three, two and one
 FLOOR = 0.5  # what a word never seen counts for
 SURPRISE = 3.0  # H: nats of a word of a caption
 TOPIC = 1.0
+RARE = 0.05  # share of what is said of one kind below which it may be a slip
 SMALL = 1_000  # captions
 PSEUDO = 2.0  # images that an association counts before it is believed
 ASSOCIATION_MOST = 3.0
@@ -205,6 +206,7 @@ class Corpus:
         self.things = functools.cache(self._things)
         self._associations = functools.lru_cache(maxsize=1 << 11)(self._all_associations)
         self.acts = functools.lru_cache(maxsize=1 << 14)(self._acts)
+        self.relating = functools.lru_cache(maxsize=1 << 14)(self._relating)
 
     @property
     def is_small(self) -> bool:
@@ -224,8 +226,10 @@ class Corpus:
         return self.statistics.relations.get(f"{head}|{target}", {})
 
     def does(self, verb: str, noun: str) -> bool:
-        """Whether a verb is said of things like a noun, and not just once."""
-        return self.is_small or self.statistics.doers.get(verb, {}).get(kind_of(noun), 0) > 1
+        """Whether a verb is said of things like a noun, and not by some slip of the tagger."""
+        by_kind = self.statistics.doers.get(verb, {})
+        least = max(2.0, RARE * sum(by_kind.values()))
+        return self.is_small or by_kind.get(kind_of(noun), 0) >= least
 
     def descriptions(self, noun: str) -> dict[str, int]:
         """Return the adjectives said of a noun, with how often."""
@@ -270,6 +274,17 @@ class Corpus:
                 first, _, rest = text.partition(" ")
                 acts.add((lemma(first, "v"), rest))
         return frozenset(acts)
+
+    def _relating(self, group: str, target: str) -> frozenset[str]:
+        """What captions say between nouns of a group and a noun, whatever the form."""
+        texts: set[str] = set()
+        for name in names_of(target):
+            texts.update(said.partition("|")[2] for said in self.relations(f"*{group}", name))
+        return frozenset(texts)
+
+    def topic(self, noun: str, others: Sequence[str]) -> float:
+        """Return the mean association of a noun with others."""
+        return self._topic(noun, others)
 
     def _things(self, least: int) -> tuple[str, ...]:
         """Nouns said often enough, also in the singular behind a or an."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,15 +12,22 @@ from ahnpl_cli.negatives import validity
 from ahnpl_cli.negatives.candidates import Candidate, Change, MaskedWord, ParsedCaption, Ranking
 from ahnpl_cli.negatives.lexicon import wordnet
 from ahnpl_cli.negatives.lexicon.concreteness import Weigh, mean_rating
-from ahnpl_cli.negatives.lexicon.tables import contraries, word_list
-from ahnpl_cli.negatives.statistics import TEXT_END, Corpus, group_of
+from ahnpl_cli.negatives.lexicon.noun_sorts import PERSON
+from ahnpl_cli.negatives.lexicon.tables import contraries, different, word_list
+from ahnpl_cli.negatives.statistics import TEXT_END, Corpus, group_of, kind_of, names_of
 from ahnpl_cli.negatives.text import grammar
+from ahnpl_cli.negatives.text.relations import Relation, relations_of, verbs_exclude
 from ahnpl_cli.negatives.text.spelling import match_case, with_article
 from ahnpl_cli.negatives.text.words import Word
 from ahnpl_cli.records import Edit
 from ahnpl_cli.stable_hash import RandomStream
 
+Heard = Callable[[str], bool]
 _PICTURES = frozenset(("photo", "photograph", "picture", "image", "photos", "shot", "pictures"))
+FIT = 0.3  # what a filler's score of a noun counts for beside its association (ours)
+QUIET = grammar.POSTURES | {"be"}  # what a person and an animal both do
+LEAST_TOPIC = -0.4  # mean association with the other nouns below which a noun is out of place
+BEFORE_HEAD = frozenset(("JJ", "CC", ",", "NN"))
 BEFORE_OBJECT = frozenset(("DT", "PRP$", "JJ", "CD", "VBN"))
 _BEFORE_PARTICIPLE = ("DT", "JJ", "PRP$", "CD", "IN")
 
@@ -61,6 +68,10 @@ def _is_action(words: Sequence[Word], index: int) -> bool:
         return False
     if word.lemma in word_list("weak_verbs") or word.lemma not in contraries("verbs"):
         return False
+    following = words[index + 1] if index + 1 < len(words) else word
+    # "To look real" is no action, "to look at" is.
+    if word.lemma == "look" and (following.tag == "JJ" or following.lower == "like"):
+        return False
     return word.tag != "VBG" or not _modifies(words, index)
 
 
@@ -76,8 +87,12 @@ def _modifies(words: Sequence[Word], index: int) -> bool:
 
 
 def _is_object(words: Sequence[Word], index: int) -> bool:
+    word = words[index]
     before_of = index + 1 < len(words) and words[index + 1].lower == "of"
-    return grammar.is_noun(words[index]) and not before_of
+    # A "Detroit street" is a name's; a "pitcher" may be a jug or a player.
+    of_name = index > 0 and words[index - 1].tag == "NNP"
+    unclear = word.lemma in different("persons") and kind_of(word.lemma) != PERSON
+    return grammar.is_noun(word) and not (before_of or of_name or unclear)
 
 
 ATTRIBUTE = Refill(_is_attribute)
@@ -93,8 +108,12 @@ def _is_done(masked: MaskedWord, word: str, corpus: Corpus) -> bool:
     words, index = masked.caption.words, masked.index
     lemma = wordnet.lemma(word.lower(), "v")
     doer = grammar.subject(words, index)
-    if doer is not None and not corpus.does(lemma, words[doer].lemma):
-        return False
+    if doer is not None:
+        kind = kind_of(words[doer].lemma)
+        if not verbs_exclude(masked.word.lemma, lemma, kind):
+            return False
+        if not corpus.does(lemma, words[doer].lemma):
+            return False
     following = words[index + 1] if index + 1 < len(words) else None
     if following is None or following.tag in (".", ",", "CC"):
         return corpus.heard(word, TEXT_END) or corpus.heard(word, ",")
@@ -120,6 +139,64 @@ def _is_done_to(
     return (verb, preposition) in corpus.acts(group, target.lemma)
 
 
+def _noun_heard(masked: MaskedWord, corpus: Corpus) -> Heard:
+    """Captions relate such a noun as the caption relates the one that is there.
+
+    "A baby pressing on a suitcase", but no bull; and nothing that is never seen with the others.
+    """
+    words, index = masked.caption.words, masked.index
+    kind = kind_of(masked.word.lemma)
+    others = masked.caption.nouns_but(index)
+    sides = [side for side in relations_of(words) if index in (side.head, side.object)]
+    # Persons and animals stand for each other only where nothing is done.
+    may_differ = kind != "thing" and not _does_something(words, index)
+
+    def is_heard(word: str) -> bool:
+        noun = wordnet.lemma(word, "n")
+        other_kind = kind_of(noun)
+        if other_kind != kind and not (may_differ and other_kind != "thing"):
+            return False
+        if not all(_relates(side, words, index, noun, corpus) for side in sides):
+            return False
+        return not others or corpus.topic(noun, others) >= LEAST_TOPIC
+
+    return is_heard
+
+
+def _relates(
+    relation: Relation, words: Sequence[Word], index: int, noun: str, corpus: Corpus
+) -> bool:
+    """Whether captions say a relation with another noun in the place of a word."""
+    text = " ".join(word.lower for word in words[relation.first : relation.last + 1])
+    if index == relation.head:
+        return text in corpus.relating(group_of(noun), words[relation.object].lemma)
+    return text in corpus.relating(group_of(words[relation.head].lemma), noun)
+
+
+def _does_something(words: Sequence[Word], index: int) -> bool:
+    """Whether a verb, other than of posture, follows a noun."""
+    following = words[index + 1 : index + 4]
+    return any(word.pos == "v" and word.lemma not in QUIET for word in following)
+
+
+def _adjective_heard(masked: MaskedWord, corpus: Corpus) -> Heard:
+    """Captions describe such a noun by an adjective, as far as there is a noun."""
+    words = masked.caption.words
+    head = grammar.noun_ahead(words, masked.index + 1, BEFORE_HEAD, 4)
+    if head is None:
+        return lambda word: True
+    said = [corpus.descriptions(name) for name in names_of(words[head].lemma)]
+    return lambda word: any(word in adjectives for adjectives in said)
+
+
+def _verb_heard(masked: MaskedWord, corpus: Corpus) -> Heard:
+    return lambda word: _is_done(masked, word, corpus)
+
+
+# Part of speech -> what tells whether captions say a new word, in lower case, as it would stand.
+_HEARD = {"n": _noun_heard, "v": _verb_heard, "a": _adjective_heard}
+
+
 def best_valid(
     masked: MaskedWord, ranking: Ranking, most: int, corpus: Corpus
 ) -> tuple[list[tuple[str, float]], Counter[str]]:
@@ -135,13 +212,15 @@ def best_valid(
         The valid words with their scores, and how many were rejected, by reason.
     """
     context = validity.context_of(masked.caption.words, masked.index)
+    # Of few captions it cannot be told what is never said.
+    is_heard = None if corpus.is_small else _HEARD[masked.word.pos or "n"](masked, corpus)
     image_words = masked.caption.image_words
     valid: list[tuple[str, float]] = []
     rejected: Counter[str] = Counter()
     for word, score in ranking:
-        reason = validity.word_reason(masked.word, word, context, image_words)
-        if reason is None and masked.word.pos == "v" and not _is_done(masked, word, corpus):
-            reason = validity.UNHEARD
+        reason: str | None = validity.UNHEARD
+        if is_heard is None or is_heard(word.lower()):
+            reason = validity.word_reason(masked.word, word, context, image_words)
         if reason is not None:
             rejected[reason] += 1
             continue
@@ -198,10 +277,24 @@ class RefillJob:
         masked, _ = self._queue[0]
         valid, rejected = best_valid(masked, ranking, self.top_k, self.corpus)
         self.rejected += rejected
+        if masked.word.pos == "n":
+            valid = self._in_topic(masked, valid)
         best = max((score for _, score in valid), default=0.0)
         # Drawn by probability, as far as scores are logarithms of it; none has no chance at all.
         weights = [math.exp(score - best) + 1e-9 for _, score in valid]
         self._queue[0] = masked, self.stream.order(valid, weights)
+
+    def _in_topic(
+        self, masked: MaskedWord, valid: list[tuple[str, float]]
+    ) -> list[tuple[str, float]]:
+        """Weigh nouns by what is seen together as well as by the words beside them."""
+        others = masked.caption.nouns_but(masked.index)
+        if not others:
+            return valid
+        return [
+            (word, FIT * score + self.corpus.topic(wordnet.lemma(word.lower(), "n"), others))
+            for word, score in valid
+        ]
 
     def accept(self) -> None:
         """Turn to the next word: with --per-kind above one, all give one before any a second."""

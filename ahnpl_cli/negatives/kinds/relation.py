@@ -29,6 +29,7 @@ from ahnpl_cli.stable_hash import RandomStream
 
 # What a relation of another head of the same group counts for, and one of any head (ours).
 OF_GROUP, OF_ANY = 0.2, 0.02
+STAYS = 0.1  # what the old relation counts for when a new one is drawn (ours)
 # What is tried where there are too few captions to tell what is said.
 PLACES = ("on", "under", "next to", "behind", "in front of", "in", "above")
 LEAST = 2  # captions that must say a relation to a noun
@@ -50,7 +51,14 @@ def change_relation(
         possible = _possible(caption, relation, corpus)
         if not possible:
             yield Rejected("unheard of")
-        for text in stream.order(list(possible), list(possible.values())):
+        old = _text(words, relation)
+        stays = STAYS * _weight(corpus, words, relation, f"{relation.form}|{old}")
+        texts = [*possible, old]
+        for text in stream.order(texts, [*possible.values(), stays]):
+            # Else edits would go from what is often said to what is rarely said, and tell so.
+            if text == old:
+                yield Rejected("implausible")
+                break
             yield _replace(caption, relation, text)
 
 
@@ -86,6 +94,16 @@ def _possible(caption: ParsedCaption, relation: Relation, corpus: Corpus) -> dic
     if corpus.is_small and not possible and relation.form == REDUCED:
         return {text: 1.0 for text in PLACES if excludes(old, text, kind)}
     return possible
+
+
+def _weight(corpus: Corpus, words: Sequence[Word], relation: Relation, said: str) -> float:
+    """How often captions say a relation between such nouns."""
+    head, target = words[relation.head].lemma, words[relation.object].lemma
+    name = names_of(target)[-1]
+    own, group, every = (
+        corpus.relations(noun, name).get(said, 0) for noun in (head, f"*{group_of(head)}", "*")
+    )
+    return own + OF_GROUP * group + OF_ANY * every
 
 
 def _is_said(caption: ParsedCaption, text: str, old: str, target: Word) -> bool:

@@ -1,0 +1,145 @@
+"""Kinds that rest on what captions say together: relation, addition, and refilled words."""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+import pytest
+
+from ahnpl_cli.negatives.candidates import Candidate, MaskedWord, ParsedCaption, Rejected
+from ahnpl_cli.negatives.kinds.addition import add_detail
+from ahnpl_cli.negatives.kinds.negation import change_presence
+from ahnpl_cli.negatives.kinds.order import shuffle_words
+from ahnpl_cli.negatives.kinds.refill import best_valid
+from ahnpl_cli.negatives.kinds.relation import change_relation
+from ahnpl_cli.negatives.lexicon.concreteness import word_weights
+from ahnpl_cli.negatives.statistics import SMALL, Corpus, Tally
+from ahnpl_cli.records import apply_edits
+from ahnpl_cli.stable_hash import RandomStream
+
+WEIGH = word_weights("random", 1.0)
+# What the small world says, a line an image.
+WORLD = (
+    ("a man riding a horse on the sand", "a man is on a horse"),
+    ("a man standing next to a horse", "a woman leading a horse"),
+    ("a woman riding a horse near a fence", "a woman on a brown horse"),
+    ("a man sitting on a bench next to a horse", "a man standing behind a bench"),
+    ("a cat sleeping on a couch", "a black cat on a red couch"),
+    ("a cat sitting under a couch and a vase", "a vase on a table next to a couch"),
+    ("a dog and a cat on a bed", "a dog under a bed and a cat on a bed"),
+    ("a woman holding an umbrella next to a bench", "a man holding an umbrella"),
+    ("two dogs eating food on the sand", "a dog chasing a ball"),
+    ("a boy eats a sandwich at a table", "a boy with a banana at a table"),
+)
+
+
+@pytest.fixture(scope="module")
+def corpus(parse: Callable[..., ParsedCaption]) -> Corpus:
+    tally = Tally()
+    parsed = [[parse(caption) for caption in captions] for captions in WORLD]
+    for turn in range(SMALL // 10):
+        for number, captions in enumerate(parsed):
+            for caption in captions:
+                tally.add(f"{turn}-{number}", caption.record.caption, caption.words)
+    return Corpus(tally.statistics())
+
+
+def proposals(kind, caption: ParsedCaption, corpus: Corpus, seeds: int = 20):
+    for seed in range(seeds):
+        yield from kind(caption, RandomStream(seed), WEIGH, corpus)
+
+
+def texts(kind, caption: ParsedCaption, corpus: Corpus) -> set[str]:
+    return {
+        apply_edits(caption.record.caption, proposal.edits)
+        for proposal in proposals(kind, caption, corpus)
+        if isinstance(proposal, Candidate)
+    }
+
+
+def test_relations_become_what_is_said_between_such_things(parse, corpus):
+    made = texts(change_relation, parse("A man riding a horse."), corpus)
+    assert "A man standing next to a horse." in made and "A man leading a horse." in made
+    # Nobody sleeps on a horse, and who rides it is on it.
+    assert not {text for text in made if "sleep" in text or "on a horse" in text}
+
+
+def test_the_edit_leaves_words_that_both_relations_share(parse, corpus):
+    (caption, *_) = [parse("a woman sitting on a bench next to a horse")]
+    edits = {
+        edit.old
+        for proposal in proposals(change_relation, caption, corpus)
+        if isinstance(proposal, Candidate)
+        for edit in proposal.edits
+    }
+    assert edits and not any(edit.endswith("bench") for edit in edits)
+
+
+def test_what_another_caption_of_the_image_says_is_no_negative(parse, corpus):
+    caption = parse("a man riding a horse")
+    said = replace(caption, image_captions=("a man next to a horse", "a horse"))
+    assert "a man standing next to a horse" in texts(change_relation, caption, corpus)
+    assert "a man standing next to a horse" not in texts(change_relation, said, corpus)
+
+
+def test_behind_a_negation_no_relation_is_changed(parse, corpus):
+    made = set(proposals(change_relation, parse("there is no man riding a horse"), corpus))
+    assert made == {Rejected("negated")}
+
+
+def test_a_thing_is_added_that_goes_with_the_others_and_is_not_named(parse, corpus):
+    made = texts(add_detail, parse("a cat sleeping on a couch"), corpus)
+    assert any("vase" in text for text in made)
+    assert not any("horse" in text for text in made)
+    caption = parse("a cat sleeping on a couch", "vase")
+    assert not any("vase" in text for text in texts(add_detail, caption, corpus))
+
+
+def test_an_attribute_is_added_where_another_caption_says_the_contrary(parse, corpus):
+    caption = parse("a cat sleeping on a couch", "white")
+    said = replace(caption, image_captions=("a white cat on a couch",))
+    assert "a black cat sleeping on a couch" in texts(add_detail, said, corpus)
+    assert "a black cat sleeping on a couch" not in texts(add_detail, caption, corpus)
+
+
+def test_presence_is_denied_and_affirmed(parse, corpus):
+    made = texts(change_presence, parse("A cat sleeping on a couch."), corpus)
+    assert "A cat sleeping on a couch. There is no cat." in made
+    assert "A cat sleeping on a couch, with a vase in view." in made
+    assert "a boy without a banana" in texts(change_presence, parse("a boy with a banana"), corpus)
+
+
+def test_the_order_changes_and_no_word_is_lost(parse, corpus):
+    made = texts(shuffle_words, parse("A cat sleeping on a couch."), corpus)
+    assert len(made) > 3
+    for text in made:
+        words = ["A", "cat", "sleeping", "on", "a", "couch"]
+        assert sorted(text.rstrip(".").split()) == sorted(words)
+
+
+@pytest.mark.parametrize(
+    ("caption", "index", "ranked", "expected"),
+    [
+        # Nobody leads a couch; dogs do not ride.
+        ("a woman leading a horse", 4, ["couch", "dog"], []),
+        ("a man riding a horse", 2, ["leading", "eating", "chasing"], ["leading"]),
+        ("a black cat on a couch", 1, ["white", "brown"], []),
+    ],
+)
+def test_a_word_is_put_where_captions_say_such_words(
+    parse, corpus, caption, index, ranked, expected
+):
+    masked = MaskedWord(parse(caption), index)
+    valid, _ = best_valid(masked, [(word, 0.0) for word in ranked], 10, corpus)
+    assert [word for word, _ in valid] == expected
+
+
+def test_likely_edits_are_more_plausible(corpus):
+    def plausibility(new: str, gained: str | None = None) -> float:
+        return corpus.plausibility("a man riding a horse", new, ("man",), "horse", gained)
+
+    near = plausibility("a man standing next to a horse")
+    assert near > plausibility("a man sleeping under a horse")
+    assert near > plausibility("a horse riding a man")
+    assert plausibility("a man riding a bench", "bench") > plausibility(
+        "a man riding a sandwich", "sandwich"
+    )
