@@ -1,11 +1,25 @@
-"""Words of captions and folds of images: what the controls that see no image are made of."""
+"""Words of captions as the controls that see no image take them, and what these give away.
+
+A model trained on negatives that can be told from captions by text alone learns to do just that
+(SugarCrepe, Hsieh et al. 2023, found it in earlier benchmarks). Here a bag of words is asked: each
+word and each pair of neighbors has log-odds, learned on one half of the images, of standing in a
+caption and not in its negative; on the other half, the text with the higher sum is called true.
+"""
 
 from __future__ import annotations
 
+import math
 import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 
+from ahnpl_cli.records import CaptionRecord
 from ahnpl_cli.stable_hash import stable_hash
 
+FOLDS = 2
+SKEWED_WORDS = 5
+FEWEST_PAIRS = 100  # of a kind, below which nothing is learned
 _WORD = re.compile(r"[^\W_]+(?:'\w+)?")
 
 
@@ -18,3 +32,90 @@ def fold_of(image: str, folds: int) -> int:
     """Return the fold of an image, the same for all its captions, so that none scores itself."""
     # By the first byte of SHA-256: printed controls rest on these folds.
     return (stable_hash(image, digest="sha256") >> 56) % folds
+
+
+def half_of(image: str) -> int:
+    """Return the half an image belongs to, so that no caption scores itself."""
+    return fold_of(image, FOLDS)
+
+
+def _grams(text: str) -> Counter[str]:
+    """The words of a text and its pairs of neighbors, with how often."""
+    single = words(text)
+    pairs = (f"{first} {second}" for first, second in zip(single, single[1:], strict=False))
+    return Counter((*single, *pairs))
+
+
+@dataclass(slots=True)
+class WordCounts:
+    """How often each word and each pair of neighbors stands on either side of a pair, per fold."""
+
+    true: list[Counter[str]] = field(default_factory=lambda: [Counter() for _ in range(FOLDS)])
+    false: list[Counter[str]] = field(default_factory=lambda: [Counter() for _ in range(FOLDS)])
+
+    def add(self, fold: int, caption: str, negative: str) -> None:
+        """Count one pair; what stands on both sides says nothing and is left out."""
+        ours, theirs = _grams(caption), _grams(negative)
+        self.true[fold].update(ours - theirs)
+        self.false[fold].update(theirs - ours)
+
+    def leaning(self, gram: str, fold: int) -> float:
+        """Log-odds that a changed word belongs to the caption, from the other folds."""
+        others = [f for f in range(FOLDS) if f != fold]
+        true = 1 + sum(self.true[f][gram] for f in others)
+        false = 1 + sum(self.false[f][gram] for f in others)
+        return math.log(true / false)
+
+    def score(self, fold: int, caption: str, negative: str) -> float:
+        """How much likelier the caption is the true one of the pair, in log-odds."""
+        ours, theirs = _grams(caption), _grams(negative)
+        gained, lost = (ours - theirs).elements(), (theirs - ours).elements()
+        return sum(self.leaning(w, fold) for w in gained) - sum(self.leaning(w, fold) for w in lost)
+
+
+def most_skewed(counts: Iterable[WordCounts]) -> list[tuple[str, int, int]]:
+    """Return (word, times in captions, times in negatives), the most telling first."""
+    true: Counter[str] = Counter()
+    false: Counter[str] = Counter()
+    for each in counts:
+        for fold in range(FOLDS):
+            true.update(each.true[fold])
+            false.update(each.false[fold])
+
+    def telling(word: str) -> float:
+        total = true[word] + false[word]
+        return abs(true[word] - false[word]) / math.sqrt(total)
+
+    single = {gram for gram in (*true, *false) if " " not in gram}
+    ranked = sorted(single, key=lambda word: (-telling(word), word))
+    return [(word, true[word], false[word]) for word in ranked[:SKEWED_WORDS]]
+
+
+def guess_rate(scores: Iterable[float]) -> float:
+    """Percent of pairs that a guesser gets right, a score of 0 counting half."""
+    right = count = 0.0
+    for score in scores:
+        count += 1
+        right += 1.0 if score > 0 else 0.5 if score == 0 else 0.0
+    return 100 * right / count if count else 50.0
+
+
+def blind_accuracy(
+    records: Sequence[CaptionRecord], kinds: Iterable[str]
+) -> dict[str, float | None]:
+    """Return kind -> percent of pairs that words alone tell apart; None of one with few pairs."""
+    counts: dict[str, WordCounts] = defaultdict(WordCounts)
+    pairs = [
+        (negative.kind, half_of(record.image), record.caption, negative.caption)
+        for record in records
+        for negative in record.negatives
+    ]
+    scores: dict[str, list[float]] = defaultdict(list)
+    for kind, fold, caption, negative in pairs:
+        counts[kind].add(fold, caption, negative)
+    for kind, fold, caption, negative in pairs:
+        scores[kind].append(counts[kind].score(fold, caption, negative))
+    return {
+        kind: round(guess_rate(scores[kind]), 1) if len(scores[kind]) >= FEWEST_PAIRS else None
+        for kind in kinds
+    }

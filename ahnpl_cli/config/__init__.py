@@ -31,6 +31,7 @@ from ahnpl_cli.config.inspect import (
     InspectConfig,
 )
 from ahnpl_cli.config.negatives import (
+    LanguageConfig,
     NegativesConfig,
 )
 from ahnpl_cli.config.options import (
@@ -76,6 +77,7 @@ __all__ = [
     "FrontierConfig",
     "ImagesConfig",
     "InspectConfig",
+    "LanguageConfig",
     "LossConfig",
     "MemoryConfig",
     "NegativesConfig",

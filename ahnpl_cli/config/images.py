@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from ahnpl_cli.catalog import choose
@@ -10,6 +9,7 @@ from ahnpl_cli.config.options import (
     ClusterConfig,
     Device,
     batch_size_option,
+    check_llm,
     cluster_group,
     device_option,
     dry_run_option,
@@ -17,6 +17,8 @@ from ahnpl_cli.config.options import (
     group,
     image_root_option,
     limit_option,
+    llm_key_option,
+    llm_url_option,
     on_error_option,
     opt,
     output_option,
@@ -106,12 +108,8 @@ class ConceptsConfig:
         "model of transformers.",
         metavar="NAME",
     )
-    llm_url: str | None = opt(
-        None, "An OpenAI-compatible endpoint, such as http://localhost:8000/v1.", metavar="URL"
-    )
-    llm_key: str = opt(
-        "OPENAI_API_KEY", "Environment variable that holds the endpoint's key.", metavar="VARIABLE"
-    )
+    llm_url: str | None = llm_url_option()
+    llm_key: str = llm_key_option()
     objects: int = opt(3, "Things of a caption that are changed at most (GNM: about 3).", min=1)
     variations: int = opt(4, "Other things for each of them (GNM: 4).", min=1)
     recaption: str | None = opt(
@@ -163,13 +161,7 @@ class ImagesConfig:
         parse_shard(self.shard)
         refuse_workers(self.cluster, self.workers)
         wanted = self.concepts
-        # Else the key itself, given by mistake, would stand in reports.
-        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", wanted.llm_key):
-            hint = "Put the key into a variable and name it, such as OPENAI_API_KEY."
-            raise ConfigError("--llm-key is not the name of an environment variable", hint=hint)
-        if "@" in (wanted.llm_url or ""):
-            hint = "Put a key into the variable that --llm-key names."
-            raise ConfigError("--llm-url has a name or password in it", hint=hint)
+        check_llm(wanted.llm_url, wanted.llm_key)
         if wanted.recaption and not (wanted.llm or wanted.llm_url):
             what = "--recaption adds captions without negatives"
             raise ConfigError(what, hint="Name a language model that makes them with --llm.")

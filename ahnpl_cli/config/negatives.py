@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,11 +10,15 @@ from ahnpl_cli.catalog import choose
 from ahnpl_cli.config.options import (
     ClusterConfig,
     Device,
+    check_llm,
     cluster_group,
     device_option,
     dry_run_option,
     force_option,
+    group,
     limit_option,
+    llm_key_option,
+    llm_url_option,
     on_error_option,
     opt,
     output_option,
@@ -25,7 +30,49 @@ from ahnpl_cli.config.options import (
     workers_option,
 )
 from ahnpl_cli.errors import ConfigError, OnError
-from ahnpl_cli.records import DEFAULT_KINDS, KINDS, PRESETS, expand_presets
+from ahnpl_cli.records import (
+    DEFAULT_KINDS,
+    KINDS,
+    POSITIVE_KINDS,
+    PRESETS,
+    expand_presets,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LanguageConfig:
+    """What a language model writes and judges."""
+
+    llm: str | None = opt(
+        None,
+        "Language model: with --llm-url its name there, else a causal model of transformers, by "
+        "folder or cached name.",
+        metavar="NAME",
+    )
+    llm_url: str | None = llm_url_option()
+    llm_key: str = llm_key_option()
+    rewrite: tuple[str, ...] = opt(
+        (), "Kinds whose negatives the language model writes as whole captions.", metavar="KIND,..."
+    )
+    answers: str | None = opt(
+        None,
+        "File of the language model's answers; shards may share it. Default: beside the output.",
+        metavar="FILE",
+    )
+    judge_model: str | None = opt(
+        None,
+        "Causal model of transformers, by folder or cached name: rejects negatives that read much "
+        "worse than their captions.",
+        metavar="PATH",
+    )
+    judge_threshold: float = opt(
+        1.0, "How much worse: nats a token, of the mean log-likelihood (ours).", min=0.0
+    )
+
+    @property
+    def names_model(self) -> bool:
+        """Whether there is a language model to ask."""
+        return bool(self.llm or self.llm_url)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,7 +96,8 @@ class NegativesConfig:
     )
     per_kind: int = opt(1, "Candidates per kind and caption; training draws one a step.", min=1)
     filler: str = opt(
-        "auto", "What refills a word: roberta, corpus, or auto: roberta if it is on this disk."
+        "auto",
+        "What refills a word: roberta, corpus, llm, or auto: roberta if it is on this disk.",
     )
     filler_model: str | None = opt(
         None, "Masked language model of transformers, or a folder; default: roberta-base."
@@ -61,6 +109,24 @@ class NegativesConfig:
     )
     select_temperature: float = opt(
         1.0, "With --select concreteness: below 1 sharper, above 1 flatter (ours).", min=0.01
+    )
+    positives: tuple[str, ...] = opt(
+        (),
+        f"Also further true texts, of {', '.join(POSITIVE_KINDS)}; all is every one that needs no "
+        "language model.",
+        metavar="KIND,...",
+    )
+    units: bool = opt(
+        False, "Also the caption's entities and relations, each with a false twin (CS-CLIP)."
+    )
+    language: LanguageConfig = group(LanguageConfig, "Language model")
+    statistics: str | None = opt(
+        None,
+        "Statistics that another run has saved, instead of those of these captions.",
+        metavar="FILE",
+    )
+    save_statistics: str | None = opt(
+        None, "Also write the statistics of these captions, for --statistics.", metavar="FILE"
     )
     spacy_model: str | None = opt(
         None, "spaCy pipeline; default: en_core_web_sm as installed, or the one we depend on."
@@ -91,6 +157,48 @@ class NegativesConfig:
         object.__setattr__(self, "kinds", expand_presets(self.kinds))
         for kind in self.kinds:
             choose(kind, KINDS, "kind of negative")
-        choose(self.filler, ("auto", "roberta", "corpus"), "filler")
+        choose(self.filler, ("auto", "roberta", "corpus", "llm"), "filler")
+        object.__setattr__(self, "positives", expand_positives(self.positives))
+        self._check_language()
+        if self.statistics and self.save_statistics:
+            what = "--statistics takes statistics, so --save-statistics has none to write"
+            raise ConfigError(what, hint="Give one.")
         parse_shard(self.shard)
         refuse_workers(self.cluster, self.workers)
+
+    def _check_language(self) -> None:
+        """Refuse a task without a language model, and a language model without a task.
+
+        Raises:
+            ConfigError: there is one.
+        """
+        language = self.language
+        check_llm(language.llm_url, language.llm_key)
+        for kind in language.rewrite:
+            choose(kind, self.kinds, "kind of --kinds to rewrite")
+        tasks = {
+            "--filler llm": self.filler == "llm",
+            "--rewrite": bool(language.rewrite),
+            "--positives rewrite": "rewrite" in self.positives,
+        }
+        given = [task for task, is_given in tasks.items() if is_given]
+        if given and not language.names_model:
+            hint = "Name it with --llm, or its server with --llm-url."
+            raise ConfigError(f"{given[0]} needs a language model", hint=hint)
+        if language.names_model and not given:
+            hint = f"Ask it for something: {', '.join(tasks)}."
+            raise ConfigError("the language model has nothing to do", hint=hint)
+
+
+def expand_positives(names: Sequence[str]) -> tuple[str, ...]:
+    """Return kinds of positives in their order, `all` resolved.
+
+    Raises:
+        ConfigError: one is unknown.
+    """
+    chosen = set(names)
+    if "all" in chosen:
+        chosen = chosen - {"all"} | set(POSITIVE_KINDS) - {"rewrite"}
+    for kind in sorted(chosen):
+        choose(kind, POSITIVE_KINDS, "kind of positive")
+    return tuple(kind for kind in POSITIVE_KINDS if kind in chosen)

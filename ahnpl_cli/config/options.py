@@ -178,6 +178,32 @@ def checkpoint_option() -> Any:
     return opt((), "Folder of a model, such as runs/ahnpl/last; may repeat.", metavar="PATH")
 
 
+def llm_url_option() -> Any:
+    """`--llm-url`."""
+    help = "An OpenAI-compatible endpoint, such as http://localhost:8000/v1."
+    return opt(None, help, metavar="URL")
+
+
+def llm_key_option() -> Any:
+    """`--llm-key`."""
+    help = "Environment variable that holds the endpoint's key."
+    return opt("OPENAI_API_KEY", help, metavar="VARIABLE")
+
+
+def check_llm(url: str | None, key_variable: str) -> None:
+    """Check that neither `--llm-key` nor `--llm-url` holds a key, which would stand in reports.
+
+    Raises:
+        ConfigError: one does, or the URL is no address of a server.
+    """
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", key_variable):
+        hint = "Put the key into a variable and name it, such as OPENAI_API_KEY."
+        raise ConfigError("--llm-key is not the name of an environment variable", hint=hint)
+    if "@" in (url or ""):
+        hint = "Put a key into the variable that --llm-key names."
+        raise ConfigError("--llm-url has a name or password in it", hint=hint)
+
+
 def html_option() -> Any:
     """`--html`."""
     return opt(False, "Also write one self-contained page, beside what is shown.")

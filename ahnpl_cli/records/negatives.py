@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from ahnpl_cli.records.captions import CaptionRecord
@@ -27,6 +27,16 @@ REASONS = {
     "implausible": "by the captions' statistics, the edit is much less likely than what was there",
     "unheard of": "captions never say such words of such things",
     "duplicate": "another negative of the caption has this text",
+    "reads worse": "by --judge-model, the text is much less likely than its caption",
+    "nothing to change": "no word of the caption is of this kind",
+    "no usable answer": "a language model's answer is not of the form asked for",
+    "malformed": "a language model's text is empty, too long or more than a line",
+    "too much changed": "a language model changed more than a few words",
+    "another kind": "a language model changed words of another kind than asked for",
+    "adds something": "a rewording names what no caption of the image does",
+    "loses something": "a rewording leaves out a thing that the caption names",
+    "another number": "a rewording says another number",
+    "another order": "a rewording has the same things in another order: perhaps another scene",
 }
 
 
@@ -53,6 +63,16 @@ class NegativesReport:
         resumed: captions that an interrupted run had done.
         examples: the first captions with negatives.
         dry_run: whether nothing was written.
+        lost: kind -> reason -> captions without that kind, by what rejected most candidates.
+        positives: how many there are of each kind.
+        units: how many there are of each kind.
+        blind: kind -> percent of pairs that the words alone tell apart, on images held out; 50 is
+            chance. None of a kind with too few.
+        plausibility: kind -> mean of its negatives' plausibility.
+        statistics: which captions the statistics are of.
+        language_model: what wrote words or captions, if one did.
+        answers: the file of its answers. A server may answer differently twice, so it is this file
+            that equal bytes depend on.
         schema: version of this layout.
     """
 
@@ -74,4 +94,12 @@ class NegativesReport:
     resumed: int = 0
     examples: tuple[CaptionRecord, ...] = ()
     dry_run: bool = False
+    lost: dict[str, dict[str, int]] = field(default_factory=dict)
+    positives: dict[str, int] = field(default_factory=dict)
+    units: dict[str, int] = field(default_factory=dict)
+    blind: dict[str, float | None] = field(default_factory=dict)
+    plausibility: dict[str, float] = field(default_factory=dict)
+    statistics: str = ""
+    language_model: str | None = None
+    answers: str | None = None
     schema: int = SCHEMA

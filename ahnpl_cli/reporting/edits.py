@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from ahnpl_cli.records import Edit
 from ahnpl_cli.reporting.tables import Mark, Span
 
+DOTS = " … "
 _WORD = re.compile(r"\s*\S+|\s+$")
 
 
@@ -34,16 +35,33 @@ def _trimmed(start: int, old: str, new: str) -> Edit:
     return Edit(start=start + blank, end=start + len(old), old=old[blank:], new=new[blank:])
 
 
-def changed(caption: str, edits: Sequence[Edit]) -> tuple[Span, ...]:
-    """Return a negative caption with the old words struck and the new ones marked."""
+def changed(caption: str, edits: Sequence[Edit], around: int | None = None) -> tuple[Span, ...]:
+    """Return a negative caption with the old words struck and the new ones marked.
+
+    Args:
+        caption: the original.
+        edits: of it.
+        around: characters shown on each side of a change; None shows all.
+    """
     spans: list[Span] = []
     at = 0
+    # Of what stands before the first change only the end is near one.
+    near: int | None = 0
     for edit in sorted(edits, key=lambda edit: edit.start):
-        spans.append(Span(caption[at : edit.start]))
+        spans.append(Span(_cut(caption[at : edit.start], near, around)))
         spans += [*_marked(edit.old, "old"), *_marked(edit.new, "new")]
-        at = edit.end
-    spans.append(Span(caption[at:]))
+        at, near = edit.end, around
+    spans.append(Span(_cut(caption[at:], near, 0 if edits else around)))
     return tuple(span for span in spans if span.text)
+
+
+def _cut(text: str, head: int | None, tail: int | None) -> str:
+    """The beginning and the end of a text in whole words, with dots for what is between."""
+    if head is None or tail is None or len(text) <= head + tail + len(DOTS):
+        return text
+    start = text[:head].rpartition(" ")[0]
+    end = text[len(text) - tail :].partition(" ")[2]
+    return f"{start}{DOTS}{end}"
 
 
 def _marked(words: str, mark: Mark) -> tuple[Span, Span]:

@@ -106,11 +106,12 @@ def test_words_that_give_negatives_away_are_noted(tmp_path: Path) -> None:
 
 
 def test_swaps_give_nothing_away(tmp_path: Path) -> None:
+    texts = ("a dog on a cat", "a cat on a dog")
     records = [
-        CaptionRecord(
-            str(i), f"{i}.png", "a dog on a cat", (negative("a dog on a cat", "a cat on a dog"),)
-        )
-        for i in range(40)
+        # Each way as often in either half of the images.
+        CaptionRecord(f"{i}{way}", f"{i}.png", texts[way], (negative(texts[way], texts[1 - way]),))
+        for i in range(20)
+        for way in (0, 1)
     ]
     (kind,) = details_of(inspected(tmp_path, *records)).kinds
     assert (kind.blind_words, kind.blind_length) == (50.0, 50.0)

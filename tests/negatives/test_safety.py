@@ -235,11 +235,11 @@ def test_a_full_disk_while_tagging_is_an_error_of_the_system(tmp_path):
     index = Index(tmp_path)
     index.create()
     # SQLite's own limit raises what it raises when the disk is full.
-    index._db.execute("PRAGMA max_page_count = 6")
+    index._words.execute("PRAGMA max_page_count = 6")
     word = (0, 9, "x" * 9000, "x", "NN", "n", "x")
     with pytest.raises(OSError, match="No space left on device") as error:
         index.add_words([(number, (word,)) for number in range(9)])
-    assert error.value.filename == str(tmp_path / "index.sqlite")
+    assert error.value.filename == str(tmp_path / "words.sqlite")
     index.close()
 
 

@@ -43,3 +43,18 @@ def test_word_edits_always_give_the_other_caption() -> None:
     for _ in range(300):
         caption, other = (" ".join(rng.choices(words, k=rng.randrange(7))) for _ in range(2))
         assert apply_edits(caption, word_edits(caption, other)) == other
+
+
+def shown(caption, edits, around=None):
+    return "".join(span.text for span in changed(caption, edits, around))
+
+
+def test_of_a_long_caption_what_lies_around_the_changes_is_shown():
+    long = " ".join(f"w{number}" for number in range(200))
+    first, second = long.index("w100"), long.index("w190")
+    edits = (Edit(first, first + 4, "w100", "dog"), Edit(second, second + 4, "w190", "cat"))
+    assert shown(long, edits, 15) == (
+        " … w97 w98 w99 w100dog w101 w102 … w188 w189 w190cat w191 w192 … "
+    )
+    assert shown(long, edits) == shown(long, edits, 2000)
+    assert shown("a dog runs", (Edit(2, 5, "dog", "cat"),), 60) == "a dogcat runs"

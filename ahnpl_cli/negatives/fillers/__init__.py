@@ -44,20 +44,35 @@ class FillerChoice:
     """What refills words, and why.
 
     Attributes:
-        kind: `roberta` or `corpus`.
-        model: folder or name of the masked language model, None for `corpus`.
+        kind: `roberta`, `corpus` or `llm`.
+        model: folder or name of the masked language model, None for the others.
         revision: of the model, if known.
         why: one line for the user.
     """
 
-    kind: Literal["roberta", "corpus"]
+    kind: Literal["roberta", "corpus", "llm"]
     model: str | None
     revision: str | None
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class NamedModel:
+    """A language model that writes words or captions.
+
+    Attributes:
+        model: its name at the server, or its folder.
+        url: of the server; None for a model of transformers.
+        answers: file that keeps what it said.
+    """
+
+    model: str
+    url: str | None
+    answers: Path
+
+
 def choose_filler(filler: str, model: str | None) -> FillerChoice:
-    """Return the filler for `auto`, `roberta` or `corpus`.
+    """Return the filler for `auto`, `roberta`, `corpus` or `llm`.
 
     `auto` is the masked language model if its weights are on this disk, else the captions' own
     statistics.
@@ -69,8 +84,10 @@ def choose_filler(filler: str, model: str | None) -> FillerChoice:
     Raises:
         ModelError: `roberta` was asked for and its weights are not available.
     """
-    if filler == "corpus":
-        return FillerChoice("corpus", None, None, "corpus, as requested")
+    if filler in ("corpus", "llm"):
+        return FillerChoice(
+            "llm" if filler == "llm" else "corpus", None, None, f"{filler}, as requested"
+        )
     name = model or DEFAULT_MODEL
     revision = _on_disk(name)
     if revision is not None:
