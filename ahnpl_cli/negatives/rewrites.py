@@ -31,16 +31,19 @@ _WEAK = frozenset(("be", "have", "do", "get", "make", "see", "show", "feature", 
 
 
 def tidy(text: str, caption: str) -> str:
-    """Return a text of a model as one line that begins and ends as the caption does.
+    """Return a text of a model that begins and ends as the caption does.
 
-    Empty if it is too long or holds what no caption has.
+    Empty if it is more than a line, too long, or holds what no caption has.
     """
+    if len(text.strip().splitlines()) > 1:
+        return ""
     line = " ".join(text.split())
     if len(line) > 2 * len(caption) + LONGEST_ADDED or not line.isprintable():
         return ""
     bare, end = line.rstrip(" ."), caption.rstrip()[-1:]
-    if caption[:1].islower() and bare[1:2].islower():
-        bare = bare[:1].lower() + bare[1:]
+    if bare[1:2].islower():
+        first = bare[:1].lower() if caption[:1].islower() else bare[:1].upper()
+        bare = first + bare[1:]
     return bare + end if bare and end == "." else bare
 
 

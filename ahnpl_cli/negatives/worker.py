@@ -15,11 +15,12 @@ from ahnpl_cli.data.jsonl import dump
 from ahnpl_cli.engines.journal import Part, part_path, read_part, write_part
 from ahnpl_cli.language_models import load_language_model
 from ahnpl_cli.negatives.candidates import ParsedCaption
+from ahnpl_cli.negatives.checking import Likelihoods
 from ahnpl_cli.negatives.fillers import Filler, FillerChoice, NamedModel
 from ahnpl_cli.negatives.fillers.corpus import COUNTS, CorpusFiller, read_counts
 from ahnpl_cli.negatives.first_pass import Index
 from ahnpl_cli.negatives.lexicon.concreteness import word_weights
-from ahnpl_cli.negatives.maker import Likelihoods, Maker
+from ahnpl_cli.negatives.maker import Maker
 from ahnpl_cli.negatives.positives import Reworder
 from ahnpl_cli.negatives.rewrites import rewording_reason
 from ahnpl_cli.negatives.statistics import STATISTICS, Corpus, read_statistics

@@ -86,7 +86,8 @@ def test_a_dry_run_writes_nothing(world):
         (
             ["captions.jsonl", "--filler", "bert"],
             2,
-            "Error: unknown filler 'bert'. Did you mean 'roberta'? Known: auto, roberta, corpus.\n",
+            "Error: unknown filler 'bert'. Did you mean 'roberta'? "
+            "Known: auto, roberta, corpus, llm.\n",
         ),
         (
             ["captions.jsonl", "--shard", "4/4"],

@@ -49,8 +49,34 @@ def test_kinds_and_reasons_are_counted():
     examples, reasons, kinds = tables(report())
     assert examples.rows[0][0] == "object"
     assert [row[:2] for row in reasons.rows] == [("synonym", 3), ("negated", 3)]
-    assert kinds.rows == (("relation", 0, 0.0, 2), ("object", 1, 0.5, 4), ("all", 1, 0.5, 6))
+    assert [row[:3] for row in kinds.rows] == [
+        ("relation", 0, 0.0),
+        ("object", 1, 0.5),
+        ("all", 1, 0.5),
+    ]
     assert "2 captions in 0.5 s, 4 a second." in kinds.note
+
+
+def test_what_the_words_give_away_and_what_was_lost_are_said():
+    lost = {"object": {"negated": 1, "synonym": 1200, "duplicate": 2, "agreement": 3}}
+    made = report(
+        blind={"object": 61.5, "relation": None}, plausibility={"object": -1.25}, lost=lost
+    )
+    *_, lost_by_kind, kinds = tables(made)
+    assert kinds.rows[0][3:] == (None, None) and kinds.rows[1][3:] == (61.5, -1.25)
+    assert lost_by_kind.rows == (("object", 1206, "synonym 1,200, agreement 3, duplicate 2"),)
+
+
+def test_positives_and_units_are_counted():
+    extra = tables(report(positives={"deletion": 1}, units={"entity": 3}))[-2]
+    assert extra.rows == (("positive", "deletion", 1, 0.5), ("unit", "entity", 3, 1.5))
+
+
+def test_that_a_file_of_answers_decides_the_bytes_is_said():
+    made = report(language_model="tiny", answers="n.answers.sqlite", statistics="all captions")
+    note = tables(made)[-1].note
+    assert "Language model: tiny; its answers, in n.answers.sqlite, decide the output." in note
+    assert "Statistics: of all captions." in note
 
 
 def test_skipped_records_are_listed():
