@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ahnpl_cli.config.options import (
+    ClusterConfig,
     Device,
     batch_size_option,
+    cluster_group,
     device_option,
     dry_run_option,
     force_option,
@@ -23,7 +25,7 @@ from ahnpl_cli.config.options import (
     shard_option,
     workers_option,
 )
-from ahnpl_cli.errors import OnError
+from ahnpl_cli.errors import ConfigError, OnError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +45,7 @@ class EmbedConfig:
     batch_size: int = batch_size_option(256, "Images or texts")
     workers: int | None = workers_option("decode images")
     shard: str | None = shard_option()
+    cluster: ClusterConfig = cluster_group()
     limit: int | None = limit_option("records")
     on_error: OnError = on_error_option()
     resume: bool = resume_option()
@@ -51,3 +54,7 @@ class EmbedConfig:
 
     def __post_init__(self) -> None:
         parse_shard(self.shard)
+        if self.shard and (self.force or not self.resume):
+            what = "--shard would remove what other parts wrote"
+            hint = "Leave --force and --no-resume out, or choose another --output."
+            raise ConfigError(what, hint=hint)

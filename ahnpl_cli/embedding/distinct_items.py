@@ -22,6 +22,7 @@ CREATE TABLE text(n INTEGER PRIMARY KEY, key TEXT UNIQUE, content TEXT);
 CREATE TABLE negative(n INTEGER PRIMARY KEY, key TEXT UNIQUE, content TEXT);
 CREATE TABLE path(n INTEGER PRIMARY KEY, content TEXT UNIQUE, image INTEGER, reason TEXT);
 CREATE TABLE record(n INTEGER PRIMARY KEY, id TEXT UNIQUE, path INTEGER, text INTEGER);
+CREATE TABLE made(job TEXT);
 CREATE TABLE pair(record INTEGER, negative INTEGER, kind INTEGER);
 """
 _IMAGES = "LEFT JOIN path ON path.n = record.path LEFT JOIN image ON image.n = path.image "
@@ -53,19 +54,33 @@ class DistinctItems:
 
     Args:
         path: file to keep them in; an existing one is overwritten.
+        existing: whether it is read instead.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, existing: bool = False) -> None:
         self.path = path
-        path.unlink(missing_ok=True)
+        if not existing:
+            path.unlink(missing_ok=True)
         self._db = sqlite3.connect(path, isolation_level=None)
-        # Not needed after an interruption, so neither journal nor waiting for the disk.
-        self._db.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;" + _SCHEMA)
+        if not existing:
+            # Of no use after an interruption, so neither journal nor waiting for the disk.
+            self._db.executescript("PRAGMA journal_mode=OFF; PRAGMA synchronous=OFF;" + _SCHEMA)
 
     def close(self) -> None:
-        """Delete the file."""
+        """Let go of the file."""
         self._db.close()
-        self.path.unlink(missing_ok=True)
+
+    def finish(self, job: str) -> None:
+        """Note what the items were collected from: now all are there."""
+        self._db.execute("INSERT INTO made VALUES (?)", (job,))
+
+    def made_from(self) -> str | None:
+        """Return what the items were collected from; None if not all are there."""
+        try:
+            row = self._db.execute("SELECT job FROM made").fetchone()
+        except sqlite3.DatabaseError:
+            return None
+        return str(row[0]) if row else None
 
     def _number(self, table: str, content: str) -> int:
         """Return the number of a text or path, a new one at first sight."""

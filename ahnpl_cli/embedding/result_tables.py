@@ -12,6 +12,11 @@ def _note(report: EmbedReport) -> str:
     what = f"{report.model}, D = {report.dim}, {report.dtype}, {report.bytes / 1e6:,.1f} MB"
     if report.dry_run:
         return f"{what}. Nothing was written."
+    if report.shard is not None:
+        what = (
+            f"Part {report.shard}: {report.shards} shards of features, {report.bytes / 1e6:,.1f} MB"
+        )
+        return f"{what}. When all are there, the same command without --shard joins them."
     kept = f", {report.kept} there already" if report.kept else ""
     return f"{what} in {report.shards} files{kept}, {report.seconds:.1f} s."
 

@@ -2,41 +2,47 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
+import json
 import logging
+import os
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from ahnpl_cli.backbones.base import Backbone
+from ahnpl_cli.backbones.base import ModelInfo
 from ahnpl_cli.backbones.feature_shards import model_key
 from ahnpl_cli.backbones.load import load_backbone
 from ahnpl_cli.config import EmbedConfig, parse_shard
 from ahnpl_cli.data.tensors import is_ours
-from ahnpl_cli.embedding import layout
+from ahnpl_cli.embedding import layout, shards
 from ahnpl_cli.embedding.distinct_items import TABLES, DistinctItems
-from ahnpl_cli.embedding.shards import Encoder, write_features, write_records
+from ahnpl_cli.embedding.shards import EncoderConfig, Written, write_features, write_records
 from ahnpl_cli.embedding.sources import check_source, image_root, read_source
+from ahnpl_cli.engines import Engine, open_engine
 from ahnpl_cli.engines.local import worker_count
-from ahnpl_cli.errors import ConfigError, DataError
-from ahnpl_cli.files import disk_errors
+from ahnpl_cli.errors import BusyError, ConfigError, DataError
+from ahnpl_cli.files import STDIN, disk_errors
 from ahnpl_cli.outputs import foreign, lock, settle
 from ahnpl_cli.progress import Track, silent
 from ahnpl_cli.records import KINDS, SCHEMA, CaptionRecord, EmbedReport
-from ahnpl_cli.stable_hash import stable_hash
 
 logger = logging.getLogger(__name__)
 
 _BYTES = {"float32": 4, "float16": 2}
+POLL = 2.0  # seconds between two looks at a part that reads the captions
 
 
 def embed(source: Path, config: EmbedConfig, *, track: Track = silent) -> EmbedReport:
     """Write features of images, captions and negatives; each distinct one once.
 
-    Interrupted at any moment, the same command continues and ends in the same bytes.
+    Interrupted at any moment, the same command continues and ends in the same bytes. With `--shard`
+    it writes that part of the shards of features; without it, what is missing of them, and the
+    records, whose rows can be numbered only when every image has been tried.
 
     Args:
         source: captions.jsonl or negatives.jsonl, a folder of images, or a `.txt` file of texts.
@@ -47,83 +53,184 @@ def embed(source: Path, config: EmbedConfig, *, track: Track = silent) -> EmbedR
         ConfigError: the output was made with other options, or options do not go together.
         DataError: a record or image is broken.
         ModelError: the model is unavailable.
+        BusyError: another process writes the same.
     """
     check_source(source)
-    backbone = load_backbone(
-        model=config.model,
-        pretrained=config.pretrained,
-        checkpoint=config.checkpoint,
-        device=config.device,
-        force_quick_gelu=config.force_quick_gelu,
-    )
-    if config.dry_run:
-        return _dry_run(source, config, backbone, track)
+    if config.shard and source == STDIN:
+        what = "--shard reads its captions several times, and standard input can be read once"
+        raise ConfigError(what, hint="Write them to a file.")
+    try:
+        return _embed(source, config, track)
+    finally:
+        shards.stop()
 
-    folder = _output_folder(config)
+
+def _embed(source: Path, config: EmbedConfig, track: Track) -> EmbedReport:
+    setup = _encoder_config(source, config)
+    info = _model_info(setup, config, track)
+    if config.dry_run:
+        return _dry_run(source, config, info, track)
+
+    folder = Path(config.output or "embeddings")
     logger.info("Embeddings go to %s.", folder)
-    job = _job(source, config, backbone)
+    job = _job(source, config, info)
     folder.mkdir(parents=True, exist_ok=True)
-    with lock(folder / layout.INDEX):
-        _prepare(folder, job, config)
-        start = time.perf_counter()
-        distinct = DistinctItems(folder / layout.ITEMS)
-        try:
-            with disk_errors(distinct.path):
-                _fill(distinct, source, config, track)
-            encoder = Encoder(
-                backbone,
-                image_root(source, config.image_root),
-                dtype=config.dtype,
-                batch_size=config.batch_size,
-                workers=worker_count(config.workers),
-                on_error=config.on_error,
-                track=track,
-            )
-            files, kept = _write(folder, distinct, encoder, job, config)
-            report = dataclasses.replace(
-                _report(folder, distinct, config, backbone),
-                bytes=sum(path.stat().st_size for path in files),
-                shards=len(files),
-                kept=kept,
-                seconds=time.perf_counter() - start,
-            )
-        finally:
-            distinct.close()
-        (folder / layout.JOB).unlink(missing_ok=True)
+    begin = time.perf_counter()
+    with contextlib.ExitStack() as stack:
+        for name in _locks(folder, config.shard):
+            stack.enter_context(lock(folder / name))
+        distinct = _survey(folder, source, config, job, track)
+        stack.callback(distinct.close)
+        # Parts to come go by it; otherwise images may be others by the next run.
+        stack.push(_drop_survey(folder / layout.ITEMS, keep=config.shard is not None))
+        # Workers of this process show the bar of a shard too; those elsewhere cannot.
+        arguments = (setup, track) if config.cluster.engine == "local" else (setup,)
+        cpus = 1 + setup.workers
+        with open_engine(config.cluster, 1, shards.start, arguments, cpus=cpus) as engine:
+            written = _write_features(folder, distinct, engine, config, track)
+        files = [shard.path for shard in written]
+        if config.shard is None:
+            files += _join(folder, distinct, files, info, job, config)
+        report = dataclasses.replace(
+            _report(folder, distinct, config, info),
+            bytes=sum(path.stat().st_size for path in files),
+            shards=len(files),
+            kept=sum(shard.kept for shard in written),
+            seconds=time.perf_counter() - begin,
+            shard=config.shard,
+        )
+        if config.shard is None:
+            (folder / layout.JOB).unlink(missing_ok=True)
     return report
 
 
-def _dry_run(source: Path, config: EmbedConfig, backbone: Backbone, track: Track) -> EmbedReport:
+def _encoder_config(source: Path, config: EmbedConfig) -> EncoderConfig:
+    """Return what workers are told, on this machine or another."""
+    cluster = config.cluster
+    model = {
+        "model": config.model,
+        "pretrained": config.pretrained,
+        "checkpoint": config.checkpoint,
+        "force_quick_gelu": config.force_quick_gelu,
+        "device": cluster.device(config.device) or config.device,
+    }
+    # An actor has the cores that it was given, and no others.
+    decoders = worker_count(config.workers) if cluster.engine == "local" else config.workers or 0
+    return EncoderConfig(
+        model,
+        image_root(source, config.image_root),
+        dtype=config.dtype,
+        batch_size=config.batch_size,
+        workers=decoders,
+        on_error=config.on_error,
+    )
+
+
+def _model_info(setup: EncoderConfig, config: EmbedConfig, track: Track) -> ModelInfo:
+    """Return what the model is; loaded where this process will use it, else only looked at."""
+    if config.cluster.engine == "local":
+        shards.start(setup, track)
+        return shards.current().backbone.info
+    return load_backbone(**{**setup.model, "device": "cpu"}).info
+
+
+def _dry_run(source: Path, config: EmbedConfig, info: ModelInfo, track: Track) -> EmbedReport:
     with tempfile.TemporaryDirectory() as temporary:
         distinct = DistinctItems(Path(temporary) / layout.ITEMS)
         _fill(distinct, source, config, track)
-        report = _report(_output_folder(config), distinct, config, backbone)
+        report = _report(Path(config.output or "embeddings"), distinct, config, info)
         distinct.close()
     rows = report.images + report.texts + report.negatives + report.image_negatives
     size = rows * report.dim * _BYTES[config.dtype]
     return dataclasses.replace(report, dry_run=True, bytes=size)
 
 
-def _output_folder(config: EmbedConfig) -> Path:
-    """Return where to write; each part of a sharded job has a folder of its own there."""
-    folder = Path(config.output or "embeddings")
-    if config.shard is None:
-        return folder
-    index, count = parse_shard(config.shard)
-    return folder / f"part-{index:05d}-of-{count:05d}"
-
-
-def _job(source: Path, config: EmbedConfig, backbone: Backbone) -> dict[str, Any]:
+def _job(source: Path, config: EmbedConfig, info: ModelInfo) -> dict[str, Any]:
     """What decides the bytes of the output, besides the input's content."""
     return {
         "source": str(source),
-        "model": model_key(backbone.info),
+        "model": model_key(info),
         "dtype": config.dtype,
         "rows_per_shard": config.rows_per_shard,
         "perturb": config.perturb,
-        "shard": config.shard,
         "limit": config.limit,
     }
+
+
+def _locks(folder: Path, shard: str | None) -> list[str]:
+    """Return what has to be locked: the part that is written, or all that there are."""
+    if shard is not None:
+        index, count = parse_shard(shard)
+        return [f"shard-{index:05d}-of-{count:05d}"]
+    running = sorted(folder.glob(".shard-*-of-*.lock"))
+    return [layout.INDEX, *(path.name.removeprefix(".").removesuffix(".lock") for path in running)]
+
+
+def _survey(
+    folder: Path, source: Path, config: EmbedConfig, job: dict[str, Any], track: Track
+) -> DistinctItems:
+    """Make the folder ready and find what is distinct; parts of a job share what the first found.
+
+    Raises:
+        ConfigError: the folder holds embeddings made with other options, or files of others.
+    """
+    path = folder / layout.ITEMS
+    while True:
+        try:
+            with lock(path):
+                _prepare(folder, job, config)
+                state = _state_of(source, config)
+                if path.is_file():
+                    # A part that is running reads it too.
+                    existing = DistinctItems(path, existing=True)
+                    if existing.made_from() == state:
+                        return existing
+                    existing.close()
+                return _make_survey(path, source, config, state, track)
+        except BusyError:
+            if config.shard is None:
+                raise
+            logger.info("Waiting for another part, which reads the captions for all.")
+            time.sleep(POLL)
+
+
+def _drop_survey(path: Path, *, keep: bool) -> Callable[..., None]:
+    """Return what removes a survey at the end, and where an image turned out to be broken."""
+
+    def leave(kind: type[BaseException] | None, *error: object) -> None:
+        if not keep or (kind is not None and issubclass(kind, DataError)):
+            path.unlink(missing_ok=True)
+
+    return leave
+
+
+def _make_survey(
+    path: Path, source: Path, config: EmbedConfig, state: str, track: Track
+) -> DistinctItems:
+    temporary = path.with_name(f"{path.name}.new")
+    distinct = DistinctItems(temporary)
+    try:
+        with disk_errors(path):
+            _fill(distinct, source, config, track)
+            distinct.finish(state)
+    except BaseException:
+        distinct.close()
+        temporary.unlink()
+        raise
+    # A part that still reads an older one keeps it.
+    distinct.close()
+    os.replace(temporary, path)
+    return DistinctItems(path, existing=True)
+
+
+def _state_of(source: Path, config: EmbedConfig) -> str:
+    """Return what the distinct items follow from, and the time when the source was changed."""
+    changed = 0 if source == STDIN else source.stat().st_mtime_ns
+    root = str(image_root(source, config.image_root).resolve())
+    # Standard input is never the same twice, and nor is a folder in whose depth a file changed.
+    once = time.time_ns() if source == STDIN or (source.is_dir() and not config.shard) else 0
+    parts = [str(source.resolve()), changed, root, config.limit, config.on_error, once]
+    return json.dumps(parts)
 
 
 def _prepare(folder: Path, job: dict[str, Any], config: EmbedConfig) -> None:
@@ -148,6 +255,10 @@ def _prepare(folder: Path, job: dict[str, Any], config: EmbedConfig) -> None:
     begun = kept is not None and bool(written)
     # The input may have grown since, so even a finished job is gone through again.
     state = settle(folder, job, kept if begun else None, force=config.force, resume=config.resume)
+    if config.shard is not None:
+        # Other parts may be at work here: nothing of theirs is removed.
+        layout.write_job(folder, job)
+        return
     if state == "fresh":
         for path in written:
             path.unlink()
@@ -157,16 +268,8 @@ def _prepare(folder: Path, job: dict[str, Any], config: EmbedConfig) -> None:
     (folder / layout.INDEX).unlink(missing_ok=True)
 
 
-def in_shard(record: CaptionRecord, index: int, count: int) -> bool:
-    """Whether a record is of part `index`; captions of one image are never parted."""
-    return stable_hash(record.image or record.caption, digest="sha256") % count == index
-
-
 def _records(source: Path, config: EmbedConfig) -> Iterator[CaptionRecord]:
-    index, count = parse_shard(config.shard)
-    for record in itertools.islice(read_source(source, on_error=config.on_error), config.limit):
-        if count == 1 or in_shard(record, index, count):
-            yield record
+    return itertools.islice(read_source(source, on_error=config.on_error), config.limit)
 
 
 def _fill(distinct: DistinctItems, source: Path, config: EmbedConfig, track: Track) -> None:
@@ -178,23 +281,52 @@ def _fill(distinct: DistinctItems, source: Path, config: EmbedConfig, track: Tra
         raise ConfigError("--perturb needs images, captions and negatives", hint=hint)
 
 
-def _write(
+def _write_features(
+    folder: Path, distinct: DistinctItems, engine: Engine, config: EmbedConfig, track: Track
+) -> list[Written]:
+    """Write the shards of features of all tensors, or the part of them that is asked for."""
+    every: list[Written] = []
+    for stem in TABLES:
+        written = write_features(
+            folder,
+            stem,
+            distinct,
+            engine,
+            config.rows_per_shard,
+            part=parse_shard(config.shard),
+            track=track,
+        )
+        every += written
+        if stem == "image" and config.shard is None:
+            for shard in written:
+                distinct.mark_broken(shard.reasons)
+            # Only now, when each has been tried, is it known which images have rows.
+            distinct.number_images()
+    return every
+
+
+def _join(
     folder: Path,
     distinct: DistinctItems,
-    encoder: Encoder,
+    features: list[Path],
+    info: ModelInfo,
     job: dict[str, Any],
     config: EmbedConfig,
-) -> tuple[list[Path], int]:
-    """Write every file; return the shards and how many of them existed already."""
-    files: list[Path] = []
-    kept = 0
-    for stem in TABLES:
-        shards, existing = write_features(folder, stem, distinct, encoder, config.rows_per_shard)
-        files += shards
-        kept += existing
-    files += write_records(
+) -> list[Path]:
+    """Write the records and the index of a folder whose features are all there; return the files.
+
+    Args:
+        folder: of the embeddings.
+        distinct: what there is, with the rows of images.
+        features: shards of features.
+        info: the model.
+        job: see `_job`.
+        config: options.
+    """
+    records = write_records(
         folder, distinct, config.rows_per_shard, perturb=config.perturb, dtype=config.dtype
     )
+    files = [*features, *records]
     # Shards of an input that was longer once.
     for stale in set(layout.written_files(folder)) - set(files):
         stale.unlink()
@@ -202,8 +334,8 @@ def _write(
         "schema": SCHEMA,
         "what": layout.WHAT,
         "job": job,
-        "model": dataclasses.asdict(encoder.backbone.info),
-        "dim": encoder.backbone.info.embed_dim,
+        "model": dataclasses.asdict(info),
+        "dim": info.embed_dim,
         "kinds": list(KINDS),
         "files": [path.name for path in files],
     }
@@ -211,17 +343,17 @@ def _write(
     lists["records"] = (record.id for record in distinct.records())
     lists["skipped"] = distinct.skipped()
     layout.write_index(folder, head, lists)
-    return files, kept
+    return records
 
 
 def _report(
-    folder: Path, distinct: DistinctItems, config: EmbedConfig, backbone: Backbone
+    folder: Path, distinct: DistinctItems, config: EmbedConfig, info: ModelInfo
 ) -> EmbedReport:
     skipped = tuple(distinct.skipped())
     return EmbedReport(
         folder=str(folder),
-        model=backbone.info.name,
-        dim=backbone.info.embed_dim,
+        model=info.name,
+        dim=info.embed_dim,
         dtype=config.dtype,
         records=distinct.count("record") - len(skipped),
         images=distinct.count_images(),

@@ -25,6 +25,7 @@ class EmbedReport:
         kept: of them, features that were there already.
         seconds: without loading the model.
         dry_run: whether nothing was written.
+        shard: `I/N` where only a part of the features was written.
     """
 
     folder: str
@@ -42,3 +43,4 @@ class EmbedReport:
     kept: int = 0
     seconds: float = 0.0
     dry_run: bool = False
+    shard: str | None = None

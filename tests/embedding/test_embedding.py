@@ -23,8 +23,7 @@ from ahnpl_cli.backbones.encode import encode_images, encode_texts
 from ahnpl_cli.backbones.feature_cache import FeatureCache
 from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
 from ahnpl_cli.data.images import ImageRef, file_sha256, text_key
-from ahnpl_cli.data.jsonl import read_records, write_records
-from ahnpl_cli.embedding.run import in_shard
+from ahnpl_cli.data.jsonl import write_records
 from ahnpl_cli.errors import ConfigError, DataError
 from ahnpl_cli.perturbation import image_negatives
 from ahnpl_cli.records import KINDS, CaptionRecord, EmbedReport
@@ -129,21 +128,6 @@ def test_shards_are_bounded_and_together_the_same(world: Path, run: Run) -> None
     blocks = [load_file(p) for p in sorted(world.glob("out/records-*"))]
     assert [len(block["negative_row"]) for block in blocks] == [2, 2]
     assert [block["negative_offsets"].tolist() for block in blocks] == [[0, 2, 2], [0, 1, 2]]
-
-
-def test_the_parts_of_a_sharded_job_hold_everything_once(world: Path, run: Run) -> None:
-    reports = [run(world / "negatives.jsonl", shard=f"{i}/3") for i in range(3)]
-    found = [index(Path(report.folder)) for report in reports]
-    assert sorted(id for part in found for id in part["records"]) == ["r0", "r1", "r2", "r3"]
-    names = sorted(name for part in found for name, _ in part["images"])
-    assert names == ["a.png", "b.png", "copy.png"]
-    assert reports[1].folder == f"{world}/out/part-00001-of-00003"
-
-
-def test_a_part_may_be_empty(world: Path, run: Run) -> None:
-    records = list(read_records(world / "negatives.jsonl"))
-    empty = next(i for i in range(50) if not any(in_shard(record, i, 50) for record in records))
-    assert run(world / "negatives.jsonl", shard=f"{empty}/50").records == 0
 
 
 def test_a_folder_of_images_needs_no_captions(world: Path, run: Run) -> None:
