@@ -27,7 +27,7 @@ RECORDS = (
     ),
     CaptionRecord("r1", "b.png", "two dogs asleep on a long wooden table"),
     CaptionRecord("r2", "a.png", "a cube", (negative("object", "a red ball"),)),
-    CaptionRecord("r3", "copy.png", "a red cube", (negative("relation", "cube a red"),)),
+    CaptionRecord("r3", "copy.png", "a red cube", (negative("swap", "cube a red"),)),
 )
 
 

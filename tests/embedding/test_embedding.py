@@ -71,7 +71,7 @@ def test_records_point_at_their_rows(world: Path, run: Run) -> None:
         "attribute",
         "object",
         "object",
-        "relation",
+        "swap",
     ]
 
 

@@ -74,7 +74,7 @@ def test_inspect_measures_hardness_from_what_was_embedded(
     config = InspectConfig(checkpoint=(str(tiny_model_folder),), device="cpu")
     found = hardness(inspect(embedded / "negatives.jsonl", [], config))
     assert [(h.kind, h.n, h.with_image) for h in found] == [  # type: ignore[attr-defined]
-        *(("relation", 1, 1), ("attribute", 1, 1), ("object", 2, 2)),
+        *(("attribute", 1, 1), ("object", 2, 2), ("swap", 1, 1)),
     ]
 
 
