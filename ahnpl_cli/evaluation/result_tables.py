@@ -315,6 +315,19 @@ def _tidy_rows(suite: SuiteReport) -> Iterator[Row]:
             yield name, kind, n, value, low, high, None, share
 
 
+def _seen_table(models: Sequence[ModelReport]) -> Table:
+    """Return which suites show images that a model was trained on, as far as that is known."""
+    rows: list[Row] = []
+    for model in models:
+        for suite, seen in model.seen.items():
+            if seen.images:
+                share = 100 * seen.items / seen.of_items if seen.of_items else None
+                rows.append((suite, model.name, seen.images, seen.items, share))
+    columns = ("suite", "model", "images seen in training", "items with one", "% of items")
+    note = "By the list of images in the model's run. Score without them: --leave-out-seen."
+    return Table("Seen in training", columns, tuple(rows), note)
+
+
 def _extra_tables(report: EvalReport) -> list[Table]:
     """Return the tables that options ask for: published numbers, controls, representation."""
     tables: list[Table] = []
@@ -322,6 +335,9 @@ def _extra_tables(report: EvalReport) -> list[Table]:
         tables += [*published_tables(report), *gains_tables(report)]
     if report.blind:
         tables += blind_tables(report)
+    seen = _seen_table(report.models)
+    if seen.rows:
+        tables.append(seen)
     measured = representation_table(report.models)
     return tables if measured is None else [*tables, measured]
 

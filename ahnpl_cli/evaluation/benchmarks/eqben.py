@@ -155,7 +155,7 @@ def load(copy: LocalCopy) -> Suite:
         items.append(Item(key, tuple(refs), texts, (data_set,), cluster=key))
     data_sets = ordered_tags(items)
     copy.count("groups", len(items), None)
-    return two_by_two_suite(copy, items, tags=data_sets, averages=tag_means(data_sets, "data_sets"))
+    return two_by_two_suite(copy, items, tags=data_sets, averages=tag_means(data_sets, "sets"))
 
 
 BENCHMARK = Benchmark(

@@ -230,10 +230,10 @@ def load(copy: LocalCopy) -> Suite:
     averages = {}
     for measure in MEASURES:
         of_sources = mean(*(f"{measure} / {source}" for source in PUBLISHED))
-        averages[f"macro_3_sources_{measure}"] = of_sources
+        averages[f"macro_3_{measure}"] = of_sources
         averages[measure] = pool(measure)
     tags = (*copy.files, *sorted({item.subsets[1] for item in items}))
-    return _suite(copy, items, averages, "macro_3_sources_half_truth", tags)
+    return _suite(copy, items, averages, "macro_3_half_truth", tags)
 
 
 def _suite(

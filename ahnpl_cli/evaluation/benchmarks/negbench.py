@@ -73,7 +73,7 @@ def load(copy: LocalCopy) -> Suite:
     data_sets = list(copy.files)
     return copy.item_suite(
         items,
-        {f"macro_{len(data_sets)}_data_sets": mean(*data_sets), "micro": pool(*data_sets)},
+        {f"macro_{len(data_sets)}_sets": mean(*data_sets), "micro": pool(*data_sets)},
         main_subsets=main_subsets,
         official_ties_win=True,
     )

@@ -56,7 +56,7 @@ def test_negbench_is_the_share_whose_first_caption_is_on_top(tmp_path, run, orac
             found = accuracy(report, "negbench", f"{data_set} {template}")
             assert found == pytest.approx(percent(values))
         means.append(percent(right))
-    average = accuracy(report, "negbench", "macro_2_data_sets")
+    average = accuracy(report, "negbench", "macro_2_sets")
     assert average == pytest.approx(sum(means) / 2)
 
 

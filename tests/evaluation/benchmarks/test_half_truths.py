@@ -68,7 +68,7 @@ def test_both_shares_equal_those_of_the_authors_loop(tmp_path, run, oracle):
         assert found == pytest.approx(percent(entities))
     # The mean over three sources keeps its name only where all three are here.
     headline = report.models[0].suites["half-truths"].headline
-    assert headline == "macro_3_sources_half_truth_partial"
+    assert headline == "macro_3_half_truth_partial"
 
 
 @pytest.mark.parametrize(
