@@ -17,7 +17,7 @@ from ahnpl_cli.backbones.checkpoint import save_checkpoint
 from ahnpl_cli.backbones.locate import read_checkpoint_info
 from ahnpl_cli.config import EvalConfig, FrontierConfig
 from ahnpl_cli.errors import BenchmarkError, ConfigError
-from ahnpl_cli.evaluation.benchmarks import BENCHMARKS, CUSTOM, benchmarks
+from ahnpl_cli.evaluation.benchmarks import benchmarks, is_retention
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders, data_roots
 from ahnpl_cli.evaluation.output import Scores, read_scores
 from ahnpl_cli.evaluation.published import published
@@ -34,7 +34,6 @@ from ahnpl_cli.progress import Track, silent
 from ahnpl_cli.runs import LAST
 from ahnpl_cli.stable_hash import stable_hash
 
-RETENTION = ("retrieval", "zeroshot", "probe")
 REPORT = "frontier.json"
 RESULTS = "results.json"
 _BUDGET = re.compile(r"(gain|retention)\s*>=\s*([+-]?\d+(?:\.\d+)?)")
@@ -163,12 +162,12 @@ def _suites(config: FrontierConfig) -> tuple[list[str], list[str]]:
         raise ConfigError(f"{', '.join(sorted(both))}: named for gain and for retention")
     folders = DataFolders(data_roots(config.data))
     here = []
-    for benchmark in benchmarks([name for name in BENCHMARKS if name != CUSTOM]):
+    for benchmark in benchmarks(["all"]):
         if benchmark.find(folders):
             here.append(benchmark.name)
-    named = {*config.gain, *config.retention}
-    retention = list(config.retention) or [name for name in RETENTION if name in {*here} - named]
-    gain = list(config.gain) or [name for name in here if name not in {*RETENTION, *retention}]
+    unnamed = [name for name in here if name not in {*config.gain, *config.retention}]
+    gain = list(config.gain) or [name for name in unnamed if not is_retention(name)]
+    retention = list(config.retention) or [name for name in unnamed if is_retention(name)]
     for what, suites in (("gain", gain), ("retention", retention)):
         if not suites:
             hint = f"Name the folder with --data, or suites with --{what}."

@@ -16,8 +16,16 @@ from typing import Any, NamedTuple
 from PIL import Image
 
 from ahnpl_cli.files import write_atomic
-from ahnpl_cli.records import CaptionRecord, ImageNegativeRecord, Kind
-from ahnpl_cli.scenes import captions, layouts, render, sketches, suites_negbench, world
+from ahnpl_cli.records import ImageNegativeRecord, Kind
+from ahnpl_cli.scenes import (
+    captions,
+    layouts,
+    render,
+    sketches,
+    suites_half_truths,
+    suites_negbench,
+    world,
+)
 from ahnpl_cli.scenes.captions import Caption
 from ahnpl_cli.scenes.layouts import OFFICIAL_FILES, OfficialFile, Record
 from ahnpl_cli.scenes.suites import SceneItem, make_item
@@ -125,10 +133,8 @@ def _thing_record(thing: Thing) -> Record:
 
 
 def _caption_record(id_: str, image: str, caption: Caption, meta: dict[str, Any]) -> Record:
-    record = asdict(CaptionRecord(id_, image, caption.text, meta=meta))
-    # A file of captions: `ahnpl negatives` is what adds them.
-    del record["negatives"]
-    return record
+    # A file of captions: `ahnpl negatives` adds the other fields of a `CaptionRecord`.
+    return {"id": id_, "image": image, "caption": caption.text, "meta": meta}
 
 
 def _retrieval_images(index: int) -> list[str]:
@@ -177,6 +183,18 @@ def _write_negbench_scene(out: Path, seed: int, index: int, _: int) -> list[Row]
     _save(out / name, render.paint(scene))
     records = suites_negbench.records(rng, scene, index)
     return [Row(file, record) for file, record in records.items()]
+
+
+def _half_truth_images(index: int) -> list[str]:
+    return [suites_half_truths.image(index)]
+
+
+def _write_half_truth(out: Path, seed: int, index: int, _: int) -> list[Row]:
+    rng = stable_rng(seed, "test", "half-truths", index)
+    scene, record = suites_half_truths.sample(rng, index)
+    (name,) = _half_truth_images(index)
+    _save(out / name, render.paint(scene))
+    return [Row(suites_half_truths.FILE, record)]
 
 
 def _sketch_images(index: int) -> list[str]:
@@ -263,5 +281,6 @@ PARTS: dict[str, Part] = {
     "retrieval": Part((layouts.RETRIEVAL_FILE,), _retrieval_images, _write_retrieval_scene),
     **{official.part: _official_part(official) for official in OFFICIAL_FILES},
     "negbench": Part(suites_negbench.FILES, _negbench_images, _write_negbench_scene),
+    "half_truths": Part((suites_half_truths.FILE,), _half_truth_images, _write_half_truth),
     "sketches": Part(sketches.FILES, _sketch_images, _write_sketches),
 }

@@ -24,12 +24,14 @@ from ahnpl_cli.evaluation.benchmarks import benchmarks
 from ahnpl_cli.evaluation.benchmarks.base import LoadOptions
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
 from ahnpl_cli.records import ScenesReport
-from ahnpl_cli.scenes import render, sketches, suites_negbench
+from ahnpl_cli.scenes import render, sketches, suites_half_truths, suites_negbench
 from ahnpl_cli.scenes.generate import generate
 from ahnpl_cli.scenes.layouts import OFFICIAL_FILES, SUGARCREPE_PP
 from ahnpl_cli.scenes.paraphrase import rephrase
 from ahnpl_cli.scenes.parts import NEGATIVE_SUITES
 from ahnpl_cli.scenes.suites import make_item
+from ahnpl_cli.scenes.world import is_held_out
+from ahnpl_cli.stable_hash import stable_rng
 
 TRAIN, TEST, SEED = 9, 7, 3
 
@@ -362,6 +364,24 @@ def test_negated_captions_deny_what_is_absent(world: Path) -> None:
             assert any(f"no {shape}" in longer.replace(caption, "") for shape in absent)
 
 
+def test_half_truths_are_true_but_for_their_last_detail(world: Path) -> None:
+    rows = records(world, suites_half_truths.FILE)
+    kinds = Counter(row["triplet_type"] for row in rows)
+    assert set(kinds) == set(suites_half_truths.KINDS)
+    for index, row in enumerate(rows):
+        rng = stable_rng(SEED, "test", "half-truths", index)
+        scene, again = suites_half_truths.sample(rng, index)
+        assert again == row
+        assert is_held_out(scene)
+        texts = (row["anchor"], row["full_truth"], row["half_truth"])
+        assert all(text.startswith(row["anchor"]) for text in texts)
+        short, full, half = (len(text.split()) for text in texts)
+        # "to the left of" and "left of" have opposites of their own length.
+        assert short < full == half
+        shown = pixels(world / suites_half_truths.image(index))
+        assert abs(shown - pixels(render.paint(scene))).mean() < 4
+
+
 def test_sketches_are_labeled_and_of_both_splits(world: Path) -> None:
     for name in sketches.LABELED_SETS:
         rows = records(world, f"sketches/{name}/labels.csv")
@@ -457,7 +477,7 @@ def test_image_negatives_are_the_scene_redrawn_with_the_edit_of_the_caption(worl
 
 LOADED = [
     *("sugarcrepe", "sugarcrepe++", "aro", "valse", "winoground", "retrieval"),
-    *("zeroshot", "probe"),
+    *("zeroshot", "probe", "bivlc", "negbench", "negbench-retrieval", "half-truths"),
 ]
 
 
@@ -477,6 +497,10 @@ def test_the_loaders_of_the_real_benchmarks_read_the_world(world: Path, name: st
         "retrieval": 1,
         "zeroshot": 6,
         "probe": 6,
+        "bivlc": 1,
+        "negbench": 1,
+        "negbench-retrieval": 2,
+        "half-truths": 1,
     }
     assert len(suite.files) >= files[name]
     images = list(suite.task.images())
