@@ -219,7 +219,9 @@ class RunConfig:
     eval_data: str | None = opt(None, "Folder with the benchmarks' files, as for `eval --data`.")
     best_metric: str | None = opt(
         None,
-        "Average that chooses best, such as sugarcrepe; default: the first suite's.",
+        "Average that chooses best, such as sugarcrepe, a mean of several, and floors: "
+        "'aro+sugarcrepe, retrieval >= 45'; also compositional and retention; default: the first "
+        "suite's.",
     )
     tracker: Literal["none", "tensorboard", "wandb"] = opt("none", "Also log to this tracker.")
     check_images: bool = opt(True, "Open every image's header before training starts.")

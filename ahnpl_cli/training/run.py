@@ -92,6 +92,10 @@ class Run:
     def report(self) -> TrainReport:
         """Return what was done so far."""
         data = self.parts.data
+        best = best_step(self.state.metrics, self.config.run)
+        notes = list(self.state.notes)
+        if not best and any(line.evaluation for line in self.state.metrics):
+            notes.append(f"no checkpoint meets --best-metric {self.config.run.best_metric!r}")
         return TrainReport(
             run=str(self.folder.path),
             checkpoint=str(self.folder.last),
@@ -104,8 +108,8 @@ class Run:
             seconds=self.state.seconds,
             resumed_from=self.state.resumed_from,
             metrics=tuple(self.state.metrics),
-            best=best_step(self.state.metrics, self.config.run),
-            notes=tuple(self.state.notes),
+            best=best,
+            notes=tuple(notes),
             painted=data.painted,
         )
 

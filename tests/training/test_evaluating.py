@@ -12,7 +12,7 @@ from ahnpl_cli.config import RunConfig, TrainConfig
 from ahnpl_cli.errors import BenchmarkError, ConfigError
 from ahnpl_cli.records import StepReport
 from ahnpl_cli.training.checkpoints import RunFolder
-from ahnpl_cli.training.evaluating import best_step
+from ahnpl_cli.training.evaluating import best_step, check_evaluation
 from ahnpl_cli.training.loop import fit, train
 from ahnpl_cli.training.run import open_run
 
@@ -115,6 +115,40 @@ def test_the_best_is_the_earliest_of_the_highest() -> None:
     micro = RunConfig(best_metric="aro.micro")
     assert best_step(steps[:3], micro) == {"step": 1, "value": 50.0}
     assert best_step([], RunConfig()) == {}
+
+
+def measured(number: int, **evaluation: float) -> StepReport:
+    return replace(step(number, 0.0), evaluation=evaluation)
+
+
+def test_the_best_may_be_of_a_mean_and_has_to_keep_a_floor() -> None:
+    steps = [
+        measured(1, aro=50.0, sugarcrepe=60.0, retrieval=40.0),
+        measured(2, aro=70.0, sugarcrepe=50.0, retrieval=35.0),
+        measured(3, aro=80.0, sugarcrepe=60.0, retrieval=20.0),
+    ]
+    mean = RunConfig(best_metric="aro+sugarcrepe")
+    assert best_step(steps, mean) == {"step": 3, "value": 70.0}
+    floor = RunConfig(best_metric="aro + sugarcrepe, retrieval >= 35")
+    assert best_step(steps, floor) == {"step": 2, "value": 60.0}
+    # The sets are those of the suites that were evaluated.
+    sets = RunConfig(best_metric="compositional, retention >= 36.5")
+    assert best_step(steps, sets) == {"step": 1, "value": 55.0}
+    unmet = RunConfig(best_metric="aro, retrieval >= 90")
+    assert best_step(steps, unmet) == {}
+
+
+@pytest.mark.parametrize("text", ["aro, retrieval", "aro, >= 3", "aro, retrieval >= much"])
+def test_a_floor_that_is_none_is_an_error(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"--best-metric: .* is no floor. Write it as in"):
+        best_step([step(1, 50.0)], RunConfig(best_metric=text))
+
+
+def test_choosing_on_a_test_that_is_reported_is_said(
+    config: TrainConfig, caplog: pytest.LogCaptureFixture
+) -> None:
+    check_evaluation(config.run)
+    assert "The best checkpoint is chosen on sugarcrepe, which is what papers report" in caplog.text
 
 
 def test_a_metric_that_is_not_measured_is_an_error() -> None:

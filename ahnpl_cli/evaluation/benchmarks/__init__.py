@@ -80,6 +80,11 @@ def is_retention(suite: str) -> bool:
     return suite in RETENTION
 
 
+def in_set(suite: str, name: str) -> bool:
+    """Whether a suite belongs to a set; one's own files are compositional."""
+    return name == "all" or is_retention(suite) == (name == "retention")
+
+
 def benchmarks(names: Sequence[str]) -> list[Benchmark]:
     """Return the benchmarks of these names, each once; all of them without a name.
 
