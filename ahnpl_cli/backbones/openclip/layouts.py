@@ -28,6 +28,8 @@ _PREFIXES = (
 _INSIDE = ("_orig_mod.", "_fsdp_wrapped_module.")
 # A mean of weights counts its updates: torch's AveragedModel, ema-pytorch.
 _COUNTERS = ("n_averaged", "initted", "step")
+# Only SVLC's own attention keeps factors under this name, by which its files are known.
+_PACKED_FACTOR = "attn.in_proj_weight_lora_A"
 _EMA_MODEL, _ONLINE_MODEL = "ema_model.", "online_model."
 
 
@@ -53,6 +55,7 @@ def model_tensors(content: Any, path: Path) -> dict[str, Tensor]:
         tensors = {name.partition(".")[2]: value for name, value in tensors.items()}
     for wrapper in _INSIDE:
         tensors = {name.replace(f".{wrapper}", "."): value for name, value in tensors.items()}
+    tensors = _merged_factors(tensors, path)
     _check_whole(tensors, path)
     return tensors
 
@@ -84,6 +87,37 @@ def _averaged_model(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
     if mean and all(name.startswith((_EMA_MODEL, _ONLINE_MODEL)) for name in kept):
         return {name.removeprefix(_EMA_MODEL): value for name, value in mean.items()}
     return kept
+
+
+def _merged_factors(tensors: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
+    """Return weights with the low-rank factors of SVLC's code added in, where these are theirs.
+
+    W + B A / r, in linear layers, convolutions and the packed weight of attention alike
+    (SivanDoveh/TSVLC, `loralib/layers.py`; DAC trains with the same): the scale is alpha / r, and
+    no option of that code sets alpha, which is 1. Each factor is added to what the file holds, as
+    that code does when it evaluates a file.
+
+    Raises:
+        ModelError: factors and weights do not fit each other.
+    """
+    if not any(name.endswith(_PACKED_FACTOR) for name in tensors):
+        return tensors
+    merged = {name: value for name, value in tensors.items() if "lora_" not in name}
+    downs = [name for name in tensors if name.endswith("lora_A")]
+    for name in downs:
+        stem = name.removesuffix("lora_A")
+        # `attn.in_proj_weight_lora_A`, but `mlp.c_fc.lora_A` of `mlp.c_fc.weight`.
+        target = stem.removesuffix("_") if stem.endswith("_") else f"{stem}weight"
+        down, up, weight = tensors[name], tensors.get(f"{stem}lora_B"), merged.get(target)
+        # Of a convolution, both are as many times longer as its kernel is wide.
+        kernel = weight.shape[-1] if weight is not None and weight.ndim == 4 else 1
+        if up is None or weight is None or up.shape[0] * down.shape[1] != weight.numel():
+            what = f"the low-rank factor {name} fits no weight beside it"
+            raise ModelError(what, where=str(path), hint="Get the file again.")
+        change = up.float() @ down.float() * kernel / down.shape[0]
+        merged[target] = weight.float() + change.view(weight.shape)
+    logger.info("%s: merged %d low-rank factors, as SVLC's code scales them.", path, len(downs))
+    return merged
 
 
 def _check_whole(tensors: dict[str, Tensor], path: Path) -> None:

@@ -97,6 +97,59 @@ def test_a_running_mean_beside_the_weights_is_named(
     assert caplog.messages == [f"{path}: took state_dict; state_dict_ema lies beside it."]
 
 
+def factors(weights: Weights, rank: int) -> tuple[Weights, Weights]:
+    """Factors as SVLC's layers name and shape them, and the weights that they mean.
+
+    By loops over blocks, as its layers compute: F.linear(x, W) + F.linear(F.linear(x, A), B) / r.
+    """
+    generator = torch.Generator().manual_seed(0)
+    held, meant = {}, dict(weights)
+    for name, weight in weights.items():
+        packed = name.endswith("attn.in_proj_weight")
+        linear = name.endswith(("c_fc.weight", "c_proj.weight", "out_proj.weight"))
+        if not (packed or linear or name == "visual.conv1.weight"):
+            continue
+        kernel = weight.shape[-1] if weight.ndim == 4 else 1
+        rows, columns = weight.shape[0] * kernel, weight.shape[1] * kernel
+        down = torch.randn(rank * kernel, columns, generator=generator)
+        up = torch.randn(rows, rank * kernel, generator=generator)
+        stem = f"{name}_" if packed else name.removesuffix("weight")
+        held |= {f"{stem}lora_A": down, f"{stem}lora_B": up}
+        meant[name] = weight + (up @ down).view(weight.shape) / rank
+    return held, meant
+
+
+@pytest.mark.parametrize("rank", [2, 4])
+def test_svlcs_low_rank_factors_are_merged(
+    weights: Weights, rank: int, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    held, meant = factors(weights, rank)
+    assert len(held) > 10
+    path = tmp_path / "w.pt"
+    state = {f"module.{name}": value for name, value in {**weights, **held}.items()}
+    torch.save({"epoch": 5, "name": "svlc", "state_dict": state, "optimizer": OPTIMIZER}, path)
+    found = read_weights(path)
+    assert found.keys() == weights.keys()
+    for name, weight in meant.items():
+        torch.testing.assert_close(found[name], weight)
+    assert f"merged {len(held) // 2} low-rank factors" in caplog.text
+
+
+def test_an_svlc_factor_without_its_weight_is_refused(weights: Weights, tmp_path: Path) -> None:
+    held, _ = factors(weights, 2)
+    lone = next(name for name in held if name.endswith("attn.in_proj_weight_lora_B"))
+    held.pop(lone)
+    path = tmp_path / "w.pt"
+    torch.save({"state_dict": {**weights, **held}}, path)
+    with pytest.raises(ModelError) as caught:
+        read_weights(path)
+    factor = lone.removesuffix("B") + "A"
+    assert str(caught.value) == (
+        f"{path}: the low-rank factor {factor} fits no weight beside it. Get the file again."
+    )
+
+
 REFUSED = {
     "LoRA": (
         {"visual.transformer.resblocks.0.mlp.c_fc.lora_A": torch.ones(4, 8)},
