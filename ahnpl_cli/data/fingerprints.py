@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ahnpl_cli.data.images import ImageRef
 from ahnpl_cli.data.tar_shards import Picture, TarMember
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.files import read_text, write_atomic
@@ -101,18 +102,18 @@ def fingerprint(picture: Picture) -> int:
     """
     try:
         # Opening a FIFO would wait for somebody to write into it.
-        if not picture.path.is_file():
+        if isinstance(picture, ImageRef) and not picture.path.is_file():
             return UNREADABLE
-        with picture.path.open("rb") as file:
-            start = picture.offset if isinstance(picture, TarMember) else 0
-            size = picture.size if isinstance(picture, TarMember) else file.seek(0, 2)
+        opened = picture.open() if isinstance(picture, TarMember) else picture.path.open("rb")
+        with opened as file:
+            size = file.seek(0, 2)
             digest = hashlib.blake2b(str(size).encode(), digest_size=8)
             last = max(0, size - SAMPLE)
             # Headers of one camera agree; the middle and the end do not.
             for place in (0, last // 2, last):
-                file.seek(start + place)
+                file.seek(place)
                 digest.update(file.read(min(SAMPLE, size)))
-    except OSError:
+    except (OSError, DataError):
         return UNREADABLE
     return int.from_bytes(digest.digest(), "big", signed=True)
 

@@ -3,8 +3,9 @@
 A sample is what shares a key: an image (`.jpg`, `.png`, ...) and a `.json` with a caption record,
 or a `.txt` with the caption. The picture of a negative is the member of its sample that the record
 names, such as `7.n0.png`, or else a file beside the shard. Random access costs one pass over the
-tar headers and buys an exact shuffle and an exact resume; shards must be plain local tar files. The
-webdataset library reads shards in one direction only, so it is not used here.
+tar headers and buys an exact shuffle and an exact resume; shards must be plain tar files, here or
+at an address that fsspec knows, of which each image is fetched alone. The webdataset library reads
+shards in one direction only, so it is not used here.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from PIL import Image
 
 from ahnpl_cli.data.images import SUFFIXES, ImageRef, decode, header_problem, is_clutter
 from ahnpl_cli.data.jsonl import parse_record
+from ahnpl_cli.data.places import Place, open_place, place_of, read_stretch, size_of
 from ahnpl_cli.errors import DataError, OnError
 from ahnpl_cli.files import not_utf8, parse_json
 from ahnpl_cli.records import CaptionRecord
@@ -41,13 +43,13 @@ class TarMember:
     """Bytes of an image inside a shard.
 
     Attributes:
-        path: the shard.
+        place: the shard.
         name: the member's name, for messages.
         offset: first byte in the shard.
         size: how many bytes.
     """
 
-    path: Path
+    place: Place
     name: str
     offset: int
     size: int
@@ -55,10 +57,12 @@ class TarMember:
     @property
     def where(self) -> str:
         """The shard and the member, for messages."""
-        return f"{self.path}: {self.name}"
+        return f"{self.place}: {self.name}"
 
     def open(self) -> IO[bytes]:
         """Open the member's bytes for reading, without reading the rest of the shard."""
+        if isinstance(self.place, str):
+            return read_stretch(self.place, self.offset, self.size)
         return io.BufferedReader(_Window(self))
 
 
@@ -71,7 +75,8 @@ class _Window(io.RawIOBase):
     """The part of a shard that one member takes."""
 
     def __init__(self, member: TarMember) -> None:
-        self._file = member.path.open("rb", buffering=0)
+        path = Path(member.place)
+        self._file = path.open("rb", buffering=0)
         self._member, self._at = member, 0
 
     def readable(self) -> bool:
@@ -129,20 +134,20 @@ def _span(first: str, last: str) -> Iterator[str]:
         yield f"{number:0{width}d}"
 
 
-def shard_paths(pattern: str) -> Iterator[Path]:
+def shard_places(pattern: str) -> Iterator[Place]:
     """Yield the shards that a pattern with braces names, in its order.
 
     Raises:
         DataError: one is missing or compressed.
     """
     for name in expand_braces(pattern):
-        path = Path(name)
-        if not path.is_file():
+        place = place_of(name)
+        if size_of(place) is None:
             raise DataError("no such shard", where=name, hint="Check the braces of --data.")
-        if path.suffix != ".tar":
+        if not name.endswith(".tar"):
             what = "compressed shards do not support random access"
             raise DataError(what, where=name, hint="Unpack it.")
-        yield path
+        yield place
 
 
 def open_member(member: TarMember) -> Image.Image:
@@ -174,14 +179,14 @@ def read_shards(patterns: Sequence[str], *, on_error: OnError = "stop") -> Itera
         DataError: a shard or a sample is broken; the message names it.
     """
     for pattern in patterns:
-        for path in shard_paths(pattern):
-            samples = _Shard(path).samples()
+        for place in shard_places(pattern):
+            samples = _Shard(place).samples()
             while True:
                 try:
                     sample = next(samples, None)
                     if sample is None:
                         break
-                    yield _record(path, sample)
+                    yield _record(place, sample)
                 except DataError as error:
                     if on_error == "stop":
                         raise
@@ -201,8 +206,8 @@ class _Sample:
 class _Shard:
     """One pass over the headers of a tar file."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, place: Place) -> None:
+        self.place = place
 
     def samples(self) -> Iterator[_Sample]:
         """Yield the samples, whose members stand together.
@@ -239,7 +244,7 @@ class _Shard:
             DataError: the file is no tar, or cut off.
         """
         try:
-            with self.path.open("rb") as file:
+            with open_place(self.place) as file:
                 start: int | None = 0
                 # Shards may have been joined by `cat`: behind the end of one the next begins.
                 while start is not None:
@@ -249,9 +254,10 @@ class _Shard:
                         end = tar.offset
                     start = self._next_archive(file, end)
         except tarfile.TarError as error:
-            raise DataError(f"not a tar file, or cut off: {error}", where=str(self.path)) from error
+            what = f"not a tar file, or cut off: {error}"
+            raise DataError(what, where=str(self.place)) from error
         except OSError as error:
-            raise DataError(f"cannot be read: {error}", where=str(self.path)) from error
+            raise DataError(f"cannot be read: {error}", where=str(self.place)) from error
 
     def _members_of(self, tar: tarfile.TarFile) -> Iterator[tuple[str, TarMember | bytes]]:
         for info in tar:
@@ -262,11 +268,11 @@ class _Shard:
             if suffix in _TEXTS:
                 yield info.name, self._text(tar, info)
             elif suffix in SUFFIXES:
-                yield info.name, TarMember(self.path, info.name, info.offset_data, info.size)
+                yield info.name, TarMember(self.place, info.name, info.offset_data, info.size)
 
     def _text(self, tar: tarfile.TarFile, info: tarfile.TarInfo) -> bytes:
         if info.size > _LARGEST_TEXT:
-            where = f"{self.path}: {info.name}"
+            where = f"{self.place}: {info.name}"
             raise DataError(f"a text of {info.size:,} bytes", where=where)
         file = tar.extractfile(info)
         return file.read() if file else b""
@@ -283,7 +289,7 @@ class _Shard:
             what = "cut off" if len(block) < _BLOCK else f"damaged at byte {end}"
             hint = "Copy or download it again."
             raise DataError(
-                f"{what}: a tar file ends with an empty block", where=str(self.path), hint=hint
+                f"{what}: a tar file ends with an empty block", where=str(self.place), hint=hint
             )
         while block:
             if block.strip(b"\0"):
@@ -328,8 +334,8 @@ def _sample(key: str, group: list[tuple[str, TarMember | bytes]]) -> _Sample:
     return sample
 
 
-def _record(path: Path, sample: _Sample) -> PlacedRecord:
-    where = f"{path}: {sample.key}"
+def _record(place: Place, sample: _Sample) -> PlacedRecord:
+    where = f"{place}: {sample.key}"
     if sample.twice:
         raise DataError(f"two members are called {sample.key}{sample.twice}", where=where)
     plain = [name for name in sample.images if name in SUFFIXES]
@@ -340,15 +346,19 @@ def _record(path: Path, sample: _Sample) -> PlacedRecord:
     image = sample.images[plain[0]]
     if ".json" in sample.texts:
         record = _json_record(sample, image, where)
-        return record, image, _painted(record, sample, path.parent)
+        return record, image, _painted(record, sample, place)
     if ".txt" in sample.texts:
         caption = _caption(sample.texts[".txt"], where)
         return CaptionRecord(sample.key, image.name, caption), image, []
     raise DataError("neither .json nor .txt in this sample", where=where)
 
 
-def _painted(record: CaptionRecord, sample: _Sample, folder: Path) -> list[Picture | None]:
-    """Return the place of each negative's picture, None for one without."""
+def _painted(record: CaptionRecord, sample: _Sample, place: Place) -> list[Picture | None]:
+    """Return the place of each negative's picture, None for one without.
+
+    Raises:
+        DataError: it is not in a shard that is elsewhere.
+    """
     members: dict[str, TarMember] = {}
     for extension, member in sample.images.items():
         # The image of the sample itself is no negative's.
@@ -360,8 +370,12 @@ def _painted(record: CaptionRecord, sample: _Sample, folder: Path) -> list[Pictu
             places.append(None)
         else:
             inside = members.get(PurePosixPath(negative.image).name)
+            if inside is None and isinstance(place, str):
+                what = f"{negative.image} is not in this sample"
+                hint = "Pack the pictures of negatives with it, or use local shards."
+                raise DataError(what, where=f"{place}: {sample.key}", hint=hint)
             # A shard packed without them may lie where `ahnpl images` wrote the pictures.
-            places.append(inside or ImageRef(folder / negative.image))
+            places.append(inside or ImageRef(Path(place).parent / negative.image))
     return places
 
 

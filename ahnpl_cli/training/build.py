@@ -24,7 +24,8 @@ from ahnpl_cli.data.dataset import TrainingSet, resolve_files
 from ahnpl_cli.data.fingerprints import fingerprints
 from ahnpl_cli.data.jsonl import read_records
 from ahnpl_cli.data.loader import ImageLoader, RandomCrop
-from ahnpl_cli.data.tar_shards import PlacedRecord, is_shards, read_shards, shard_paths
+from ahnpl_cli.data.places import Place
+from ahnpl_cli.data.tar_shards import PlacedRecord, is_shards, read_shards, shard_places
 from ahnpl_cli.engines.local import worker_count
 from ahnpl_cli.errors import ConfigError, DataError
 from ahnpl_cli.losses.objective import Objective
@@ -135,10 +136,10 @@ def open_records(config: TrainConfig) -> Iterator[PlacedRecord]:
             yield from resolve_files(records, root, path.parent)
 
 
-def _data_files(config: TrainConfig) -> Iterable[Path]:
+def _data_files(config: TrainConfig) -> Iterable[Place]:
     """Yield every file that `--data` names."""
     for name in config.data:
-        yield from shard_paths(name) if is_shards(name) else [Path(name)]
+        yield from shard_places(name) if is_shards(name) else [Path(name)]
 
 
 def _read_data(

@@ -8,7 +8,7 @@ import os
 import shutil
 from collections.abc import Iterable
 from dataclasses import asdict
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from pickle import UnpicklingError
 from typing import Any
 
@@ -21,6 +21,7 @@ from ahnpl_cli.backbones.locate import recover
 from ahnpl_cli.backbones.mixing import Weights, interpolate, wise_ft
 from ahnpl_cli.config import TrainConfig, resolved, to_toml
 from ahnpl_cli.data.images import file_sha256
+from ahnpl_cli.data.places import Place, size_of
 from ahnpl_cli.errors import DataError, TrainingError
 from ahnpl_cli.files import disk_errors, to_json, write_atomic, write_json
 from ahnpl_cli.records import CheckpointOrigin, RunStart, StepReport
@@ -244,17 +245,19 @@ def last_good(folder: RunFolder) -> str:
     return "No checkpoint was written yet."
 
 
-def hash_data(files: Iterable[Path]) -> str:
+def hash_data(files: Iterable[Place]) -> str:
     """Return a hash of data files: their content, or names and sizes of shards.
 
     Raises:
         DataError: a file is missing.
     """
     digest = hashlib.sha256()
-    for path in files:
-        if not path.is_file():
-            raise DataError("no such file", where=str(path), hint="Check --data.")
+    for place in files:
+        size = size_of(place)
+        if size is None:
+            raise DataError("no such file", where=str(place), hint="Check --data.")
+        name = PurePosixPath(place).name
         # Shards are too large to read twice.
-        content = str(path.stat().st_size) if path.suffix == ".tar" else file_sha256(path)
-        digest.update(f"{path.name} {content}\n".encode())
+        content = str(size) if name.endswith(".tar") else file_sha256(Path(place))
+        digest.update(f"{name} {content}\n".encode())
     return digest.hexdigest()

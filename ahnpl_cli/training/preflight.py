@@ -82,11 +82,11 @@ def _check_data(config: TrainConfig) -> None:
     """Refuse data files that are not there, broken at their first line, or without their images."""
     from ahnpl_cli.data.image_root import check_image_root
     from ahnpl_cli.data.jsonl import read_records
-    from ahnpl_cli.data.tar_shards import is_shards, shard_paths
+    from ahnpl_cli.data.tar_shards import is_shards, shard_places
 
     for name in config.data:
         if is_shards(name):
-            next(shard_paths(name))
+            next(shard_places(name))
             continue
         path = Path(name)
         check_regular(path, hint="Check --data.")

@@ -17,7 +17,7 @@ from ahnpl_cli.data.tar_shards import (
     member_problem,
     open_member,
     read_shards,
-    shard_paths,
+    shard_places,
 )
 from ahnpl_cli.errors import DataError
 
@@ -278,7 +278,7 @@ def test_braces_stand_for_names(pattern: str, names: list[str]) -> None:
 
 def test_braces_that_stand_for_billions_cost_nothing(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="no such shard"):
-        list(shard_paths(str(tmp_path / "x{0..99999999999}.tar")))
+        list(shard_places(str(tmp_path / "x{0..99999999999}.tar")))
 
 
 def test_pictures_of_negatives_are_members_of_their_sample_or_files_beside_the_shard(

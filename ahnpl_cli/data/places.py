@@ -1,0 +1,89 @@
+"""Where a shard lies: a file of this machine, or an address of a scheme that fsspec knows.
+
+`s3://`, `gs://`, `hf://`, `https://` and others are reached only where `--data` names them; the
+package of a scheme, such as s3fs, is the user's to install.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import IO, Any, TypeAlias
+
+from ahnpl_cli.errors import DataError
+
+Place: TypeAlias = Path | str  # an address stays a text, for a path would lose its slashes
+HINT = "Check --data, and that this machine may read it."
+
+
+def place_of(name: str) -> Place:
+    """Return what a name stands for."""
+    return name if "://" in name else Path(name)
+
+
+def _located(address: str) -> tuple[Any, str]:
+    """Return fsspec's file system of an address, and the path in it.
+
+    Raises:
+        DataError: no such scheme, or its package is not installed.
+    """
+    from fsspec.core import url_to_fs
+
+    try:
+        system, path = url_to_fs(address)
+    except (ImportError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise DataError(f"cannot be reached: {reason}", where=address, hint=HINT) from error
+    return system, str(path)
+
+
+def _unreadable(address: str, error: Exception) -> DataError:
+    reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return DataError(f"cannot be read: {reason}", where=address, hint=HINT)
+
+
+def size_of(place: Place) -> int | None:
+    """Return the bytes of a file; None if there is none.
+
+    Raises:
+        DataError: its place cannot be reached.
+    """
+    if isinstance(place, Path):
+        return place.stat().st_size if place.is_file() else None
+    system, path = _located(place)
+    try:
+        return int(system.size(path))
+    except FileNotFoundError:
+        return None
+    except Exception as error:
+        # Each scheme has exceptions of its own.
+        raise _unreadable(place, error) from error
+
+
+def open_place(place: Place) -> IO[bytes]:
+    """Open a file for reading from its start, with jumps forward.
+
+    Raises:
+        DataError: its place cannot be reached.
+    """
+    if isinstance(place, Path):
+        return place.open("rb")
+    system, path = _located(place)
+    try:
+        opened: IO[bytes] = system.open(path, "rb")
+    except Exception as error:
+        raise _unreadable(place, error) from error
+    return opened
+
+
+def read_stretch(address: str, start: int, size: int) -> IO[bytes]:
+    """Fetch a stretch of a file in one request.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    system, path = _located(address)
+    try:
+        return io.BytesIO(system.cat_file(path, start=start, end=start + size))
+    except Exception as error:
+        raise _unreadable(address, error) from error

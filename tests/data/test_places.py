@@ -1,0 +1,110 @@
+"""Shards at addresses that fsspec knows are read as local ones are."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import fsspec
+import pytest
+from safetensors.torch import load_file
+
+from ahnpl_cli.config import OptimizerConfig, TrainConfig
+from ahnpl_cli.data.fingerprints import fingerprints
+from ahnpl_cli.data.places import open_place, size_of
+from ahnpl_cli.data.tar_shards import member_problem, open_member, read_shards
+from ahnpl_cli.errors import DataError
+from ahnpl_cli.training.loop import fit
+from tests.data.test_tar_shards import picture, write
+
+
+@pytest.fixture
+def shards(tmp_path: Path) -> Path:
+    """Three shards of six samples, each with a caption and a negative."""
+    words = ("red", "blue", "green")
+    for shard in range(3):
+        samples = []
+        for number in range(6):
+            key = f"{shard}-{number}"
+            caption = f"a {words[number % 3]} cube and {key}"
+            negative = {"kind": "object", "caption": f"a ball, {key}", "edits": [], "filler": "t"}
+            record = {"id": key, "caption": caption, "negatives": [negative]}
+            shade = 20 * shard + number
+            samples.append({"__key__": key, "png": picture(shade), "json": json.dumps(record)})
+        write(tmp_path / f"{shard}.tar", samples)
+    return tmp_path
+
+
+@pytest.fixture
+def memory(shards: Path) -> Iterator[str]:
+    """The same shards in fsspec's memory; gives their pattern."""
+    system = fsspec.filesystem("memory")
+    for path in sorted(shards.glob("*.tar")):
+        system.pipe_file(f"/shards/{path.name}", path.read_bytes())
+    yield "memory://shards/{0..2}.tar"
+    system.rm("/shards", recursive=True)
+
+
+@pytest.mark.parametrize("scheme", ["memory", "file", "filecache"])
+def test_records_and_images_are_those_of_local_shards(
+    scheme: str, shards: Path, memory: str, tmp_path: Path
+) -> None:
+    patterns = {
+        "memory": memory,
+        "file": f"file://{shards}/{{0..2}}.tar",
+        # A local copy of each shard, made when it is first read.
+        "filecache": "filecache::" + memory,
+    }
+    here = list(read_shards([f"{shards}/{{0..2}}.tar"]))
+    there = list(read_shards([patterns[scheme]]))
+    assert [record for record, *_ in there] == [record for record, *_ in here]
+    local, remote = [m for _, m, _ in here], [m for _, m, _ in there]
+    assert [m.where.rpartition("/")[2] for m in remote] == [
+        m.where.rpartition("/")[2] for m in local
+    ]
+    for a, b in zip(local, remote, strict=True):
+        assert open_member(a).tobytes() == open_member(b).tobytes()
+        assert member_problem(b) is None
+    assert fingerprints(local).tolist() == fingerprints(remote).tolist()
+
+
+def test_a_run_on_addresses_ends_in_the_weights_of_local_shards(
+    shards: Path, tmp_path: Path, tiny_model_folder: Path
+) -> None:
+    ends = []
+    for name, data in (("a", f"{shards}/{{0..2}}.tar"), ("b", f"file://{shards}/{{0..2}}.tar")):
+        config = TrainConfig(
+            output=str(tmp_path / name),
+            data=(data,),
+            checkpoint=str(tiny_model_folder),
+            optimizer=OptimizerConfig(batch_size=6, steps=2, warmup=0),
+            device="cpu",
+            workers=1,
+        )
+        ends.append(load_file(Path(fit(config).checkpoint) / "open_clip_model.safetensors"))
+    assert all((ends[0][name] == ends[1][name]).all() for name in ends[0])
+
+
+@pytest.mark.parametrize(
+    ("address", "message"),
+    [
+        ("memory://shards/9.tar", "memory://shards/9.tar: no such shard. Check the braces of"),
+        ("nonsense://x/0.tar", "nonsense://x/0.tar: cannot be reached: Protocol not known: nons"),
+        ("memory://shards/0.tar.gz", "compressed shards do not support random access"),
+    ],
+)
+def test_what_cannot_be_read_is_one_line(address: str, message: str, memory: str) -> None:
+    fsspec.filesystem("memory").pipe_file("/shards/0.tar.gz", b"x")
+    with pytest.raises(DataError) as caught:
+        list(read_shards([address]))
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_shard_that_vanishes_is_named(memory: str) -> None:
+    placed = list(read_shards([memory]))
+    fsspec.filesystem("memory").rm("/shards/2.tar")
+    with pytest.raises(DataError, match="memory://shards/2.tar: cannot be read"):
+        open_member(placed[-1][1])  # type: ignore[arg-type]
+    assert size_of("memory://shards/2.tar") is None
+    with pytest.raises(DataError, match="cannot be read"):
+        open_place("memory://shards/2.tar")
