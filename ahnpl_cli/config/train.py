@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields, make_dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -100,8 +101,11 @@ class LossConfig:
     shift_gradient: bool | None = opt(
         None, "Eq. 5's gradient flows through Eq. 1's shift (ours: on; released: off)."
     )
-    a_init: float | None = opt(
-        None, "Start of Eq. 8's a (ours, not tuned: 0.9; the paper draws from N(0,1)).", min=0
+    a_init: str | None = opt(
+        None,
+        "Start of Eq. 8's a: auto, the 25th percentile of the start's own S(I,T) (ours, the "
+        "default); normal, a draw from N(0,1) (paper); or a number.",
+        metavar="auto|normal|NUMBER",
     )
     margin_floor: float | None = opt(
         None, "Lower bound of Eq. 10's M, in cosine (ours: 0; the paper has none: -2).", min=-2
@@ -315,6 +319,8 @@ def resolve_recipe(config: TrainConfig) -> Recipe:
     """
     row = recipe(config.objective, config.fidelity)
     switches = {name: value for name, value in vars(config.losses).items() if value is not None}
+    if "a_init" in switches:
+        switches["a_init"] = _start_of_a(switches["a_init"])
     _check_effect(config)
     resolved = replace(row, weights={**row.weights, **_given_weights(config)}, **switches)
     if resolved.painted_share and replace(resolved, painted_share=0.0).painted != "none":
@@ -327,6 +333,24 @@ def resolve_recipe(config: TrainConfig) -> Recipe:
             "all loss weights are 0", hint="Set at least one, such as --weight-contrastive 0.5."
         )
     return replace(resolved, weights=resolved.active)
+
+
+def _start_of_a(text: str) -> float | str:
+    """Return what `--a-init` says.
+
+    Raises:
+        ConfigError: neither a name nor a number from 0 on.
+    """
+    if text in ("auto", "normal"):
+        return text
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
+    if not 0 <= number < math.inf:
+        hint = "Give auto, normal, or a number from 0 on."
+        raise ConfigError(f"--a-init cannot be {text!r}", hint=hint)
+    return number
 
 
 def _given_weights(config: TrainConfig) -> dict[str, float]:
@@ -364,6 +388,7 @@ def resolved(config: TrainConfig) -> TrainConfig:
     row = resolve_recipe(config)
     weights = {f"weight_{name}": row.weights.get(name, 0.0) for name in TERMS}
     switches = {field.name: getattr(row, field.name) for field in fields(LossConfig)}
+    switches["a_init"] = str(row.a_init)
     optimizer = replace(config.optimizer, **asdict(resolve_training(config)))
     return replace(
         config, weights=WeightConfig(**weights), losses=LossConfig(**switches), optimizer=optimizer

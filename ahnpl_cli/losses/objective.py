@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -13,8 +14,10 @@ from ahnpl_cli.losses.margin import adaptive_margin
 from ahnpl_cli.losses.recipes import Recipe
 from ahnpl_cli.losses.registry import TERMS, LossFamily
 from ahnpl_cli.losses.released import released_margin
+from ahnpl_cli.stable_hash import stable_rng
 
 A_FLOOR = 0.2  # AHNPL 3.3
+A_QUANTILE = 0.25  # of S(I,T), where `auto` starts (ours): a quarter of the pairs is pulled
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,31 +62,58 @@ class Objective(nn.Module):
 
     Attributes:
         recipe: weights and switches.
-        a: learnable scalar of Eq. 8, never below 0.2 after `project`.
+        a: learnable scalar of Eq. 8, never below `a_floor` after `project`.
+        a_floor: 0.2, or where `auto` started if that is lower.
         margin: M^t of Eq. 10 (K,), 0 at the first step.
         threshold: Th^t of CE-CLIP's Eq. 7 (K,), 0 at the first step.
     """
 
     a: Tensor
+    a_floor: Tensor
     margin: Tensor
     threshold: Tensor
 
-    def __init__(self, recipe: Recipe, kinds: int = 0) -> None:
+    def __init__(self, recipe: Recipe, kinds: int = 0, *, seed: int = 0) -> None:
         """Start at t = 0.
 
         Args:
             recipe: weights and switches, such as `recipe("ahnpl")`.
             kinds: K, how many slots of negatives there are.
+            seed: of the draw from N(0,1).
         """
         super().__init__()
         self.recipe = recipe
-        # AHNPL 3.3 bounds it, at the start too.
-        self.a = nn.Parameter(torch.tensor(max(recipe.a_init, A_FLOOR)))
+        self.a = nn.Parameter(torch.tensor(_first_a(recipe, seed)))
+        self._has_a = False
+        self.register_buffer("a_floor", torch.tensor(A_FLOOR))
         self.register_buffer("margin", torch.zeros(kinds))
         self.register_buffer("threshold", torch.zeros(kinds))
 
+    @property
+    def lacks_a(self) -> bool:
+        """Whether `a` waits for similarities to start from."""
+        # Asked in each step, where a look at a tensor on a GPU waits for it: looks until it is so.
+        self._has_a = self._has_a or not bool(self.a.detach().isnan())
+        return not self._has_a
+
+    @torch.no_grad()
+    def start_a(self, positive: Tensor) -> None:
+        """Start `a` at the 25th percentile of S(I,T) (ours), and let it fall to 0.2 at most.
+
+        Positives lie where a backbone's geometry has them (CLIP's around 0.27, SigLIP's at 0.12):
+        of any fixed number Eq. 8 pulls all pairs or none, and not those below the others.
+
+        Args:
+            positive: S(I, T) of 64 pairs or more (N,), before training.
+        """
+        start = positive.float().quantile(A_QUANTILE)
+        self.a.copy_(start)
+        self.a_floor.copy_(start.clamp(max=A_FLOOR))
+
     def forward(self, features: Features) -> Losses:
         """Return every term with a weight above 0, and their weighted sum.
+
+        If nobody called `start_a`, the first batch does.
 
         Raises:
             ValueError: the features have another number of slots than the objective.
@@ -91,6 +121,8 @@ class Objective(nn.Module):
         slots = features.valid.shape[1]
         if slots not in (0, len(self.margin)):
             raise ValueError(f"{slots} slots of negatives, but an objective of {len(self.margin)}")
+        if self.lacks_a:
+            self.start_a(features.positive)
         family: LossFamily = "softmax" if features.logit_bias is None else "sigmoid"
         means: dict[str, Tensor] = {}
         weighted: dict[str, Tensor] = {}
@@ -128,8 +160,8 @@ class Objective(nn.Module):
 
     @torch.no_grad()
     def project(self) -> None:
-        """Keep `a` at 0.2 or more; call after each optimizer step."""
-        self.a.clamp_(min=A_FLOOR)
+        """Keep `a` at its floor or above; call after each optimizer step."""
+        self.a.clamp_(min=self.a_floor)
 
     @torch.no_grad()
     def start_epoch(self) -> None:
@@ -137,3 +169,13 @@ class Objective(nn.Module):
         if self.recipe.reset_margins:
             self.margin.zero_()
             self.threshold.zero_()
+
+
+def _first_a(recipe: Recipe, seed: int) -> float:
+    """Return `a` before any features are known; NaN where it waits for them."""
+    if recipe.a_init == "auto":
+        return math.nan if "positive_margin" in recipe.active else A_FLOOR
+    drawn = recipe.a_init == "normal"
+    start = stable_rng(seed, "a").gauss() if drawn else float(recipe.a_init)
+    # AHNPL 3.3 bounds it, at the start too.
+    return max(start, A_FLOOR)

@@ -34,7 +34,8 @@ class Recipe:
         mask_same_image: whether captions of one image, and hard negatives of the batch that are
             word for word one of them, are no negatives of that image (ours).
         shift_gradient: whether Eq. 5's gradient flows through Eq. 1's shift.
-        a_init: start of `a` (Eq. 8).
+        a_init: start of `a` (Eq. 8): a number, `normal` for a draw from N(0,1), as printed, or
+            `auto` (ours) for the 25th percentile of the start's own S(I,T).
         margin_floor: lower bound of M (Eq. 10), in cosine (ours: 0; the paper has none, which any
             number below -2 gives). The released form's is 0.
         margin_cap: upper bound of M (Eq. 10), in cosine; in logits in the released form.
@@ -53,7 +54,7 @@ class Recipe:
     softmax_negatives: SoftmaxNegatives = "batch"
     mask_same_image: bool = True
     shift_gradient: bool = True
-    a_init: float = 0.9
+    a_init: float | Literal["auto", "normal"] = "auto"
     margin_floor: float = 0.0
     margin_cap: float = 0.1
     rank_cap: float = 10.0
@@ -144,6 +145,7 @@ _RELEASED = Recipe(
     fidelity="released",
     mask_same_image=False,
     shift_gradient=False,
+    a_init=0.9,
     margin_cap=10.0,
     reset_margins=True,
 )

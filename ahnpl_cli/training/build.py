@@ -367,7 +367,7 @@ def build(config: TrainConfig, run: Path, *, track: Track = silent) -> TrainingP
     warn_of_clamp(backbone)
     if config.memory.grad_checkpointing:
         backbone.set_gradient_checkpointing(True)
-    objective = Objective(recipe, len(data.kinds)).to(accelerator.device)
+    objective = Objective(recipe, len(data.kinds), seed=config.seed).to(accelerator.device)
     optimizer = _make_optimizer(config, backbone.module, objective)
     loader = ImageLoader(
         data.pictures,

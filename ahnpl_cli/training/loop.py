@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import NoReturn
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ahnpl_cli.config import TrainConfig, flat, resolve_training, resolved
 from ahnpl_cli.data.dataset import Draw
@@ -28,13 +28,15 @@ from ahnpl_cli.training.build import TrainingParts
 from ahnpl_cli.training.checkpoints import last_good
 from ahnpl_cli.training.diagnostics import describe, peak_memory_mb, scalars, status
 from ahnpl_cli.training.distributed import StopRequest, end_by, is_first_process, local_share
+from ahnpl_cli.training.encoders import set_train_mode
 from ahnpl_cli.training.evaluating import best_step, evaluate_now
 from ahnpl_cli.training.preflight import run_path
 from ahnpl_cli.training.run import Run, captured_state, open_run
 from ahnpl_cli.training.schedule import learning_rate
-from ahnpl_cli.training.step import backward, compute_loss, encode
+from ahnpl_cli.training.step import backward, compute_loss, encode, gather_features
 
 logger = logging.getLogger(__name__)
+STARTING_PAIRS = 64  # of which `a` is read, at least
 
 
 def fit(config: TrainConfig, *, track: Track = silent) -> TrainReport:
@@ -111,6 +113,8 @@ def train(run: Run, stop: StopRequest | None = None) -> Iterator[StepReport | No
     started = time.perf_counter()
     logged_at, logged_step = started, state.step
     _start_tracker(run)
+    if objective.lacks_a:
+        start_a(parts)
     # An interrupted run may have saved and not evaluated.
     evaluate_if_due(run, stop)
     for step, draw, loaded in batches(parts, first=state.step):
@@ -180,6 +184,25 @@ def train(run: Run, stop: StopRequest | None = None) -> Iterator[StepReport | No
         state.seconds = time.perf_counter() - started
         yield report
     parts.accelerator.end_training()
+
+
+def start_a(parts: TrainingParts) -> None:
+    """Start Eq. 8's `a` from the similarities of the first pairs, before anything is trained."""
+    overhead = OVERHEAD.get(parts.device.type, 64)
+    positives: list[Tensor] = []
+    # As the model is, without dropout.
+    parts.backbone.module.eval()
+    with torch.no_grad():
+        for step, draw, loaded in batches(parts, first=0):
+            batch = make_batch(parts.data, draw, loaded, overhead=overhead)
+            features, _ = gather_features(encode(parts.encoders, batch, parts.device))
+            positives.append(features.positive)
+            pairs = sum(map(len, positives))
+            if pairs >= STARTING_PAIRS or step + 1 == parts.order.epoch_steps:
+                break
+    set_train_mode(parts.backbone.module)
+    parts.objective.start_a(torch.cat(positives))
+    logger.info("a of Eq. 8 starts at %.3f, read from %d pairs.", parts.objective.a.item(), pairs)
 
 
 def batches(parts: TrainingParts, *, first: int) -> Iterator[tuple[int, Draw, Loaded]]:

@@ -97,8 +97,8 @@ def encode(encoders: nn.Module, batch: Batch, device: torch.device) -> EncodedBa
     return EncodedBatch(batch, encoded, states)
 
 
-def compute_loss(objective: Objective, encoded: EncodedBatch) -> Outcome:
-    """Return the loss of the whole batch, all processes' shares together."""
+def gather_features(encoded: EncodedBatch) -> tuple[Features, Encoded]:
+    """Return the features of the whole batch, all processes' shares, and their own leaves."""
     # Cut here: what follows costs features, not activations.
     images = _leaf(torch.cat([part[0] for part in encoded.parts]))
     texts = _leaf(torch.cat([part[1] for part in encoded.parts]))
@@ -108,7 +108,13 @@ def compute_loss(objective: Objective, encoded: EncodedBatch) -> Outcome:
     all_images, all_texts, all_index = gather_batch(images, texts, index)
     all_odds = torch.cat(gather_rows(odds)) if encoded.batch.parts[0].matches else None
     features = all_index.features(all_images, all_texts, scalars, all_odds)
-    return Outcome(objective(features), features, (images, texts, scalars, odds))
+    return features, (images, texts, scalars, odds)
+
+
+def compute_loss(objective: Objective, encoded: EncodedBatch) -> Outcome:
+    """Return the loss of the whole batch, all processes' shares together."""
+    features, leaves = gather_features(encoded)
+    return Outcome(objective(features), features, leaves)
 
 
 def backward(

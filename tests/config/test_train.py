@@ -92,7 +92,7 @@ def test_nothing_to_learn_is_said() -> None:
         (
             {"objective": "anhpl"},
             "unknown objective 'anhpl'. Did you mean 'ahnpl'? Known: clip, negclip, ce-clip, "
-            "ce-itm, slipform, ahnpl.",
+            "ce-itm, slipform, ahnpl, gnm, trohn, triplet.",
         ),
         (
             {"run": RunConfig(eval_every=5)},
@@ -129,13 +129,21 @@ def test_options_that_cannot_be_say_why(options: dict[str, object], message: str
         ("ce-clip", "paper", (5, 256, 5e-6, 0.1)),
         ("ce-itm", "paper", (5, 64, 1e-5, 0.05)),
         ("ce-clip", "released", (10, 1512, 5e-6, 0.1)),
+        # GNM 4 and its training script; BiVLC's.
+        ("gnm", "paper", (20, 400, 1e-6, 0.2)),
+        ("gnm", "released", (10, 200, 1e-6, 0.1)),
+        ("trohn", "paper", (10, 400, 1e-6, 0.1)),
+        ("triplet", "paper", (10, 128, 2e-5, 0.1)),
     ],
 )
 def test_a_recipe_trains_as_its_authors_did(
     objective: str, fidelity: Any, values: tuple[float, ...]
 ) -> None:
     training = resolve_training(TrainConfig(objective=objective, fidelity=fidelity))
-    assert dataclasses.astuple(training) == values
+    assert dataclasses.astuple(training) == (
+        *values,
+        0.9 if (objective, fidelity) == ("gnm", "paper") else 1.0,
+    )
     written = tomllib.loads(to_toml(resolved(TrainConfig(objective=objective, fidelity=fidelity))))
     names = ("epochs", "batch_size", "lr", "weight_decay")
     assert tuple(written[name] for name in names) == values

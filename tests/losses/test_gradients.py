@@ -96,13 +96,13 @@ def inputs() -> Inputs:
     return raw(N, D, seed=1), *texts, scale, pictures
 
 
-def objective(name: str, fidelity: Fidelity) -> Objective:
+def objective(name: str, fidelity: Fidelity, kinds: int = K) -> Objective:
     """An objective in the middle of a run: no number of its state is that of another."""
-    made = Objective(recipe(name, fidelity), K).double()
+    made = Objective(recipe(name, fidelity), kinds).double()
     with torch.no_grad():
         made.a.fill_(0.43)
-        made.margin.copy_(torch.tensor([0.05, 0.31, 0.22]))
-        made.threshold.copy_(torch.tensor([0.7, 0.2, 1.1]))
+        made.margin.copy_(torch.tensor([0.05, 0.31, 0.22])[:kinds])
+        made.threshold.copy_(torch.tensor([0.7, 0.2, 1.1])[:kinds])
     return made
 
 
@@ -185,7 +185,7 @@ def test_the_switches_of_the_papers_and_of_the_code() -> None:
     paper, released = recipe("ahnpl"), recipe("ahnpl", "released")
     assert (paper.margin_floor, paper.margin_cap, paper.rank_cap) == (0.0, 0.1, 10.0)
     assert (released.margin_cap, released.rank_cap) == (10.0, 10.0)
-    assert (paper.a_init, paper.cement_cap) == (0.9, 0.2)
+    assert (paper.a_init, released.a_init, paper.cement_cap) == ("auto", 0.9, 0.2)
     assert paper.mask_same_image and paper.shift_gradient and not paper.reset_margins
     assert not released.mask_same_image
     assert not released.shift_gradient
@@ -239,7 +239,7 @@ def test_without_slots_every_term_is_finite_and_those_of_negatives_are_0(
     batch = Features(
         image_features=normalize(images), text_features=normalize(texts), logit_scale=scale.exp()
     )
-    values = TERMS[name].function(fidelity)(batch, Objective(recipe("ahnpl", fidelity)).double())
+    values = TERMS[name].function(fidelity)(batch, objective("ahnpl", fidelity, kinds=0))
     assert len(values) == (0 if name == "exchanged" else N)
     assert values.isfinite().all()
     # Without painted pairs, a batch of pairs and painted pairs is one of pairs.

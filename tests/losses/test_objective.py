@@ -119,7 +119,7 @@ def test_ce_clips_threshold_is_in_logits_capped_and_not_floored(features: Featur
 
 
 def test_a_learns_and_never_falls_below_its_floor() -> None:
-    objective = Objective(recipe("ahnpl"), 2)
+    objective = Objective(replace(recipe("ahnpl"), a_init=0.9), 2)
     assert objective.a.item() == pytest.approx(0.9)
     positive_margin_loss(torch.tensor([0.1]), objective.a).sum().backward()
     with torch.no_grad():
@@ -135,7 +135,58 @@ def test_a_starts_at_its_floor_at_least() -> None:
 def test_a_and_the_margins_are_in_the_state_that_is_saved(features: Features) -> None:
     objective = make(recipe("ahnpl"), features)
     objective.update(features)
-    assert set(objective.state_dict()) == {"a", "margin", "threshold"}
+    assert set(objective.state_dict()) == {"a", "a_floor", "margin", "threshold"}
+
+
+def test_a_starts_at_the_lowest_quarter_of_the_positives() -> None:
+    """Of 0.1, 0.3, 0.5, 0.7, 0.9 the 25th percentile is 0.3: one pair of five is pulled."""
+    objective = Objective(recipe("ahnpl"), 2)
+    assert objective.lacks_a
+    objective.start_a(torch.tensor([0.9, 0.3, 0.5, 0.1, 0.7]))
+    assert not objective.lacks_a
+    assert objective.a.item() == pytest.approx(0.3)
+    assert objective.a_floor.item() == pytest.approx(A_FLOOR)
+
+
+def test_where_positives_lie_low_the_floor_lies_there_too() -> None:
+    objective = Objective(recipe("ahnpl"), 2)
+    objective.start_a(torch.tensor([0.12, 0.08, 0.1, 0.14, 0.16]))
+    assert objective.a_floor.item() == objective.a.item() == pytest.approx(0.1)
+    with torch.no_grad():
+        objective.a -= 1
+    objective.project()
+    assert objective.a.item() == pytest.approx(0.1)
+
+
+def test_without_a_start_the_first_batch_gives_it(features: Features) -> None:
+    objective = make(recipe("ahnpl"), features)
+    assert objective(features).total.isfinite()
+    want = features.positive.quantile(0.25).item()
+    assert objective.a.item() == pytest.approx(want)
+    objective(replace(features, text_features=features.image_features))
+    assert objective.a.item() == pytest.approx(want)
+
+
+def test_a_is_read_from_a_saved_state_and_not_from_the_next_batch(features: Features) -> None:
+    started = make(recipe("ahnpl"), features)
+    started.start_a(torch.full((4,), 0.05))
+    resumed = make(recipe("ahnpl"), features)
+    resumed.load_state_dict(started.state_dict())
+    resumed(features)
+    assert resumed.a.item() == resumed.a_floor.item() == pytest.approx(0.05)
+
+
+def test_a_can_be_drawn_as_printed_and_is_0_2_where_eq_8_is_off() -> None:
+    printed = replace(recipe("ahnpl"), a_init="normal")
+    draws = torch.tensor([Objective(printed, seed=seed).a.item() for seed in range(400)])
+    assert draws.min() == pytest.approx(A_FLOOR)
+    # Of N(0,1), 58 % lie below 0.2, and 16 % above 1.
+    assert 0.5 < (draws == draws.min()).float().mean() < 0.66
+    assert 0.1 < (draws > 1).float().mean() < 0.22
+    assert Objective(printed, seed=7).a.item() == pytest.approx(draws[7].item())
+    without = Objective(recipe("negclip"))
+    assert not without.lacks_a
+    assert without.a.item() == pytest.approx(A_FLOOR)
 
 
 def test_only_the_released_form_forgets_its_margins_each_epoch(features: Features) -> None:

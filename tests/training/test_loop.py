@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import open_clip
 import pytest
 import torch
@@ -18,6 +19,7 @@ import torch
 from ahnpl_cli.backbones.checkpoint import save_checkpoint
 from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
 from ahnpl_cli.config import TrainConfig
+from ahnpl_cli.data.dataset import open_picture
 from ahnpl_cli.errors import ConfigError, DataError, TrainingError
 from ahnpl_cli.losses.objective import Objective
 from ahnpl_cli.losses.recipes import OBJECTIVES, recipe
@@ -73,7 +75,7 @@ def test_a_line_of_metrics_says_what_the_step_did(make_config: Make) -> None:
 
 
 def test_a_and_the_temperature_are_held_in_their_bounds(make_config: Make) -> None:
-    run = open_run(make_config(steps=1, warmup=0, lr=1.0))
+    run = open_run(make_config(steps=1, warmup=0, lr=1.0, a_init="0.9"))
     scale = run.parts.backbone.module.get_parameter("logit_scale")
     with torch.no_grad():
         scale.fill_(9.0)
@@ -563,3 +565,48 @@ def test_a_picture_of_a_negative_that_breaks_off_costs_the_slot_alone(
     assert report.metrics[0].terms["contrastive"] == intact.metrics[0].terms["contrastive"]
     visual = "hard_negative_visual"
     assert report.metrics[0].terms[visual] < intact.metrics[0].terms[visual]
+
+
+def test_a_starts_from_the_start_models_own_pairs(
+    make_config: Make, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level("INFO", logger="ahnpl_cli"):
+        run = open_run(make_config(batch_size=8, steps=4))
+        parts = run.parts
+        # Of few pairs all are read; here three batches of eight.
+        rows = np.concatenate([parts.order.rows(step) for step in range(3)])
+        pictures = [parts.data.pictures[number] for number in parts.data.picture_of[rows]]
+        pixels = torch.stack([parts.backbone.preprocess(open_picture(p)) for p in pictures])
+        texts = parts.data.draw(rows, seed=0, epoch=0).text
+        parts.backbone.module.eval()
+        with torch.no_grad():
+            images = parts.backbone.encode_image(pixels)
+            captions = parts.backbone.encode_text(parts.data.tokens.padded(texts))
+        want = (images * captions).sum(1).quantile(0.25).item()
+        steps = train(run)
+        first = next(steps)
+    assert parts.backbone.module.training
+    assert first is not None and first.a == pytest.approx(want, abs=1e-5)
+    assert f"a of Eq. 8 starts at {want:.3f}, read from 24 pairs." in caplog.messages
+    assert 'a_init = "auto"' in (run.folder.path / "config.toml").read_text()
+
+
+def test_a_run_goes_on_with_the_a_it_started_with(make_config: Make, tmp_path: Path) -> None:
+    whole = fit(make_config(steps=6, save_every=2, output=str(tmp_path / "whole")))
+    run = open_run(make_config(steps=6, save_every=2))
+    steps = train(run)
+    for _ in range(3):
+        next(steps)
+    del steps, run
+    resumed = fit(make_config(steps=6, save_every=2))
+    assert resumed.resumed_from == 2
+    assert [step.a for step in resumed.metrics] == [step.a for step in whole.metrics]
+
+
+@pytest.mark.parametrize("given", ["big", "-0.1", "nan", "inf"])
+def test_an_a_that_is_no_start_is_refused(given: str, make_config: Make) -> None:
+    with pytest.raises(ConfigError) as caught:
+        open_run(make_config(a_init=given))
+    assert str(caught.value) == (
+        f"--a-init cannot be {given!r}. Give auto, normal, or a number from 0 on."
+    )
