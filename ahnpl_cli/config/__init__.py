@@ -30,6 +30,10 @@ from ahnpl_cli.config.images import (
 from ahnpl_cli.config.inspect import (
     InspectConfig,
 )
+from ahnpl_cli.config.losses import (
+    LossConfig,
+    WeightConfig,
+)
 from ahnpl_cli.config.negatives import (
     LanguageConfig,
     NegativesConfig,
@@ -50,12 +54,10 @@ from ahnpl_cli.config.scenes import (
     ScenesConfig,
 )
 from ahnpl_cli.config.train import (
-    LossConfig,
     MemoryConfig,
     OptimizerConfig,
     RunConfig,
     TrainConfig,
-    WeightConfig,
     deciding,
     deciding_options,
     resolve_recipe,
