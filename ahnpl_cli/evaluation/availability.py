@@ -52,6 +52,7 @@ def list_suites(config: EvalConfig, *, track: Track = silent) -> list[Availabili
 
 
 def _availability(benchmark: Benchmark, folders: DataFolders, options: LoadOptions) -> Availability:
+    # Found first, read second: a suite that is not here has nothing that could be broken.
     files = benchmark.find(folders)
     return Availability(
         name=benchmark.name,

@@ -39,6 +39,7 @@ def cache_folder(config: EvalConfig) -> Path:
 def data_folders(config: EvalConfig) -> DataFolders:
     """Return the folders that benchmarks are looked for in."""
     roots = data_roots(config.data)
+    # Its folders are looked through as data too, so that VG_100K is found wherever it lies.
     if config.image_root:
         roots.append(Path(config.image_root))
     return DataFolders(roots)
@@ -139,6 +140,7 @@ def check_images(suites: Sequence[Suite], config: EvalConfig) -> None:
     Raises:
         BenchmarkError: images are missing and not allowed to be, or nothing at all is here.
     """
+    # A benchmark with images left out is another benchmark, so that has to be asked for.
     lacking = [suite for suite in suites if suite.task.missing]
     if not lacking:
         return
@@ -164,6 +166,7 @@ def _write_list(path: Path, suites: Sequence[Suite], *, force: bool) -> None:
     """
     if path.exists() and not force and not _is_list(path):
         raise foreign(path, "ahnpl eval")
+    # Suites share photos: a list to download from should name each once.
     images: dict[Path, None] = {}
     for suite in suites:
         images |= dict.fromkeys(suite.task.missing)

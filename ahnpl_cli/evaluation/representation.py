@@ -34,6 +34,7 @@ def representation(task: Task, features: Features, bootstrap: Bootstrap) -> dict
     items = choices(task)
     if not items:
         return {}
+    # Of several negatives the mean: a record of eight must not weigh eight times one of one.
     gaps = []
     for item, scores in features.similarities(items):
         gaps.append(scores[0] - float(np.mean(scores[item.positives :])))

@@ -116,6 +116,7 @@ def _bar(suite: SuiteReport, name: str) -> Bar | None:
 def _published(report: EvalReport, suite: str) -> dict[str, dict[str, float]]:
     """The papers' values of the start and of the method, by paper model; the first source wins."""
     values: dict[str, dict[str, float]] = {}
+    # Papers come before re-evaluations in the file, so the first value is the paper's own.
     for row in report.published:
         if row.suite == suite and row.model in PUBLISHED:
             values.setdefault(row.model, row.values)

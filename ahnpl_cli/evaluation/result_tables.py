@@ -96,6 +96,7 @@ def _title(name: str, suite: SuiteReport, model: str = "") -> str:
 
 def _units(models: Sequence[ModelReport]) -> str:
     """Return what the numbers are: percent, and which values are something else."""
+    # The unit of a value is the last word of its name: mAP, rank, C.
     last_words: set[str] = set()
     for model in models:
         for suite in model.suites.values():
@@ -110,6 +111,7 @@ def _units(models: Sequence[ModelReport]) -> str:
 
 def covered(table: Table) -> Table:
     """Return the table without its coverage column if everything was scored."""
+    # A column that says 100 everywhere only takes room.
     column = table.columns.index(COVERAGE)
     if any(row[column] not in (coverage(FULL), None) for row in table.rows):
         return table
@@ -353,6 +355,7 @@ def eval_tables(report: EvalReport, format: TableFormat = "rich") -> list[Table]
     """
     if format == "csv":
         return [tidy_table(report)]
+    # One model is shown in full; of several the differences are what is looked for.
     models = report.models
     extras = _extra_tables(report)
     if len(models) == 1:

@@ -162,6 +162,7 @@ def evaluate(
     # Whatever can be refused is refused before anything is read or loaded.
     check_format(config.scores_format)
     check_overwrite(config, settings)
+    # Two evaluations into one report would mix their scores.
     with lock(output_path(config)):
         found = load_suites(wanted, config, track, optional=optional_suites(suites))
         check_inputs(config, chain.from_iterable(suite.files for suite in found.values()))
@@ -203,6 +204,7 @@ def _evaluate(
     track: Track,
 ) -> EvalReport:
     scorable = [entry for entry in loaded if entry.suite.task.is_scorable]
+    # Before a model is loaded: a suite that needs features cannot be scored pair by pair.
     for source in sources:
         if source.head:
             check_matchable([entry.suite for entry in scorable], source.label)
@@ -225,6 +227,7 @@ def _evaluate(
         published=list(published(list(infos))) if config.published else [],
         examples=select_examples([entry.suite for entry in scorable], verdicts),
     )
+    # The report keeps numbers; the verdicts that they follow from go to the file beside it.
     scores = {
         model: {suite: found.verdicts for suite, found in of_suites.items()}
         for model, of_suites in verdicts.items()
@@ -252,6 +255,7 @@ def _models(
         info = asdict(backbone.info) | {"parameters": _count_parameters(backbone)}
         # Before the forward passes: a refusal after an hour would be worse.
         check_weights(config, source.label, info["weights_sha256"])
+        # Keyed by weights, tokenizer and preprocessing, so that nothing stale is ever read.
         cache = None
         if config.cache_features:
             cache = FeatureCache(cache_folder(config) / "features", backbone.info)
@@ -331,6 +335,7 @@ def _model_report(
         found = verdicts[suite]
         derived = entry.benchmark.derived_metrics(found.verdicts)
         suites[suite] = suite_report(entry.plan, found, derived, bootstrap)
+        # Pair scores have no features that could be compared within a modality.
         measurable = isinstance(features, FeatureTable) and entry.suite.task.is_scorable
         if config.representation and measurable:
             estimates = representation(entry.suite.task, features, bootstrap)
@@ -346,6 +351,7 @@ def _compare_all(
 ) -> list[Comparison]:
     """Compare every later model with the first, suite by suite."""
     bootstrap = Bootstrap(config.bootstrap, config.seed)
+    # The first model is what the others are compared with: the start, as options are ordered.
     base, *others = verdicts
     comparisons = []
     for other in others:
@@ -385,6 +391,7 @@ def _settings(
 ) -> dict[str, Any]:
     """Return what decides the numbers: suites, models and options."""
     models: dict[str, Any] = {source.label: source.arguments for source in sources}
+    # A model of one's own has no path; its class is all that can be told apart.
     models |= {name: {"source": _class_of(model)} for name, model in own_models.items()}
     return {
         "suites": [str(benchmark.path or benchmark.name) for benchmark in wanted],

@@ -52,6 +52,7 @@ class _SavedModel:
 def _models(report: EvalReport, path: Path, other: EvalReport) -> list[_SavedModel]:
     """Return a report's models; the file's name is added to names that the other has too."""
     scores = read_scores(report.items, path)
+    # Two runs may both be called ahnpl; then their files tell them apart.
     names_of_other = {model.name for model in other.models}
     models = []
     for model in report.models:
@@ -149,6 +150,7 @@ def recounted(
     averages = {name: from_json(tree) for name, tree in info.definitions.items()}
     plan = SuitePlan(averages, info.headline, info.main_subsets, info.totals)
     derived = benchmark_of_suite(suite).derived_metrics(verdicts)
+    # A probe's C follows from no verdict; everything else is counted again.
     chosen = {name: value for name, value in stated.values.items() if name not in derived}
     return suite_report(plan, SuiteVerdicts(list(verdicts), chosen), derived, bootstrap)
 
@@ -173,6 +175,7 @@ def compared_again(
 def reports_near(checkpoint: Path) -> Iterator[tuple[Path, EvalReport]]:
     """Yield the evaluation reports in a checkpoint, in its run, beside the runs, and here."""
     here = checkpoint.resolve()
+    # Where `ahnpl eval` is run from, and where it writes by default.
     for place in dict.fromkeys([here, *here.parents[:3], Path.cwd()]):
         for path in sorted(place.glob("*results*.json")):
             # Somebody else's file of that name is no report, and no fault of the checkpoint.

@@ -32,6 +32,7 @@ def training_images(source: ModelSource) -> SeenImages | None:
     if not isinstance(checkpoint, str | Path):
         return None
     folder = Path(checkpoint).resolve()
+    # `--checkpoint` may name a run, or a checkpoint in it.
     for run in (folder, folder.parent):
         if is_run(run) and (run / IMAGES).is_file():
             return read_seen(run / IMAGES)

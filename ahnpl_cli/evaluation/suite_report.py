@@ -86,6 +86,7 @@ def _subset_reports(
 
 def _with_empty_rows(table: statistics.Tally, rows: Iterable[str]) -> statistics.Tally:
     """Add rows without a verdict, so that averages can name them."""
+    # An average may name a row of which no image is here; it is a row of zeros then, not an error.
     extra = tuple(row for row in rows if row not in table.rows)
     if not extra:
         return table
@@ -129,6 +130,7 @@ def _average_support(
 ) -> dict[str, Support]:
     """Return the verdicts that each average is made of; a subset counts once."""
     support = {}
+    # A row that an average names twice is one row of support.
     for name, average in averages.items():
         members = [subsets[row] for row in dict.fromkeys(rows_of(average)) if row in subsets]
         n = sum(subset.n for subset in members)
@@ -177,6 +179,7 @@ def suite_report(
         bootstrap: how intervals are drawn.
     """
     totals = plan.totals
+    # A mAP stands among the totals without any verdict of its own.
     of_verdicts = {subset: n for subset, n in totals.items() if subset not in derived}
     subsets = _subset_reports(found.verdicts, of_verdicts)
     # A subset whose images are all missing has no verdict: averages over it get another name.
@@ -186,6 +189,7 @@ def suite_report(
     means = average_values(averages, table)[0] if averages else {}
     values = {name: round(metric.value, 6) for name, metric in derived.items()} | found.values
     every = {**values, **means}
+    # The headline loses its name with its average, where a row of it has no image.
     headline = plan.headline if plan.headline in every else plan.headline + PARTIAL
     # Multi-label sets have no verdicts; their images count under mAP.
     scored = sum(subset.n for subset in subsets.values())

@@ -21,6 +21,7 @@ def interval(low: float | None, high: float | None) -> Cell:
 
 def coverage(value: float) -> Cell:
     """Return a coverage in percent, marked when it is not all; never rounded to all or nothing."""
+    # 99.97 must not read as 100.0, nor 0.04 as nothing.
     if value == FULL:
         return Span("100.0")
     return Span(f"{value:.2f}" if 0 < value < 1 else f"{min(value, 99.9):.1f}", "bad")

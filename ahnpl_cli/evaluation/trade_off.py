@@ -49,6 +49,7 @@ def shared_suites(report: EvalReport) -> dict[str, list[str]]:
     """
     suites: dict[str, list[str]] = {GAIN: [], RETENTION: []}
     for suite in report.models[0].suites:
+        # A suite that one model lacks would make its mean one of other suites.
         values = [model.suites[suite].headline_value for model in report.models]
         if not any(math.isnan(value) for value in values):
             suites[RETENTION if is_retention(suite) else GAIN].append(suite)
@@ -129,6 +130,7 @@ def size_chart(report: EvalReport) -> Markup:
         if model.parameters is not None and not math.isnan(value):
             dot = Dot(model.parameters / 1e6, value, model.model)
             series.append(DotSeries(checkpoint_label(model.model), (dot,)))
+    # One size has no trend: a start and its fine-tuned models stand on one line.
     if len({group.dots[0].x for group in series}) < 2:
         return Markup("")
     return dot_chart(

@@ -58,6 +58,7 @@ SETS = ("all", "compositional", "retention")
 
 def members(name: str) -> list[str]:
     """Return the suites of a set, or the name itself if it is none."""
+    # A file of one's own belongs to no set: it is named, or not meant.
     if name == "retention":
         return list(RETENTION)
     every = [suite for suite in BENCHMARKS if suite != CUSTOM]

@@ -262,6 +262,7 @@ def read_entries(path: Path, container: type) -> list[tuple[str, Any]]:
     Raises:
         BenchmarkError: the file is not that container.
     """
+    # SugarCrepe is a dict where SugarCrepe++ is a list: the container tells the two apart.
     tree = read_annotations(path)
     if isinstance(tree, dict) and container is dict:
         return list(tree.items())

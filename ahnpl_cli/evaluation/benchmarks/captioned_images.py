@@ -73,6 +73,7 @@ def read(path: Path) -> CaptionedImages:
     Raises:
         BenchmarkError: the file has none of them, or a caption is missing or empty.
     """
+    # The name tells CLIP_benchmark's text from JSON; of JSON the content tells the layout.
     if path.suffix == ".txt":
         return CaptionedImages(_grouped(_read_text(path)))
     tree = read_annotations(path)
@@ -110,6 +111,7 @@ def _read_blip(records: list[Any], path: Path) -> Iterator[tuple[str, str]]:
 def _read_karpathy(images: list[Any], path: Path) -> Iterator[tuple[str, str]]:
     for number, image in enumerate(images):
         where = f"{path}: images.{number}"
+        # Karpathy's file holds train, restval, val and test in one list.
         if field(image, "split", str, where=where) != "test":
             continue
         name = field(image, "filename", str, where=where)
@@ -131,6 +133,7 @@ def _read_coco(tree: dict[str, Any], images: list[Any], path: Path) -> Captioned
     for number, annotation in enumerate(field(tree, "annotations", list, where=str(path))):
         where = f"{path}: annotations.{number}"
         key = field(annotation, "image_id", (int, str), where=where)
+        # A subset of images may come with the annotations of all of COCO.
         if key in names:
             pairs.append((names[key], _caption(annotation.get("caption"), where)))
         else:

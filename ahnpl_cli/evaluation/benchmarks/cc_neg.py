@@ -46,6 +46,7 @@ def find(folders: DataFolders) -> dict[str, Path]:
 
 def _read_records(copy: LocalCopy) -> Records:
     role, path = next(iter(copy.files.items()))
+    # Loading it would run whatever its author, or whoever changed it, put there.
     if role == "pickle":
         hint = (
             f"Write its pairs as {STEM}.csv with the columns {', '.join(COLUMNS)}, on a machine "
@@ -64,6 +65,7 @@ def _read_records(copy: LocalCopy) -> Records:
 def load(copy: LocalCopy) -> Suite:
     """Read the pairs; images are looked for below the file's folder."""
     records = _read_records(copy)
+    # The true caption comes first, as in the authors' data set.
     items = []
     for number, (where, record) in enumerate(copy.limited(records.rows)):
         image, caption, negated = (field(record, name, str, where=where) for name in COLUMNS)

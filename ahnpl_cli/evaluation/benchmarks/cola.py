@@ -38,6 +38,7 @@ def read_item(key: str, record: Any, images: ImageFinder, where: str) -> Item:
     Raises:
         BenchmarkError: it is not four texts.
     """
+    # No keys in this file: only the places of four texts tell what they are.
     texts = record if isinstance(record, list) else []
     if len(texts) != 4 or not all(isinstance(text, str) for text in texts):
         raise BenchmarkError("not [url, caption, url, caption]", where=where, hint=FETCH_AGAIN)

@@ -75,6 +75,7 @@ def load(copy: LocalCopy) -> Suite:
     if path.suffix in DELIMITERS:
         rows: list[tuple[str, Any]] = [*csv_records(path, COLUMNS, DELIMITERS[path.suffix])]
         return _load_table(copy, rows)
+    # One look at the first record tells the layout; a file of both is a mistake that is named.
     first = next(read_jsonl(path, error=BenchmarkError, hint=HINT), None)
     if first is not None and isinstance(first[1], dict) and _negatives(first[1]):
         return _load_table(copy, list(read_jsonl(path, error=BenchmarkError, hint=HINT)))
@@ -141,6 +142,7 @@ def _load_table(copy: LocalCopy, rows: list[tuple[str, Any]]) -> Suite:
         kind = str(row.get("kind") or NO_KIND)
         refs = [_ref(copy, image, absent)]
         key = str(row.get("id") or number)
+        # Without a second image there is only one way to ask: which caption.
         if not row.get(NEGATIVE_IMAGE):
             texts = (caption, *negatives)
             kinds = (kind,) * len(negatives) + tuple(_tags(row))

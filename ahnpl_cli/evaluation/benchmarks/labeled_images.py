@@ -108,6 +108,7 @@ def read_prompts(
     """
     names_file = options.classnames or home / "classnames.txt"
     templates_file = options.templates or home / "templates.txt"
+    # A folder's name is the best guess at what its class is called.
     default_names = tuple(name.replace("_", " ") for name in class_ids)
     default_templates = DEFAULT_TEMPLATES
     if _is_imagenet(class_ids):

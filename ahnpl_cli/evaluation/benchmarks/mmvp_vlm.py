@@ -67,6 +67,7 @@ def load(copy: LocalCopy) -> Suite:
     # Numbers are the only names of these images, so they are looked up in their pattern's folder.
     images = copy.image_finder(())
     items = []
+    # The file knows pairs only by place: rows 1 and 2, 3 and 4, and so on.
     for number in range(0, len(rows) - len(rows) % 2, 2):
         (where, first), (_, second) = rows[number : number + 2]
         if first["Type"] != second["Type"]:

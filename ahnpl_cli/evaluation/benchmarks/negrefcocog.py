@@ -45,6 +45,7 @@ def read_box(box: Any, where: str) -> Box:
     if not good or not all(isinstance(number, int | float) for number in box):
         raise BenchmarkError("a box is not four numbers", where=where, hint=FETCH_AGAIN)
     x, y, width, height = box
+    # Each corner by itself, as Pillow does: a width that is rounded alone would be off by one.
     left, top = round(x), round(y)
     return left, top, round(x + width) - left, round(y + height) - top
 

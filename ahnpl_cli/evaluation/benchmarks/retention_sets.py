@@ -53,6 +53,7 @@ class KnownSet:
 
 
 def _plain(name: str) -> str:
+    # CIFAR10, cifar-10 and cifar_10 are one set; users name folders as they like.
     return "".join(letter for letter in name.lower() if letter.isalnum())
 
 
@@ -82,6 +83,7 @@ def means_of(data_sets: Sequence[str]) -> dict[str, list[str]]:
     here: dict[str, str] = {}
     for name in data_sets:
         known = known_set(name)
+        # Two folders of one set would count it twice in the mean.
         if known is not None:
             here.setdefault(known.name, name)
     named: dict[str, list[str]] = {}
@@ -122,6 +124,7 @@ def _auc(verdicts: Sequence[Verdict], data_set: str, weights: Floats) -> Floats:
     """
     positive = _class_of(verdicts[0], data_set)
     targets = np.array([_class_of(verdict, data_set) == positive for verdict in verdicts])
+    # Of two classes the margin is all that a ranking needs.
     margins = np.array([verdict.scores[0] - verdict.scores[1] for verdict in verdicts], np.float32)
     scores = np.where(targets, margins, -margins).astype(np.float32)
     return 100 * metrics.roc_auc(scores, targets, weights)
@@ -162,6 +165,7 @@ def _metric(data_set: str, verdicts: Sequence[Verdict]) -> str:
     """Return the metric of a set; accuracy where its labels are not those of the published one."""
     known = known_set(data_set)
     assert known is not None  # `means_of` names known sets alone
+    # A user's copy of VOC may have one label an image, and then has no mAP.
     is_multi = bool(verdicts[0].targets)
     fits = is_multi == (known.metric == "mAP_11pt")
     return known.metric if fits else ("mAP_11pt" if is_multi else "accuracy")

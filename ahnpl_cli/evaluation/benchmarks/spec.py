@@ -70,6 +70,7 @@ def read_items(role: str, path: Path, images: ImageFinder) -> list[Item]:
         candidates = _right_first(record, where)
         refs: tuple[ImageRef, ...] = (images.below([path.parent], query),)
         texts = tuple(candidates)
+        # Images of subsets share names, so each is looked up below its own file's folder.
         if role.endswith("T2I"):
             refs = tuple(images.below([path.parent], name) for name in candidates)
             texts = (query,)

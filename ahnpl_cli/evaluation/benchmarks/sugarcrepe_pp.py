@@ -94,6 +94,7 @@ def load(copy: LocalCopy) -> Suite:
     itt = [f"{subset} {ITT}" for subset in PUBLISHED]
     tot = [f"{subset} {TOT}" for subset in PUBLISHED]
     averages: dict[str, Average] = {
+        # Both tasks have averages of their own: a text tower alone answers TOT.
         "macro_5_itt": mean(*itt),
         "macro_5_tot": mean(*tot),
         "micro_itt": pool(*itt),

@@ -51,6 +51,7 @@ def load(copy: LocalCopy) -> Suite:
     items = []
     unknown = 0
     for number, (_, row) in enumerate(rows):
+        # Exactly one of three columns is true in a published row.
         changed = [name for column, name in CHANGED.items() if row[column].lower() == "true"]
         if len(changed) != 1:
             unknown += 1

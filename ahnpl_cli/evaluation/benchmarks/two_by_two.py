@@ -15,6 +15,7 @@ TEXT, IMAGE, GROUP = GROUP_MEASURES
 
 def ordered_tags(items: Sequence[Item], first: Sequence[str] = ()) -> list[str]:
     """Return the tags of all items: those named first, then the others by name."""
+    # An order that does not hang on the order of the file: by the paper's list, then by name.
     tags: dict[str, None] = {}
     for item in items:
         tags |= dict.fromkeys(item.subsets)
@@ -58,6 +59,7 @@ def two_by_two_suite(
     main_subsets = [*GROUP_MEASURES, *more_subsets]
     for tag in tags or ordered_tags(items):
         main_subsets += [f"{measure} / {tag}" for measure in GROUP_MEASURES]
+    # The three measures are subsets and averages both: as averages they have a bootstrap interval.
     pools = {measure: pool(measure) for measure in GROUP_MEASURES}
     return copy.item_suite(
         items,

@@ -62,6 +62,7 @@ def _controlled(
     texts = texts_of(record, "caption_options", where=where)
     if len(texts) < 2:
         raise BenchmarkError("fewer than two captions", where=where, hint=FETCH_AGAIN)
+    # The names of photos hold what is compared: mug_left_of_table.jpeg.
     parts = PurePosixPath(path).stem.split("_")
     if len(parts) < 3:
         raise BenchmarkError(f"no place in the name {path!r}", where=where, hint=FETCH_AGAIN)

@@ -28,6 +28,7 @@ def class_weights(data: ClassData, features: Features) -> Floats:
     weights = []
     for name in data.classes:
         prompts = features.texts([template.replace("{}", name) for template in data.templates])
+        # Normalized again: the mean of unit vectors is shorter, the more the templates differ.
         middle = prompts.mean(axis=0)
         weights.append(middle / np.linalg.norm(middle))
     return np.stack(weights).astype(np.float32)
@@ -57,6 +58,7 @@ class PromptClassifier:
 def load(copy: LocalCopy) -> Suite:
     """Read the data sets that `find` found."""
     data_sets = labeled_sets.read(copy)
+    # Prompts move ImageNet by several points, so the default is not passed over in silence.
     plain = [data.name for data in data_sets if data.templates == DEFAULT_TEMPLATES]
     if plain:
         copy.notes.append(f"one prompt, {DEFAULT_TEMPLATES[0]!r}, for {', '.join(plain)}")

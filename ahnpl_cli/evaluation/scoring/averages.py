@@ -67,6 +67,7 @@ def evaluate(
     Returns:
         (R,) fractions. A part without a verdict is left out of its mean, and is NaN if alone.
     """
+    # Pooled rows share one denominator; the mean of their own shares would weigh small rows more.
     if isinstance(average, Pool):
         return _ratio(
             np.sum([correct[row] for row in average.rows], axis=0),
@@ -126,6 +127,7 @@ def renamed_where_partial(averages: Mapping[str, Average], rows: Set[str]) -> di
     named = {}
     for name, average in averages.items():
         needed = set(rows_of(average))
+        # All of the rows, or another name: half of macro_7 is not macro_7.
         keeps_name = needed <= rows or name.endswith(PARTIAL)
         if needed & rows:
             named[name if keeps_name else name + PARTIAL] = average

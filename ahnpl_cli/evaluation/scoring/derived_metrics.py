@@ -66,6 +66,7 @@ RANKS: dict[str, Callable[..., Floats]] = {
 
 def rank_metrics(verdicts: Sequence[Verdict]) -> dict[str, DerivedMetric]:
     """Return mean and median rank of the true caption, 1 is best, per first subset of the items."""
+    # Ranks are of the first subset alone: an item counts in several.
     by_subset: dict[str, list[Verdict]] = {}
     for verdict in verdicts:
         by_subset.setdefault(next(iter(verdict.correct)), []).append(verdict)
@@ -94,6 +95,7 @@ def label_metrics(verdicts: Sequence[Verdict]) -> dict[str, DerivedMetric]:
     derived = {}
     for data_set, members in by_data_set.items():
         clusters = tuple(verdict.image for verdict in members)
+        # One table a data set, since AP ranks the images of a class against each other.
         scores = np.array([verdict.scores for verdict in members], dtype=np.float32)
         targets = np.array([verdict.targets for verdict in members], dtype=np.int8)
         for metric, of_class in PRECISIONS.items():

@@ -136,6 +136,7 @@ def encode(
         BenchmarkError: an image cannot be decoded, or a crop lies outside of it.
         ModelError: a feature is not a number.
     """
+    # All suites in one pass: SugarCrepe's 7,511 items show 1,560 photos, which others show as well.
     images = list(dict.fromkeys(refs))
     captions = list(dict.fromkeys(texts))
     with _benchmark_errors():

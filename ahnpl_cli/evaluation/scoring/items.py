@@ -47,6 +47,7 @@ class Item:
     @property
     def n_similarities(self) -> int:
         """How many similarities the item has: images x texts, or pairs of texts."""
+        # Each pair of texts once; see `FeatureTable`, which has them in this order.
         if self.text_only:
             return len(self.texts) * (len(self.texts) - 1) // 2
         return len(self.images) * len(self.texts)

@@ -35,6 +35,7 @@ class Judge:
 
 def verdict(item: Item, scores: Scores, outcomes: dict[str, Outcome], suffix: str = "") -> Verdict:
     """Return the verdict of an item from one outcome per subset."""
+    # Ties are kept with the verdict: they say how much the tie rule alone decides.
     ties = tuple(subset for subset, outcome in outcomes.items() if outcome.tied)
     correct = {subset: bool(outcome.correct) for subset, outcome in outcomes.items()}
     return Verdict(item.id + suffix, item.cluster, correct, ties, scores)
@@ -79,6 +80,7 @@ def two_by_two(item: Item, scores: Scores, ties_win: bool) -> Iterator[Verdict]:
     image = metrics.both(metrics.group_image(similarity, 0), metrics.group_image(similarity, 1))
     group = metrics.both(text, image)
     outcomes: dict[str, Outcome] = {}
+    # Every measure overall and under each tag, from the same four similarities.
     for measure, outcome in zip(GROUP_MEASURES, (text, image, group), strict=True):
         outcomes |= dict.fromkeys(tagged(measure, item.subsets), outcome)
     yield verdict(item, scores, outcomes)
@@ -156,8 +158,10 @@ class ItemTask:
 
     def score(self, features: Features, *, official_ties: bool = False) -> SuiteVerdicts:
         """Return the verdicts; see `Task.score`."""
+        # `--tie official` changes only those suites whose scripts give ties away.
         ties_win = official_ties and self.official_ties_win
         verdicts: list[Verdict] = []
+        # Similarities of all items are asked for at once, so that they are computed in blocks.
         for item, scores in features.similarities(self.scored):
             verdicts.extend(self.judge.verdicts(item, scores, ties_win))
         return SuiteVerdicts(verdicts)

@@ -26,6 +26,7 @@ class Outcome(NamedTuple):
 
 def beats(positive: float, negative: float, *, ties_win: bool = False) -> Outcome:
     """Whether a positive similarity is above a negative one."""
+    # To the last bit: similarities are computed row by row, so that equal inputs give equal ones.
     tied = positive == negative
     return Outcome(positive > negative or (tied and ties_win), tied)
 
@@ -52,6 +53,7 @@ def group_text(matrix: Sequence[Scores], i: int, *, ties_win: bool = False) -> O
         ties_win: whether an equal score of a later caption is forgiven (argmax, first index wins).
     """
     others = [score for j, score in enumerate(matrix[i]) if j != i]
+    # argmax takes the first of equals: an equal caption before i's own still wins over it.
     first = ties_win and all(score != matrix[i][i] for score in matrix[i][:i])
     return beats(matrix[i][i], max(others), ties_win=first)
 
@@ -64,6 +66,7 @@ def group_image(matrix: Sequence[Scores], i: int, *, ties_win: bool = False) -> 
 def both(*outcomes: Outcome) -> Outcome:
     """All of several verdicts; tied when a tie is what decides."""
     correct = all(outcome.correct for outcome in outcomes)
+    # A wrong part that is no tie decides by itself, whatever ties there are beside it.
     decided = all(outcome.correct or outcome.tied for outcome in outcomes)
     return Outcome(correct, decided and any(outcome.tied for outcome in outcomes))
 
@@ -83,6 +86,7 @@ class _AtHits(NamedTuple):
 
 
 def _at_hits(scores: Floats, targets: NDArray[np.bool_], weights: Weights) -> _AtHits:
+    # Stable, so that ties keep the order of the input, as the authors' scripts have it.
     order = np.argsort(-scores, kind="stable")
     places = np.flatnonzero(targets[order])
     in_order = weights[:, order]
@@ -133,6 +137,7 @@ def roc_auc(scores: Floats, targets: NDArray[np.bool_], weights: Weights) -> Wei
     order = np.argsort(scores, kind="stable")
     ascending, negatives = scores[order], weights[:, order] * ~targets[order]
     below = np.concatenate([np.zeros((len(weights), 1)), np.cumsum(negatives, axis=1)], axis=1)
+    # A positive counts the negatives below it, and half of those beside it.
     own = scores[targets]
     under, upto = (below[:, np.searchsorted(ascending, own, side)] for side in ("left", "right"))
     drawn = weights[:, targets]

@@ -67,6 +67,7 @@ class PairScores:
                 yield item, tuple(scores[pair] for pair in _pairs(item))
 
     def _score(self, pairs: Sequence[tuple[ImageRef, str]]) -> dict[tuple[ImageRef, str], float]:
+        # Captions come back with several foils, and each pair costs a forward pass.
         distinct = list(dict.fromkeys(pairs))
         images = [image for image, _ in distinct]
         texts = [text for _, text in distinct]

@@ -26,6 +26,7 @@ def wilson(correct: int, n: int) -> Interval:
     """Return Wilson's 95 % interval of a proportion (Wilson 1927); NaN without a verdict."""
     if n == 0:
         return Interval(float("nan"), float("nan"))
+    # Wilson's, not the normal one: that is empty at 0 and at 100 %, where small subsets often are.
     share = correct / n
     z2 = Z95**2
     middle = (share + z2 / (2 * n)) / (1 + z2 / n)
@@ -42,6 +43,7 @@ def mcnemar(a: Sequence[bool], b: Sequence[bool]) -> float:
     """
     from scipy.stats import binomtest
 
+    # Items on which both agree say nothing of which model is better.
     only_a = sum(x and not y for x, y in zip(a, b, strict=True))
     only_b = sum(y and not x for x, y in zip(a, b, strict=True))
     if only_a + only_b == 0:
@@ -86,6 +88,7 @@ def tally(*models: Verdicts) -> Tally:
         for row in verdicts:
             counts[rows[row], images[image]] += 1
     correct = tuple(np.zeros(shape) for _ in lists)
+    # Rows and images are numbered by the first model, so the others have to have the same items.
     for sums, of_model in zip(correct, lists, strict=True):
         for image, verdicts in of_model:
             for row, right in verdicts.items():
@@ -114,6 +117,7 @@ def bootstrap(
     used: dict[str, None] = {}
     for average in averages.values():
         used |= dict.fromkeys(rows_of(average))
+    # Only rows that an average needs: ARO has a row for every attribute pair.
     positions = [table.rows.index(row) for row in used]
     sums = [correct[positions].T for correct in table.correct]
     counts = table.counts[positions].T
@@ -134,6 +138,7 @@ def bootstrap(
 
 def percentile_interval(replicates: NDArray[np.float64]) -> Interval:
     """Return the 2.5 and 97.5 percentiles; NaN where no replicate has a value."""
+    # A replicate may draw no image of a rare row, and then has no value.
     known = replicates[~np.isnan(replicates)]
     if not len(known):
         return Interval(float("nan"), float("nan"))
@@ -157,6 +162,7 @@ def cluster_weights(
     generator = np.random.default_rng(seed)
     for start in range(0, samples, BLOCK):
         size = min(BLOCK, samples - start)
+        # One seed draws the same clusters for two models, so that their differences are paired.
         drawn = generator.multinomial(len(names), shares, size=size)
         yield drawn[:, positions].astype(np.float64)
 
