@@ -57,8 +57,8 @@ def _estimate(
     return MeanEstimate(n=len(values), value=float(np.mean(values)), low=low, high=high)
 
 
-def representation_table(models: Sequence[ModelReport]) -> Table | None:
-    """Return similarity within and gap across modalities, or None if not measured."""
+def representation_table(models: Sequence[ModelReport]) -> Table:
+    """Return similarity within and gap across modalities."""
     rows: list[Row] = []
     for suite in models[0].representation:
         for model in models:
@@ -67,8 +67,6 @@ def representation_table(models: Sequence[ModelReport]) -> Table | None:
                 n = estimates["intra_modal"].n
                 rows.append((suite, model.name, n, *_estimate_cells(estimates)))
     columns = ("suite", "model", "n", "cos(T, T_neg)", "95 %", "cos(I,T) - cos(I,T_neg)", "95 %")
-    if not rows:
-        return None
     return Table("Representation", columns, tuple(rows), REPRESENTATION, digits=3)
 
 

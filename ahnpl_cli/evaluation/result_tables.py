@@ -340,8 +340,9 @@ def _extra_tables(report: EvalReport) -> list[Table]:
     seen = _seen_table(report.models)
     if seen.rows:
         tables.append(seen)
-    measured = representation_table(report.models)
-    return tables if measured is None else [*tables, measured]
+    if any(model.representation for model in report.models):
+        tables.append(representation_table(report.models))
+    return tables
 
 
 def eval_tables(report: EvalReport, format: TableFormat = "rich") -> list[Table]:

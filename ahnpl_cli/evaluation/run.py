@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import version
 from itertools import chain
-from pathlib import Path
 from typing import Any
 
 from ahnpl_cli.backbones.base import Backbone
@@ -59,7 +58,6 @@ from ahnpl_cli.evaluation.scoring.items import Features, Suite, SuiteVerdicts
 from ahnpl_cli.evaluation.scoring.judging import ItemTask
 from ahnpl_cli.evaluation.scoring.pairs import PairScores, check_matchable
 from ahnpl_cli.evaluation.seen_images import (
-    count_seen,
     find_seen,
     say_seen,
     seen_by_any,
@@ -167,8 +165,10 @@ def evaluate(
         found = load_suites(wanted, config, track, optional=optional_suites(suites))
         check_inputs(config, chain.from_iterable(suite.files for suite in found.values()))
         check_images(list(found.values()), config)
-        seen = find_seen(sources, list(found.values()), track)
-        counts = _count_seen(found, seen, config)
+        # Only runs keep a list of their images, and a run is named by its checkpoint.
+        trained = [source for source in sources if "checkpoint" in source.arguments]
+        seen = find_seen(trained, list(found.values()), track) if trained else {}
+        counts = say_seen(found, seen, left_out=config.leave_out_seen)
         if config.leave_out_seen and seen:
             for name, suite in found.items():
                 found[name] = without_images(suite, seen_by_any(seen, name))
@@ -176,22 +176,6 @@ def evaluate(
         loaded = [_LoadedSuite(suite, of_name[name]) for name, suite in found.items()]
         report = _evaluate(loaded, sources, models or {}, settings, counts, config, track)
     return report
-
-
-def _count_seen(
-    suites: Mapping[str, Suite],
-    seen: Mapping[str, Mapping[str, frozenset[Path]]],
-    config: EvalConfig,
-) -> dict[str, dict[str, SeenInTraining]]:
-    """Return, and say, what of each suite each model was trained on."""
-    counts: dict[str, dict[str, SeenInTraining]] = {}
-    for label, of_suites in seen.items():
-        counts[label] = {}
-        for name, paths in of_suites.items():
-            count = count_seen(suites[name], paths)
-            say_seen(label, name, count, config.leave_out_seen)
-            counts[label][name] = count
-    return counts
 
 
 def _evaluate(

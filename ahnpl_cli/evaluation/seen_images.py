@@ -98,11 +98,26 @@ def seen_by_any(seen: Seen, suite: str) -> frozenset[Path]:
     return frozenset().union(*(of_suites[suite] for of_suites in seen.values()))
 
 
-def say_seen(label: str, suite: str, count: SeenInTraining, left_out: bool) -> None:
-    """Log what of a suite a model was trained on."""
-    if count.images:
-        way = "left out" if left_out else "score without them: --leave-out-seen"
-        logger.warning(
-            f"{suite}: {label} was trained on {count.images:,} of its {count.of_images:,} images, "
-            f"which {count.items:,} of {count.of_items:,} items show ({way})"
-        )
+def say_seen(
+    suites: Mapping[str, Suite], seen: Seen, *, left_out: bool
+) -> dict[str, dict[str, SeenInTraining]]:
+    """Return, and log, what of each suite each model was trained on.
+
+    Args:
+        suites: by name.
+        seen: what `find_seen` returned.
+        left_out: whether these images will not be scored.
+    """
+    way = "left out" if left_out else "score without them: --leave-out-seen"
+    counts: dict[str, dict[str, SeenInTraining]] = {}
+    for label, of_suites in seen.items():
+        counts[label] = {}
+        for name, paths in of_suites.items():
+            count = counts[label][name] = count_seen(suites[name], paths)
+            if count.images:
+                logger.warning(
+                    f"{name}: {label} was trained on {count.images:,} of its "
+                    f"{count.of_images:,} images, which {count.items:,} of {count.of_items:,} "
+                    f"items show ({way})"
+                )
+    return counts

@@ -27,12 +27,15 @@ def write_csv(path: Path, header: Sequence[str], rows: Iterable[Sequence[Any]]) 
         writer.writerows(rows)
 
 
-def _group(folder: Path, key: str, tags: tuple[str, ...], suffix: str = ".png") -> Group:
+def _group(
+    folder: Path, key: str, tags: tuple[str, ...], suffix: str = ".png", seed: object = None
+) -> Group:
     images = []
     for side in "ab":
         images.append(folder / f"{key}_{side}{suffix}")
-        draw(images[-1], (key, side))
-    return Group(tuple(images), (sentence((key, 0)), sentence((key, 1))), tags)
+        draw(images[-1], (key, side, seed))
+    texts = (sentence((key, 0, seed)), sentence((key, 1, seed)))
+    return Group(tuple(images), texts, tags)
 
 
 BIVLC_TYPES = (("replace", "obj"), ("replace", "rel"), ("add", "att"), ("swap", "obj"))
@@ -153,7 +156,7 @@ def write_eqben(root: Path, n: int = 6, *, flat: bool = False) -> list[Group]:
     for i in range(n):
         data_set = ("eqbenag", "eqbenyoucook2")[i % 2]
         folder = root / "image_subset" / data_set / f"video{i}"
-        group = _group(folder, "frame", (data_set,))
+        group = _group(folder, "frame", (data_set,), seed=i)
         groups.append(group)
         names = []
         for path in group.images:

@@ -6,17 +6,19 @@ and `metric.py` (VisMin), each read in its repository: strict `>`, both images o
 
 import csv
 import json
+import os
 from itertools import permutations
 from pathlib import Path
 
 import pytest
 from layouts import accuracy
+from PIL import Image
 from suite_layouts import WRITERS, write_eqben, write_mmvp, write_vismin
 
 from ahnpl_cli.data.images import ImageRef
 from ahnpl_cli.errors import BenchmarkError
-from ahnpl_cli.evaluation.benchmarks import benchmarks
 from ahnpl_cli.evaluation.benchmarks.bivlc import judge, subsets
+from ahnpl_cli.evaluation.benchmarks.mmvp_vlm import judge as judge_mmvp
 from ahnpl_cli.evaluation.scoring.averages import pool
 from ahnpl_cli.evaluation.scoring.items import Item, SuiteVerdicts
 from ahnpl_cli.evaluation.suite_report import Bootstrap, SuitePlan, suite_report
@@ -156,11 +158,29 @@ def test_the_list_of_eqben_in_random_order_gives_the_same_groups(tmp_path, run, 
 def test_an_array_of_eqben_that_would_run_code_is_not_loaded(tmp_path, run):
     import numpy as np
 
+    class Code:
+        def __reduce__(self):
+            return (os.mkdir, (str(tmp_path / "ran"),))
+
     write_eqben(tmp_path / "d")
     path = next((tmp_path / "d").rglob("*.npy"))
-    np.save(path, np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    np.save(path, np.array([Code()], dtype=object), allow_pickle=True)
     with pytest.raises(BenchmarkError, match="not an image as an array"):
         run("eqben", tmp_path / "d")
+    assert not (tmp_path / "ran").exists()
+
+
+def test_an_array_of_eqben_has_blue_first(tmp_path, run):
+    write_eqben(tmp_path / "d")
+    run("eqben", tmp_path / "d")
+    pictures = set()
+    for path in (tmp_path / "cache" / "eqben").glob("*.png"):
+        with Image.open(path) as picture:
+            pictures.add(picture.convert("RGB").tobytes())
+    assert len(pictures) == 6  # two frames of each of three groups
+    for path in (tmp_path / "d").rglob("eqbenyoucook2/*/*.png"):
+        with Image.open(path) as picture:
+            assert picture.convert("RGB").tobytes() in pictures
 
 
 def test_by_mmvps_own_rule_a_tie_of_the_second_statement_is_right(tmp_path, run):
@@ -172,12 +192,7 @@ def test_by_mmvps_own_rule_a_tie_of_the_second_statement_is_right(tmp_path, run)
             picture.write_bytes(pictures[0].read_bytes())
     strict = run("mmvp-vlm", root)
     assert accuracy(strict, "mmvp-vlm", "image") == 0.0
-    item = Item("1", (), ("a", "b"), ("Color",))
     tied = Item("1", (ImageRef(Path("a")), ImageRef(Path("b"))), ("a", "b"), ("Color",))
-    (benchmark,) = benchmarks(["mmvp-vlm"])
-    from ahnpl_cli.evaluation.benchmarks.mmvp_vlm import judge as judge_mmvp
-
-    assert benchmark.name == "mmvp-vlm" and item.id == tied.id
     # Statement 1 prefers its image; statement 2 ties.
     (official,) = judge_mmvp(tied, (0.3, 0.2, 0.1, 0.2), True)
     assert official.correct["image"] and official.correct["image / Color"]
