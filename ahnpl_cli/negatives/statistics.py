@@ -37,6 +37,8 @@ THREE, TWO, ONE = 0.5, 0.35, 0.15  # weights of the counts of three, two and one
 FLOOR = 0.5  # what a word never seen counts for
 SURPRISE = 3.0  # H: nats of a word of a caption
 TOPIC = 1.0
+# Mean association with the other nouns, and the least with one, below which a noun is out of place.
+LEAST_TOPIC, STRANGE = -0.1, -1.2
 RARE = 0.05  # share of what is said of one kind below which it may be a slip
 SMALL = 1_000  # captions
 PSEUDO = 2.0  # images that an association counts before it is believed
@@ -281,6 +283,13 @@ class Corpus:
         for name in names_of(target):
             texts.update(said.partition("|")[2] for said in self.relations(f"*{group}", name))
         return frozenset(texts)
+
+    def belongs(self, noun: str, others: Sequence[str]) -> bool:
+        """Whether a noun is seen with others, and with none of them hardly ever."""
+        values = [self.association(noun, other) for other in others if other != noun]
+        if not values:
+            return True
+        return min(values) >= STRANGE and sum(values) >= LEAST_TOPIC * len(values)
 
     def topic(self, noun: str, others: Sequence[str]) -> float:
         """Return the mean association of a noun with others."""

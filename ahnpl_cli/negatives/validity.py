@@ -41,15 +41,9 @@ IMPLAUSIBLE = "implausible"
 # below the least plausibility. So edits go one way about as often as the other ("riding" to
 # "standing next to" and back), and what the words are tells little (ours, from what was read and
 # counted on COCO; see the manual). Kinds of the papers that are absurd by design are not doubted.
-DOUBT = {
-    "relation": 0.5,
-    "attribute": 0.3,
-    "action": 0.3,
-    "object": 0.4,
-    "quantity": 0.15,
-    "spatial": 0.5,
-    "addition": 0.3,
-}
+DOUBT = dict.fromkeys(
+    ("relation", "attribute", "action", "object", "quantity", "spatial", "addition"), 0.15
+)
 LEAST_PLAUSIBLE = -6.0
 
 

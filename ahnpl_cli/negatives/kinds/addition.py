@@ -29,7 +29,7 @@ from ahnpl_cli.stable_hash import RandomStream
 
 LEAST = 12  # images that must show a thing
 LIKELY = 10  # best things for a place, of which one is drawn
-ASSOCIATED = 0.3  # least mean association with the caption's nouns
+ASSOCIATED = 0.5  # least mean association with the caption's nouns
 KNOWN = 40  # absent things that are looked at
 NEAR = "next to"  # where captions do not say how something is to a thing
 TRIED = 2  # of them in one place
@@ -106,7 +106,9 @@ def _absent(caption: ParsedCaption, nouns: Sequence[str], corpus: Corpus) -> Ite
     for thing, associated in corpus.companions(nouns, LEAST):
         if associated < ASSOCIATED:
             return
-        if _may_be_added(thing) and not validity.said_of_image(thing, "n", caption.image_words):
+        if not _may_be_added(thing) or not corpus.belongs(thing, nouns):
+            continue
+        if not validity.said_of_image(thing, "n", caption.image_words):
             yield thing
 
 

@@ -24,7 +24,7 @@ _SEVERAL = {"two": 0.55, "three": 0.2, "several": 0.15, "four": 0.06, "many": 0.
 _NEARER = 0.3  # how much less often a number one further off is drawn
 # How often one becomes several, so that captions lose as many numbers as they gain, and neither
 # "two" nor "a" tells the negative; measured on COCO (see the manual).
-RISE = 0.4
+RISE = 0.7
 FALL = 0.75  # how often two, three or four become one
 _MANY = ("several", "many", "numerous", "multiple")
 _ONE = ("single", "lone", "solitary")

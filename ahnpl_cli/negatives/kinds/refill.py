@@ -13,7 +13,7 @@ from ahnpl_cli.negatives.candidates import Candidate, Change, MaskedWord, Parsed
 from ahnpl_cli.negatives.lexicon import wordnet
 from ahnpl_cli.negatives.lexicon.concreteness import Weigh, mean_rating
 from ahnpl_cli.negatives.lexicon.noun_sorts import PERSON
-from ahnpl_cli.negatives.lexicon.tables import contraries, different, word_list
+from ahnpl_cli.negatives.lexicon.tables import contraries, different, dimensions, word_list
 from ahnpl_cli.negatives.statistics import TEXT_END, Corpus, group_of, kind_of, names_of
 from ahnpl_cli.negatives.text import grammar
 from ahnpl_cli.negatives.text.relations import Relation, relations_of, verbs_exclude
@@ -25,10 +25,11 @@ from ahnpl_cli.stable_hash import RandomStream
 Heard = Callable[[str], bool]
 _PICTURES = frozenset(("photo", "photograph", "picture", "image", "photos", "shot", "pictures"))
 FIT = 0.3  # what a filler's score of a noun counts for beside its association (ours)
+KNOWN = 20  # images that must show a noun before it is known what is never done to it
 QUIET = grammar.POSTURES | {"be"}  # what a person and an animal both do
-LEAST_TOPIC = -0.4  # mean association with the other nouns below which a noun is out of place
 BEFORE_HEAD = frozenset(("JJ", "CC", ",", "NN"))
 BEFORE_OBJECT = frozenset(("DT", "PRP$", "JJ", "CD", "VBN"))
+_NO_LOOK = frozenset(("like", "on", "as", "forward"))
 _BEFORE_PARTICIPLE = ("DT", "JJ", "PRP$", "CD", "IN")
 
 
@@ -70,7 +71,7 @@ def _is_action(words: Sequence[Word], index: int) -> bool:
         return False
     following = words[index + 1] if index + 1 < len(words) else word
     # "To look real" is no action, "to look at" is.
-    if word.lemma == "look" and (following.tag == "JJ" or following.lower == "like"):
+    if word.lemma == "look" and (following.tag in ("JJ", "RP") or following.lower in _NO_LOOK):
         return False
     return word.tag != "VBG" or not _modifies(words, index)
 
@@ -135,6 +136,8 @@ def _is_done_to(
     if corpus.is_small:
         return True
     heads = masked.caption.words
+    if corpus.statistics.seen.get(names_of(target.lemma)[-1], 0) < KNOWN:
+        return True
     group = "" if doer is None else group_of(heads[doer].lemma)
     return (verb, preposition) in corpus.acts(group, target.lemma)
 
@@ -158,7 +161,7 @@ def _noun_heard(masked: MaskedWord, corpus: Corpus) -> Heard:
             return False
         if not all(_relates(side, words, index, noun, corpus) for side in sides):
             return False
-        return not others or corpus.topic(noun, others) >= LEAST_TOPIC
+        return not others or corpus.belongs(noun, others)
 
     return is_heard
 
@@ -184,9 +187,16 @@ def _adjective_heard(masked: MaskedWord, corpus: Corpus) -> Heard:
     words = masked.caption.words
     head = grammar.noun_ahead(words, masked.index + 1, BEFORE_HEAD, 4)
     if head is None:
-        return lambda word: True
-    said = [corpus.descriptions(name) for name in names_of(words[head].lemma)]
-    return lambda word: any(word in adjectives for adjectives in said)
+        head = grammar.subject(words, masked.index)
+    if head is None:
+        return lambda word: False
+    said: set[str] = set()
+    for name in names_of(words[head].lemma):
+        said.update(corpus.descriptions(name))
+    # What has a color may have any.
+    if any("color" in dimensions("attributes").get(word, ()) for word in said):
+        said.update(word for word, lines in dimensions("attributes").items() if "color" in lines)
+    return said.__contains__
 
 
 def _verb_heard(masked: MaskedWord, corpus: Corpus) -> Heard:

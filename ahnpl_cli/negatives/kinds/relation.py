@@ -29,9 +29,10 @@ from ahnpl_cli.stable_hash import RandomStream
 
 # What a relation of another head of the same group counts for, and one of any head (ours).
 OF_GROUP, OF_ANY = 0.2, 0.02
-STAYS = 0.1  # what the old relation counts for when a new one is drawn (ours)
+STAYS = 0.02  # what the old relation counts for when a new one is drawn (ours)
 # What is tried where there are too few captions to tell what is said.
 PLACES = ("on", "under", "next to", "behind", "in front of", "in", "above")
+BESIDE = ("next to", "near", "beside", "in front of", "behind")
 LEAST = 2  # captions that must say a relation to a noun
 # Nouns that a relation is not to: "on the phone" tells what somebody does.
 _NO_PLACE = frozenset(("phone", "way", "air", "row", "line", "water", "day", "night"))
@@ -83,8 +84,8 @@ def _possible(caption: ParsedCaption, relation: Relation, corpus: Corpus) -> dic
             form, _, text = said.partition("|")
             if form != relation.form or times < LEAST or not excludes(old, text, kind):
                 continue
-            # What is heard of other things alone has to be a mere place.
-            if said not in of_group and read_relation(text).verb is not None:
+            # Anything can be beside anything; for more, such a thing has to be heard of.
+            if text not in BESIDE and of_group.get(said, 0) < LEAST:
                 continue
             if not _is_said(caption, text, old, words[relation.object]):
                 own, group = of_head.get(said, 0), of_group.get(said, 0)

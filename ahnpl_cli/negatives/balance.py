@@ -1,0 +1,73 @@
+"""What words tell a negative from a caption, so that they can be avoided.
+
+Negatives of some captions are made first, and it is counted which words and pairs of words they gain
+and lose. Log-odds of a word w of a kind: log [(gained(w) + k) / (lost(w) + k)], k = 2. A candidate
+that gains telling words stays with a chance that falls with their sum, so that a model that sees no
+image learns little: a soft form of SugarCrepe's adversarial refinement (Hsieh et al. 2023).
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter, defaultdict
+from pathlib import Path
+
+from ahnpl_cli.files import write_atomic
+from ahnpl_cli.negatives.statistics import tokens_of
+from ahnpl_cli.records import Kind
+
+BALANCE = "balance.json"  # in the work folder
+TRIED = 2_048  # first captions of the file that are tried, whatever the shard
+PSEUDO = 2.0
+LEAST = 3  # times that a word must be gained or lost to tell anything
+
+Odds = dict[str, dict[str, float]]
+# Kind -> word or pair -> how often it is gained, and lost; plain lists that go through pickling.
+Changes = dict[str, tuple[Counter[str], Counter[str]]]
+
+
+def parts_of(text: str) -> set[str]:
+    """Return the words of a text, and its pairs of words."""
+    words = tokens_of(text)
+    return {*words, *map(" ".join, zip(words, words[1:], strict=False))}
+
+
+def new_changes() -> Changes:
+    """Return counts of nothing."""
+    return defaultdict(lambda: (Counter(), Counter()))
+
+
+def add_change(changes: Changes, kind: Kind, caption: set[str], negative: str) -> None:
+    """Count what a negative gains and loses against the parts of its caption."""
+    parts = parts_of(negative)
+    gained, lost = changes[kind]
+    gained.update(parts - caption)
+    lost.update(caption - parts)
+
+
+def write_balance(path: Path, changes: Changes) -> None:
+    """Write the log-odds for the workers, whole or not at all."""
+    odds: Odds = {}
+    for kind, (gained, lost) in sorted(changes.items()):
+        odds[kind] = {
+            part: round(math.log((gained[part] + PSEUDO) / (lost[part] + PSEUDO)), 4)
+            for part in sorted(gained.keys() | lost.keys())
+            if gained[part] + lost[part] >= LEAST
+        }
+    write_atomic(path, json.dumps(odds))
+
+
+def read_balance(path: Path) -> Odds:
+    """Return what `write_balance` wrote; nothing if it wrote nothing."""
+    odds: Odds = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+    return odds
+
+
+def telling(odds: dict[str, float], caption: str, negative: str) -> float:
+    """Return how much a negative's words tell of it: 0 if no more than its caption's."""
+    if not odds:
+        return 0.0
+    before, after = parts_of(caption), parts_of(negative)
+    gain = sum(odds.get(part, 0.0) for part in sorted(after - before))
+    return max(0.0, gain - sum(odds.get(part, 0.0) for part in sorted(before - after)))
