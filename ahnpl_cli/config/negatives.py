@@ -110,6 +110,11 @@ class NegativesConfig:
     select_temperature: float = opt(
         1.0, "With --select concreteness: below 1 sharper, above 1 flatter (ours).", min=0.01
     )
+    balance: float = opt(
+        0.25,
+        "How far words that tell a negative without its image are avoided; 0 makes more (ours).",
+        min=0,
+    )
     positives: tuple[str, ...] = opt(
         (),
         f"Also further true texts, of {', '.join(POSITIVE_KINDS)}; all is every one that needs no "

@@ -1,21 +1,23 @@
 """What words tell a negative from a caption, so that they can be avoided.
 
-Negatives of some captions are made first, and it is counted which words and pairs of words they gain
-and lose. Log-odds of a word w of a kind: log [(gained(w) + k) / (lost(w) + k)], k = 2. A candidate
-that gains telling words stays with a chance that falls with their sum, so that a model that sees no
-image learns little: a soft form of SugarCrepe's adversarial refinement (Hsieh et al. 2023).
+Negatives of some captions are made first, and it is counted which words and pairs of words they
+gain and lose. Log-odds of a word w of a kind: log [(gained(w) + k) / (lost(w) + k)], k = 2. A
+candidate that gains telling words stays with a chance that falls with their sum, so that a model
+that sees no image learns little: a soft form of SugarCrepe's adversarial refinement (Hsieh et al.
+2023).
 """
 
 from __future__ import annotations
 
 import json
 import math
-from collections import Counter, defaultdict
+from collections import Counter
+from collections.abc import Iterable
 from pathlib import Path
 
 from ahnpl_cli.files import write_atomic
 from ahnpl_cli.negatives.statistics import tokens_of
-from ahnpl_cli.records import Kind
+from ahnpl_cli.records import Negative
 
 BALANCE = "balance.json"  # in the work folder
 TRIED = 2_048  # first captions of the file that are tried, whatever the shard
@@ -23,7 +25,7 @@ PSEUDO = 2.0
 LEAST = 3  # times that a word must be gained or lost to tell anything
 
 Odds = dict[str, dict[str, float]]
-# Kind -> word or pair -> how often it is gained, and lost; plain lists that go through pickling.
+# Kind -> word or pair -> how often it is gained, and lost.
 Changes = dict[str, tuple[Counter[str], Counter[str]]]
 
 
@@ -33,21 +35,28 @@ def parts_of(text: str) -> set[str]:
     return {*words, *map(" ".join, zip(words, words[1:], strict=False))}
 
 
-def new_changes() -> Changes:
-    """Return counts of nothing."""
-    return defaultdict(lambda: (Counter(), Counter()))
+def changes_of(caption: str, negatives: Iterable[Negative]) -> Changes:
+    """Count what negatives gain and lose against their caption."""
+    changes: Changes = {}
+    before = parts_of(caption)
+    for negative in negatives:
+        after = parts_of(negative.caption)
+        gained, lost = changes.setdefault(negative.kind, (Counter(), Counter()))
+        gained.update(after - before)
+        lost.update(before - after)
+    return changes
 
 
-def add_change(changes: Changes, kind: Kind, caption: set[str], negative: str) -> None:
-    """Count what a negative gains and loses against the parts of its caption."""
-    parts = parts_of(negative)
-    gained, lost = changes[kind]
-    gained.update(parts - caption)
-    lost.update(caption - parts)
+def add_changes(changes: Changes, more: Changes) -> None:
+    """Add counts to others."""
+    for kind, (gained, lost) in more.items():
+        total = changes.setdefault(kind, (Counter(), Counter()))
+        total[0].update(gained)
+        total[1].update(lost)
 
 
-def write_balance(path: Path, changes: Changes) -> None:
-    """Write the log-odds for the workers, whole or not at all."""
+def odds_of(changes: Changes) -> Odds:
+    """Return the log-odds of the words and pairs of each kind that are changed often enough."""
     odds: Odds = {}
     for kind, (gained, lost) in sorted(changes.items()):
         odds[kind] = {
@@ -55,6 +64,11 @@ def write_balance(path: Path, changes: Changes) -> None:
             for part in sorted(gained.keys() | lost.keys())
             if gained[part] + lost[part] >= LEAST
         }
+    return odds
+
+
+def write_balance(path: Path, odds: Odds) -> None:
+    """Write the log-odds for the workers, whole or not at all."""
     write_atomic(path, json.dumps(odds))
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from ahnpl_cli.negatives import validity
+from ahnpl_cli.negatives.balance import Odds, telling
 from ahnpl_cli.negatives.candidates import Candidate, ParsedCaption
 from ahnpl_cli.negatives.fillers import Filler
 from ahnpl_cli.negatives.statistics import Corpus
@@ -47,6 +48,10 @@ class Checker:
         seed: of the draws of what is doubted.
         likelihoods: of texts, by a model that judges how they read; None asks none.
         threshold: nats a token by which a negative may read worse than its caption.
+        balance: how far words are avoided that tell a negative without its image.
+
+    Attributes:
+        odds: what words tell, by kind; nothing until that is counted.
     """
 
     def __init__(
@@ -57,7 +62,10 @@ class Checker:
         seed: int,
         likelihoods: Likelihoods | None = None,
         threshold: float = 1.0,
+        balance: float = 0.0,
     ) -> None:
+        self.balance = balance
+        self.odds: Odds = {}
         self.filler, self.tagger, self.corpus, self.seed = filler, tagger, corpus, seed
         self.likelihoods, self.threshold = likelihoods, threshold
 
@@ -119,14 +127,22 @@ class Checker:
         return validity.IMPLAUSIBLE if self._is_doubted(proposal, text, plausibility) else None
 
     def _is_doubted(self, proposal: Proposal, text: str, plausibility: float | None) -> bool:
-        """Whether a candidate is less likely than its caption, by more than chance allows."""
-        doubt = validity.DOUBT.get(proposal.kind)
-        if doubt is None or plausibility is None or plausibility >= 0:
+        """Whether a candidate is less likely than its caption, or more telling, than chance allows.
+
+        It stays with chance exp(DOUBT * plausibility - balance * telling).
+        """
+        if plausibility is None or proposal.kind not in validity.DOUBTED:
             return False
         if plausibility < validity.LEAST_PLAUSIBLE:
             return True
+        chance = min(0.0, plausibility) * validity.DOUBT
+        odds = self.odds.get(proposal.kind)
+        if odds is not None and proposal.kind in validity.BALANCED:
+            chance -= self.balance * telling(odds, proposal.caption.record.caption, text)
+        if chance >= 0:
+            return False
         stream = RandomStream(self.seed, proposal.caption.record.id, proposal.kind, text)
-        return stream.uniform() > math.exp(doubt * plausibility)
+        return stream.uniform() > math.exp(chance)
 
     def _keep_tag(self, candidates: list[Candidate], texts: list[str]) -> list[bool]:
         """Whether each refilled word is tagged, where it now stands, as the word it replaces."""

@@ -26,7 +26,8 @@ from ahnpl_cli.engines import Engine, open_engine
 from ahnpl_cli.engines.journal import JOURNAL, PART, Journal
 from ahnpl_cli.engines.local import worker_count
 from ahnpl_cli.errors import DataError
-from ahnpl_cli.negatives import worker
+from ahnpl_cli.negatives import balance, worker
+from ahnpl_cli.negatives.balance import BALANCE, Changes, add_changes, odds_of, write_balance
 from ahnpl_cli.negatives.fillers.corpus import COUNTS, count, write_counts
 from ahnpl_cli.negatives.first_pass import Captions, FirstPass, Index, first_pass
 from ahnpl_cli.negatives.plan import (
@@ -42,7 +43,7 @@ from ahnpl_cli.negatives.plan import (
     write_report,
 )
 from ahnpl_cli.negatives.saved_statistics import load, save
-from ahnpl_cli.negatives.statistics import STATISTICS, Tally, write_statistics
+from ahnpl_cli.negatives.statistics import SMALL, STATISTICS, Tally, write_statistics
 from ahnpl_cli.negatives.text.words import Word
 from ahnpl_cli.negatives.worker import BLOCK, Block, Counts, WorkerConfig
 from ahnpl_cli.outputs import lock
@@ -125,6 +126,7 @@ def _make(plan: Plan, track: Track) -> NegativesReport:
     ):
         statistics = _prepare_statistics(plan, engine, index, overview, track)
         index.close()
+        _prepare_balance(plan, engine, captions, overview)
 
         start, end = _shard_span(overview.total, options.shard)
         resumed = counts.captions
@@ -167,11 +169,28 @@ def _prepare_statistics(
         tally = Tally()
         write_counts(plan.folder / COUNTS, count(_tallied(bar, overview, tally)))
         write_statistics(plan.folder / STATISTICS, tally.statistics())
-    if config.save_statistics is not None:
-        save(Path(config.save_statistics), plan.folder, plan.tagger)
     if config.limit is not None:
         return f"the {overview.total:,} captions read alone"
     return f"{total:,} of the captions" if total < overview.total else "all captions"
+
+
+def _prepare_balance(plan: Plan, engine: Engine, captions: Captions, overview: FirstPass) -> None:
+    """Make negatives of the first captions, and put into the work folder what tells them.
+
+    With statistics of another file, what is balanced is what that file says as well.
+    """
+    config = plan.config
+    path = plan.folder / BALANCE
+    # A language model's words are not made twice.
+    wanted = config.balance > 0 and overview.total >= SMALL and plan.llm is None
+    if wanted and not path.exists():
+        changes: Changes = {}
+        tried = _tasks(captions, 0, min(balance.TRIED, overview.total), BLOCK)
+        for more in engine.map(worker.try_blocks, tried):
+            add_changes(changes, more)
+        write_balance(path, odds_of(changes))
+    if config.save_statistics is not None:
+        save(Path(config.save_statistics), plan.folder, plan.tagger)
 
 
 def _parse_sample(engine: Engine, index: Index, overview: FirstPass) -> Iterator[tuple[Word, ...]]:

@@ -110,6 +110,7 @@ class Maker:
         weigh: how often a word is the one that is changed.
         corpus: what the captions say together.
         plausible_first: whether the more plausible of several candidates are drawn.
+        balance: how far words that tell a negative are avoided (see `negatives.balance`).
         writer: writes negatives of the kinds in `rewrite` as whole captions.
         rewrite: kinds that are not made by rule.
         likelihoods: of texts, by a model that judges how they read; None asks none.
@@ -128,13 +129,14 @@ class Maker:
         weigh: Weigh,
         corpus: Corpus,
         plausible_first: bool = False,
+        balance: float = 0.0,
         writer: LanguageModelFiller | None = None,
         rewrite: Iterable[Kind] = (),
         likelihoods: Likelihoods | None = None,
         threshold: float = 1.0,
     ) -> None:
         self.filler, self.corpus = filler, corpus
-        self.checker = Checker(filler, tagger, corpus, seed, likelihoods, threshold)
+        self.checker = Checker(filler, tagger, corpus, seed, likelihoods, threshold, balance)
         self.plausible_first = plausible_first
         self._enough = max(per_kind, POOL) if plausible_first else per_kind
         self.per_kind, self.top_k = per_kind, top_k

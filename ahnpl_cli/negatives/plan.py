@@ -26,6 +26,7 @@ from ahnpl_cli.data.spacy_models import find_spacy_model
 from ahnpl_cli.engines.journal import JOURNAL, PART, PARTS
 from ahnpl_cli.errors import ConfigError
 from ahnpl_cli.files import STDIN, read_object, write_atomic, write_json
+from ahnpl_cli.negatives.balance import BALANCE
 from ahnpl_cli.negatives.fillers import FillerChoice, NamedModel, choose_filler
 from ahnpl_cli.negatives.fillers.corpus import COUNTS
 from ahnpl_cli.negatives.first_pass import INDEX, WORDS
@@ -39,7 +40,7 @@ COMMAND = "ahnpl negatives"
 ANSWERS = "answers.sqlite"
 OPTIONS = "options.json"  # in the work folder: what its work was made with
 # All that a work folder may hold; one with anything else is not ours.
-WORK_FILES = frozenset((OPTIONS, PART, JOURNAL, INDEX, COUNTS, STATISTICS, SPOOLED, WORDS))
+WORK_FILES = frozenset((OPTIONS, PART, JOURNAL, INDEX, COUNTS, STATISTICS, BALANCE, SPOOLED, WORDS))
 # Options that do not decide the bytes of the output; `make_plan` adds what came of some of them.
 _UNDECIDING = frozenset(
     ("output", "batch_size", "workers", "resume", "force", "dry_run", "filler", "device")
@@ -342,7 +343,7 @@ def settle_work(plan: Plan) -> None:
         logger.info("Starting over: unfinished work had other options: %s.", "; ".join(differing))
     resumable = {OPTIONS}
     if not differing and plan.config.resume:
-        resumable = {OPTIONS, PART, JOURNAL, PARTS, WORDS, COUNTS, STATISTICS}
+        resumable = {OPTIONS, PART, JOURNAL, PARTS, WORDS, COUNTS, STATISTICS, BALANCE}
     for path in plan.folder.iterdir():
         if path.name in resumable or path == plan.source:
             continue

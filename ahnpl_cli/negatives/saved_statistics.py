@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.files import check_regular, write_atomic
+from ahnpl_cli.negatives.balance import BALANCE, read_balance, write_balance
 from ahnpl_cli.negatives.fillers.corpus import COUNTS, Counts, read_counts, write_counts
 from ahnpl_cli.negatives.statistics import (
     STATISTICS,
@@ -37,6 +38,7 @@ class _Saved:
         beside: (neighborhood, neighbor, tag, word -> how often).
         uses: word -> how often.
         statistics: what captions say together.
+        balance: what words tell negatives from captions, if that was counted.
     """
 
     ahnpl: str
@@ -45,6 +47,7 @@ class _Saved:
     beside: Rows
     uses: dict[str, int]
     statistics: Statistics
+    balance: dict[str, dict[str, float]]
 
 
 _adapter = TypeAdapter(_Saved)
@@ -55,7 +58,8 @@ def save(path: Path, folder: Path, tagger: str) -> None:
     counts = read_counts(folder / COUNTS)
     beside = [(*key, words) for key, words in counts.pairs.items()]
     statistics = read_statistics(folder / STATISTICS)
-    saved = _Saved(__version__, tagger, counts.words, beside, counts.uses, statistics)
+    balance = read_balance(folder / BALANCE)
+    saved = _Saved(__version__, tagger, counts.words, beside, counts.uses, statistics, balance)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_atomic(path, _adapter.dump_json(saved))
 
@@ -71,6 +75,7 @@ def load(path: Path, folder: Path) -> int:
     captions = saved.statistics.captions
     write_counts(folder / COUNTS, Counts(saved.words, pairs, saved.uses, captions))
     write_statistics(folder / STATISTICS, saved.statistics)
+    write_balance(folder / BALANCE, saved.balance)
     return captions
 
 

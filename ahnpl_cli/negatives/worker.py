@@ -14,6 +14,13 @@ from ahnpl_cli.config import NegativesConfig
 from ahnpl_cli.data.jsonl import dump
 from ahnpl_cli.engines.journal import Part, part_path, read_part, write_part
 from ahnpl_cli.language_models import load_language_model
+from ahnpl_cli.negatives.balance import (
+    BALANCE,
+    Changes,
+    add_changes,
+    changes_of,
+    read_balance,
+)
 from ahnpl_cli.negatives.candidates import ParsedCaption
 from ahnpl_cli.negatives.checking import Likelihoods
 from ahnpl_cli.negatives.fillers import Filler, FillerChoice, NamedModel
@@ -115,6 +122,7 @@ class _Worker:
         self._window = Window(config.options.context, config.options.tokenizer)
         self._index: Index | None = None
         self._maker: Maker | None = None
+        self._is_balanced = False
         self._writer: LanguageModelFiller | None = None
 
     def parse(self, captions: Sequence[str]) -> list[tuple[Word, ...]]:
@@ -133,9 +141,22 @@ class _Worker:
         lines = [self._make(block, counts) for block in blocks]
         return write_part(path, lines, counts.entry(), packed=self.config.packed)
 
+    def try_blocks(self, blocks: Sequence[Block]) -> Changes:
+        """Return what words the negatives of some blocks gain and lose, before that is balanced."""
+        index, maker = self._ready()
+        changes: Changes = {}
+        for block in blocks:
+            made = maker.make(self._parsed(block, index))
+            for record, negatives in zip(block.records, made.negatives, strict=True):
+                add_changes(changes, changes_of(record.caption, negatives))
+        return changes
+
     def _make(self, block: Block, counts: Counts) -> tuple[str, ...]:
         """Return the lines of a block, and add up what was done."""
         index, maker = self._ready()
+        if not self._is_balanced:
+            maker.checker.odds = read_balance(self.config.folder / BALANCE)
+            self._is_balanced = True
         options = self.config.options
         parsed = self._parsed(block, index)
         result = maker.make(parsed)
@@ -231,6 +252,7 @@ class _Worker:
                 weigh=word_weights(options.select, options.select_temperature),
                 corpus=Corpus(read_statistics(self.config.folder / STATISTICS)),
                 plausible_first=options.select == "plausible",
+                balance=options.balance,
                 writer=self._writer,
                 rewrite=language.rewrite,
                 likelihoods=self._load_judge(),
@@ -296,6 +318,12 @@ def parse(captions: Sequence[str]) -> list[tuple[Word, ...]]:
     """Return the words of captions, tagged in this process."""
     assert _worker is not None
     return _worker.parse(captions)
+
+
+def try_blocks(blocks: Sequence[Block]) -> Changes:
+    """Return what words the negatives of blocks gain and lose, made in this process."""
+    assert _worker is not None
+    return _worker.try_blocks(blocks)
 
 
 def make(blocks: Sequence[Block]) -> Part:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import csv
 import functools
 import importlib.util
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
@@ -19,6 +20,7 @@ Select = Literal["random", "concreteness", "plausible"]
 Weigh = Callable[..., float]  # lemmas -> weight with which their words are drawn
 MIDDLE = 3.0  # of the scale: what an unrated word counts for when one is drawn (ours)
 MOST = 5.0
+SPREAD = 0.25  # about what the ratings of nouns in captions differ by (ours)
 
 
 @functools.cache
@@ -65,19 +67,19 @@ def mean_rating(*lemmas: str) -> float | None:
 def word_weights(select: Select, temperature: float) -> Weigh:
     """Return what gives the weight with which words are drawn.
 
-    Under `concreteness` it is `(rating / 5) ** (1 / temperature)`: at temperature 1 words are drawn
-    in proportion to their rating, towards 0 always the most concrete, towards infinity any. The
-    formula is ours: of Slipform only the abstract, which has none, could be read. An unrated word
-    counts as the middle of the scale.
+    Under `concreteness` it is `exp((rating - 5) / (SPREAD * temperature))`: at temperature 1 a
+    quarter of a point makes a word e times as likely, towards 0 the most concrete is always drawn,
+    towards infinity any. The words that captions have are rated much alike, so that a weight in
+    proportion to the rating would change next to nothing. The formula is ours: of Slipform only the
+    abstract, which has none, could be read. An unrated word counts as the middle of the scale.
     """
     if select != "concreteness":
         return lambda *lemmas: 1.0
-    power = 1.0 / temperature
 
     def weigh(*lemmas: str) -> float:
         value = mean_rating(*lemmas)
         if value is None:
             value = MIDDLE
-        return float((value / MOST) ** power)
+        return math.exp((value - MOST) / (SPREAD * temperature))
 
     return weigh

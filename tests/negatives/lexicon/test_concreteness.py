@@ -1,3 +1,5 @@
+import math
+
 import pytest
 
 from ahnpl_cli.negatives.lexicon.concreteness import mean_rating, rating, ratings, word_weights
@@ -20,16 +22,17 @@ def test_random_selection_weighs_all_words_alike():
     assert weigh("dog") == weigh("justice") == 1.0
 
 
-def test_concrete_words_weigh_in_proportion_to_their_rating():
+def test_concrete_words_weigh_more_by_the_formula():
     weigh = word_weights("concreteness", 1.0)
-    ratio = weigh("dog") / weigh("justice")
-    assert ratio == pytest.approx(4.85 / 1.45)
+    assert weigh("dog") / weigh("justice") == pytest.approx(math.exp((4.85 - 1.45) / 0.25))
+    # Also among the nouns of captions, which are rated much alike.
+    assert weigh("dog") / weigh("group") > 2
 
 
 def test_temperature_sharpens_and_flattens():
-    sharp, flat = word_weights("concreteness", 0.5), word_weights("concreteness", 100.0)
+    sharp, flat = word_weights("concreteness", 0.5), word_weights("concreteness", 10_000.0)
     dog, justice = "dog", "justice"
-    assert sharp(dog) / sharp(justice) == pytest.approx((4.85 / 1.45) ** 2)
+    assert sharp(dog) / sharp(justice) == pytest.approx(math.exp((4.85 - 1.45) / 0.125))
     assert flat(dog) / flat(justice) == pytest.approx(1.0, abs=0.02)
 
 

@@ -1,0 +1,69 @@
+"""Words that tell a negative from its caption are counted, and avoided."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from ahnpl_cli.negatives.balance import add_changes, changes_of, odds_of, parts_of, telling
+from ahnpl_cli.negatives.candidates import Candidate, Change
+from ahnpl_cli.negatives.checking import Checker, Proposal
+from ahnpl_cli.negatives.statistics import SMALL, Corpus, Tally
+from ahnpl_cli.records import Edit, Negative
+
+CAPTION = "a dog on a bed"
+
+
+@dataclass
+class Sure:
+    """A filler that refills nothing."""
+
+    name: str = "none"
+
+    def sure_of(self, masked, word):
+        return True
+
+
+def test_the_odds_are_those_of_words_and_pairs_gained_and_lost():
+    changes = {}
+    for _ in range(3):
+        negatives = [Negative("relation", "a dog under a bed")]
+        add_changes(changes, changes_of(CAPTION, negatives))
+    odds = odds_of(changes)["relation"]
+    # log (3 + 2) / (0 + 2)
+    assert odds["under"] == odds["dog under"] == odds["under a"] == pytest.approx(0.9163)
+    assert odds["on"] == odds["on a"] == pytest.approx(-0.9163)
+    assert "a" not in odds and "bed" not in odds
+
+
+def test_what_is_gained_tells_and_what_is_as_common_does_not():
+    odds = {"under": 1.0, "dog under": 0.5, "on": -0.25}
+    assert telling(odds, CAPTION, "a dog under a bed") == pytest.approx(1.75)
+    assert telling(odds, "a dog under a bed", CAPTION) == 0.0
+    assert telling({}, CAPTION, "a dog under a bed") == 0.0
+
+
+def test_parts_are_words_and_pairs():
+    assert parts_of("A dog runs.") == {"a", "dog", "runs", ".", "a dog", "dog runs", "runs ."}
+
+
+def test_telling_candidates_are_doubted_and_others_are_not(parse, tagger):
+    tally = Tally()
+    parsed = [parse(CAPTION), parse("a dog under a bed")]
+    for number in range(SMALL):
+        tally.add(str(number), parsed[number % 2].record.caption, parsed[number % 2].words)
+    checker = Checker(Sure(), tagger, Corpus(tally.statistics()), 0, balance=0.5)
+
+    def accepted() -> int:
+        count = 0
+        for number in range(60):
+            caption = parse(CAPTION, identity=str(number))
+            edit = Edit(6, 8, "on", "under")
+            candidate = Candidate((Change(caption.words[2], "under", "under"),), (edit,))
+            (verdict,) = checker.check([Proposal("relation", caption, candidate, set())])
+            assert verdict.reason in (None, "implausible")
+            count += verdict.reason is None
+        return count
+
+    assert accepted() > 50
+    checker.odds = {"relation": {"under": 3.0, "dog under": 3.0}}
+    assert accepted() < 15
