@@ -80,14 +80,18 @@ class NegativesConfig:
     """Hard negative captions (AHNPL 3.1)."""
 
     output: str | None = output_option("Where to write; default: negatives.jsonl.")
-    input_format: Literal["auto", "jsonl", "coco", "karpathy", "blip", "csv", "tsv"] = opt(
-        "auto", "Format of the captions; auto looks into the file."
+    input_format: Literal[
+        "auto", "jsonl", "coco", "karpathy", "blip", "csv", "tsv", "visual-genome", "text"
+    ] = opt("auto", "Format of the captions; auto looks into the file.")
+    id_column: str | None = opt(
+        None, "Column or field of the id; default: id, else records are numbered."
     )
-    id_column: str = opt(
-        "id", "CSV/TSV column or JSONL field of the id; rows are numbered without it."
+    image_column: str | None = opt(
+        None, "Column or field of the image; default: image, filepath, file_name and the like."
     )
-    image_column: str = opt("image", "CSV/TSV column or JSONL field of the image path.")
-    caption_column: str = opt("caption", "CSV/TSV column or JSONL field of the caption.")
+    caption_column: str | None = opt(
+        None, "Column or field of the caption; default: caption, title, text and the like."
+    )
     split: str | None = opt(None, "Karpathy split to read; default: train and restval.")
     kinds: tuple[str, ...] = opt(
         DEFAULT_KINDS,

@@ -17,7 +17,6 @@ from ahnpl_cli.config.options import (
     flat,
     force_option,
     group,
-    image_root_option,
     limit_option,
     model_option,
     on_error_option,
@@ -142,10 +141,16 @@ class TrainConfig:
     output: str | None = output_option("Folder of the run; default: runs/OBJECTIVE.")
     data: tuple[str, ...] = opt(
         ("negatives.jsonl",),
-        "negatives.jsonl, or webdataset shards such as 'shards/{000..099}.tar'; may repeat.",
+        "negatives.jsonl, or tar shards such as 'shards/*.tar'; may repeat, as NAME=FILE or "
+        "NAME=FILE:WEIGHT.",
         metavar="PATH",
     )
-    image_root: str | None = image_root_option()
+    image_root: str | None = opt(
+        None,
+        "Folder, zip or tar that image paths are relative to, or NAME=FOLDER,... for several "
+        "--data; default: the data file's folder.",
+        metavar="FOLDER",
+    )
     model: str | None = model_option()
     pretrained: str | None = pretrained_option()
     checkpoint: str | None = opt(None, "Folder of a model to start from, such as runs/clip/last.")

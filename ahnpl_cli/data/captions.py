@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import logging
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -13,18 +15,27 @@ from typing import Any, Literal
 
 from ahnpl_cli.data.json_stream import elements
 from ahnpl_cli.data.jsonl import LINE_HINT
-from ahnpl_cli.data.tabular import TableFormat, decode_head, read_table
+from ahnpl_cli.data.tabular import (
+    Columns,
+    TableFormat,
+    columns_hint,
+    decode_head,
+    is_picture,
+    picture_of,
+    read_table,
+)
 from ahnpl_cli.errors import DataError, OnError
-from ahnpl_cli.files import STDIN, open_bytes, parse_json, read_lines
+from ahnpl_cli.files import STDIN, not_utf8, open_bytes, parse_json, read_lines
 from ahnpl_cli.records import CaptionRecord
 
 logger = logging.getLogger(__name__)
-InputFormat = Literal["auto", "jsonl", "coco", "karpathy", "blip", "csv", "tsv"]
+InputFormat = Literal[
+    "auto", "jsonl", "coco", "karpathy", "blip", "csv", "tsv", "visual-genome", "text"
+]
 HEAD = 1 << 16
 # A reader yields an error in the place of a broken record: whoever asked decides what to do.
 Items = Iterator[tuple[str, CaptionRecord | DataError]]
 KARPATHY_TRAIN = ("train", "restval")
-_OWN = ("id", "image", "caption")
 SPOOLED = "standard-input"  # the copy of standard input
 
 
@@ -34,18 +45,23 @@ class Layout:
 
     Attributes:
         format: the format, or `auto` to look into the file.
-        id_column: CSV/TSV column or JSONL field of the id; rows of a table, and records whose
-            other fields are renamed, are numbered where there is none.
-        image_column: CSV/TSV column or JSONL field of the image.
-        caption_column: CSV/TSV column or JSONL field of the caption.
+        id_column: column or field of the id; None takes `id`, and without one records have the
+            number of their line.
+        image_column: column or field of the image; None takes the first name that is usual.
+        caption_column: column or field of the caption, or of a list of captions; None likewise.
         splits: Karpathy splits to read.
     """
 
     format: InputFormat = "auto"
-    id_column: str = "id"
-    image_column: str = "image"
-    caption_column: str = "caption"
+    id_column: str | None = None
+    image_column: str | None = None
+    caption_column: str | None = None
     splits: tuple[str, ...] = KARPATHY_TRAIN
+
+    @property
+    def columns(self) -> Columns:
+        """The columns of image and caption."""
+        return Columns(self.image_column, self.caption_column)
 
 
 def detect_format(path: Path) -> InputFormat:
@@ -60,14 +76,19 @@ def detect_format(path: Path) -> InputFormat:
         raise DataError("an empty file", where=str(path), hint="Name a file of captions.")
     first = head.splitlines()[0]
     if head.startswith("["):
-        return "blip"
+        return "visual-genome" if '"regions"' in head and '"phrase"' in head else "blip"
     if head.startswith("{"):
         return "jsonl" if _is_record(first) else _document(path, head)
+    # A list of sentences has commas too; a table in a .txt has a picture in its first row.
+    is_text = path.name.removesuffix(".gz").endswith(".txt")
+    if is_text and not any(map(is_picture, re.split("[\t,;]", first))):
+        return "text"
     if "\t" in first:
         return "tsv"
     if "," in first or ";" in first:
         return "csv"
-    raise DataError("unrecognized format", where=str(path), hint="Set --input-format.")
+    hint = "Set --input-format, such as --input-format text for a caption a line."
+    raise DataError("unrecognized format", where=str(path), hint=hint)
 
 
 def _is_record(line: str) -> bool:
@@ -163,76 +184,142 @@ def _text(fields: Any, name: str, where: str) -> str:
     return value
 
 
-def _record(fields: Any, number: int, where: str, layout: Layout) -> CaptionRecord:
-    """The record of one line of JSON Lines, whatever its fields are called.
+def _records(fields: Any, number: int, where: str, path: Path, layout: Layout) -> Items:
+    """Yield the records of one object, whatever its fields are called: one for each caption.
 
     Raises:
         DataError: a field is missing or wrong.
     """
-    used = (layout.id_column, layout.image_column, layout.caption_column)
-    # Files of others, such as metadata.jsonl of an image folder, have names of their own and no id.
-    numbered = used != _OWN and isinstance(fields, dict) and layout.id_column not in fields
-    identity = str(number) if numbered else _text(fields, layout.id_column, where)
-    image = _text(fields, layout.image_column, where)
-    caption = _text(fields, layout.caption_column, where)
+    if not isinstance(fields, dict):
+        raise DataError("not a JSON object", where=where)
+    image_column, caption_column = _columns(fields, where, path, layout)
+    id_column = layout.id_column or "id"
+    identity = str(number)
+    if layout.id_column or id_column in fields:
+        identity = _text(fields, id_column, where)
+    image = picture_of(_text(fields, image_column, where))
     meta = fields.get("meta") or {}
     if not isinstance(meta, dict):
         raise DataError("not a JSON object", where=f"{where}: meta")
-    more = {k: v for k, v in fields.items() if k not in (*used, "meta", "negatives")}
-    return CaptionRecord(identity, image, caption, meta={**more, **meta})
+    used = (id_column, image_column, caption_column, "meta", "negatives")
+    meta = {**{name: value for name, value in fields.items() if name not in used}, **meta}
+    captions = fields[caption_column]
+    if not isinstance(captions, list):
+        caption = _text(fields, caption_column, where)
+        yield where, CaptionRecord(identity, image, caption, meta=meta)
+        return
+    for k, caption in enumerate(captions):
+        # Karpathy's and Hugging Face's lists hold objects with the text under `raw`.
+        raw = caption if isinstance(caption, dict) else {"raw": caption}
+        place = f"{where}: {caption_column}[{k}]"
+        try:
+            text = _text(raw, "raw", place)
+        except DataError as error:
+            yield place, error
+            continue
+        yield place, CaptionRecord(f"{identity}-{k}", image, text, meta=meta)
+
+
+def _columns(fields: dict[str, Any], where: str, path: Path, layout: Layout) -> tuple[str, str]:
+    """Return the names of image and caption in an object.
+
+    Raises:
+        DataError: one is not there.
+    """
+    image, caption = layout.columns.find(fields)
+    if image is not None and caption is not None:
+        return image, caption
+    name = (layout.caption_column or "caption") if image else (layout.image_column or "image")
+    known = {image, caption, layout.id_column or "id", "meta", "negatives"}
+    others = [key for key, value in fields.items() if key not in known and isinstance(value, str)]
+    hint = "Every record has an image and a caption."
+    if others:
+        hint = columns_hint(fields, path, Columns())
+    raise DataError("missing", where=f"{where}: {name}", hint=hint)
 
 
 def _jsonl(path: Path, layout: Layout) -> Items:
     for number, line in read_lines(path):
         where = f"{path}:{number}"
         try:
-            yield where, _record(parse_json(line, where, hint=LINE_HINT), number, where, layout)
+            fields = parse_json(line, where, hint=LINE_HINT)
+            yield from _records(fields, number, where, path, layout)
         except DataError as error:
             yield where, error
 
 
 def _table(path: Path, layout: Layout, kind: TableFormat) -> Items:
-    needed = (layout.image_column, layout.caption_column)
-    for number, row in read_table(path, kind, needed):
+    for number, row in read_table(path, kind, layout.columns):
         where = f"{path}:{number}"
         if isinstance(row, DataError):
             yield where, row
             continue
+        image_column, caption_column = layout.columns.find(row)
+        assert image_column is not None and caption_column is not None  # as `read_table` saw to
         try:
-            image, caption = (_text(row, column, where) for column in needed)
+            image = picture_of(_text(row, image_column, where))
+            caption = _text(row, caption_column, where)
         except DataError as error:
             yield where, error
             continue
-        used = (*needed, layout.id_column)
-        meta = {k: v for k, v in row.items() if k not in used and v}
-        identity = row.get(layout.id_column) or str(number)
+        id_column = layout.id_column or "id"
+        used = (image_column, caption_column, id_column)
+        meta = {name: cell for name, cell in row.items() if name not in used and cell}
+        identity = row.get(id_column) or str(number)
         yield where, CaptionRecord(identity, image, caption, meta=meta)
 
 
-def _csv(path: Path, layout: Layout) -> Items:
-    return _table(path, layout, "csv")
-
-
-def _tsv(path: Path, layout: Layout) -> Items:
-    return _table(path, layout, "tsv")
-
-
 def _blip(path: Path, layout: Layout) -> Items:
-    """BLIP's lists: `{"image", "caption"}` with one caption or a list of them."""
+    """Lists of objects, as BLIP's `{"image", "caption"}`: one caption each, or a list of them."""
     for index, (_, entry) in enumerate(elements(path)):
         where = f"{path}: [{index}]"
         try:
-            image = _text(entry, "image", where)
-            captions = entry.get("caption")
-            if not isinstance(captions, list):
-                caption = _text(entry, "caption", where)
-                yield where, CaptionRecord(str(index), image, caption)
-                continue
+            if isinstance(entry, DataError):
+                raise entry
+            yield from _records(entry, index, where, path, layout)
+        except DataError as error:
+            yield where, error
+
+
+def _visual_genome(path: Path, layout: Layout) -> Items:
+    """Visual Genome's region_descriptions.json: each region's phrase is a caption of the image."""
+    for index, (_, entry) in enumerate(elements(path)):
+        where = f"{path}: [{index}]"
+        try:
+            image = _genome_image(path.parent, _text(entry, "id", where))
+            regions = entry.get("regions")
+            if not isinstance(regions, list):
+                raise DataError("not a list", where=f"{where}: regions")
         except DataError as error:
             yield where, error
             continue
-        for k, caption in enumerate(captions):
-            yield _sentence({"raw": caption}, f"{where}.caption[{k}]", f"{index}-{k}", image)
+        for k, region in enumerate(regions):
+            place = f"{where}.regions[{k}]"
+            try:
+                identity, phrase = _text(region, "region_id", place), _text(region, "phrase", place)
+            except DataError as error:
+                yield place, error
+                continue
+            yield place, CaptionRecord(identity, image, phrase.strip())
+
+
+def _genome_image(folder: Path, identity: str) -> str:
+    """Return the path of an image, which its authors parted into two folders without a rule."""
+    name = f"{identity}.jpg"
+    second = f"VG_100K_2/{name}"
+    return second if (folder / second).exists() else f"VG_100K/{name}"
+
+
+def _plain_text(path: Path, layout: Layout) -> Items:
+    """A caption a line, without images: each stands for a picture of its own."""
+    for number, line in read_lines(path):
+        where = f"{path}:{number}"
+        try:
+            caption = line.decode("utf-8-sig").strip()
+        except UnicodeDecodeError as error:
+            yield where, not_utf8(where, error, DataError)
+            continue
+        yield where, CaptionRecord(str(number), f"line-{number}", caption)
 
 
 def _sentence(
@@ -304,6 +391,8 @@ _READERS: dict[str, Callable[[Path, Layout], Items]] = {
     "coco": _coco,
     "karpathy": _karpathy,
     "blip": _blip,
-    "csv": _csv,
-    "tsv": _tsv,
+    "csv": functools.partial(_table, kind="csv"),
+    "tsv": functools.partial(_table, kind="tsv"),
+    "visual-genome": _visual_genome,
+    "text": _plain_text,
 }

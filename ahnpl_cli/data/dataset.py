@@ -35,7 +35,7 @@ from ahnpl_cli.errors import DataError
 from ahnpl_cli.losses.recipes import PaintedUse
 from ahnpl_cli.progress import Track, silent
 from ahnpl_cli.records import KINDS, CaptionRecord, Kind, Negative
-from ahnpl_cli.stable_hash import stable_hash
+from ahnpl_cli.stable_hash import stable_hash, stable_rng
 
 logger = logging.getLogger(__name__)
 
@@ -215,6 +215,22 @@ class TrainingSet:
 
     def __len__(self) -> int:
         return len(self.rows)
+
+    def weigh(self, source: str, weight: float) -> None:
+        """Take the pairs of a source more or less often.
+
+        Args:
+            source: its name, with which their ids begin.
+            weight: how often each is seen in an epoch; of a fraction, that part of the pairs is, by
+                a hash of their ids.
+        """
+        times = np.ones(len(self.rows), np.int64)
+        for place, row in enumerate(self.rows.tolist()):
+            name = self.ids[row]
+            if name.startswith(f"{source}/"):
+                more = stable_rng("weight", name).random() < weight % 1
+                times[place] = int(weight) + int(more)
+        self.rows = np.repeat(self.rows, times)
 
     def problems(self, *, threads: int = 8, track: Track = silent) -> dict[int, str]:
         """Return what is wrong with which image, by its number, from the headers alone."""

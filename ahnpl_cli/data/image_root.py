@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 
+from ahnpl_cli.data.archives import exists
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.records import CaptionRecord
 
@@ -28,21 +29,23 @@ def check_image_root(records: Iterable[CaptionRecord], root: Path) -> None:
         DataError: no image of the first records is there.
     """
     named = [record for record in islice(records, TRIED) if record.image]
-    if not named or any((root / record.image).exists() for record in named):
+    if not named or any(exists(root / record.image) for record in named):
         return
     first = named[0]
-    place = _guess(first.image, root)
+    place = find_root(first.image, root)
     hint = "Check --image-root, or leave them out with --on-error skip."
+    if first.image.startswith(("http://", "https://")):
+        hint = "Images by address are not fetched: get them with img2dataset, and name its shards."
     if place is not None:
         hint = f"It is in another folder: pass --image-root {place}"
     where = f"{root / first.image} (record '{first.id}')"
     raise DataError("no such image", where=where, hint=hint)
 
 
-def _guess(image: str, root: Path) -> Path | None:
-    """Return a folder below which a path names an image."""
-    for folder in _nearby(root):
-        if (folder / image).is_file():
+def find_root(image: str, near: Path) -> Path | None:
+    """Return a folder around another below which a path names an image; None if none does."""
+    for folder in (near, *_nearby(near)):
+        if exists(folder / image):
             return folder
     return None
 

@@ -19,6 +19,7 @@ from typing import IO
 import numpy as np
 from PIL import Image, UnidentifiedImageError
 
+from ahnpl_cli.data.archives import open_member
 from ahnpl_cli.errors import DataError
 
 logger = logging.getLogger(__name__)
@@ -137,6 +138,20 @@ def _check_regular(path: Path) -> None:
         raise DataError(what, where=str(path), hint=HINT_MISSING)
 
 
+def _source(path: Path) -> Path | IO[bytes]:
+    """Return what an image is decoded from: its file, or the member of an archive.
+
+    Raises:
+        DataError: it is missing, or no regular file.
+    """
+    # Few images lie in archives, so that the file is looked for first.
+    member = None if path.is_file() else open_member(path)
+    if member is not None:
+        return member
+    _check_regular(path)
+    return path
+
+
 def _open(source: Path | IO[bytes], where: str) -> Image.Image:
     """Read an image's header.
 
@@ -219,7 +234,7 @@ def header_problem(source: Path | IO[bytes]) -> str | None:
     """Return what is wrong with an image by its header alone; None if nothing is."""
     try:
         if isinstance(source, Path):
-            _check_regular(source)
+            source = _source(source)
         with _open(source, ""):
             return None
     except DataError as error:
@@ -232,8 +247,7 @@ def open_image(ref: ImageRef) -> Image.Image:
     Raises:
         DataError: the file is missing or no image, or the crop has no pixel, or too many.
     """
-    _check_regular(ref.path)
-    pixels = decode(ref.path, str(ref.path))
+    pixels = decode(_source(ref.path), str(ref.path))
     return pixels if ref.crop is None else _crop(pixels, ref)
 
 
@@ -260,6 +274,9 @@ def file_sha256(path: Path) -> str:
     Raises:
         DataError: the file cannot be read.
     """
+    member = None if path.is_file() else open_member(path)
+    if member is not None:
+        return hashlib.file_digest(member, "sha256").hexdigest()
     _check_regular(path)
     try:
         with path.open("rb") as file:

@@ -6,7 +6,10 @@ package of a scheme, such as s3fs, is the user's to install.
 
 from __future__ import annotations
 
+import glob
 import io
+import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, TypeAlias
 
@@ -87,3 +90,36 @@ def read_stretch(address: str, start: int, size: int) -> IO[bytes]:
         return io.BytesIO(system.cat_file(path, start=start, end=start + size))
     except Exception as error:
         raise _unreadable(address, error) from error
+
+
+def expand_braces(pattern: str) -> Iterator[str]:
+    """Yield the names that a pattern such as `a/{000..099}.tar` or `{a,b}-{1..3}.tar` stands for.
+
+    One at a time: a pattern of a few characters can stand for billions.
+    """
+    braces = re.search(r"\{([^{}]*)\}", pattern)
+    inner = braces[1] if braces else ""
+    span = re.fullmatch(r"(\d+)\.\.(\d+)", inner)
+    if braces is None or not (span or "," in inner):
+        yield pattern
+        return
+    before = pattern[: braces.start()]
+    after = pattern[braces.end() :]
+    for choice in _span(span[1], span[2]) if span else inner.split(","):
+        yield from expand_braces(f"{before}{choice}{after}")
+
+
+def _span(first: str, last: str) -> Iterator[str]:
+    """Yield the numbers from one to another; written with zeros in front, they keep their width."""
+    padded = first.startswith("0") or last.startswith("0")
+    width = max(len(first), len(last)) if padded else 0
+    step = 1 if int(first) <= int(last) else -1
+    for number in range(int(first), int(last) + step, step):
+        yield f"{number:0{width}d}"
+
+
+def expand(pattern: str) -> Iterator[str]:
+    """Yield the names of a pattern with braces, and of each with `*` those that are there."""
+    for name in expand_braces(pattern):
+        found = sorted(glob.glob(name)) if "*" in name else []
+        yield from found or [name]

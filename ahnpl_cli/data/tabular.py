@@ -8,9 +8,11 @@ from __future__ import annotations
 import csv
 import io
 import re
+import shlex
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 
@@ -22,12 +24,57 @@ TableFormat = Literal["csv", "tsv"]
 _HEAD = 1 << 16  # bytes that decide the dialect
 _LONGEST_LINE = 1 << 24  # characters; Python's own limit for a cell is 131,072
 _MOST_LINES = 200  # of one cell; more is a quote that is not closed
-# What others call these columns: open_clip, Hugging Face, img2dataset, Kaggle.
-_IMAGE_NAMES = ("image", "filepath", "file_name", "filename", "image_path", "path", "url")
-_CAPTION_NAMES = ("caption", "title", "text", "sentence", "description", "comment", "captions")
 _UTF16_MARKS = (b"\xff\xfe", b"\xfe\xff")
 # A cell that a writer had to quote: a quotation mark of its own is doubled in it.
 _DOUBLED = re.compile(r'"(?:[^"]|"")*""(?:[^"]|"")*"')
+
+
+# What others call these columns: open_clip, Hugging Face, img2dataset, Kaggle, CC3M.
+IMAGE_NAMES = (
+    *("image", "filepath", "file_name", "filename", "image_path", "img_path", "file", "path"),
+    *("img", "image_url", "url"),
+)
+CAPTION_NAMES = (
+    *("caption", "captions", "title", "text", "sentence", "description", "comment", "txt"),
+    "raw",
+)
+# A cell that names a picture: a file by its ending, as `7.jpg#0` too, or an address.
+_PICTURE = re.compile(r"https?://\S+|[^\t]+\.(jpe?g|png|webp|gif|bmp|tiff?)(#\d+)?", re.I)
+_NUMBERED = re.compile(r"(\.\w+)#\d+$")
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Which columns hold image and caption; None for the first of the names that others use."""
+
+    image: str | None = None
+    caption: str | None = None
+
+    def find(self, names: Iterable[str]) -> tuple[str | None, str | None]:
+        """Return the names of image and caption among those of a file; None for what is absent."""
+        return _find(self.image, IMAGE_NAMES, names), _find(self.caption, CAPTION_NAMES, names)
+
+    def fit(self, names: Iterable[str]) -> bool:
+        """Whether both are among some names."""
+        return None not in self.find(list(names))
+
+
+def _find(asked: str | None, usual: Sequence[str], names: Iterable[str]) -> str | None:
+    there = list(names)
+    if asked is not None:
+        return asked if asked in there else None
+    by_lower = {name.lower(): name for name in reversed(there)}
+    return next((by_lower[name] for name in usual if name in by_lower), None)
+
+
+def is_picture(cell: str) -> bool:
+    """Whether a cell names a picture."""
+    return _PICTURE.fullmatch(cell.strip()) is not None
+
+
+def picture_of(cell: str) -> str:
+    """Return a picture's name without the number of its caption, as Flickr8k has it."""
+    return _NUMBERED.sub(r"\1", cell.strip())
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +91,7 @@ def decode_head(head: bytes) -> str:
     return head.decode(encoding, errors="replace")
 
 
-def _find_dialect(path: Path, kind: TableFormat, needed: Sequence[str]) -> _Dialect:
+def _find_dialect(path: Path, kind: TableFormat, columns: Columns) -> _Dialect:
     """Look into the first bytes of a table.
 
     Raises:
@@ -61,7 +108,7 @@ def _find_dialect(path: Path, kind: TableFormat, needed: Sequence[str]) -> _Dial
     lines = text.split(line_end)
     if len(head) == _HEAD:
         lines.pop()  # Cut off somewhere.
-    delimiter = "\t" if kind == "tsv" else _delimiter(lines[0], needed)
+    delimiter = "\t" if kind == "tsv" else _delimiter(lines[0], columns)
     return _Dialect(
         encoding="utf-16" if head.startswith(_UTF16_MARKS) else "utf-8-sig",
         line_end=line_end,
@@ -70,13 +117,13 @@ def _find_dialect(path: Path, kind: TableFormat, needed: Sequence[str]) -> _Dial
     )
 
 
-def _delimiter(heading: str, needed: Sequence[str]) -> str:
+def _delimiter(heading: str, columns: Columns) -> str:
     """Return what parts the cells of a CSV file: a comma, or a semicolon as Excel has it."""
     for delimiter in ",;\t":
-        cells = {cell.strip().strip('"') for cell in heading.split(delimiter)}
-        if cells.issuperset(needed):
+        if columns.fit(cell.strip().strip('"') for cell in heading.split(delimiter)):
             return delimiter
-    return ","
+    # Names that we do not know: the message shows them parted as most of them are.
+    return ";" if heading.count(";") > heading.count(",") else ","
 
 
 def _proves_quotes(lines: Sequence[str], delimiter: str, *, whole: bool) -> bool:
@@ -209,29 +256,74 @@ def _check_utf8(row: dict[str, str], where: str) -> DataError | None:
     return None
 
 
-def _columns_hint(heading: list[str]) -> str:
-    """The columns there, and the options that name them, ready to paste where names are usual."""
-    image = next((name for name in heading if name.lower() in _IMAGE_NAMES), "COLUMN")
-    caption = next((name for name in heading if name.lower() in _CAPTION_NAMES), "COLUMN")
-    options = f"--image-column {image} --caption-column {caption}"
-    return f"Columns there: {', '.join(heading)}. Name yours with {options}."
+def columns_hint(example: Mapping[str, object], path: Path, columns: Columns) -> str:
+    """Return the columns there, and the line that reads them, ready to copy.
+
+    Args:
+        example: a record or row of the file, by its own names.
+        path: the file.
+        columns: what was looked for.
+    """
+    texts = {name: cell for name, cell in example.items() if isinstance(cell, str)}
+    image, caption = columns.find(texts)
+    # What looks like a picture's name, and the longest of the other texts.
+    image = image or next((name for name, cell in texts.items() if is_picture(cell)), None)
+    others = {name: len(cell) for name, cell in texts.items() if name != image}
+    caption = caption or max(others, key=others.__getitem__, default=None)
+    options = f"--image-column {_word(image)} --caption-column {_word(caption)}"
+    line = f"ahnpl negatives {shlex.quote(str(path))} {options}"
+    return f"Columns there: {', '.join(example)}. Read them with: {line}"
+
+
+def _word(name: str | None) -> str:
+    return "COLUMN" if name is None else shlex.quote(name)
+
+
+def _no_column(
+    heading: list[str], row: list[str] | DataError, path: Path, columns: Columns
+) -> DataError:
+    """Return the error for a table whose columns have names that nobody knows."""
+    image, caption = columns.find(heading)
+    if image is None:
+        what = f"no column '{columns.image or 'image'}'"
+    else:
+        what = f"no column '{columns.caption or 'caption'}'"
+    cells = row if isinstance(row, list) and len(row) == len(heading) else [""] * len(heading)
+    # An option that names a column that is not there is no help in finding it.
+    hint = columns_hint(dict(zip(heading, cells, strict=True)), path, Columns())
+    return DataError(what, where=f"{path}:1", hint=hint)
+
+
+def _headless(cells: list[str]) -> list[str] | None:
+    """Return names for the columns of a table without a heading; None if it has one."""
+    pictures = [number for number, cell in enumerate(cells) if is_picture(cell)]
+    others = [number for number in range(len(cells)) if number not in pictures]
+    if len(pictures) != 1 or not others:
+        return None
+    names = [f"column {number + 1}" for number in range(len(cells))]
+    names[pictures[0]] = "image"
+    names[max(others, key=lambda number: len(cells[number]))] = "caption"
+    return names
 
 
 def read_table(
-    path: Path, kind: TableFormat, needed: tuple[str, ...]
+    path: Path, kind: TableFormat, columns: Columns
 ) -> Iterator[tuple[int, dict[str, str] | DataError]]:
     """Yield (line number, row by column), or an error in the place of a broken row.
+
+    A table without a heading, such as CC3M's or Flickr8k's, has a picture's name or address in its
+    first row; its columns are then called `image` and `caption`.
 
     Args:
         path: a table of text in UTF-8, or in UTF-16 with its mark; gzip or not.
         kind: cells are parted by commas or semicolons, or by tabs.
-        needed: columns that have to be there.
+        columns: those that have to be there.
 
     Raises:
-        DataError: the file has no heading with the columns `needed`, or is no text.
+        DataError: the file has no heading with these columns, or is no text.
     """
     csv.field_size_limit(_LONGEST_LINE * 2)
-    dialect = _find_dialect(path, kind, needed)
+    dialect = _find_dialect(path, kind, columns)
     lines = _lines(path, dialect)
     rows: Iterator[tuple[int, list[str] | DataError]] = (
         _quoted_rows(lines, dialect, path) if dialect.quotes else _plain_rows(lines, dialect)
@@ -240,9 +332,12 @@ def read_table(
     if isinstance(first, DataError):
         raise first
     heading = [name.strip() for name in first]
-    for name in needed:
-        if name not in heading:
-            raise DataError(f"no column '{name}'", where=f"{path}:1", hint=_columns_hint(heading))
+    if not columns.fit(heading):
+        names = _headless(heading) if columns == Columns() else None
+        if names is None:
+            raise _no_column(heading, next(rows, (2, []))[1], path, columns)
+        heading = names
+        rows = chain([(1, first)], rows)
     for number, values in rows:
         where = f"{path}:{number}"
         if isinstance(values, DataError):

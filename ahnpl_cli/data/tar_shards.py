@@ -14,7 +14,6 @@ import io
 import json
 import logging
 import os
-import re
 import tarfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -25,7 +24,7 @@ from PIL import Image
 
 from ahnpl_cli.data.images import SUFFIXES, ImageRef, decode, header_problem, is_clutter
 from ahnpl_cli.data.jsonl import parse_record
-from ahnpl_cli.data.places import Place, open_place, place_of, read_stretch, size_of
+from ahnpl_cli.data.places import Place, expand, open_place, place_of, read_stretch, size_of
 from ahnpl_cli.errors import DataError, OnError
 from ahnpl_cli.files import not_utf8, parse_json
 from ahnpl_cli.records import CaptionRecord
@@ -108,39 +107,13 @@ def is_shards(pattern: str) -> bool:
     return pattern.endswith((".tar", ".tar.gz", ".tgz"))
 
 
-def expand_braces(pattern: str) -> Iterator[str]:
-    """Yield the names that a pattern such as `a/{000..099}.tar` or `{a,b}-{1..3}.tar` stands for.
-
-    One at a time: a pattern of a few characters can stand for billions.
-    """
-    braces = re.search(r"\{([^{}]*)\}", pattern)
-    inner = braces[1] if braces else ""
-    span = re.fullmatch(r"(\d+)\.\.(\d+)", inner)
-    if braces is None or not (span or "," in inner):
-        yield pattern
-        return
-    before = pattern[: braces.start()]
-    after = pattern[braces.end() :]
-    for choice in _span(span[1], span[2]) if span else inner.split(","):
-        yield from expand_braces(f"{before}{choice}{after}")
-
-
-def _span(first: str, last: str) -> Iterator[str]:
-    """Yield the numbers from one to another; written with zeros in front, they keep their width."""
-    padded = first.startswith("0") or last.startswith("0")
-    width = max(len(first), len(last)) if padded else 0
-    step = 1 if int(first) <= int(last) else -1
-    for number in range(int(first), int(last) + step, step):
-        yield f"{number:0{width}d}"
-
-
 def shard_places(pattern: str) -> Iterator[Place]:
-    """Yield the shards that a pattern with braces names, in its order.
+    """Yield the shards that a pattern with braces or `*` names, in its order.
 
     Raises:
         DataError: one is missing or compressed.
     """
-    for name in expand_braces(pattern):
+    for name in expand(pattern):
         place = place_of(name)
         if size_of(place) is None:
             raise DataError("no such shard", where=name, hint="Check the braces of --data.")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ahnpl_cli.data.images import is_below
 from ahnpl_cli.data.jsonl import read_records
+from ahnpl_cli.data.sources import parse_sources
 from ahnpl_cli.files import read_toml
 from ahnpl_cli.inspection.report import CompetingCaption, Example
 from ahnpl_cli.records import CaptionRecord, Negative
@@ -126,29 +127,28 @@ def bundled_examples(count: int) -> list[Example]:
     return [_example(record, folder, 0) for record in records[:count]]
 
 
-def training_data(run: Path) -> tuple[list[Path], Path | None]:
-    """Return where a run read its captions and images, as its resolved configuration has it.
+def training_data(run: Path) -> list[tuple[Path, Path]]:
+    """Return the files that a run read its captions from, each with its image root.
 
     Raises:
         DataError: the configuration cannot be read.
     """
     config = read_toml(run / CONFIG, hint="Name another run, or a file of negatives.")
     data = config.get("data", [])
-    names = data if isinstance(data, list) else [data]
-    paths = [Path(name) for name in names if isinstance(name, str)]
+    names = [name for name in (data if isinstance(data, list) else [data]) if isinstance(name, str)]
     root = config.get("image_root")
+    sources = parse_sources(names, root if isinstance(root, str) else None)
+    places = [(Path(source.data), source.root) for source in sources]
     # Shards and tables of captions are not streamed here for the sake of two examples.
-    captions = [path for path in paths if path.suffixes[:1] == [".jsonl"]]
-    return captions, Path(root) if isinstance(root, str) else None
+    return [place for place in places if place[0].suffixes[:1] == [".jsonl"]]
 
 
 def examples_of_run(run: Path, count: int, *, seed: int) -> list[Example]:
     """Draw examples of the data a run was trained on; empty when they are no longer there."""
-    paths, root = training_data(run)
-    for path in paths:
+    for path, root in training_data(run):
         # A run may have been moved, or its data deleted since.
         if path.is_file():
-            examples = draw_examples(read_records(path), root or path.parent, count, seed=seed)
+            examples = draw_examples(read_records(path), root, count, seed=seed)
             if examples:
                 return examples
     logger.warning("The data of %s are no longer there; showing the bundled examples.", run)

@@ -127,15 +127,14 @@ def inspect(path: Path, config: InspectConfig, track: Track) -> FileReport:
 
 def _painted_data(run: Path, seed: int) -> list[PaintedNegative]:
     """Return some painted negatives of the data that a run was trained on, if they are there."""
-    paths, root = training_data(run)
-    for path in paths:
+    for path, root in training_data(run):
         if not path.is_file():
             continue
         sample = RecordSample(SAMPLED, seed)
         for record in read_records(path):
             if any(negative.image for negative in record.negatives):
                 sample.add(record)
-        negatives = list(painted_negatives(sample.records(), root or path.parent, path.parent))
+        negatives = list(painted_negatives(sample.records(), root, path.parent))
         if negatives:
             return negatives
     return []

@@ -179,7 +179,7 @@ def _refuse_unused(config: NegativesConfig, layout: Layout) -> None:
     """
     defaults = Layout()
     named = ("id_column", "image_column", "caption_column")
-    if layout.format in ("coco", "karpathy", "blip"):
+    if layout.format in ("coco", "karpathy", "visual-genome", "text"):
         for name in named:
             if getattr(layout, name) != getattr(defaults, name):
                 flag = f"--{name.replace('_', '-')}"

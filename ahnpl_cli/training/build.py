@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from ahnpl_cli.data.fingerprints import fingerprints
 from ahnpl_cli.data.jsonl import read_records
 from ahnpl_cli.data.loader import ImageLoader, RandomCrop
 from ahnpl_cli.data.places import Place
+from ahnpl_cli.data.sources import parse_sources
 from ahnpl_cli.data.tar_shards import PlacedRecord, is_shards, read_shards, shard_places
 from ahnpl_cli.engines.local import worker_count
 from ahnpl_cli.errors import ConfigError, DataError
@@ -126,20 +127,23 @@ def _make_accelerator(config: TrainConfig, run: Path) -> Accelerator:
 
 def open_records(config: TrainConfig) -> Iterator[PlacedRecord]:
     """Yield the records of every `--data` with the place of their images and painted pictures."""
-    for name in config.data:
-        if is_shards(name):
-            yield from read_shards([name], on_error=config.on_error)
+    for source in parse_sources(config.data, config.image_root):
+        if is_shards(source.data):
+            placed = read_shards([source.data], on_error=config.on_error)
         else:
-            path = Path(name)
-            root = Path(config.image_root) if config.image_root else path.parent
+            path = Path(source.data)
             records = read_records(path, on_error=config.on_error)
-            yield from resolve_files(records, root, path.parent)
+            placed = iter(resolve_files(records, source.root, path.parent))
+        for record, picture, painted in placed:
+            # Sources number their records alike; the name in front keeps them apart.
+            own = f"{source.name}/{record.id}" if source.name else record.id
+            yield replace(record, id=own), picture, painted
 
 
 def _data_files(config: TrainConfig) -> Iterable[Place]:
     """Yield every file that `--data` names."""
-    for name in config.data:
-        yield from shard_places(name) if is_shards(name) else [Path(name)]
+    for source in parse_sources(config.data, config.image_root):
+        yield from shard_places(source.data) if is_shards(source.data) else [Path(source.data)]
 
 
 def _read_data(
@@ -161,6 +165,9 @@ def _read_data(
         placeholder=PLACEHOLDER if recipe.fidelity == "released" else None,
         track=track,
     )
+    for source in parse_sources(config.data, config.image_root):
+        if source.weight != 1:
+            data.weigh(source.name, source.weight)
     if data.same_tokens:
         logger.warning(
             "Left out %d negatives that read like their caption within %d tokens.",

@@ -82,17 +82,17 @@ def _check_data(config: TrainConfig) -> None:
     """Refuse data files that are not there, broken at their first line, or without their images."""
     from ahnpl_cli.data.image_root import check_image_root
     from ahnpl_cli.data.jsonl import read_records
+    from ahnpl_cli.data.sources import parse_sources
     from ahnpl_cli.data.tar_shards import is_shards, shard_places
 
-    for name in config.data:
-        if is_shards(name):
-            next(shard_places(name))
+    for source in parse_sources(config.data, config.image_root):
+        if is_shards(source.data):
+            next(shard_places(source.data))
             continue
-        path = Path(name)
+        path = Path(source.data)
         check_regular(path, hint="Check --data.")
-        root = Path(config.image_root) if config.image_root else path.parent
         if config.on_error == "stop" and config.run.check_images:
-            check_image_root(read_records(path), root)
+            check_image_root(read_records(path), source.root)
 
 
 # The folder of a run

@@ -109,7 +109,7 @@ def test_standard_input_is_read(monkeypatch, tmp_path):
     [
         (
             '{"id": "1", "image": "a"}',
-            "{path}:1: caption: missing. Every record has an id, an image and a caption.",
+            "{path}:1: caption: missing. Every record has an image and a caption.",
         ),
         ('{"id": "1", "image": "a", "caption": " "}', "{path}:1: caption: empty"),
         ('{"id": "1", "image": "a", "caption": 3}', "{path}:1: caption: not a string"),
@@ -128,9 +128,9 @@ def test_standard_input_is_read(monkeypatch, tmp_path):
             "{path}:2: 2 cells under 3 columns. Quote cells with separators.",
         ),
         (
-            "id,image,text\n1,a.jpg,a cat\n",
-            "{path}:1: no column 'caption'. Columns there: id, image, text. "
-            "Name yours with --image-column image --caption-column text.",
+            "id,datei,what it shows\n1,a.jpg,a cat\n",
+            "{path}:1: no column 'image'. Columns there: id, datei, what it shows. Read them with: "
+            "ahnpl negatives {path} --image-column datei --caption-column 'what it shows'",
         ),
         (
             b"id,image,caption\n1,a.jpg,caf\xe9\n",
@@ -147,9 +147,18 @@ def test_standard_input_is_read(monkeypatch, tmp_path):
         ),
         (
             '[{"image": "a.jpg"}]',
-            "{path}: [0]: caption: missing. Every record has an id, an image and a caption.",
+            "{path}: [0]: caption: missing. Every record has an image and a caption.",
         ),
-        ("hello", "{path}: unrecognized format. Set --input-format."),
+        (
+            "hello",
+            "{path}: unrecognized format. Set --input-format, such as --input-format text for a "
+            "caption a line.",
+        ),
+        (
+            '{"id": "1", "img_name": "a.jpg", "words": "a cat"}',
+            "{path}:1: image: missing. Columns there: id, img_name, words. Read them with: "
+            "ahnpl negatives {path} --image-column img_name --caption-column words",
+        ),
         ("{\n}", "{path}: JSON of an unknown layout. Set --input-format."),
     ],
 )
@@ -164,7 +173,7 @@ def test_broken_records_can_be_skipped(tmp_path, caplog):
     path = written(tmp_path, JSONL + '{"id": "3"}\n')
     with caplog.at_level(logging.WARNING):
         assert list(read_captions(path, on_error="skip")) == [CAT, DOG]
-    rule = "Every record has an id, an image and a caption."
+    rule = "Every record has an image and a caption."
     assert caplog.messages == [f"Skipped {path}:3: image: missing. {rule}"]
 
 
@@ -173,3 +182,57 @@ def test_a_document_larger_than_the_window_is_read_in_pieces(tmp_path, monkeypat
     many = [{"image": f"{n}.jpg", "caption": "é" * n + "x"} for n in range(50)]
     path = written(tmp_path, json.dumps(many, ensure_ascii=False))
     assert [r.caption for r in read_captions(path)] == [m["caption"] for m in many]
+
+
+A, B = CaptionRecord("1", "a.jpg", "a cat"), CaptionRecord("2", "b.jpg", "a dog")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "records"),
+    [
+        # open_clip, Hugging Face's metadata.jsonl, img2dataset, Excel in Europe.
+        ("a.tsv", "filepath\ttitle\na.jpg\ta cat\nb.jpg\ta dog\n", [("2", A), ("3", B)]),
+        (
+            "metadata.jsonl",
+            '{"file_name": "a.jpg", "text": "a cat"}\n{"file_name": "b.jpg", "text": "a dog"}\n',
+            [("1", A), ("2", B)],
+        ),
+        ("a.csv", "url;TEXT\na.jpg;a cat\nb.jpg;a dog\n", [("2", A), ("3", B)]),
+        # Several captions of an image.
+        (
+            "a.jsonl",
+            '{"image_path": "a.jpg", "captions": ["a cat", "a dog"]}\n',
+            [("1-0", A), ("1-1", CaptionRecord("", "a.jpg", "a dog"))],
+        ),
+        # Without a heading: CC3M, Flickr8k.
+        ("a.tsv", "a cat\thttp://x.org/a\n", [("1", CaptionRecord("", "http://x.org/a", "a cat"))]),
+        ("token.txt", "a.jpg#0\ta cat\nb.jpg#0\ta dog\n", [("1", A), ("2", B)]),
+        # A caption a line, each of a picture of its own.
+        (
+            "lines.txt",
+            "a cat, asleep\na dog\n",
+            [
+                ("1", CaptionRecord("", "line-1", "a cat, asleep")),
+                ("2", CaptionRecord("", "line-2", "a dog")),
+            ],
+        ),
+    ],
+)
+def test_files_of_others_are_read_as_they_are(tmp_path, name, text, records):
+    path = tmp_path / name
+    path.write_text(text)
+    read = [(r.id, r.image, r.caption) for r in read_captions(path)]
+    assert read == [(identity, r.image, r.caption) for identity, r in records]
+
+
+def test_visual_genomes_regions_are_captions_of_the_image_in_its_folder(tmp_path):
+    (tmp_path / "VG_100K_2").mkdir()
+    (tmp_path / "VG_100K_2" / "7.jpg").touch()
+    region = {"region_id": 1382, "phrase": " the clock is green ", "x": 1, "image_id": 7}
+    other = {**region, "region_id": 1383, "phrase": "a wall"}
+    path = tmp_path / "region_descriptions.json"
+    path.write_text(json.dumps([{"id": 7, "regions": [region]}, {"id": 8, "regions": [other]}]))
+    assert list(read_captions(path)) == [
+        CaptionRecord("1382", "VG_100K_2/7.jpg", "the clock is green"),
+        CaptionRecord("1383", "VG_100K/8.jpg", "a wall"),
+    ]

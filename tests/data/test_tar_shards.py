@@ -11,8 +11,8 @@ from PIL import Image
 
 from ahnpl_cli.data.dataset import open_picture
 from ahnpl_cli.data.images import ImageRef
+from ahnpl_cli.data.places import expand_braces
 from ahnpl_cli.data.tar_shards import (
-    expand_braces,
     is_shards,
     member_problem,
     open_member,

@@ -215,17 +215,19 @@ def test_fields_of_json_lines_may_have_other_names(tmp_path):
     [
         (
             {"image_column": "x"},
-            "--image-column has no effect on captions in blip format. Leave --image-column out.",
+            "--image-column has no effect on captions in coco format. Leave --image-column out.",
         ),
         (
             {"split": "val"},
-            "--split has no effect on captions in blip format. Only Karpathy's files have splits.",
+            "--split has no effect on captions in coco format. Only Karpathy's files have splits.",
         ),
     ],
 )
 def test_options_without_effect_are_refused(tmp_path, options, message):
-    path = tmp_path / "blip.json"
-    path.write_text(json.dumps([{"image": "a.jpg", "caption": ["a cat on a bed"]}]))
+    path = tmp_path / "coco.json"
+    note = {"id": 1, "image_id": 7, "caption": "a cat on a bed"}
+    images = [{"id": 7, "file_name": "a.jpg"}]
+    path.write_text(json.dumps({"images": images, "annotations": [note]}))
     with pytest.raises(ConfigError) as error:
         generate(path, tmp_path / "out.jsonl", dataclasses.replace(CONFIG, **options))
     assert str(error.value) == message

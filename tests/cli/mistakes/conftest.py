@@ -40,7 +40,7 @@ def mess(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "twice.jsonl": line * 2,
         "bad.jsonl": line + "{oops\n",
         "field.jsonl": '{"id": "a", "caption": "x"}\n',
-        "columns.csv": "image,text\na.png,a dog\n",
+        "columns.csv": "datei,wort\na.png,a dog\n",
         "broken.toml": "lr = \n",
         "unknown.toml": "lrr = 1\n",
         "type.toml": 'lr = "fast"\n',

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 USAGE = [
-    ("negatives", 2, "Missing argument 'captions'."),
+    ("negatives", 2, "Missing argument 'CAPTIONS...'."),
     ("negatives ok.jsonl --per-kind 0", 2, "Invalid value for '--per-kind': Input should..."),
     (
         "negatives ok.jsonl --input-format xml",
@@ -30,9 +30,9 @@ MISTAKES = [
         "--shard 4/4 is not I/N with I below N. Write 0/4 for the first.",
     ),
     ("negatives gone.jsonl", 3, "gone.jsonl: no such file. Check the path."),
-    ("negatives folder", 3, "folder: is a folder, not a file. Check the path."),
+    ("negatives folder", 3, "folder: is a folder, not a file. Name the file of captions; in..."),
     ("negatives empty.jsonl", 3, "empty.jsonl: an empty file. Name a file of captions."),
-    ("negatives a.png", 3, "a.png: unrecognized format. Set --input-format."),
+    ("negatives a.png", 3, "a.png: unrecognized format. Set --input-format, such as..."),
     (
         "negatives bad.jsonl --filler corpus",
         3,
@@ -42,7 +42,7 @@ MISTAKES = [
     (
         "negatives field.jsonl --filler corpus",
         3,
-        "field.jsonl:1: image: missing. Every record has an id, an image and a caption.",
+        "field.jsonl:1: image: missing. Every record has an image and a caption.",
     ),
     (
         "negatives latin.jsonl --filler corpus",
@@ -64,8 +64,8 @@ MISTAKES = [
     (
         "negatives columns.csv --filler corpus",
         3,
-        "columns.csv:1: no column 'caption'. Columns there: image, text. Name yours "
-        "with --image-column image --caption-column text.",
+        "columns.csv:1: no column 'image'. Columns there: datei, wort. Read them with: ahnpl "
+        "negatives columns.csv --image-column datei --caption-column wort",
     ),
     (
         "negatives ok.jsonl -o file/x.jsonl",
