@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -16,9 +15,9 @@ from accelerate.state import AcceleratorState
 from numpy.typing import NDArray
 from torch import nn
 
-from ahnpl_cli.backbones import head_of
 from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.backbones.load import load_backbone, pick_device
+from ahnpl_cli.backbones.source import seen_from
 from ahnpl_cli.config import TrainConfig, resolve_recipe, resolve_training
 from ahnpl_cli.data.dataset import TrainingSet, resolve_files
 from ahnpl_cli.data.fingerprints import fingerprints
@@ -288,28 +287,15 @@ def _make_milestones(config: TrainConfig, order: BatchOrder | MixedOrder) -> Mil
 def _start_info(config: TrainConfig, run: Path, backbone: Backbone, data_sha256: str) -> RunStart:
     """Return what names the parent model, and the data."""
     return RunStart(
-        model=_from(run, config.model),
-        pretrained=_from(run, config.pretrained),
-        checkpoint=_from(run, config.checkpoint),
+        model=seen_from(run, config.model),
+        pretrained=seen_from(run, config.pretrained),
+        checkpoint=seen_from(run, config.checkpoint),
         force_quick_gelu=config.force_quick_gelu,
         name=backbone.info.name,
         sha256=backbone.info.weights_sha256,
         data=config.data,
         data_sha256=data_sha256,
     )
-
-
-def _from(run: Path, name: str | None) -> str | None:
-    """Return a path as it is seen from a run's folder, and any other name as it is.
-
-    Both may then be copied together to another machine; `runs.read_start` finds it there.
-    """
-    # A matching model's folder stands behind its head.
-    head = f"{head_of(name)}:" if head_of(name) else ""
-    place = Path((name or "").removeprefix(head))
-    if not name or not place.exists():
-        return name
-    return head + os.path.join(".", os.path.relpath(place.resolve(), run.resolve()))
 
 
 def _make_optimizer(
