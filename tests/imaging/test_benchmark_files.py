@@ -9,7 +9,7 @@ from PIL import Image
 from ahnpl_cli.config import ImagesConfig
 from ahnpl_cli.data.jsonl import write_records
 from ahnpl_cli.errors import ConfigError, DataError
-from ahnpl_cli.evaluation.benchmarks import gnm
+from ahnpl_cli.evaluation.benchmarks import bivlc, gnm
 from ahnpl_cli.evaluation.benchmarks.base import LoadOptions
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
 from ahnpl_cli.imaging.benchmark_files import COLUMNS, write_benchmark
@@ -51,6 +51,15 @@ def test_bivlc_has_a_row_for_each_picture(painted, scenes, tmp_path):
     for row in rows:
         for name in (row["image"], row["negative_image"]):
             assert (tmp_path / "out/bivlc/images" / name).is_file()
+    # As `ahnpl eval bivlc --data out` reads it: two images and two captions a row, none missing.
+    folders = DataFolders([tmp_path / "out"])
+    files = bivlc.find(folders)
+    suite = bivlc.load(bivlc.BENCHMARK.copy_of(folders, files, LoadOptions(cache=tmp_path)))
+    assert not suite.task.missing
+    for item, row in zip(suite.task.items, rows, strict=True):
+        assert item.texts == (row["caption"], row["negative_caption"])
+        names = [image.path.name for image in item.images]
+        assert names == [row["image"], row["negative_image"]]
 
 
 def test_existing_files_are_not_replaced_without_force(painted, scenes, tmp_path):
