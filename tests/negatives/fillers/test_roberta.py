@@ -16,6 +16,8 @@ from ahnpl_cli.negatives.candidates import MaskedWord
 from ahnpl_cli.negatives.fillers.roberta import RobertaFiller
 
 CAPTIONS = ["a red car on a road", "a blue bus near a tree", "two dogs and a man on the grass"] * 5
+# Pieces of which "fire truck" is made.
+CAPTIONS += ["a fire near a truck"] * 5
 SPECIAL = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
 SIZES = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 2}
 
@@ -80,9 +82,12 @@ def test_the_head_at_the_mask_alone_gives_what_the_whole_model_gives(folder, fil
 def test_only_whole_words_are_put_in(parse, filler):
     parsed = parse("a red car on a road")
     (ranking,) = filler.rank([MaskedWord(parsed, 2)])
-    assert ranking and all(word.isalpha() for word, _ in ranking)
+    single = [word for word, _ in ranking if " " not in word]
+    assert single and all(word.isalpha() for word in single)
     vocabulary = filler.tokenizer.get_vocab()
-    assert all(f"Ġ{word}" in vocabulary for word, _ in ranking)
+    pieces = [filler.tokenizer(f" {word}")["input_ids"] for word in single]
+    # Of one piece between the marks of start and end, or of a table of ours.
+    assert all(f"Ġ{w}" in vocabulary or len(p) > 3 for w, p in zip(single, pieces, strict=True))
     assert [score for _, score in ranking] == sorted((score for _, score in ranking), reverse=True)
 
 
@@ -115,3 +120,78 @@ def test_of_a_text_too_long_for_the_model_the_surroundings_of_the_mask_count(fil
         kept = filler._around_mask(encoded)
         assert len(kept) == filler._longest
         assert (kept[0], kept[-1], kept.count(mask)) == (0, 2, 1)
+
+
+def words_of(filler, parsed, index):
+    (ranking,) = filler.rank([MaskedWord(parsed, index)])
+    return [word for word, _ in ranking]
+
+
+def test_contraries_are_scored_however_unlikely_they_are(parse, filler):
+    parsed = parse("a red car on a road")
+    (ranking,) = filler.rank([MaskedWord(parsed, 1)])
+    scores = dict(ranking)
+    # "blue" is a word of the tokenizer, "gray" one of several pieces.
+    assert "blue" in scores and "red" not in scores and "car" not in scores
+    assert len(filler.tokenizer(" gray", add_special_tokens=False)["input_ids"]) in (2, 3)
+    assert "gray" in scores
+
+
+def test_a_word_of_several_pieces_has_the_sum_at_as_many_masks(folder, filler, parse):
+    from transformers import AutoModelForMaskedLM, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = AutoModelForMaskedLM.from_pretrained(folder).eval()
+    parsed = parse("a red car on a road")
+    (ranking,) = filler.rank([MaskedWord(parsed, 1)])
+    pieces = tokenizer(" gray", add_special_tokens=False)["input_ids"]
+    masks = " ".join(["<mask>"] * len(pieces))
+    encoded = tokenizer(f"a {masks} car on a road", return_tensors="pt")
+    places = (encoded["input_ids"][0] == tokenizer.mask_token_id).nonzero().flatten()
+    with torch.inference_mode():
+        scores = model(**encoded).logits[0].log_softmax(-1)
+    expected = sum(scores[at, token].item() for at, token in zip(places, pieces, strict=True))
+    assert dict(ranking)["gray"] == pytest.approx(expected, abs=1e-4)
+
+
+def test_compounds_of_the_same_sort_are_candidates(parse, filler):
+    many = parse("two dogs and a car on the grass")
+    assert any(" " in word for word in words_of(filler, many, 4))
+    # Of a red thing no color is put in, though WordNet has it as a noun.
+    assert "red" not in words_of(filler, parse("a car on a road"), 1)
+
+
+def test_where_no_blank_stands_before_words_without_one_are_put_in(folder, filler, parse):
+    parsed = parse("dogs and a man on the grass")
+    tokens = filler.tokenizer.get_vocab()
+    bare = filler._words[True]
+    assert set(bare.values()) <= {word for word in tokens if not word.startswith("Ġ")}
+    assert "ing" not in bare.values()
+    assert all(word.islower() or word.istitle() for word in words_of(filler, parsed, 0))
+    quoted = parse('a sign with "dogs" on it')
+    index = [word.lower for word in quoted.words].index("dogs")
+    assert MaskedWord(quoted, index).word.start == quoted.record.caption.index("dogs")
+    filler.rank([MaskedWord(quoted, index)])
+
+
+def test_a_literal_mask_is_a_word_like_others(parse, filler):
+    text = "a <mask> </s> sign on a red car <mask>"
+    parsed = parse(text)
+    index = [word.lower for word in parsed.words].index("red")
+    shown = filler._masked_text(MaskedWord(parsed, index))
+    assert shown == "a mask s sign on a <mask> car mask"
+    (ranking,) = filler.rank([MaskedWord(parsed, index)])
+    plain = parse("a mask s sign on a red car mask")
+    index = [word.lower for word in plain.words].index("red")
+    (expected,) = filler.rank([MaskedWord(plain, index)])
+    assert ranking == expected
+
+
+def test_an_order_of_texts_changes_no_score(parse, filler):
+    masked = [MaskedWord(parse(text), 1) for text in ("a red car", "a blue bus near a tree")]
+    first, second = filler.rank(masked)
+    swapped = filler.rank(masked[::-1])
+    for ranking, other in ((first, swapped[1]), (second, swapped[0])):
+        assert [word for word, _ in ranking] == [word for word, _ in other]
+        values = [score for _, score in other]
+        assert [score for _, score in ranking] == pytest.approx(values, abs=1e-5)
