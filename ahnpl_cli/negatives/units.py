@@ -57,16 +57,13 @@ class Source(Protocol):
 
 def spans(words: Sequence[Word]) -> Iterator[Span]:
     """Yield the units of a caption in its order, an entity before the relations it begins."""
-    phrases = noun_phrases(words)
-    for place, phrase in enumerate(phrases):
-        if not grammar.is_noun(words[phrase.head]):
-            continue
-        yield Span("entity", phrase.first, phrase.last)
-        following = phrases[place + 1] if place + 1 < len(phrases) else None
-        if following is None or not grammar.is_noun(words[following.head]):
-            continue
-        if _links(words[phrase.last + 1 : following.first]):
-            yield Span("relation", phrase.first, following.last)
+    # What names no thing, such as the "top" of "on top of", may stand between two.
+    things = [phrase for phrase in noun_phrases(words) if grammar.is_noun(words[phrase.head])]
+    for place, thing in enumerate(things):
+        yield Span("entity", thing.first, thing.last)
+        following = things[place + 1] if place + 1 < len(things) else None
+        if following is not None and _links(words[thing.last + 1 : following.first]):
+            yield Span("relation", thing.first, following.last)
 
 
 def _links(between: Sequence[Word]) -> bool:
