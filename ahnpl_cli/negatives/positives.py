@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from ahnpl_cli.negatives import validity
 from ahnpl_cli.negatives.candidates import ParsedCaption
-from ahnpl_cli.negatives.lexicon.noun_sorts import animate
+from ahnpl_cli.negatives.lexicon.noun_sorts import animate, same_sort
 from ahnpl_cli.negatives.lexicon.tables import alike, contraries, dimensions
 from ahnpl_cli.negatives.text import grammar
 from ahnpl_cli.negatives.text.phrases import NounPhrase, noun_phrases
@@ -261,6 +261,9 @@ def _may_exchange(
     # "One is a baby and a mirror", "a toilet, sink, shower head and cabinet": no two of one sort.
     if governor.lemma == "be" or any(word.lower == "," for word in words[: first.first]):
         return False
+    # "Bananas on a plate and a blender": the second need not be governed by what governs the first.
+    are_alike = same_sort(words[first.head].lemma, words[second.head].lemma)
+    governed = governed and (are_alike or governor.tag in VERBS)
     return governed and between == ("and",) and _ends(words, after)
 
 
@@ -281,7 +284,9 @@ def with_has(caption: ParsedCaption) -> Iterator[tuple[Edit, ...]]:
     head = words[owner.head]
     is_person = validity.is_person(head.lemma) or validity.gender(head.lemma) is not None
     pronoun = "who" if is_person else "that"
-    verb = "have" if head.tag == "NNS" else "has"
+    # Slices have a topping, not the pizza that they are of.
+    counted = next(word for word in words[owner.first :] if word.tag in NOUNS)
+    verb = "have" if counted.tag == "NNS" else "has"
     word = words[link]
     yield (Edit(word.start, word.end, word.text, f"{pronoun} {verb}"),)
 
