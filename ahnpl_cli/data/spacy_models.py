@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
-from collections.abc import Sequence
+import sys
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from ahnpl_cli.errors import ModelError
@@ -33,11 +35,34 @@ def load_spacy(model: str | None, exclude: Sequence[str]) -> Any:
     Raises:
         ModelError: it is not installed; the message has the line that installs the default.
     """
-    import spacy
-
     name = find_spacy_model(model)
+    spacy = import_spacy(name)
     try:
         return spacy.load(name, exclude=exclude)
     except OSError as error:
         hint = f"For the default, run: {INSTALL}"
         raise ModelError(f"spaCy has no model '{name}'", hint=hint) from error
+
+
+def import_spacy(name: str) -> Any:
+    """Return the module spaCy, imported for a model."""
+    with _without_torch() if name in DEFAULTS else contextlib.nullcontext():
+        import spacy
+    return spacy
+
+
+@contextlib.contextmanager
+def _without_torch() -> Iterator[None]:
+    """Let spaCy do without torch, which it imports if it can and the small models never use.
+
+    It would be half a gigabyte of each worker and seconds of its start.
+    """
+    if "torch" in sys.modules:
+        yield
+        return
+    # An entry of None makes an import fail, as if torch were not installed.
+    sys.modules["torch"] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        del sys.modules["torch"]

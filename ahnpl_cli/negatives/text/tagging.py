@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ahnpl_cli.data.spacy_models import INSTALL, find_spacy_model, load_spacy
+from ahnpl_cli.data.spacy_models import INSTALL, find_spacy_model, import_spacy, load_spacy
 from ahnpl_cli.errors import ModelError
 
 # Captions that go through the tagger at once: more of them take memory from the system anew for
@@ -40,10 +40,12 @@ class Tagger:
     """
 
     def __init__(self, model: str | None = None) -> None:
+        name = find_spacy_model(model)
+        # First, since spaCy decides what its library of layers imports.
+        import_spacy(name)
         from thinc.api import use_ops
         from threadpoolctl import ThreadpoolController
 
-        name = find_spacy_model(model)
         with use_ops("numpy", use_blis=False):
             self.nlp = load_spacy(name, UNUSED)
         if not any(token.tag_ for token in self.nlp("A cat sits.")):
