@@ -43,7 +43,7 @@ def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
 
 def test_objectives() -> None:
     papers = ["clip", "negclip", "ce-clip", "ce-itm", "slipform", "ahnpl"]
-    assert list(OBJECTIVES) == [*papers, "gnm", "trohn", "triplet"]
+    assert list(OBJECTIVES) == [*papers, "fsc", "read", "gnm", "trohn", "triplet"]
     assert tuple(PAPER) == OBJECTIVES
     assert list(RELEASED) == ["clip", "negclip", "ce-clip", "ahnpl", "gnm"]
 

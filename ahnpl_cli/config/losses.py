@@ -89,6 +89,24 @@ class LossConfig:
     cement_cap: float | None = opt(
         None, "Cement's margin at concreteness 5, in cosine (ours: 0.2).", min=0
     )
+    softmax_margin: Literal["none", "constant", "concreteness"] | None = opt(
+        None,
+        "Margin of hard negatives inside Eq. 4's softmax, after Slipform: none, one for all, or "
+        "one that grows with concreteness.",
+    )
+    softmax_margin_size: float | None = opt(
+        None, "That margin, at concreteness 5, in cosine (ours: 0.02).", min=0
+    )
+    margin_fixed: float | None = opt(
+        None,
+        "Keep every margin at this instead of adapting it: M of Eq. 9 in cosine, CE-CLIP's in "
+        "logits.",
+        min=0,
+    )
+    focal_gamma: float | None = opt(None, "gamma of FSC-CLIP's focal weight (FSC: 2).", min=0)
+    smoothing: float | None = opt(
+        None, "Part of FSC-CLIP's target that is spread over all texts (FSC: 0.02).", min=0, max=1
+    )
     image_negatives: Literal["perturbed", "real", "both"] | None = opt(
         None,
         "Image negatives of Eq. 5: perturbed features (Eqs. 1-2, the default), the real pictures "

@@ -13,7 +13,6 @@ import logging
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,15 +20,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ahnpl_cli.data.images import ImageRef, header_problem, open_image
+from ahnpl_cli.data.images import ImageRef, open_image
 from ahnpl_cli.data.jsonl import duplicate_id
-from ahnpl_cli.data.tar_shards import (
-    Picture,
-    PlacedRecord,
-    TarMember,
-    member_problem,
-    open_member,
-)
+from ahnpl_cli.data.tar_shards import Picture, PlacedRecord, TarMember, open_member
 from ahnpl_cli.data.tokens import Tokenize, TokenTable
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.losses.recipes import PaintedUse
@@ -52,13 +45,6 @@ def open_picture(picture: Picture) -> Image.Image:
     return open_member(picture) if isinstance(picture, TarMember) else open_image(picture)
 
 
-def picture_problem(picture: Picture) -> str | None:
-    """Return what is wrong with an image, from its header alone; None if nothing is."""
-    if isinstance(picture, TarMember):
-        return member_problem(picture)
-    return header_problem(picture.path)
-
-
 @dataclass(frozen=True)
 class Draw:
     """The texts and pictures of one batch, by their numbers.
@@ -74,6 +60,8 @@ class Draw:
         picture: each pair's image (N,).
         painted: the picture of each slot's negative (N, K), -1 where there is none; (N, 0) if
             pictures of negatives are not used.
+        positive: another true text of each pair (N, 1), -1 where there is none; (N, 0) if such
+            texts are not used.
     """
 
     rows: Ints
@@ -84,6 +72,7 @@ class Draw:
     caption_of: Ints
     picture: Ints
     painted: Ints
+    positive: Ints
 
     @property
     def painted_once(self) -> Ints:
@@ -119,11 +108,10 @@ class _Candidates:
         rating = negative.concreteness
         self.ratings.append(math.nan if rating is None else rating)
 
-    def arrays(self) -> tuple[Ints, Ints, Ints, Ints]:
+    def arrays(self) -> tuple[Ints, ...]:
         """Return rows, kinds, texts and pictures."""
         columns = (self.rows, self.kinds, self.texts, self.pictures)
-        rows, kinds, texts, pictures = (np.array(column, np.int64) for column in columns)
-        return rows, kinds, texts, pictures
+        return tuple(np.array(column, np.int64) for column in columns)
 
 
 class TrainingSet:
@@ -141,6 +129,7 @@ class TrainingSet:
             such as those changed behind the end of the context.
         painted: how many pictures of negatives are used.
         is_painted: which pairs are a negative with its picture (N,), bool.
+        positives: how many other true texts there are.
         rows: numbers of the pairs that are used.
     """
 
@@ -153,6 +142,7 @@ class TrainingSet:
         negatives: bool = True,
         painted: PaintedUse = "none",
         one_negative: bool = False,
+        positives: bool = False,
         placeholder: str | None = None,
         track: Track = silent,
     ) -> None:
@@ -165,6 +155,7 @@ class TrainingSet:
             negatives: whether negatives are read at all.
             painted: what pictures of negatives are for; see `Recipe.painted`.
             one_negative: whether of all slots of a pair one is drawn.
+            positives: whether other true texts are read.
             placeholder: a text that stands in empty slots, as in the released code.
             track: shows progress.
 
@@ -178,6 +169,7 @@ class TrainingSet:
         pictures_of: list[int] = []
         is_painted: list[bool] = []
         candidates = _Candidates()
+        others: dict[int, list[int]] = {}
 
         def add_pair(name: str, caption: str, picture: Picture, *, own_caption: bool) -> int:
             self.ids.append(name)
@@ -188,6 +180,11 @@ class TrainingSet:
 
         for record, where, places in track(records, description="Reading records", unit="records"):
             row = add_pair(record.id, record.caption, where, own_caption=True)
+            for positive in record.positives if positives else ():
+                # A wording that is the caption's own teaches nothing.
+                if positive.caption != record.caption:
+                    text = texts.setdefault(positive.caption, len(texts))
+                    others.setdefault(row, []).append(text)
             for number, negative in enumerate(record.negatives):
                 place = None if painted == "none" else places[number]
                 if painted == "pairs" and place is not None:
@@ -210,6 +207,8 @@ class TrainingSet:
         self._caption: Ints = np.array(captions, np.int64)
         self.tokens = TokenTable(list(texts), tokenize, pad_id=pad_id, track=track)
         self._one_negative = one_negative
+        self._others = others
+        self.positives = sum(map(len, others.values()))
         self._pack(candidates)
         self.rows: Ints = np.arange(len(self.ids))
 
@@ -232,20 +231,14 @@ class TrainingSet:
                 times[place] = int(weight) + int(more)
         self.rows = np.repeat(self.rows, times)
 
-    def problems(self, *, threads: int = 8, track: Track = silent) -> dict[int, str]:
-        """Return what is wrong with which image, by its number, from the headers alone."""
-        total = len(self.pictures)
-        with ThreadPoolExecutor(threads) as pool:
-            problems = pool.map(picture_problem, self.pictures)
-            seen = track(problems, total=total, description="Checking images", unit="images")
-            return {number: problem for number, problem in enumerate(seen) if problem}
-
     def sha256(self) -> str:
         """Return a hash of ids and texts, as the model reads them, whatever files they are of."""
         digest = hashlib.sha256("\x1f".join(self.ids).encode("utf-8", "surrogatepass"))
         columns = [self._caption, self._start, self._texts, self.tokens.hashes]
         if self.painted:
             columns += [self.picture_of, self._painted]
+        if self.positives:
+            columns += [np.array([row, *own]) for row, own in self._others.items()]
         for numbers in columns:
             digest.update(numbers.tobytes())
         return digest.hexdigest()
@@ -264,10 +257,6 @@ class TrainingSet:
         candidate = int(np.argmax(self._painted == picture))
         cell = int(np.searchsorted(self._start, candidate, side="right")) - 1
         return self.ids[cell // len(self.kinds)]
-
-    def is_own(self, picture: int) -> bool:
-        """Whether an image is that of a pair, not that of a negative alone."""
-        return bool((self.picture_of == picture).any())
 
     def leave_out(self, pictures: Iterable[int]) -> None:
         """Stop using the pairs of some images; a negative whose picture it is keeps its text."""
@@ -355,7 +344,17 @@ class TrainingSet:
             caption_of=self._captioned_by(negative),
             picture=self.picture_of[rows],
             painted=painted,
+            positive=self._draw_positives(rows, seed, epoch),
         )
+
+    def _draw_positives(self, rows: Ints, seed: int, epoch: int) -> Ints:
+        """Return another true text of each row (N, 1); (N, 0) if none has any."""
+        drawn = np.full((len(rows), 1 if self.positives else 0), NONE, np.int64)
+        for place in np.flatnonzero(np.isin(rows, list(self._others))):
+            row = int(rows[place])
+            name = f"{seed} {epoch} {self.ids[row]} positive"
+            drawn[place] = self._others[row][stable_hash(name) % len(self._others[row])]
+        return drawn
 
     def _one_slot(
         self, rows: Ints, valid: NDArray[np.bool_], seed: int, epoch: int

@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ahnpl_cli.data.images import ImageRef
-from ahnpl_cli.data.tar_shards import Picture, TarMember
+from ahnpl_cli.data.images import ImageRef, header_problem
+from ahnpl_cli.data.tar_shards import Picture, TarMember, member_problem
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.files import read_text, write_atomic
 from ahnpl_cli.progress import Track, silent
@@ -93,6 +93,23 @@ def read_seen(path: Path) -> SeenImages:
         if coco_of_name is not None:
             coco.add(coco_of_name)
     return SeenImages(frozenset(fingerprints_seen - {UNREADABLE}), frozenset(coco))
+
+
+def picture_problem(picture: Picture) -> str | None:
+    """Return what is wrong with an image, from its header alone; None if nothing is."""
+    if isinstance(picture, TarMember):
+        return member_problem(picture)
+    return header_problem(picture.path)
+
+
+def image_problems(
+    pictures: Sequence[Picture], *, threads: int = 8, track: Track = silent
+) -> dict[int, str]:
+    """Return what is wrong with which image, by its number, from the headers alone."""
+    with ThreadPoolExecutor(threads) as pool:
+        problems = pool.map(picture_problem, pictures)
+        seen = track(problems, total=len(pictures), description="Checking images", unit="images")
+        return {number: problem for number, problem in enumerate(seen) if problem}
 
 
 def fingerprint(picture: Picture) -> int:

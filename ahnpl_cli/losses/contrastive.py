@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ahnpl_cli.losses.cement import softmax_margin
 from ahnpl_cli.losses.features import Features, TermState
 from ahnpl_cli.losses.recipes import Recipe
 from ahnpl_cli.similarity import pairwise_similarity
@@ -64,13 +65,17 @@ def contrastive_term(features: Features, state: TermState) -> Tensor:
 
 def _softmax_negatives(features: Features, recipe: Recipe) -> Tensor | None:
     """Return logits of the hard negatives that join each image's softmax (N, P)."""
+    margin = softmax_margin(features, recipe)
     if recipe.softmax_negatives == "batch":
         cosines = pairwise_similarity(features.image_features, features.packed_negatives)
+        if margin is not None:
+            cosines = cosines + margin[features.valid]
         logits = features.logit_scale * cosines
         if recipe.mask_same_image and features.also_true is not None:
             logits = logits.masked_fill(features.also_true[:, features.valid], -torch.inf)
         return logits
     if recipe.softmax_negatives == "own":
-        logits = features.logit_scale * features.negative
+        cosines = features.negative if margin is None else features.negative + margin
+        logits = features.logit_scale * cosines
         return logits.masked_fill(~features.valid, -torch.inf)
     return None

@@ -52,6 +52,8 @@ class Features:
         image_negative_features: e_In of the pictures painted for the negatives (N, K, D); (N, 0, D)
             by default, where there are none.
         image_valid: which slots have such a picture (N, K), bool; (N, 0) likewise.
+        positive_features: e_T' of another true text of each pair (N, 1, D); (N, 0, D) by default.
+        positive_valid: which pairs have one (N, 1), bool; (N, 0) likewise.
         logit_bias: b of a sigmoid model, a scalar, which chooses the sigmoid forms; None for a
             softmax model.
         match_odds: log-odds of a matching head that the pair's image matches its caption, then each
@@ -70,6 +72,8 @@ class Features:
     match_odds: Tensor | None = None
     image_negative_features: Tensor = _ABSENT
     image_valid: Tensor = _ABSENT
+    positive_features: Tensor = _ABSENT
+    positive_valid: Tensor = _ABSENT
     _cosines: dict[str, Tensor] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -84,11 +88,13 @@ class Features:
             self._default("image_ids", torch.arange(pairs, device=texts.device))
         if self.concreteness is _ABSENT:
             self._default("concreteness", texts.new_full(slots, torch.nan))
-        if self.image_negative_features is _ABSENT:
-            self._default("image_negative_features", texts.new_zeros(pairs, 0, width))
-        if self.image_valid is _ABSENT:
-            seen = self.image_negative_features.shape[:2]
-            self._default("image_valid", torch.ones(seen, dtype=torch.bool, device=texts.device))
+        further = {"image_negative_features": "image_valid", "positive_features": "positive_valid"}
+        for name, which in further.items():
+            if getattr(self, name) is _ABSENT:
+                self._default(name, texts.new_zeros(pairs, 0, width))
+            if getattr(self, which) is _ABSENT:
+                seen = getattr(self, name).shape[:2]
+                self._default(which, torch.ones(seen, dtype=torch.bool, device=texts.device))
 
     def _default(self, name: str, value: Tensor) -> None:
         object.__setattr__(self, name, value)

@@ -86,8 +86,9 @@ class Objective(nn.Module):
         self.a = nn.Parameter(torch.tensor(_first_a(recipe, seed)))
         self._has_a = False
         self.register_buffer("a_floor", torch.tensor(A_FLOOR))
-        self.register_buffer("margin", torch.zeros(kinds))
-        self.register_buffer("threshold", torch.zeros(kinds))
+        first = recipe.margin_fixed or 0.0
+        self.register_buffer("margin", torch.full((kinds,), first))
+        self.register_buffer("threshold", torch.full((kinds,), first))
 
     @property
     def lacks_a(self) -> bool:
@@ -144,7 +145,7 @@ class Objective(nn.Module):
     def update(self, features: Features) -> None:
         """Set the margins of the next step from this step's similarities (Eq. 10)."""
         recipe, valid = self.recipe, features.valid
-        if valid.shape[1] == 0:
+        if valid.shape[1] == 0 or recipe.margin_fixed is not None:
             return
         cosines = (features.positive, features.negative)
         logits = (features.logit_scale * cosines[0], features.logit_scale * cosines[1])
@@ -166,7 +167,7 @@ class Objective(nn.Module):
     @torch.no_grad()
     def start_epoch(self) -> None:
         """Forget the margins where the released code does."""
-        if self.recipe.reset_margins:
+        if self.recipe.reset_margins and self.recipe.margin_fixed is None:
             self.margin.zero_()
             self.threshold.zero_()
 

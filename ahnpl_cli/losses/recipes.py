@@ -45,6 +45,14 @@ class Recipe:
         image_negatives: Eq. 5's I_n: image features moved by Eqs. 1-2, the painted pictures of the
             negatives, or both together (ours).
         one_negative: whether a pair has one negative a step, drawn among its slots.
+        softmax_margin: what is added to the cosine of a hard negative in Eq. 4's softmax: nothing,
+            one margin, or one that grows with the concreteness of the changed word (Slipform, as
+            far as it is known).
+        softmax_margin_size: that margin, or that of concreteness 5 (ours).
+        margin_fixed: M of Eq. 9 and Th of CE-CLIP's Eq. 4 for every kind and step, in place of the
+            adaptive ones (CE-CLIP's Fig. 5a); M in cosine, Th in logits.
+        focal_gamma: FSC-CLIP's gamma.
+        smoothing: FSC-CLIP's beta, the part of a target that is spread over all texts.
         painted_share: r of GNM 3.2.2, the part of a batch that is pairs of a painted picture and
             its caption.
     """
@@ -62,6 +70,11 @@ class Recipe:
     reset_margins: bool = False
     image_negatives: ImageNegatives = "perturbed"
     one_negative: bool = False
+    softmax_margin: Literal["none", "constant", "concreteness"] = "none"
+    softmax_margin_size: float = 0.02
+    margin_fixed: float | None = None
+    focal_gamma: float = 2.0
+    smoothing: float = 0.02
     painted_share: float = 0.0
 
     def __post_init__(self) -> None:
@@ -84,6 +97,11 @@ class Recipe:
         if any(TERMS[name].uses_negatives for name in self.active):
             return True
         return "contrastive" in self.active and self.softmax_negatives != "none"
+
+    @property
+    def uses_positives(self) -> bool:
+        """Whether any term looks at other true texts."""
+        return any(TERMS[name].uses_positives for name in self.active)
 
     @property
     def painted(self) -> PaintedUse:
@@ -132,6 +150,12 @@ PAPER: Mapping[str, Recipe] = {
             "negative_margin": 1.0,
         },
     ),
+    # Oh et al. 2024: its global term of weight 0.5; the local one (0.2) compares patches with
+    # tokens, which our encoders do not give.
+    "fsc": Recipe(weights={"contrastive": 0.5, "calibrated": 0.5}, softmax_negatives="none"),
+    # Kwon et al. 2025: NegCLIP and its alignment term of weight 0.5; the other (0.1) rebuilds a
+    # caption with a frozen T5, which is not here.
+    "read": Recipe(weights={"contrastive": 0.5, "paraphrase": 0.5}),
     # Sahin et al. 2024, 3.2: plain contrast, on batches of which half are painted pairs.
     "gnm": Recipe(weights={"contrastive": 0.5}, softmax_negatives="none", painted_share=0.5),
     # Miranda et al. 2024 (BiVLC, TROHN-Img): every pair beside its negative pair, 2N x 2N.
@@ -203,6 +227,9 @@ _CE_CLIP_RELEASED = Hyperparameters(epochs=10, batch_size=1512, lr=5e-6, weight_
 # CE-CLIP 4.1 prints 5 epochs and batches of 64 for X-VLM, and "default values" for the rest: those
 # of BLIP's retrieval_coco.yaml, since it is BLIP that we train.
 _CE_ITM = Hyperparameters(epochs=5, batch_size=64, lr=1e-5, weight_decay=0.05)
+# FSC-CLIP tunes all weights at 5e-6, and READ prints all but the decay; the rest is AHNPL's.
+_FSC = replace(_AHNPL, lr=5e-6)
+_READ = Hyperparameters(epochs=5, batch_size=256, lr=1e-5, weight_decay=0.1)
 # GNM 4, with "the default image augmentation techniques that were used during pretraining CLIP":
 # a random crop, which open_clip has of 0.9 of the area or more.
 _GNM = Hyperparameters(epochs=20, batch_size=400, lr=1e-6, weight_decay=0.2, random_crop=0.9)
@@ -218,6 +245,8 @@ PAPER_TRAINING: Mapping[str, Hyperparameters] = {
     "ce-itm": _CE_ITM,
     "slipform": _AHNPL,
     "ahnpl": _AHNPL,
+    "fsc": _FSC,
+    "read": _READ,
     "gnm": _GNM,
     "trohn": _TROHN,
     # TripletCLIP trains from scratch (5e-4, batch 1024), and prints nothing for fine-tuning.

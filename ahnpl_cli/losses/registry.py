@@ -35,6 +35,7 @@ class Term:
         margins: attribute of the objective that holds this term's margins by kind, if any.
         uses_negatives: whether the term needs hard negatives.
         uses_pictures: whether it needs a picture of each of them.
+        uses_positives: whether it needs another true text of each pair.
     """
 
     name: str
@@ -47,6 +48,7 @@ class Term:
     margins: Literal["margin", "threshold"] | None = None
     uses_negatives: bool = True
     uses_pictures: bool = False
+    uses_positives: bool = False
 
     def function(
         self, fidelity: Fidelity, family: LossFamily = "softmax"
@@ -136,6 +138,20 @@ TERMS: dict[str, Term] = {
             label="L_itm",
             equation="ALBEF Eq. 3 with hard negatives; of models with a matching head",
             paper=f"{_LOSSES}.matching:matching_term",
+        ),
+        Term(
+            name="calibrated",
+            label="L_neg calibrated",
+            equation="FSC-CLIP's global term: own negatives, focal and smoothed",
+            paper=f"{_LOSSES}.fsc:calibrated_term",
+        ),
+        Term(
+            name="paraphrase",
+            label="L_para",
+            equation="READ's alignment of another true text with its caption",
+            paper=f"{_LOSSES}.read:paraphrase_term",
+            uses_negatives=False,
+            uses_positives=True,
         ),
         Term(
             name="negative_pairs",

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from ahnpl_cli.losses.cement import softmax_margin
 from ahnpl_cli.losses.features import Features, TermState
 from ahnpl_cli.losses.trohn import excluded_pairs
 from ahnpl_cli.similarity import pairwise_similarity
@@ -83,14 +84,18 @@ def contrastive_term(features: Features, state: TermState) -> Tensor:
     """SigLIP's Eq. 1 with the hard negatives that the recipe would put into a softmax."""
     assert features.logit_bias is not None
     recipe = state.recipe
+    margin = softmax_margin(features, recipe)
     hard = None
     if recipe.softmax_negatives == "batch":
         cosines = pairwise_similarity(features.image_features, features.packed_negatives)
+        if margin is not None:
+            cosines = cosines + margin[features.valid]
         hard = _logits(features, cosines)
         if recipe.mask_same_image and features.also_true is not None:
             hard = hard.masked_fill(features.also_true[:, features.valid], -torch.inf)
     elif recipe.softmax_negatives == "own":
-        hard = _logits(features, features.negative).masked_fill(~features.valid, -torch.inf)
+        cosines = features.negative if margin is None else features.negative + margin
+        hard = _logits(features, cosines).masked_fill(~features.valid, -torch.inf)
     return sigmoid_contrastive_loss(
         features.image_features,
         features.text_features,

@@ -29,6 +29,7 @@ class Index:
             negatives are not used.
         text: each pair's caption, as a row of the text features (N,).
         negative: each slot's negative, likewise (N, K); -1 where there is none.
+        positive: another true text of each pair, likewise (N, 1), or (N, 0) if not used.
         valid: which slots hold one (N, K), bool.
         concreteness: rating of each slot's changed word (N, K); NaN if unrated or empty.
         image_ids: number of each pair's image (N,).
@@ -39,6 +40,7 @@ class Index:
     painted: Tensor
     text: Tensor
     negative: Tensor
+    positive: Tensor
     valid: Tensor
     concreteness: Tensor
     image_ids: Tensor
@@ -66,6 +68,8 @@ class Index:
             negative_features=_with_zeros(texts)[self.negative],
             image_negative_features=_with_zeros(images)[self.painted],
             image_valid=self.painted >= 0,
+            positive_features=_with_zeros(texts)[self.positive],
+            positive_valid=self.positive >= 0,
             valid=self.valid,
             logit_scale=scalars[0],
             logit_bias=scalars[1] if len(scalars) > 1 else None,
@@ -175,14 +179,15 @@ def make_batch(
     kept = read[read < pairs]
     draw = draw.take(kept)
     # Each distinct text is encoded once, texts of one length beside each other.
-    negatives = draw.negative[draw.negative >= 0]
-    texts = np.unique(np.concatenate([draw.text, negatives]))
+    further = [numbers[numbers >= 0] for numbers in (draw.negative, draw.positive)]
+    texts = np.unique(np.concatenate([draw.text, *further]))
     texts = texts[np.argsort(data.tokens.lengths[texts], kind="stable")]
     index = Index(
         image=torch.from_numpy(position[kept]),
         painted=torch.from_numpy(painted[kept]),
         text=torch.from_numpy(_positions(draw.text, texts)),
         negative=torch.from_numpy(_positions(draw.negative, texts)),
+        positive=torch.from_numpy(_positions(draw.positive, texts)),
         valid=torch.from_numpy(draw.valid),
         concreteness=torch.from_numpy(draw.concreteness),
         image_ids=torch.from_numpy(draw.picture),

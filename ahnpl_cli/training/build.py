@@ -20,7 +20,7 @@ from ahnpl_cli.backbones.load import load_backbone, pick_device
 from ahnpl_cli.backbones.source import seen_from
 from ahnpl_cli.config import TrainConfig, resolve_recipe, resolve_training
 from ahnpl_cli.data.dataset import TrainingSet, resolve_files
-from ahnpl_cli.data.fingerprints import fingerprints
+from ahnpl_cli.data.fingerprints import fingerprints, image_problems
 from ahnpl_cli.data.jsonl import read_records
 from ahnpl_cli.data.loader import ImageLoader, RandomCrop
 from ahnpl_cli.data.places import Place
@@ -50,11 +50,16 @@ from ahnpl_cli.training.model_checks import (
     warn_of_clamp,
 )
 from ahnpl_cli.training.preflight import check_tracker
-from ahnpl_cli.training.schedule import BatchOrder, Milestones, MixedOrder
+from ahnpl_cli.training.schedule import (
+    BatchOrder,
+    Milestones,
+    MixedOrder,
+    make_milestones,
+    make_order,
+)
 
 logger = logging.getLogger(__name__)
 PRECISION = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
-OFTEN = 100  # steps between checkpoints at least: small data has short epochs
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -161,6 +166,7 @@ def _read_data(
         negatives=recipe.uses_negatives,
         painted=recipe.painted,
         one_negative=recipe.one_negative,
+        positives=recipe.uses_positives,
         placeholder=PLACEHOLDER if recipe.fidelity == "released" else None,
         track=track,
     )
@@ -181,6 +187,12 @@ def _read_data(
         )
     if data.kinds:
         logger.info("Negatives of %s.", described(data.kinds))
+    if recipe.uses_positives and not data.positives:
+        raise DataError(
+            f"--objective {config.objective} needs other true texts, and there are none",
+            where=", ".join(config.data),
+            hint="Make them with: ahnpl negatives captions.jsonl --positives all.",
+        )
     if recipe.uses_negatives and not data.negatives:
         raise DataError(
             f"--objective {config.objective} needs negatives, and there are none",
@@ -196,7 +208,7 @@ def _check_images(data: TrainingSet, config: TrainConfig, track: Track = silent)
     Raises:
         DataError: an image is missing or broken, and `--on-error` is stop.
     """
-    problems = data.problems(track=track) if config.run.check_images else {}
+    problems = image_problems(data.pictures, track=track) if config.run.check_images else {}
     if not problems:
         return ()
     first, problem = next(iter(problems.items()))
@@ -205,7 +217,8 @@ def _check_images(data: TrainingSet, config: TrainConfig, track: Track = silent)
         hint = "Check --image-root, or leave them out with --on-error skip."
         raise DataError(f"{problem}{more}", where=data.name_of(first), hint=hint)
     before, names = len(data), {number: data.name_of(number) for number in problems}
-    own = [number for number in problems if data.is_own(number)]
+    of_pairs = set(data.picture_of.tolist())
+    own = [number for number in problems if number in of_pairs]
     shown = [number for number in problems if number not in own]
     data.leave_out(problems)
     if own:
@@ -223,65 +236,6 @@ def _check_images(data: TrainingSet, config: TrainConfig, track: Track = silent)
     if not len(data):
         raise DataError("no image can be read", hint="Check --image-root.")
     return tuple(f"{names[number]}: {problem}" for number, problem in problems.items())
-
-
-def _make_order(config: TrainConfig, data: TrainingSet) -> BatchOrder | MixedOrder:
-    """Return which pairs each step sees.
-
-    Raises:
-        ConfigError: the batch cannot be shared among the processes, or no batch has a pair of both
-            sources.
-    """
-    training = resolve_training(config)
-    wanted, pairs = training.batch_size, len(data)
-    share = resolve_recipe(config).painted_share
-    is_painted = data.is_painted[data.rows]
-    painted = int(is_painted.sum())
-    if share:
-        # As many as both sources last for, in a batch of these shares.
-        pairs = min(pairs, int(painted / share), int((pairs - painted) / (1 - share)))
-    processes = world_size()
-    # Every process has to get the same number of pairs.
-    size = min(wanted, pairs // processes * processes)
-    if wanted % processes or not size:
-        raise ConfigError(
-            f"--batch-size {wanted} cannot be shared by {processes} processes",
-            hint="It counts the pairs of all of them.",
-        )
-    if size < wanted:
-        logger.info("Only %d pairs: batches of %d instead of %d.", pairs, size, wanted)
-    if size == 1 and "contrastive" in resolve_recipe(config).active:
-        raise ConfigError(
-            "a batch of one pair has nothing to contrast it with",
-            hint="Use --batch-size 2 or more, or --weight-contrastive 0.",
-        )
-    count = round(share * size)
-    if share and not 0 < count < size:
-        what = f"--painted-share {share:g} of {size} pairs leaves out one of the two sources"
-        raise ConfigError(what, hint="Take larger batches, or another share.")
-    # A mix passes over its painted pairs; see `MixedOrder`.
-    passed, taken = (painted, count) if share else (pairs, size)
-    steps = config.optimizer.steps or training.epochs * (passed // taken)
-    warmup = config.optimizer.warmup
-    if warmup >= steps:
-        logger.warning("%d steps, --warmup %d: the peak rate is never reached.", steps, warmup)
-    if not share:
-        return BatchOrder(pairs, size, steps, config.seed)
-    return MixedOrder(
-        BatchOrder(painted, count, steps, config.seed),
-        BatchOrder(len(data) - painted, size - count, steps, config.seed),
-        is_painted,
-    )
-
-
-def _make_milestones(config: TrainConfig, order: BatchOrder | MixedOrder) -> Milestones:
-    """Return after which steps the run logs, saves and evaluates."""
-    return Milestones(
-        total=order.total,
-        log_every=config.run.log_every,
-        save_every=config.run.save_every or max(OFTEN, order.epoch_steps),
-        eval_every=config.run.eval_every,
-    )
 
 
 def _start_info(config: TrainConfig, run: Path, backbone: Backbone, data_sha256: str) -> RunStart:
@@ -350,7 +304,7 @@ def build(config: TrainConfig, run: Path, *, track: Track = silent) -> TrainingP
     problems = _check_images(data, config, track)
     seen = data.pictures if config.run.check_images else []
     images = fingerprints(seen, track=track)
-    order = _make_order(config, data)
+    order = make_order(config, data)
     # What is saved has the names of the model as it is now, without corrections.
     export = _make_export(config, backbone)
     freeze(backbone, config.memory.freeze)
@@ -381,7 +335,7 @@ def build(config: TrainConfig, run: Path, *, track: Track = silent) -> TrainingP
         data=data,
         loader=loader,
         order=order,
-        milestones=_make_milestones(config, order),
+        milestones=make_milestones(config, order),
         start=start,
         export=export,
         skipped=records - len(data),

@@ -96,6 +96,7 @@ def gather_batch(images: Tensor, texts: Tensor, index: Index) -> tuple[Tensor, T
         painted=torch.where(index.painted < 0, -1, index.painted + images_before),
         text=index.text + texts_before,
         negative=torch.where(index.negative < 0, -1, index.negative + texts_before),
+        positive=torch.where(index.positive < 0, -1, index.positive + texts_before),
     )
     whole: dict[str, Tensor] = {}
     for field in fields(Index):

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ahnpl_cli.config import TrainConfig, resolve_recipe, resolve_training
+from ahnpl_cli.data.dataset import TrainingSet
+from ahnpl_cli.errors import ConfigError
+from ahnpl_cli.training.distributed import world_size
+
+logger = logging.getLogger(__name__)
+SAVED_OFTEN = 100  # steps between checkpoints at least: small data has short epochs
 
 
 def learning_rate(step: int, *, peak: float, warmup: int, total: int) -> float:
@@ -158,3 +167,62 @@ class Milestones:
     def saves(self, done: int) -> bool:
         """Whether a checkpoint is written after `done` steps; what is evaluated is saved first."""
         return done == self.total or done % self.save_every == 0 or self.evaluates(done)
+
+
+def make_order(config: TrainConfig, data: TrainingSet) -> BatchOrder | MixedOrder:
+    """Return which pairs each step sees.
+
+    Raises:
+        ConfigError: the batch cannot be shared among the processes, or no batch has a pair of both
+            sources.
+    """
+    training = resolve_training(config)
+    wanted, pairs = training.batch_size, len(data)
+    share = resolve_recipe(config).painted_share
+    is_painted = data.is_painted[data.rows]
+    painted = int(is_painted.sum())
+    if share:
+        # As many as both sources last for, in a batch of these shares.
+        pairs = min(pairs, int(painted / share), int((pairs - painted) / (1 - share)))
+    processes = world_size()
+    # Every process has to get the same number of pairs.
+    size = min(wanted, pairs // processes * processes)
+    if wanted % processes or not size:
+        raise ConfigError(
+            f"--batch-size {wanted} cannot be shared by {processes} processes",
+            hint="It counts the pairs of all of them.",
+        )
+    if size < wanted:
+        logger.info("Only %d pairs: batches of %d instead of %d.", pairs, size, wanted)
+    if size == 1 and "contrastive" in resolve_recipe(config).active:
+        raise ConfigError(
+            "a batch of one pair has nothing to contrast it with",
+            hint="Use --batch-size 2 or more, or --weight-contrastive 0.",
+        )
+    count = round(share * size)
+    if share and not 0 < count < size:
+        what = f"--painted-share {share:g} of {size} pairs leaves out one of the two sources"
+        raise ConfigError(what, hint="Take larger batches, or another share.")
+    # A mix passes over its painted pairs; see `MixedOrder`.
+    passed, taken = (painted, count) if share else (pairs, size)
+    steps = config.optimizer.steps or training.epochs * (passed // taken)
+    warmup = config.optimizer.warmup
+    if warmup >= steps:
+        logger.warning("%d steps, --warmup %d: the peak rate is never reached.", steps, warmup)
+    if not share:
+        return BatchOrder(pairs, size, steps, config.seed)
+    return MixedOrder(
+        BatchOrder(painted, count, steps, config.seed),
+        BatchOrder(len(data) - painted, size - count, steps, config.seed),
+        is_painted,
+    )
+
+
+def make_milestones(config: TrainConfig, order: BatchOrder | MixedOrder) -> Milestones:
+    """Return after which steps the run logs, saves and evaluates."""
+    return Milestones(
+        total=order.total,
+        log_every=config.run.log_every,
+        save_every=config.run.save_every or max(SAVED_OFTEN, order.epoch_steps),
+        eval_every=config.run.eval_every,
+    )

@@ -92,7 +92,7 @@ def test_nothing_to_learn_is_said() -> None:
         (
             {"objective": "anhpl"},
             "unknown objective 'anhpl'. Did you mean 'ahnpl'? Known: clip, negclip, ce-clip, "
-            "ce-itm, slipform, ahnpl, gnm, trohn, triplet.",
+            "ce-itm, slipform, ahnpl, fsc, read, gnm, trohn, triplet.",
         ),
         (
             {"run": RunConfig(eval_every=5)},
@@ -133,6 +133,8 @@ def test_options_that_cannot_be_say_why(options: dict[str, object], message: str
         ("gnm", "paper", (20, 400, 1e-6, 0.2)),
         ("gnm", "released", (10, 200, 1e-6, 0.1)),
         ("trohn", "paper", (10, 400, 1e-6, 0.1)),
+        ("fsc", "paper", (10, 128, 5e-6, 0.1)),
+        ("read", "paper", (5, 256, 1e-5, 0.1)),
         ("triplet", "paper", (10, 128, 2e-5, 0.1)),
     ],
 )

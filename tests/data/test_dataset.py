@@ -9,8 +9,9 @@ import torch
 from PIL import Image
 
 from ahnpl_cli.data.dataset import TrainingSet, open_picture, resolve_files
+from ahnpl_cli.data.fingerprints import image_problems
 from ahnpl_cli.errors import DataError
-from ahnpl_cli.records import CaptionRecord, Kind, Negative
+from ahnpl_cli.records import CaptionRecord, Kind, Negative, Positive
 
 ROOT = Path("images")
 WORDS: dict[str, int] = {}
@@ -130,7 +131,7 @@ def test_a_broken_picture_is_named_and_leaves_the_text_of_its_negative(tmp_path:
     data = TrainingSet(
         resolve_files(painted("x.png", None, "z.png"), tmp_path), tokenize, painted="slots"
     )
-    assert data.problems() == {1: "no such image"}
+    assert image_problems(data.pictures) == {1: "no such image"}
     assert data.name_of(1) == f"{tmp_path / 'x.png'} (record 'a')"
     assert data.name_of(2) == f"{tmp_path / 'z.png'} (record 'a')"
     data.leave_out([1])
@@ -225,8 +226,38 @@ def test_missing_and_broken_images_are_found_by_their_headers(tmp_path: Path) ->
     (tmp_path / "2.png").write_bytes(b"not an image")
     records = [*RECORDS, make("d", "3.png", "a pig")]
     data = TrainingSet(resolve_files(records, tmp_path), tokenize)
-    assert data.problems() == {1: "cannot be decoded (not an image)", 2: "no such image"}
+    assert image_problems(data.pictures) == {
+        1: "cannot be decoded (not an image)",
+        2: "no such image",
+    }
     assert data.name_of(2) == f"{tmp_path / '3.png'} (record 'd')"
     data.leave_out([1, 2])
     assert [data.ids[row] for row in data.rows] == ["a", "b"]
     assert open_picture(data.pictures[0]).size == (4, 4)
+
+
+def test_another_true_text_is_drawn_where_there_is_one() -> None:
+    others = tuple(Positive("rewrite", text) for text in ("the one cat", "cat", "a cat"))
+    records = [
+        CaptionRecord("a", "1.png", "a cat", positives=others),
+        CaptionRecord("b", "2.png", "a dog"),
+    ]
+    data = read(records, positives=True)
+    # A wording that is the caption's own is none.
+    assert data.positives == 2
+    seen = set()
+    for epoch in range(30):
+        draw = data.draw(np.array([1, 0]), seed=0, epoch=epoch)
+        assert draw.positive[0, 0] == -1
+        (text,) = texts(data, draw.positive[1])
+        seen.add(tuple(text))
+        alone = data.draw(np.array([0]), seed=0, epoch=epoch)
+        assert alone.positive[0, 0] == draw.positive[1, 0]
+    assert seen == {tuple(row) for row in texts_of("the one cat", "cat")}
+    plain = read(records)
+    assert plain.draw(plain.rows, seed=0, epoch=0).positive.shape == (2, 0)
+    assert plain.sha256() != data.sha256()
+
+
+def texts_of(*captions: str) -> list[list[int]]:
+    return [tokenize([caption])[0].tolist() for caption in captions]

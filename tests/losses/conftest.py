@@ -33,6 +33,8 @@ def make_features(
         match_odds=5 * unit(n, 1 + k, seed=seed + 4, dtype=dtype),
         image_negative_features=unit(n, k, dim, seed=seed + 4, dtype=dtype).requires_grad_(),
         image_valid=shown,
+        positive_features=unit(n, 1, dim, seed=seed + 6, dtype=dtype).requires_grad_(),
+        positive_valid=torch.arange(n).unsqueeze(1) != 2,
     )
 
 

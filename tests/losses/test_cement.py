@@ -1,11 +1,15 @@
 """The concreteness margin, ours in form."""
 
 import math
+from dataclasses import replace
 
+import pytest
 import torch
 
 from ahnpl_cli.losses.cement import cement_loss, concreteness_margin
 from ahnpl_cli.losses.features import Features
+from ahnpl_cli.losses.objective import Objective
+from ahnpl_cli.losses.recipes import PAPER
 
 
 def test_it_is_the_documented_formula(features: Features) -> None:
@@ -67,3 +71,39 @@ def test_gradient_reaches_both_towers_and_spares_empty_rows(features: Features) 
         assert grad.isfinite().all()
         assert grad[0].abs().sum() > 0
         assert grad[1].abs().sum() == 0
+
+
+@pytest.mark.parametrize("where", ["own", "batch"])
+@pytest.mark.parametrize("kind", ["constant", "concreteness"])
+def test_a_margin_in_the_softmax_raises_the_logits_of_hard_negatives(
+    where: str, kind: str, features: Features
+) -> None:
+    f = replace(features, image_ids=torch.arange(len(features.image_features)))
+    recipe = replace(
+        PAPER["negclip"],
+        softmax_negatives=where,
+        softmax_margin=kind,
+        softmax_margin_size=0.05,
+    )
+    scale, n = f.logit_scale.item(), len(f.image_features)
+    rows = []
+    for i in range(n):
+        logits = [scale * (f.image_features[i] @ f.text_features[j]).item() for j in range(n)]
+        back = [scale * (f.image_features[j] @ f.text_features[i]).item() for j in range(n)]
+        own = logits[i]
+        for j, k in f.valid.nonzero().tolist():
+            if where == "own" and j != i:
+                continue
+            rating = f.concreteness[j, k].item()
+            margin = 0.05 if kind == "constant" else 0.05 * (rating - 1) / 4
+            cosine = (f.image_features[i] @ f.negative_features[j, k]).item()
+            logits.append(scale * (cosine + margin))
+        rows.append(math.log(sum(map(math.exp, logits))) + math.log(sum(map(math.exp, back))))
+        rows[-1] -= 2 * own
+    objective = Objective(recipe, f.valid.shape[1]).double()
+    want = torch.tensor(rows, dtype=torch.float64).mean()
+    torch.testing.assert_close(objective(f).terms["contrastive"], want)
+    sigmoid = replace(f, logit_bias=torch.tensor(-3.0, dtype=torch.float64))
+    without = replace(recipe, softmax_margin="none")
+    raised, plain = (Objective(r, f.valid.shape[1]).double()(sigmoid) for r in (recipe, without))
+    assert raised.total > plain.total

@@ -36,6 +36,8 @@ WEIGHTS: dict[tuple[str, Fidelity], tuple[dict[str, float], str]] = {
         },
         "batch",
     ),
+    ("fsc", "paper"): ({"contrastive": 0.5, "calibrated": 0.5}, "none"),
+    ("read", "paper"): ({"contrastive": 0.5, "paraphrase": 0.5}, "batch"),
     ("gnm", "paper"): ({"contrastive": 0.5}, "none"),
     ("trohn", "paper"): ({"negative_pairs": 0.5}, "none"),
     ("triplet", "paper"): ({"contrastive": 0.5, "exchanged": 0.5}, "batch"),
@@ -80,6 +82,8 @@ def features(
         match_odds=odds,
         image_negative_features=normalize(pictures),
         image_valid=SHOWN,
+        positive_features=normalize(negatives)[:, :1],
+        positive_valid=torch.tensor([[True], [True], [False], [True], [True]]),
         image_features=normalize(images),
         text_features=normalize(texts),
         negative_features=normalize(negatives),
@@ -147,9 +151,10 @@ def test_what_a_term_depends_on_gets_gradient(name: str) -> None:
     TERMS[name].function("paper")(features(*tensors), state).sum().backward()
     images, texts, *_ = (tensor.grad is not None for tensor in tensors)
     over_pictures = name in VALUES
-    moves_image = name not in ("hard_negative_textual", "exchanged")
+    moves_image = name not in ("hard_negative_textual", "exchanged", "paraphrase")
     moves_negative = name != "positive_margin"
-    scaled = ("contrastive", "intra_modal", "cross_modal_rank", "cement", "matching")
+    scaled = ["contrastive", "intra_modal", "cross_modal_rank", "cement", "matching"]
+    scaled += ["calibrated", "paraphrase"]
     uses_scale = name in scaled or over_pictures
     assert bool(tensors[4].grad is not None and tensors[4].grad.any()) == over_pictures
     assert texts

@@ -205,6 +205,8 @@ def test_clip_needs_no_negatives_and_the_others_do() -> None:
         "ce-itm": True,
         "slipform": True,
         "ahnpl": True,
+        "fsc": True,
+        "read": True,
         "gnm": False,
         "trohn": True,
         "triplet": True,
@@ -243,3 +245,17 @@ def test_ce_clip_contrasts_with_a_pairs_own_negatives_only(features: Features) -
     assert alone.abs().sum() > 0
     batch = make(recipe("negclip"), features)
     assert batch(features).terms["contrastive"] > objective(features).terms["contrastive"]
+
+
+def test_a_fixed_margin_stays_whatever_the_similarities_are(features: Features) -> None:
+    for name, attribute in (("ahnpl", "margin"), ("ce-clip", "threshold")):
+        objective = make(replace(recipe(name), margin_fixed=0.07), features)
+        objective.update(features)
+        objective.start_epoch()
+        assert getattr(objective, attribute).tolist() == pytest.approx(
+            [0.07] * len(objective.margin)
+        )
+    losses = make(replace(recipe("ahnpl"), margin_fixed=0.07), features)(features)
+    gaps = features.negative - features.positive.unsqueeze(1) + 0.07
+    want = torch.where(features.valid, gaps.clamp(min=0), 0.0).sum(1).mean()
+    torch.testing.assert_close(losses.terms["negative_margin"], want)

@@ -51,6 +51,9 @@ def record(number: int) -> dict[str, Any]:
         "image": f"images/{number // 2}.png",
         "caption": caption,
         "negatives": [] if number % 5 == 4 else negatives,
+        "positives": [{"kind": "rewrite", "caption": f"{right} beside {left}, {number}"}]
+        if number % 4
+        else [],
     }
 
 

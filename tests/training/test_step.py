@@ -125,12 +125,20 @@ def test_the_cut_at_the_features_is_plain_backpropagation(
         if draw.painted[i, k] >= 0:
             picture = open_picture(built.data.pictures[draw.painted[i, k]])
             pictures[i, k] = backbone.encode_image(backbone.preprocess(picture)[None])[0]
+    others = torch.zeros(10, draw.positive.shape[1], backbone.info.embed_dim)
+    for i in range(10 if draw.positive.shape[1] else 0):
+        if draw.positive[i, 0] >= 0:
+            text = built.data.tokens.padded(draw.positive[i])
+            others[i, 0] = backbone.encode_text(text)[0]
+    assert others.any() or not built.objective.recipe.uses_positives
     if built.objective.recipe.painted in ("slots", "required"):
         assert pictures.any()
     features = Features(
         image_features=backbone.encode_image(load(built, draw).pixels[:10]),
         image_negative_features=pictures,
         image_valid=torch.from_numpy(draw.painted >= 0),
+        positive_features=others,
+        positive_valid=torch.from_numpy(draw.positive >= 0),
         text_features=backbone.encode_text(tokens),
         negative_features=negatives,
         valid=torch.from_numpy(draw.valid),
