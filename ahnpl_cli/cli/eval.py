@@ -9,11 +9,11 @@ import typer
 from ahnpl_cli.cli.console import Screen, page_path
 from ahnpl_cli.cli.options import options_from
 from ahnpl_cli.config import EvalConfig
-from ahnpl_cli.evaluation.benchmarks import BENCHMARKS
+from ahnpl_cli.evaluation.benchmarks import BENCHMARKS, SETS
 
 SUITES_HELP = (
-    f"Benchmarks: {', '.join(BENCHMARKS)}; or a file of captions with negatives, as `ahnpl "
-    "negatives` writes it."
+    f"Benchmarks: {', '.join(BENCHMARKS)}; {', '.join(SETS)} for those of them that are here; or a "
+    "file of captions with negatives: what `ahnpl negatives` writes, or a table."
 )
 
 
