@@ -163,7 +163,7 @@ BENCHMARK = Benchmark(
     measures="which of two frames or renderings goes with which of two captions",
     source="github.com/Wangt-CN/EqBen: the 10 % subset (eqben_subset_10percent_final.json, 10 GB "
     "of images), or all of it (100 GB)",
-    license="code Apache-2.0; images of Action Genome, YouCook2, GEBC, Kubric, Stable Diffusion",
+    license="code MIT; images of Action Genome, YouCook2, GEBC, Kubric, Stable Diffusion",
     files=f"{FILES[2]} + image_subset/, or {FILES[0]} + image/",
     find=find,
     load=load,
