@@ -44,6 +44,7 @@ class KindSummary:
         blind_words: percent right by the log-odds of words and pairs of neighbors, learned from
             the kind's pairs on the other half of the images.
         score: mean score of the filler; None for swaps.
+        plausibility: mean of the edit's, which is comparable across kinds; None if not known.
     """
 
     kind: str
@@ -54,6 +55,7 @@ class KindSummary:
     blind_length: float
     blind_words: float
     score: float | None
+    plausibility: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,22 @@ class NegativesDetails:
 
 
 @dataclass(slots=True)
+class _Sum:
+    """The sum of the values that are known, and how many these are."""
+
+    total: float = 0.0
+    count: int = 0
+
+    def add(self, value: float | None) -> None:
+        if value is not None:
+            self.total += value
+            self.count += 1
+
+    def mean(self) -> float | None:
+        return self.total / self.count if self.count else None
+
+
+@dataclass(slots=True)
 class _Tally:
     """What one pass over the file counts."""
 
@@ -90,8 +108,10 @@ class _Tally:
     per_kind: Counter[str] = field(default_factory=Counter)
     captions_with: Counter[str] = field(default_factory=Counter)
     longer: dict[str, Counter[int]] = field(default_factory=lambda: defaultdict(Counter))
-    scored: Counter[str] = field(default_factory=Counter)
-    scores: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    scores: dict[str, _Sum] = field(default_factory=lambda: defaultdict(_Sum))
+    plausibilities: dict[str, _Sum] = field(default_factory=lambda: defaultdict(_Sum))
+    positives: int = 0
+    units: int = 0
     word_counts: dict[str, WordCounts] = field(default_factory=lambda: defaultdict(WordCounts))
 
     def add(self, record: CaptionRecord) -> None:
@@ -106,6 +126,30 @@ class _Tally:
         seen: set[str] = set()
         for negative in record.negatives:
             self._add_negative(record, negative, seen)
+        self._add_positives(record, seen)
+        self._add_units(record)
+
+    def _add_positives(self, record: CaptionRecord, negatives: set[str]) -> None:
+        """Count the further true texts, and those that are none."""
+        self.positives += len(record.positives)
+        caption = " ".join(words(record.caption))
+        for positive in record.positives:
+            text = " ".join(words(positive.caption))
+            self.faults["positive equal to its caption"] += text == caption
+            self.faults["positive that is a negative too"] += text in negatives
+            wrong = apply_edits(record.caption, positive.edits) != positive.caption
+            self.faults["edits that do not give the positive"] += wrong and bool(positive.edits)
+
+    def _add_units(self, record: CaptionRecord) -> None:
+        """Count the units, and those whose foils or places are wrong."""
+        self.units += len(record.units)
+        for unit in record.units:
+            self.faults["unit equal to its foil"] += words(unit.caption) == words(unit.foil)
+            wrong = apply_edits(unit.caption, unit.edits) != unit.foil
+            self.faults["edits that do not give the foil"] += wrong and bool(unit.edits)
+            if unit.start is not None:
+                part = record.caption[unit.start : unit.start + len(unit.caption)]
+                self.faults["unit that is no part of its caption"] += part != unit.caption
 
     def _add_negative(self, record: CaptionRecord, negative: Negative, seen: set[str]) -> None:
         text = " ".join(words(negative.caption))
@@ -118,9 +162,8 @@ class _Tally:
         self.per_kind[negative.kind] += 1
         length = len(negative.caption.split()) - len(record.caption.split())
         self.longer[negative.kind][length] += 1
-        if negative.score is not None:
-            self.scored[negative.kind] += 1
-            self.scores[negative.kind] += negative.score
+        self.scores[negative.kind].add(negative.score)
+        self.plausibilities[negative.kind].add(negative.plausibility)
         half = half_of(record.image)
         self.word_counts[negative.kind].add(half, record.caption, negative.caption)
 
@@ -145,7 +188,6 @@ def _second_pass(path: Path, tally: _Tally) -> tuple[dict[str, Counter[int]], in
 
 def _summary(kind: str, tally: _Tally, blind: Counter[int]) -> KindSummary:
     longer = tally.longer[kind]
-    scored = tally.scored[kind]
     # Longer negatives give themselves away as shorter ones do: the better of the two guesses.
     shorter = guess_rate(longer.elements())
     return KindSummary(
@@ -156,7 +198,8 @@ def _summary(kind: str, tally: _Tally, blind: Counter[int]) -> KindSummary:
         words_longer=sum(longer.elements()) / longer.total(),
         blind_length=max(shorter, 100 - shorter),
         blind_words=guess_rate(blind.elements()),
-        score=tally.scores[kind] / scored if scored else None,
+        score=tally.scores[kind].mean(),
+        plausibility=tally.plausibilities[kind].mean(),
     )
 
 
@@ -192,7 +235,7 @@ def _fault_findings(tally: _Tally, true_after_all: int) -> list[Finding]:
     findings = []
     for fault, count in tally.faults.items():
         if count:
-            what = _counted(count, "record" if "id" in fault else "negative")
+            what = _counted(count, _faulty(fault))
             findings.append(Finding("problem", f"{what}: {fault}"))
     if true_after_all:
         count_text = _counted(true_after_all, "negative")
@@ -206,6 +249,15 @@ def _fault_findings(tally: _Tally, true_after_all: int) -> list[Finding]:
         text = f"{count_text} without edits: where the change is, is guessed"
         findings.append(Finding("note", text))
     return findings
+
+
+def _faulty(fault: str) -> str:
+    """What has a fault."""
+    if fault == "duplicate id":
+        return "record"
+    if "positive" in fault:
+        return "positive"
+    return "unit" if "unit" in fault or "foil" in fault else "negative"
 
 
 def _blind_findings(kinds: list[KindSummary]) -> list[Finding]:
@@ -272,6 +324,7 @@ def inspect_negatives(
 
 def _facts(tally: _Tally) -> dict[str, str | int | float | None]:
     repeated = sum(count - 1 for count in tally.captions.values())
+    extra = {"positives": tally.positives, "units": tally.units}
     return {
         "captions": tally.records,
         "images": len(tally.images),
@@ -279,6 +332,7 @@ def _facts(tally: _Tally) -> dict[str, str | int | float | None]:
         "negatives": tally.negatives,
         "negatives per caption": tally.negatives / max(tally.records, 1),
         "captions repeated for the same image": repeated,
+        **{name: count for name, count in extra.items() if count},
     }
 
 
@@ -318,15 +372,15 @@ def _kind_table(details: NegativesDetails) -> Table:
     for kind in details.kinds:
         amounts = (kind.captions, kind.coverage, kind.negatives)
         blind = (kind.words_longer, kind.blind_length, kind.blind_words)
-        rows.append((kind.kind, *amounts, *blind, kind.score))
+        rows.append((kind.kind, *amounts, *blind, kind.plausibility))
     return Table(
         title="By kind",
-        columns=("kind", "captions", "%", "n", "longer", "length %", "words %", "score"),
+        columns=("kind", "captions", "%", "n", "longer", "length %", "words %", "plausible"),
         rows=tuple(rows),
         note="%: of all captions. n: negatives. Longer: by how many words, mean. Length %, words "
         "%: pairs that a blind model tells apart by the length alone, or by the log-odds of "
         "words and pairs of neighbors, learned on the other half of the images; 50 is chance. "
-        "Score: the filler's, mean.",
+        "Plausible: log-odds of the edit against what was there, mean.",
         digits=2,
     )
 

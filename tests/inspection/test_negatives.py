@@ -13,7 +13,7 @@ from ahnpl_cli.errors import DataError
 from ahnpl_cli.inspection.negatives import NegativesDetails, inspect_negatives
 from ahnpl_cli.inspection.report import FileReport
 from ahnpl_cli.inspection.tables import tables
-from ahnpl_cli.records import CaptionRecord, Edit, Kind, Negative
+from ahnpl_cli.records import CaptionRecord, Edit, Kind, Negative, Positive, Unit
 from ahnpl_cli.reporting.edits import word_edits
 
 WRONG = Negative("object", "a cat", (Edit(2, 5, "dog", "cow"),), "hand")
@@ -73,6 +73,62 @@ def test_each_fault_is_found(tmp_path: Path, records: list[CaptionRecord], probl
     report = inspected(tmp_path, *records)
     assert not report.valid
     assert problem in problems(report)
+
+
+def extended(**more: object) -> CaptionRecord:
+    values = {"id": "a", "image": "a.png", "caption": "a red dog", **more}
+    return CaptionRecord(**values)  # type: ignore[arg-type]
+
+
+CUT = Edit(2, 6, "red ", "")
+RED_TO_BLUE = Edit(2, 5, "red", "blue")
+
+
+@pytest.mark.parametrize(
+    ("more", "problem"),
+    [
+        (
+            {"positives": (Positive("caption", "A red dog."),)},
+            "1 positive: positive equal to its caption",
+        ),
+        (
+            {
+                "positives": (Positive("deletion", "a dog", (CUT,)),),
+                "negatives": (negative("a red dog", "a dog"),),
+            },
+            "1 positive: positive that is a negative too",
+        ),
+        (
+            {"positives": (Positive("deletion", "a cat", (CUT,)),)},
+            "1 positive: edits that do not give the positive",
+        ),
+        (
+            {"units": (Unit("entity", "a red dog", "a red dog"),)},
+            "1 unit: unit equal to its foil",
+        ),
+        (
+            {"units": (Unit("entity", "a red dog", "a green dog", (RED_TO_BLUE,)),)},
+            "1 unit: edits that do not give the foil",
+        ),
+        (
+            {"units": (Unit("entity", "a red dog", "a blue dog", (RED_TO_BLUE,), 1),)},
+            "1 unit: unit that is no part of its caption",
+        ),
+    ],
+)
+def test_faults_of_positives_and_units_are_found(
+    tmp_path: Path, more: dict[str, object], problem: str
+) -> None:
+    report = inspected(tmp_path, extended(**more))
+    assert problems(report) == [problem]
+
+
+def test_positives_and_units_are_counted_where_there_are_some(tmp_path: Path) -> None:
+    unit = Unit("entity", "a red dog", "a blue dog", (RED_TO_BLUE,), 0)
+    positive = Positive("deletion", "a dog", (CUT,))
+    report = inspected(tmp_path, extended(units=(unit,), positives=(positive,)))
+    assert (report.facts["positives"], report.facts["units"], problems(report)) == (1, 1, [])
+    assert "units" not in inspected(tmp_path, extended()).facts
 
 
 def test_coverage_and_length_are_counted_by_kind(tmp_path: Path) -> None:
