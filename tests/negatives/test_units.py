@@ -65,6 +65,8 @@ def test_each_unit_is_a_part_of_its_caption_and_its_foil_an_edit_of_it(world):
             start = unit.start
             assert record.caption[start : start + len(unit.caption)] == unit.caption
             assert apply_edits(unit.caption, unit.edits) == unit.foil != unit.caption
+            for edit in unit.edits:
+                assert unit.caption[edit.start : edit.end] == edit.old and edit.start >= 0
             # Nothing that a caption of the image says is false of it.
             assert unit.foil.lower() not in record.caption.lower()
     assert report.units == {kind: kinds.count(kind) for kind in ("entity", "relation")}
