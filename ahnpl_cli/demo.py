@@ -17,13 +17,19 @@ from typing import Any
 from ahnpl_cli.config import DemoConfig
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.evaluation.report import EvalReport, ModelReport
+from ahnpl_cli.evaluation.trade_off import GAIN, RETENTION, TradeOff, trade_offs
 from ahnpl_cli.files import read_object, write_json
 from ahnpl_cli.outputs import settle
 
 START = "scenes-clip"
 WEIGHT_DECAY = 0.1
 OBJECTIVES = ("clip", "negclip", "ahnpl")
-SUITES = ("sugarcrepe", "aro", "valse", "winoground", "retrieval")
+# What its negatives look like, what they do not, and what fine-tuning must not cost.
+SUITES = (
+    *("sugarcrepe", "aro", "valse", "winoground"),
+    *("sugarcrepe++", "negbench", "half-truths"),
+    *("retrieval", "zeroshot"),
+)
 KINDS = ("swap", "attribute", "object", "spatial")
 STATE = "demo.json"
 DAMAGED = "The file is damaged: start over with --force, or choose another --output."
@@ -90,14 +96,14 @@ class ModelSummary:
     """One model of the demo; all values in percent.
 
     Attributes:
-        average: mean of `suites`.
-        suites: the primary average of each compositional suite.
-        retrieval: mean R@1 of both directions: what fine-tuning must not cost.
+        compositional: mean headline of the compositional suites.
+        retention: mean headline of the others: what fine-tuning must not cost.
+        suites: the headline of each suite.
     """
 
-    average: float
+    compositional: float
+    retention: float
     suites: dict[str, float]
-    retrieval: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +244,9 @@ def summarize(out: Path, finished: Sequence[FinishedStage], results: EvalReport)
     if set(results.suites) != set(SUITES):
         what = f"holds {', '.join(results.suites)}, not the suites of the demo"
         raise DataError(what, where=str(folder.results), hint=DAMAGED)
-    models = {label(model.name): _summary(model) for model in results.models}
+    models = {}
+    for model, means in zip(results.models, trade_offs(results), strict=True):
+        models[label(model.name)] = _summary(model, means)
     ahnpl_run = folder.run("ahnpl")
     files = {
         "scenes, captions and benchmarks": folder.scenes,
@@ -266,12 +274,13 @@ def summarize(out: Path, finished: Sequence[FinishedStage], results: EvalReport)
     )
 
 
-def _summary(model: ModelReport) -> ModelSummary:
+def _summary(model: ModelReport, means: TradeOff) -> ModelSummary:
     headlines = {name: round(suite.headline_value, 2) for name, suite in model.suites.items()}
-    # Kept out of the mean: it measures what fine-tuning must not cost.
-    retrieval = headlines.pop("retrieval")
-    average = round(sum(headlines.values()) / len(headlines), 2)
-    return ModelSummary(average, headlines, retrieval)
+    return ModelSummary(
+        compositional=round(means.means[GAIN], 2),
+        retention=round(means.means[RETENTION], 2),
+        suites=headlines,
+    )
 
 
 def _options(config: DemoConfig) -> dict[str, Any]:

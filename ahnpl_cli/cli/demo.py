@@ -32,6 +32,7 @@ def demo(ctx: typer.Context, *, config: DemoConfig, screen: Screen) -> None:
     from ahnpl_cli.demo import inspect_argv, label, run, stages, summarize
     from ahnpl_cli.evaluation.output import load_report
     from ahnpl_cli.evaluation.result_tables import results_table
+    from ahnpl_cli.evaluation.trade_off import trade_off_table
 
     def call(argv: Sequence[str]) -> None:
         """Run `ahnpl` with these arguments in this process."""
@@ -69,15 +70,12 @@ def demo(ctx: typer.Context, *, config: DemoConfig, screen: Screen) -> None:
         return
     call(inspect_argv(out))
     names = {model.name: label(model.name) for model in results.models}
-    means = {model: report.models[name].average for model, name in names.items()}
     table = results_table(
         results,
         title="Accuracy in percent on held-out scenes",
         names=names,
-        means=means,
-        means_label="mean, without retrieval",
     )
-    screen.show(report, [table])
+    screen.show(report, [table, trade_off_table(results, names)])
     _close(report.files, report.next, report.seconds, screen)
 
 

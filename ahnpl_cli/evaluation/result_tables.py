@@ -210,8 +210,6 @@ def results_table(
     *,
     title: str = "Results in percent",
     names: Mapping[str, str] | None = None,
-    means: Mapping[str, float] | None = None,
-    means_label: str = "mean",
 ) -> Table:
     """Return suites by models, with n, intervals and the difference to the first model.
 
@@ -219,8 +217,6 @@ def results_table(
         report: of several models.
         title: of the table.
         names: what the table calls each model, if not as the report does.
-        means: one more row, such as a mean over suites, by model.
-        means_label: what that row is called.
     """
     models = report.models
     names = names or {model.name: model.name for model in models}
@@ -235,9 +231,6 @@ def results_table(
         headline = Span(f"{name}: {suite.headline}", "bold")
         cells = [_headline_cell(model, name, of_averages) for model in models]
         rows.append((headline, None, support_of(suite.headline, suite)[1], *cells))
-    if means:
-        numbers = [Span(f"{means[model.name]:.1f}", "bold") for model in models]
-        rows.append((Span(means_label, "bold"), None, None, *numbers))
     columns = ("suite", "n", COVERAGE, *(names[model.name] for model in models))
     note = RESULTS_NOTE.format(first=names[models[0].name])
     return covered(Table(title, columns, tuple(rows), note))

@@ -7,7 +7,7 @@ that interpolating weights walks for free, so neither mean is shown without the 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -87,20 +87,26 @@ def millions(parameters: int | None) -> Cell:
     return None if parameters is None else f"{parameters / 1e6:,.1f}"
 
 
-def trade_off_table(report: EvalReport) -> Table:
-    """Return a row for each model: parameters, both means, and their differences to the first."""
+def trade_off_table(report: EvalReport, names: Mapping[str, str] | None = None) -> Table:
+    """Return a row for each model: parameters, both means, and their differences to the first.
+
+    Args:
+        report: of several models.
+        names: what the table calls each model, if not as the report does.
+    """
+    names = names or {model.name: model.name for model in report.models}
     suites = shared_suites(report)
     first, *_ = models = trade_offs(report)
     rows: list[Row] = []
     for model in models:
-        cells: list[Cell] = [model.model, millions(model.parameters)]
+        cells: list[Cell] = [names[model.model], millions(model.parameters)]
         for name in (GAIN, RETENTION):
             cells.append(_number(model.means[name]))
             is_first = model is first
             cells.append(None if is_first else _change(model.means[name], first.means[name]))
         rows.append(tuple(cells))
     note = NOTE.format(
-        first=first.model,
+        first=names[first.model],
         gain=", ".join(suites[GAIN]) or "none was measured",
         retention=", ".join(suites[RETENTION]) or NOTHING_RETAINED,
     )
