@@ -62,7 +62,7 @@ class Statistics:
         words: word -> how often.
         pairs: "word word" -> how often.
         triples: "word word word" -> how often, if more than once.
-        seen: noun -> images that it is said of.
+        seen: noun -> images that it is said of; verbs too, as `doing` writes them.
         together: "noun|noun" in alphabetical order -> images that both are said of, if several.
         single: noun -> how often it stands in the singular behind a or an.
         described: noun -> adjective -> how often.
@@ -100,6 +100,11 @@ def group_of(noun: str) -> str:
     return kind if kind != "thing" else min(sorts_of(noun), default=kind)
 
 
+def doing(verb: str) -> str:
+    """Return what stands for a verb among the nouns that are seen together."""
+    return f"~{verb}"
+
+
 def names_of(noun: str) -> tuple[str, ...]:
     """Return a noun and, of a compound, its last word: a "kitchen counter" is a counter."""
     last = noun.rpartition(" ")[2]
@@ -132,6 +137,7 @@ class Tally:
                     self._single[word.lemma] += 1
                 self._described[word.lemma].update(grammar.modifiers(words, index))
             elif word.tag in VERBS:
+                nouns.add(doing(word.lemma))
                 doer = grammar.subject(words, index)
                 if doer is not None:
                     self._doers[word.lemma][kind_of(words[doer].lemma)] += 1

@@ -31,6 +31,7 @@ LEAST = 12  # images that must show a thing
 LIKELY = 10  # best things for a place, of which one is drawn
 ASSOCIATED = 0.5  # least mean association with the caption's nouns
 KNOWN = 40  # absent things that are looked at
+SHARE = 0.05  # of what is said between such nouns below which a relation is odd (ours)
 NEAR = "next to"  # where captions do not say how something is to a thing
 TRIED = 2  # of them in one place
 # Things of these sorts are places, or parts of others, and stand beside nothing.
@@ -195,10 +196,14 @@ def _relation(
         return ""
     head = caption.words[place.head]
     said = corpus.relations(f"*{group_of(head.lemma)}", thing)
+    least = max(2.0, SHARE * sum(said.values()))
     weights = {}
     for relation, times in sorted(said.items()):
         form, _, text = relation.partition("|")
-        if form == REDUCED and read_relation(text).preposition not in _INSIDE:
+        words = read_relation(text)
+        # Only who lives does anything.
+        does = words.verb is not None and kind_of(head.lemma) == "thing"
+        if form == REDUCED and times >= least and not does and words.preposition not in _INSIDE:
             weights[text] = times
     return next(stream.order(list(weights), list(weights.values())), NEAR)
 

@@ -38,8 +38,9 @@ _BOUND_TO_ONE = re.compile(
     r"\b(its|it|he|she|his|her|him|himself|herself|itself|alone|each|single|another|others?|one)\b"
 )
 _BOUND_TO_SEVERAL = re.compile(
-    r"\b(their|they|them|themselves|each|other|both|together|another|others|while|and the other)\b"
+    r"\b(their|they|them|themselves|each|others?|both|either|together|another|while)\b"
 )
+_CLAUSE_ENDS = frozenset((",", ".", ";", "that", "which", "who", "while", "as", "and", "where"))
 _OTHERS = re.compile(r"\b(others?|another)\b")
 _GROUPS = re.compile(
     r"\b(several|many|some|both|couple|group|pair|herd|flock|two|three|four|five|six|\d+|few|row"
@@ -247,7 +248,8 @@ def _verb(words: Sequence[Word], noun: int, irregular: dict[str, str]) -> tuple[
         return ()
     verb = words[noun + 1]
     if verb.tag not in ("VBZ", "VBP", "VBD", "MD"):
-        return () if verb.tag in _AFTER_NOUN or verb.tag == "RB" else None
+        fits = verb.tag in _AFTER_NOUN or verb.tag == "RB"
+        return () if fits and not _has_verb(words, noun + 1) else None
     new = irregular.get(verb.lower)
     if new is None and verb.tag == "VBZ":
         new = wordnet.lemma(verb.lower, "v")
@@ -256,6 +258,16 @@ def _verb(words: Sequence[Word], noun: int, irregular: dict[str, str]) -> tuple[
     if new is None or verb.tag == "VBD" and verb.lower not in irregular:
         return ()
     return (Edit(verb.start, verb.end, verb.text, match_case(new, verb.text)),)
+
+
+def _has_verb(words: Sequence[Word], start: int) -> bool:
+    """Whether a finite verb further on agrees with a noun: "two people with a dog are walking"."""
+    for word in words[start:]:
+        if word.lower in _CLAUSE_ENDS:
+            return False
+        if word.tag in ("VBZ", "VBP") or word.lower in ("was", "were"):
+            return True
+    return False
 
 
 def _third_person(verb: str) -> str:

@@ -14,7 +14,7 @@ from ahnpl_cli.negatives.lexicon import wordnet
 from ahnpl_cli.negatives.lexicon.concreteness import Weigh, mean_rating
 from ahnpl_cli.negatives.lexicon.noun_sorts import PERSON
 from ahnpl_cli.negatives.lexicon.tables import contraries, different, dimensions, word_list
-from ahnpl_cli.negatives.statistics import TEXT_END, Corpus, group_of, kind_of, names_of
+from ahnpl_cli.negatives.statistics import TEXT_END, Corpus, doing, group_of, kind_of, names_of
 from ahnpl_cli.negatives.text import grammar
 from ahnpl_cli.negatives.text.relations import Relation, relations_of, verbs_exclude
 from ahnpl_cli.negatives.text.spelling import match_case, with_article
@@ -115,13 +115,18 @@ def _is_done(masked: MaskedWord, word: str, corpus: Corpus) -> bool:
             return False
         if not corpus.does(lemma, words[doer].lemma):
             return False
+    # Nobody skis where there is an alley, whatever people do.
+    others = masked.caption.nouns_but(index)
+    if others and not corpus.belongs(doing(lemma), others):
+        return False
     following = words[index + 1] if index + 1 < len(words) else None
     if following is None or following.tag in (".", ",", "CC"):
         return corpus.heard(word, TEXT_END) or corpus.heard(word, ",")
     if following.tag in BEFORE_OBJECT or following.pos in ("n", "a"):
         target = grammar.noun_ahead(words, index + 1, BEFORE_OBJECT, 5)
         return target is None or _is_done_to(masked, doer, lemma, "", words[target], corpus)
-    if not corpus.heard(word, following.lower):
+    # "Laying down" is one verb.
+    if following.tag == "RP" or not corpus.heard(word, following.lower):
         return False
     target = grammar.noun_ahead(words, index + 2, BEFORE_OBJECT, 5)
     if target is None or following.tag not in ("IN", "TO"):

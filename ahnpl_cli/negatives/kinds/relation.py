@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 
 from ahnpl_cli.negatives.candidates import Candidate, Change, ParsedCaption, Rejected
 from ahnpl_cli.negatives.lexicon.concreteness import Weigh, mean_rating
+from ahnpl_cli.negatives.lexicon.noun_sorts import sorts_of
 from ahnpl_cli.negatives.lexicon.tables import word_list
 from ahnpl_cli.negatives.statistics import Corpus, group_of, kind_of, names_of
 from ahnpl_cli.negatives.text import grammar
@@ -32,10 +33,28 @@ OF_GROUP, OF_ANY = 0.2, 0.02
 STAYS = 0.02  # what the old relation counts for when a new one is drawn (ours)
 # What is tried where there are too few captions to tell what is said.
 PLACES = ("on", "under", "next to", "behind", "in front of", "in", "above")
+SHARE = 0.02  # of what is said between such nouns below which a relation is odd (ours)
+REGIONS = frozenset(("outdoors", "way", "room"))
 BESIDE = ("next to", "near", "beside", "in front of", "behind")
 LEAST = 2  # captions that must say a relation to a noun
 # Nouns that a relation is not to: "on the phone" tells what somebody does.
-_NO_PLACE = frozenset(("phone", "way", "air", "row", "line", "water", "day", "night"))
+_NO_PLACE = frozenset(
+    (
+        "phone",
+        "laptop",
+        "computer",
+        "body",
+        "pole",
+        "fence",
+        "way",
+        "air",
+        "row",
+        "line",
+        "water",
+        "day",
+        "night",
+    )
+)
 
 
 def change_relation(
@@ -77,15 +96,20 @@ def _possible(caption: ParsedCaption, relation: Relation, corpus: Corpus) -> dic
     head, target = words[relation.head].lemma, words[relation.object].lemma
     old, kind = _text(words, relation), kind_of(head)
     possible: dict[str, float] = {}
+    is_region = not sorts_of(target).isdisjoint(REGIONS)
     # Of a compound that captions hardly name, what they say of its last word.
     for name in names_of(target):
         of_head, of_group = (corpus.relations(noun, name) for noun in (head, f"*{group_of(head)}"))
+        least = max(LEAST, SHARE * sum(of_group.values()))
         for said, times in sorted(corpus.relations("*", name).items()):
             form, _, text = said.partition("|")
             if form != relation.form or times < LEAST or not excludes(old, text, kind):
                 continue
             # Anything can be beside anything; for more, such a thing has to be heard of.
-            if text not in BESIDE and of_group.get(said, 0) < LEAST:
+            if text not in BESIDE and of_group.get(said, 0) < least:
+                continue
+            # What is on a street is beside it soon enough.
+            if text in BESIDE and is_region:
                 continue
             if not _is_said(caption, text, old, words[relation.object]):
                 own, group = of_head.get(said, 0), of_group.get(said, 0)

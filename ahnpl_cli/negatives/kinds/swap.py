@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from ahnpl_cli.negatives.candidates import Candidate, Change, ParsedCaption, Rejected
 from ahnpl_cli.negatives.lexicon import wordnet
@@ -18,11 +18,12 @@ from ahnpl_cli.negatives.text.words import Word
 from ahnpl_cli.records import Edit
 from ahnpl_cli.stable_hash import RandomStream
 
+T = TypeVar("T")
 # How much more often nouns of one sort (a man and a dog) are swapped than a man and a wave, and how
 # much more often two things or two living beings are (ours).
 SAME_SORT, LIKE = 20.0, 10.0
-# Words that are paired: all of any caption, and of a page of text no millions of pairs.
-MOST_PAIRED = 100
+# Words that are paired: all of a short caption, some of a long one, and no thousands of pairs.
+MOST_PAIRED = 24
 _BEFORE_NOUN = ("DT", "JJ", "JJR", "JJS", "CD", "PRP$", "PDT", "POS")
 _BEFORE_HEAD = ("JJ", "CC", ",")
 
@@ -45,8 +46,10 @@ def swap_nouns(
     words = caption.words
     pairs = [
         (a, b)
-        for a, b in itertools.combinations(_noun_phrases(caption)[:MOST_PAIRED], 2)
-        if words[a.first].tag == words[b.first].tag and a.whole.lemma != b.whole.lemma
+        for a, b in itertools.combinations(_some(_noun_phrases(caption), stream), 2)
+        if words[a.first].tag == words[b.first].tag
+        and a.whole.lemma != b.whole.lemma
+        and grammar.in_one_clause(words, a.last, b.first)
     ]
     weights = [_weight(a.whole, b.whole, weigh) for a, b in pairs]
     for a, b in stream.order(pairs, weights):
@@ -80,7 +83,11 @@ def swap_adjectives(
         head = grammar.noun_ahead(words, index + 1, _BEFORE_HEAD, 4) if word.pos == "a" else None
         if head is not None:
             heads[index] = head
-    pairs = list(itertools.combinations(list(heads)[:MOST_PAIRED], 2))
+    pairs = [
+        (i, j)
+        for i, j in itertools.combinations(_some(list(heads), stream), 2)
+        if grammar.in_one_clause(words, i, j)
+    ]
     weights = [weigh(words[i].lemma, words[j].lemma) for i, j in pairs]
     for i, j in stream.order(pairs, weights):
         if not contrary(words[i].lemma, words[j].lemma) or heads[i] == heads[j]:
@@ -95,6 +102,14 @@ def swap_adjectives(
             yield Rejected("negated")
         else:
             yield _swap(caption, words[i], words[j])
+
+
+def _some(items: Sequence[T], stream: RandomStream) -> list[T]:
+    """All of a few items, or some drawn from many, in their order."""
+    if len(items) <= MOST_PAIRED:
+        return list(items)
+    drawn = itertools.islice(stream.order(range(len(items))), MOST_PAIRED)
+    return [items[index] for index in sorted(drawn)]
 
 
 def _swap(caption: ParsedCaption, first: Word, second: Word) -> Candidate:

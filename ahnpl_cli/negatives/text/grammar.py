@@ -28,6 +28,10 @@ PLACES = frozenset(
 POSTURES = frozenset(("sit", "stand", "lie", "lay", "rest", "lean", "perch", "float"))
 # Postures that one animal may be said to have at once.
 LOW_POSTURES = frozenset(("sit", "lie", "lay", "rest", "sleep", "lounge", "relax", "nap", "perch"))
+_CLAUSES = frozenset(
+    (".", "!", "?", ";", ":", "while", "but", "because", "which", "who", "whose", "where")
+    + ("whereas", "although")
+)
 _CLAUSE_ENDS = (",", ".", ";", "but", "and")
 _INSIDE_NOUN_PHRASE = frozenset(["DT", "JJ", "PRP$", "CD", "NN", "NNP", "VBN", "JJR", "JJS", "POS"])
 _LISTING = frozenset(("and", ","))
@@ -100,6 +104,11 @@ def modifiers(words: Sequence[Word], index: int) -> frozenset[str]:
         if word.tag == "JJ":
             adjectives.add(word.lower)
     return frozenset(adjectives)
+
+
+def in_one_clause(words: Sequence[Word], first: int, second: int) -> bool:
+    """Whether nothing between two words ends a sentence or begins a clause of its own."""
+    return not any(word.lower in _CLAUSES for word in words[first + 1 : second])
 
 
 def negated(words: Sequence[Word], index: int) -> bool:

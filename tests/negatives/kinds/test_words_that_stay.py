@@ -1,0 +1,50 @@
+"""Pieces of words, names and what lies beyond a sentence are never changed."""
+
+import pytest
+
+from ahnpl_cli.negatives.candidates import Candidate
+from ahnpl_cli.negatives.kinds.refill import ACTION, ATTRIBUTE, OBJECT
+from ahnpl_cli.negatives.kinds.swap import swap_nouns
+from ahnpl_cli.negatives.lexicon.concreteness import word_weights
+from ahnpl_cli.negatives.statistics import Corpus, Statistics
+from ahnpl_cli.records import apply_edits
+from ahnpl_cli.stable_hash import RandomStream
+
+
+def changeable(parse, kind, caption):
+    words = parse(caption).words
+    return {words[i].text for i in range(len(words)) if kind.may_refill(words, i)}
+
+
+@pytest.mark.parametrize(
+    ("kind", "caption", "expected"),
+    [
+        (OBJECT, "a woman in a t-shirt", {"woman", "t-shirt"}),
+        (OBJECT, "a newly wed couple with a dog", {"dog"}),
+        (OBJECT, "a dog in front of the Old Town Hall", {"dog"}),
+        (OBJECT, "cars on Detroit streets", {"cars"}),
+        (ATTRIBUTE, "a golden-brown dog on a red bed", {"red"}),
+        (ACTION, "a cake decorated to look real", set()),
+        (ACTION, "a boy looks on", set()),
+    ],
+)
+def test_pieces_and_names_are_not_refilled(parse, kind, caption, expected):
+    assert changeable(parse, kind, caption) == expected
+
+
+def swapped(parse, caption):
+    parsed = parse(caption)
+    proposals = swap_nouns(
+        parsed, RandomStream(0), word_weights("random", 1.0), Corpus(Statistics())
+    )
+    return {
+        apply_edits(caption, proposal.edits)
+        for proposal in proposals
+        if isinstance(proposal, Candidate)
+    }
+
+
+def test_nouns_of_two_sentences_are_not_swapped(parse):
+    made = swapped(parse, "A man chases a dog. A cat is under a car.")
+    assert "A dog chases a man. A cat is under a car." in made
+    assert all(text.index("cat") > text.index(".") for text in made)
