@@ -48,18 +48,18 @@ GROUPS = {
     "pictures": (*PLAIN, *PICTURES),
     "amounts": ("CLIP fine-tuned", *AMOUNTS, "GNM"),
 }
-# Columns of Table 3, then pairs of scenes with their captions, each the other's exact image
-# negative, and retrieval, where a collapse would show first: (suite, average).
+# Columns of Table 3, then BiVLC's groups, whose scenes are each other's exact image negatives, and
+# retrieval, where a collapse would show first: (suite, average).
 COLUMNS = {
     "ARO-R": ("aro", "vg_relation_macro"),
     "ARO-A": ("aro", "vg_attribution_macro"),
     "VALSE": ("valse", "macro_11_pieces"),
     "SugarCrepe": ("sugarcrepe", "macro_7"),
 }
-SCENE_PAIRS = {
-    "I2T": ("winoground", "text"),
-    "T2I": ("winoground", "image"),
-    "group": ("winoground", "group"),
+GROUP_COLUMNS = {
+    "I2T": ("bivlc", "text"),
+    "T2I": ("bivlc", "image"),
+    "group": ("bivlc", "group"),
 }
 RECALL = ("retrieval", "coco_mean_r1")
 START = "scenes-clip"
@@ -133,7 +133,7 @@ def slug(name: str) -> str:
 
 def measure(out: Path, runs: list[Path]) -> dict[str, dict[str, float]]:
     """Evaluate the start and every run; return each column by model."""
-    measured = (*COLUMNS.values(), *SCENE_PAIRS.values(), RECALL)
+    measured = (*COLUMNS.values(), *GROUP_COLUMNS.values(), RECALL)
     suites = list(dict.fromkeys(suite for suite, _ in measured))
     checkpoints = [word for run in runs for word in ("--checkpoint", run)]
     results = out / "results.json"
@@ -149,7 +149,7 @@ def columns(suites: dict[str, dict[str, dict[str, float]]]) -> dict[str, float]:
     for name, (suite, average) in COLUMNS.items():
         values[name] = averaged(suites[suite]["averages"], average)
     values["Avg"] = statistics.mean(values.values())
-    for name, (suite, average) in SCENE_PAIRS.items():
+    for name, (suite, average) in GROUP_COLUMNS.items():
         values[name] = suites[suite]["averages"][average]
     values["R@1"] = suites[RECALL[0]]["averages"][RECALL[1]]
     return values
@@ -173,7 +173,7 @@ def cell(values: list[float]) -> str:
 
 def table(measured: dict[str, dict[str, float]], rows: list[str], seeds: list[int]) -> str:
     """Return the table in Markdown."""
-    names = [*COLUMNS, "Avg", *SCENE_PAIRS, "R@1"]
+    names = [*COLUMNS, "Avg", *GROUP_COLUMNS, "R@1"]
     lines = [["", *names], ["---", *("---:" for _ in names)]]
     models_of = {"start": [START]}
     for row in rows:

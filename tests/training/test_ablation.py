@@ -25,7 +25,7 @@ def ablation() -> ModuleType:
 
 
 def test_the_table_has_means_and_spreads_over_seeds(ablation: ModuleType) -> None:
-    names = [*ablation.COLUMNS, "Avg", *ablation.SCENE_PAIRS, "R@1"]
+    names = [*ablation.COLUMNS, "Avg", *ablation.GROUP_COLUMNS, "R@1"]
     measured = {ablation.START: dict.fromkeys(names, 50.0)}
     rows = ablation.rows_of(["losses", "pictures"])
     for row in rows:
