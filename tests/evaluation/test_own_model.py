@@ -74,7 +74,7 @@ def test_results_are_a_table_of_every_number(tmp_path, run):
     path = tmp_path / "out" / "results.json"
     frame = read_results(path, path)
     suite = report.models[0].suites["sugarcrepe"]
-    assert len(frame) == 2 * (len(suite.subsets) + len(suite.averages))
+    assert len(frame) == 2 * (len(suite.subsets) + len(suite.details) + len(suite.averages))
     first = frame[(frame["kind"] == "average") & (frame["name"] == "macro_7")].iloc[0]
     assert first["percent"] == suite.headline_value
     assert (first["n"], first["coverage"]) == (35, 100.0)
