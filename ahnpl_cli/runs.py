@@ -7,6 +7,7 @@ runs/ahnpl/images.txt        fingerprint and name of every image that it is trai
 runs/ahnpl/step-000450/      a kept checkpoint: a model's folder, with `ahnpl.json`
 runs/ahnpl/last/             the newest checkpoint
 runs/ahnpl/best/             the best by `--best-metric`, when asked for
+runs/ahnpl/eval/             reports of `ahnpl eval`
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ RUNS = Path("runs")
 METRICS, START, CONFIG, LAST, BEST = "metrics.jsonl", "start.json", "config.toml", "last", "best"
 _PLACES = ("model", "pretrained", "checkpoint")  # what may be a path in start.json
 IMAGES = "images.txt"
+EVALUATIONS = "eval"
 INFO_FILE = "ahnpl.json"  # what a checkpoint of ours holds beside its library's files
 
 

@@ -123,16 +123,26 @@ def run_sources(run: Path) -> list[ModelSource]:
 
 
 def models_to_evaluate(
-    models: Sequence[str], pretrained: Sequence[str], checkpoints: Sequence[str]
+    models: Sequence[str],
+    pretrained: Sequence[str],
+    checkpoints: Sequence[str],
+    *,
+    say: bool = True,
 ) -> list[ModelSource]:
     """Return the models of a command line, those named first; the newest run without any.
+
+    Args:
+        models: `--model`, each.
+        pretrained: `--pretrained`, each.
+        checkpoints: `--checkpoint`, each.
+        say: whether the choice of the newest run is noted.
 
     Raises:
         ConfigError: options do not go together, or nothing is named and there is no run.
     """
     sources = _pairs(models, pretrained)
     sources += [checkpoint_source(path) for path in checkpoints]
-    return _distinct(sources or _newest())
+    return _distinct(sources or _newest(say=say))
 
 
 def models_to_compare(
@@ -182,7 +192,7 @@ def _pairs(models: Sequence[str], pretrained: Sequence[str]) -> list[ModelSource
     return [named_source(*pair) for pair in zip(models, weights, strict=True)]
 
 
-def _newest() -> list[ModelSource]:
+def _newest(*, say: bool) -> list[ModelSource]:
     """Return the start, best and last of the newest run.
 
     Raises:
@@ -198,7 +208,8 @@ def _newest() -> list[ModelSource]:
     for name in (BEST, LAST):
         if is_checkpoint(run / name):
             sources.append(checkpoint_source(str(run / name)))
-    logger.info("Models: the newest run, %s, beside the model it started from.", run)
+    if say:
+        logger.info("Models: the newest run, %s, beside the model it started from.", run)
     return sources
 
 

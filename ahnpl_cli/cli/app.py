@@ -27,11 +27,13 @@ COMMANDS = {
     "embed": "Write features of images and texts to safetensors.",
     "train": "Fine-tune CLIP with hard negatives: AHNPL or a rival.",
     "eval": "Evaluate models on compositional benchmarks.",
-    "compare": "Compare two saved results item by item.",
+    "compare": "Compare saved results, or make a paper's table of them.",
+    "runs": "List every run with its recipe and its results.",
     "frontier": "Weigh gain against retention between start and run.",
     "export": "Write a checkpoint for transformers, ONNX and others.",
     "inspect": "Look at examples, runs and any file that ahnpl writes.",
     "scenes": "Draw the synthetic scenes: images, captions, benchmarks.",
+    "clean": "See what the cache holds, and empty it.",
     "docs": "Read the manual.",
 }
 
@@ -152,19 +154,29 @@ app = typer.Typer(
 )
 
 
-def _version(requested: bool) -> None:
-    if requested:
-        typer.echo(f"ahnpl {__version__}")
-        raise typer.Exit
+def _print_versions(verbose: bool) -> None:
+    """Print the version; with `-v` all that a report of a bug should say."""
+    typer.echo(f"ahnpl {__version__}")
+    if verbose:
+        from ahnpl_cli.cli.surroundings import surroundings
+
+        for name, value in surroundings().items():
+            typer.echo(f"{name}: {value}")
 
 
 @app.callback()
 def _root(
     ctx: typer.Context,
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+        bool, typer.Option("--version", help="Print the version; with -v of all that matters.")
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("-v", help="With --version: packages, device, cache and data too.")
     ] = False,
 ) -> None:
+    if version:
+        _print_versions(verbose)
+        raise typer.Exit
     if ctx.invoked_subcommand is None:
         typer.echo(ctx.get_help(), err=True)
         raise typer.Exit(2)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ahnpl_cli.cli.console import Screen, page_path
-from ahnpl_cli.cli.options import options_from
+from ahnpl_cli.cli.options import completer, options_from
 from ahnpl_cli.config import EvalConfig
-from ahnpl_cli.evaluation.benchmarks import BENCHMARKS, SETS
+from ahnpl_cli.errors import ConfigError
+from ahnpl_cli.evaluation.benchmarks import BENCHMARKS, SETS, check_names
 
 SUITES_HELP = (
     f"Benchmarks: {', '.join(BENCHMARKS)}; {', '.join(SETS)} for those of them that are here; or a "
@@ -20,7 +22,10 @@ SUITES_HELP = (
 @options_from(EvalConfig)
 def eval(
     suites: Annotated[
-        list[str] | None, typer.Argument(help=SUITES_HELP, metavar="SUITE|FILE...")
+        list[str] | None,
+        typer.Argument(
+            help=SUITES_HELP, metavar="SUITE|FILE...", autocompletion=completer("suites")
+        ),
     ] = None,
     *,
     config: EvalConfig,
@@ -32,24 +37,41 @@ def eval(
 
     Example: ahnpl eval aro valse sugarcrepe --checkpoint runs/ahnpl --model scenes-tiny
     """
+    check_names(suites or [])
     if config.list:
-        _list(config, screen)
-    else:
-        _evaluate(suites or [], config, screen)
+        _list(suites or [], config, screen)
+        return
+    _check(suites or [], config)
+    _evaluate(suites or [], config, screen)
 
 
-def _list(config: EvalConfig, screen: Screen) -> None:
+def _check(names: list[str], config: EvalConfig) -> None:
+    """Refuse what is certainly wrong before torch is imported, which takes seconds."""
+    from ahnpl_cli.backbones.locate import model_folder
+    from ahnpl_cli.backbones.source import models_to_evaluate
+
+    if not names:
+        raise ConfigError("no suite named", hint="See them with: ahnpl eval --list.")
+    if config.data is not None and not Path(config.data).is_dir():
+        raise ConfigError(f"--data {config.data}: no such folder", hint="Check the path.")
+    models_to_evaluate(config.model, config.pretrained, config.checkpoint, say=False)
+    for checkpoint in config.checkpoint:
+        model_folder(Path(checkpoint))
+
+
+def _list(names: list[str], config: EvalConfig, screen: Screen) -> None:
     from ahnpl_cli.evaluation.availability import availability_tables, list_suites
 
-    suites = list_suites(config, track=screen.track)
+    suites = list_suites(config, names, track=screen.track)
     screen.show(suites, availability_tables(suites))
 
 
 def _evaluate(names: list[str], config: EvalConfig, screen: Screen) -> None:
     from ahnpl_cli.evaluation.output import output_path
     from ahnpl_cli.evaluation.result_tables import eval_tables
-    from ahnpl_cli.evaluation.run import evaluate
+    from ahnpl_cli.evaluation.run import evaluate, placed
 
+    config = placed(names, config)
     page = page_path(config, output_path(config).with_suffix(".html"))
     report = evaluate(names, config, track=screen.track)
     screen.show(report, eval_tables(report, screen.format))
@@ -58,3 +80,5 @@ def _evaluate(names: list[str], config: EvalConfig, screen: Screen) -> None:
         from ahnpl_cli.evaluation.result_page import eval_page
 
         screen.write_page(page, eval_page(report), force=config.force)
+    if page is None:
+        screen.note(f"Next: ahnpl inspect {output_path(config)} --html")

@@ -15,13 +15,27 @@ import typer
 from ahnpl_cli.catalog import choose
 from ahnpl_cli.cli import interrupts
 from ahnpl_cli.cli.console import Screen
-from ahnpl_cli.config import ConsoleConfig
+from ahnpl_cli.config import ConsoleConfig, TrainConfig, resolved, to_toml
 from ahnpl_cli.config.options import bounds, check_number, check_text
 from ahnpl_cli.errors import ConfigError
+from ahnpl_cli.evaluation.benchmarks import BENCHMARKS, SETS
 from ahnpl_cli.files import check_regular, read_toml
+from ahnpl_cli.losses.recipes import OBJECTIVES
+from ahnpl_cli.records import KINDS, PRESETS
 
 CONFIG_HELP = "TOML file with options by name; what is typed here wins over it."
 TOML_HINT = "Write one option a line, such as lr = 1e-5."
+# What shells complete, by the option's name; choices of a Literal complete by themselves.
+VALUES: dict[str, tuple[str, ...]] = {
+    "objective": tuple(OBJECTIVES),
+    "kinds": (*PRESETS, *KINDS),
+    "eval_suites": tuple(BENCHMARKS),
+    "suites": (*SETS, *BENCHMARKS),
+    "model": ("scenes-tiny", "ViT-B-32-quickgelu", "hf-hub:", "transformers:"),
+    "pretrained": ("openai",),
+    "filler": ("auto", "roberta", "corpus"),
+    "input_format": ("auto", "jsonl", "coco", "karpathy", "blip", "csv", "tsv"),
+}
 LONGEST_SHOWN = 60  # characters of a wrong value in a message
 
 
@@ -67,6 +81,19 @@ def _spellings(option: _Option) -> list[str]:
     return [flag, *option.field.metadata["flags"]]
 
 
+def completer(name: str) -> Callable[[str], list[str]] | None:
+    """Return what a shell completes the values of an option or argument with, if that is known."""
+    if name not in VALUES:
+        return None
+
+    def complete(incomplete: str) -> list[str]:
+        # Of a list with commas the last word is completed.
+        before, comma, last = incomplete.rpartition(",")
+        return [before + comma + value for value in VALUES[name] if value.startswith(last)]
+
+    return complete
+
+
 def _parameter(option: _Option) -> inspect.Parameter:
     kind = option.kind
     default: Any = option.field.default
@@ -84,6 +111,7 @@ def _parameter(option: _Option) -> inspect.Parameter:
         metavar=option.field.metadata["metavar"],
         show_default=shown,
         rich_help_panel=option.panel,
+        autocompletion=completer(option.name),
     )
     return inspect.Parameter(
         option.name,
@@ -191,6 +219,11 @@ def _keyword(name: str, default: Any, annotation: Any) -> inspect.Parameter:
     )
 
 
+def _spelled_out(settings: Any) -> Any:
+    """Return options with what a recipe decides in them."""
+    return resolved(settings) if isinstance(settings, TrainConfig) else settings
+
+
 def options_from(config: type) -> Callable[[Callable[..., None]], Callable[..., None]]:
     """Give a command one option per field of `config`.
 
@@ -217,6 +250,9 @@ def options_from(config: type) -> Callable[[Callable[..., None]], Callable[..., 
             values = _merge(ctx, values, options)
             screen = Screen(_build(ConsoleConfig, values), values.get("format", "rich"))
             settings = _build(config, values)
+            if values["print_config"]:
+                typer.echo(to_toml(_spelled_out(settings)), nl=False)
+                return
             # From here on there is work that an interrupt should save.
             interrupts.during_work()
             with screen:

@@ -50,6 +50,10 @@ from ahnpl_cli.config.options import (
     parse_shard,
     to_toml,
 )
+from ahnpl_cli.config.runs import (
+    CleanConfig,
+    RunsConfig,
+)
 from ahnpl_cli.config.scenes import (
     ScenesConfig,
 )
@@ -67,6 +71,7 @@ from ahnpl_cli.config.train import (
 
 __all__ = [
     "ClusterConfig",
+    "CleanConfig",
     "CompareConfig",
     "ConceptsConfig",
     "ConsoleConfig",
@@ -87,6 +92,7 @@ __all__ = [
     "PaintConfig",
     "PartsConfig",
     "RunConfig",
+    "RunsConfig",
     "ScenesConfig",
     "TableFormat",
     "TrainConfig",

@@ -31,7 +31,9 @@ class EvalConfig:
     data: str | None = opt(
         None, "Folder with the benchmarks' files; default: data, then $AHNPL_DATA.", metavar="PATH"
     )
-    output: str | None = output_option("Report to write; default: results.json.")
+    output: str | None = output_option(
+        "Report to write; default: beside the run, or in results/, named after the suites."
+    )
     image_root: str | None = opt(
         None, "One more folder to look for images in, whatever the suite.", metavar="FOLDER"
     )

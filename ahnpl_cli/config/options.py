@@ -252,6 +252,9 @@ class ConsoleConfig:
     json: bool = opt(False, "Print one JSON object on stdout instead of tables.")
     quiet: bool = opt(False, "No progress and no notes on stderr.", flags=("-q",))
     verbose: bool = opt(False, "Notes for debugging on stderr.", flags=("-v",))
+    print_config: bool = opt(
+        False, "Print every option as a file for --config, and do nothing else."
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

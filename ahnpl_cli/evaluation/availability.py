@@ -40,15 +40,17 @@ class Availability:
     missing: list[str]
 
 
-def list_suites(config: EvalConfig, *, track: Track = silent) -> list[Availability]:
-    """Return every suite with what was found under the data folders.
+def list_suites(
+    config: EvalConfig, names: Sequence[str] = (), *, track: Track = silent
+) -> list[Availability]:
+    """Return suites, all without a name, with what was found under the data folders.
 
     Raises:
         BenchmarkError: `--data` names no folder.
     """
     folders = data_folders(config)
     options = load_options(config, track, peek=True)
-    return [_availability(benchmark, folders, options) for benchmark in benchmarks(())]
+    return [_availability(benchmark, folders, options) for benchmark in benchmarks(names)]
 
 
 def _availability(benchmark: Benchmark, folders: DataFolders, options: LoadOptions) -> Availability:

@@ -37,6 +37,7 @@ from ahnpl_cli.evaluation.output import (
     scores_path,
     write_report,
 )
+from ahnpl_cli.evaluation.place import with_place
 from ahnpl_cli.evaluation.published import published
 from ahnpl_cli.evaluation.report import (
     Comparison,
@@ -157,6 +158,7 @@ def evaluate(
     if not models and not sources:
         sources = models_to_evaluate(config.model, config.pretrained, config.checkpoint)
     settings = _settings(wanted, sources, models or {}, config)
+    config = with_place(config, suites, sources, settings)
     # Whatever can be refused is refused before anything is read or loaded.
     check_format(config.scores_format)
     check_overwrite(config, settings)
@@ -365,6 +367,19 @@ def _blind_controls(
         if isinstance(task, ItemTask) and choices(task):
             controls[entry.suite.name] = blind_reports(task, entry.plan, bootstrap, of_models)
     return controls
+
+
+def placed(suites: Sequence[str], config: EvalConfig) -> EvalConfig:
+    """Return the options as `evaluate` takes them, with the place that its report will have.
+
+    Raises:
+        ConfigError: a name is unknown, or there is no model.
+    """
+    if config.output is not None or not suites:
+        return config
+    sources = models_to_evaluate(config.model, config.pretrained, config.checkpoint, say=False)
+    settings = _settings(benchmarks(suites), sources, {}, config)
+    return with_place(config, suites, sources, settings)
 
 
 def _settings(

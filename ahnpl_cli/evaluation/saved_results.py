@@ -16,12 +16,14 @@ from ahnpl_cli.errors import DataError
 from ahnpl_cli.evaluation.benchmarks import benchmark_of_suite
 from ahnpl_cli.evaluation.comparison import ComparedSuite, ModelVerdicts, compare
 from ahnpl_cli.evaluation.output import Scores, load_report, read_scores
+from ahnpl_cli.evaluation.place import FOLDER
 from ahnpl_cli.evaluation.report import Comparison, EvalReport, SuiteInfo, SuiteReport
 from ahnpl_cli.evaluation.result_tables import tidy_table
 from ahnpl_cli.evaluation.scoring.averages import from_json
 from ahnpl_cli.evaluation.scoring.items import SuiteVerdicts, Verdict
 from ahnpl_cli.evaluation.suite_report import Bootstrap, SuitePlan, suite_report
 from ahnpl_cli.reporting.tables import Cell
+from ahnpl_cli.runs import EVALUATIONS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -176,11 +178,14 @@ def reports_near(checkpoint: Path) -> Iterator[tuple[Path, EvalReport]]:
     """Yield the evaluation reports in a checkpoint, in its run, beside the runs, and here."""
     here = checkpoint.resolve()
     # Where `ahnpl eval` is run from, and where it writes by default.
-    for place in dict.fromkeys([here, *here.parents[:3], Path.cwd()]):
-        for path in sorted(place.glob("*results*.json")):
-            # Somebody else's file of that name is no report, and no fault of the checkpoint.
-            with contextlib.suppress(DataError):
-                yield path, load_report(path)
+    places = dict.fromkeys([here, *here.parents[:3], Path.cwd()])
+    found = [path for place in places for path in sorted(place.glob("*results*.json"))]
+    for folder in (here / EVALUATIONS, here.parent / EVALUATIONS, FOLDER):
+        found += sorted(folder.glob("*.json"))
+    for path in found:
+        # Somebody else's file of that name is no report, and no fault of the checkpoint.
+        with contextlib.suppress(DataError):
+            yield path, load_report(path)
 
 
 def measures(report: EvalReport, sha256: str | None) -> bool:

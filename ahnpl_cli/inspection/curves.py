@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ahnpl_cli.inspection.landing import Landing
+from ahnpl_cli.losses.registry import TERMS
+from ahnpl_cli.losses.registry import label as term_label
 from ahnpl_cli.records import StepReport
 from ahnpl_cli.reporting.tables import Cell, Table, speed
 
 BLOCKS = "▁▂▃▄▅▆▇█"
-WIDTH = 40
+WIDTH = 24
 
 Points = tuple[tuple[float, float], ...]
 
@@ -111,11 +113,13 @@ def curve_table(steps: Sequence[StepReport]) -> Table:
     for group in curves(steps):
         for name, points in group.lines.items():
             values = [y for _, y in points]
-            label = group.prefix + name if len(group.lines) > 1 else group.title
+            short = term_label(name) if name in TERMS else name
+            label = group.prefix + short if len(group.lines) > 1 else group.title
             ends = (values[0], values[-1], min(values), max(values))
             rows.append((label, spark(values), *(f"{value:.4g}" for value in ends)))
     columns = ("", "over the run", "first", "last", "lowest", "highest")
-    return Table("Curves", columns, tuple(rows), note="Each curve fills its own range.")
+    note = "Each curve fills its own range."
+    return Table("Curves", columns, tuple(rows), note, least=("lowest", "highest"))
 
 
 def epoch_table(steps: Sequence[StepReport]) -> Table:
@@ -131,7 +135,7 @@ def epoch_table(steps: Sequence[StepReport]) -> Table:
         for step in steps
     )
     columns = (
-        *("epoch", "step", "loss", *(term.replace("_", " ") for term in terms), "a"),
+        *("epoch", "step", "loss", *(term_label(term) for term in terms), "a"),
         *(*(f"M {kind}" for kind in kinds), "gap", "images/s"),
     )
     note = "Gap: S(I,T) - S(I,T_neg), mean over kinds. M: threshold of Eq. 10."

@@ -7,6 +7,7 @@ Text that users fed in is made visible and escaped for each format here, in one 
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.text import Text
 
-Mark = Literal["", "good", "bad", "old", "new", "dim", "bold"]
+Mark = Literal["", "good", "bad", "old", "new", "dim", "bold", "second"]
 _STYLES: dict[Mark, str] = {
     "": "",
     "good": "green",
@@ -27,14 +28,23 @@ _STYLES: dict[Mark, str] = {
     "new": "green bold",
     "dim": "dim",
     "bold": "bold",
+    "second": "underline",
 }
 # For readers without color: wdiff's marks, Markdown's, and LaTeX's (\\sout is package ulem's).
 _PLAIN: dict[Mark, str] = {"old": "[-{}-]", "new": "{{+{}+}}"}
-_MARKDOWN: dict[Mark, str] = {"old": "~~{}~~", "new": "**{}**", "good": "**{}**"}
+_MARKDOWN: dict[Mark, str] = {
+    "old": "~~{}~~",
+    "new": "**{}**",
+    "good": "**{}**",
+    "bold": "**{}**",
+    "second": "<u>{}</u>",
+}
 _LATEX: dict[Mark, str] = {
     "old": r"\sout{{{}}}",
     "new": r"\textbf{{{}}}",
     "good": r"\textbf{{{}}}",
+    "bold": r"\textbf{{{}}}",
+    "second": r"\underline{{{}}}",
 }
 _LATEX_SPECIAL = str.maketrans(
     {
@@ -51,6 +61,7 @@ _LATEX_SPECIAL = str.maketrans(
         "\n": " ",
         "✓": r"$\checkmark$",
         "✗": r"$\times$",
+        "±": r"$\pm$",
     }
 )
 
@@ -81,6 +92,8 @@ class Table:
         rows: one tuple a row, as long as `columns`.
         note: how to read it: units, n, definitions of averages.
         digits: digits after the point of floats.
+        least: columns that a narrow terminal does without.
+        caption: whether LaTeX gets a table with the note as its caption, and not a tabular alone.
     """
 
     title: str
@@ -88,6 +101,8 @@ class Table:
     rows: tuple[tuple[Cell, ...], ...]
     note: str = ""
     digits: int = 1
+    caption: bool = False
+    least: tuple[str, ...] = ()
 
 
 def spans(cell: Cell, digits: int) -> tuple[Span, ...]:
@@ -145,10 +160,62 @@ def _spaced(marked: tuple[Span, ...]) -> Iterator[Span]:
         yield span
 
 
+SHORT = 20  # characters of a cell that is never broken: a number, a date, an interval
+
+
+def _widths(table: Table) -> list[int]:
+    """Return how wide each column is where nothing is broken; headings break between words."""
+    widths = []
+    for index, name in enumerate(table.columns):
+        cells = [len(text(row[index], table.digits)) for row in table.rows]
+        longest_word = max((len(word) for word in name.split()), default=0)
+        widths.append(max([longest_word, *cells]))
+    return widths
+
+
+def _fits(table: Table, width: int) -> bool:
+    # A bar and two blanks beside each column, and the last bar.
+    return sum(_widths(table)) + 3 * len(table.columns) + 1 <= width
+
+
+def turned(table: Table) -> Table:
+    """Return a table with its rows as columns; cells become text, as one column is of one kind."""
+    heads = (table.columns[0], *(text(row[0], table.digits) for row in table.rows))
+    rows: list[tuple[Cell, ...]] = []
+    for index, name in enumerate(table.columns[1:], start=1):
+        cells = [spans(row[index], table.digits) for row in table.rows]
+        rows.append((name, *cells))
+    return replace(table, columns=heads, rows=tuple(rows))
+
+
+def fitted(table: Table, width: int) -> Table:
+    """Return a table as it is read best in a terminal of some width.
+
+    Where its words would be broken it is turned, or loses the columns that it can do without.
+    """
+    if not table.rows or len(table.columns) < 3 or _fits(table, width):
+        return table
+    turned_table = turned(table)
+    if _fits(turned_table, width):
+        return turned_table
+    kept = [index for index, name in enumerate(table.columns) if name not in table.least]
+    columns = tuple(table.columns[index] for index in kept)
+    rows = tuple(tuple(row[index] for index in kept) for row in table.rows)
+    return replace(table, columns=columns, rows=rows)
+
+
 def _print_rich(table: Table, console: Console) -> None:
     from rich.table import Table as RichTable
     from rich.text import Text
 
+    table = fitted(table, console.width)
+    widths = _widths(table)
+    short = [width for width in widths if width <= SHORT]
+    # Short columns stay whole as long as some room is left for the others.
+    room = console.width - sum(short) - 3 * len(widths) - 1
+    keeps_short = room >= SHORT * (len(widths) - len(short))
+    headed = sum(max(w, len(n)) for w, n in zip(widths, table.columns, strict=True))
+    is_wide = headed + 3 * len(widths) + 1 > console.width
     grid = RichTable(
         title=Text(table.title, style="bold"),
         title_justify="left",
@@ -158,7 +225,10 @@ def _print_rich(table: Table, console: Console) -> None:
     )
     for index, name in enumerate(table.columns):
         side: Literal["left", "right"] = "right" if is_numeric(table, index) else "left"
-        grid.add_column(Text(name), justify=side, overflow="fold", no_wrap=_is_label(table, index))
+        whole = _is_label(table, index) or (keeps_short and widths[index] <= SHORT)
+        # `no_wrap` holds for the heading too, which is broken between its words before.
+        heading = textwrap.fill(name, widths[index]) if whole and is_wide else name
+        grid.add_column(Text(heading), justify=side, overflow="fold", no_wrap=whole)
     color = console.color_system is not None and not console.no_color
     for row in table.rows:
         grid.add_row(*(_rich_text(cell, table.digits, color=color) for cell in row))
@@ -205,6 +275,10 @@ def latex(table: Table) -> str:
     heads = [name.translate(_LATEX_SPECIAL) for name in table.columns]
     rows = [[_latex(cell, table.digits) for cell in row] for row in table.rows]
     tabular = _frame(heads, rows).to_latex(index=False, escape=False, column_format=sides)
+    if table.caption:
+        note = table.note.translate(_LATEX_SPECIAL)
+        body = f"\\centering\n\\caption{{{note}}}\n{tabular}"
+        return f"\\begin{{table}}\n{body}\\end{{table}}\n"
     title = f"% {table.title}".replace("\n", " ")
     note = f"% {table.note}".replace("\n", " ") + "\n" if table.note else ""
     return f"{title}\n{tabular}{note}"

@@ -24,9 +24,11 @@ CALLS = {
     "train": ["train", "--data", "w/captions.jsonl", "--device", "cpu", "--dry-run"],
     "eval": ["eval", "sugarcrepe", "--data", "w"],
     "compare": ["compare", "a.json", "b.json"],
+    "runs": ["runs"],
     "export": ["export", "model", "--to", "openai", "-o", "exported"],
     "inspect": ["inspect", "model"],
     "scenes": ["scenes", "again", "--train", "2", "--test", "0", "--workers", "0"],
+    "clean": ["clean"],
     "docs": ["docs"],
 }
 

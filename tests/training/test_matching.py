@@ -156,7 +156,15 @@ def test_a_trained_one_is_evaluated_by_name_by_folder_and_as_the_newest_run(
     transformers.BlipForImageTextRetrieval.from_pretrained("runs/ce-itm/last")
 
     suite = ("eval", "sugarcrepe", "--data", "world")
-    run(*suite, "--model", "itm:runs/ce-itm/last", "--checkpoint", "runs/ce-itm/last")
+    run(
+        *suite,
+        "--model",
+        "itm:runs/ce-itm/last",
+        "--checkpoint",
+        "runs/ce-itm/last",
+        "-o",
+        "results.json",
+    )
     named, folder = json.loads(Path("results.json").read_text())["models"]
     assert named["suites"] == folder["suites"]
     assert named["info"]["head"] == folder["info"]["head"] == "itm"

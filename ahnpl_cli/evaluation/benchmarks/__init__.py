@@ -114,7 +114,7 @@ def check_names(names: Sequence[str]) -> None:
         ConfigError: a name is unknown.
     """
     for name in names:
-        if not Path(name).is_file():
+        if name not in SETS and not Path(name).is_file():
             choose(ALIASES.get(name, name), BENCHMARKS, "benchmark")
 
 

@@ -53,7 +53,19 @@ def test_a_folder_is_trained_resumed_embedded_inspected_and_evaluated(
     assert report["findings"][0]["text"].startswith("loads as ")
     assert [f["level"] for f in report["findings"]] == ["fine"] * 3
 
-    run("eval", "sugarcrepe", "--checkpoint", last, "--model", model, "--data", world, *here)
+    run(
+        "eval",
+        "sugarcrepe",
+        "--checkpoint",
+        last,
+        "--model",
+        model,
+        "--data",
+        world,
+        *here,
+        "-o",
+        "results.json",
+    )
     results = json.loads(Path("results.json").read_text())
     assert [m["name"] for m in results["models"]] == [f"tiny-{kind}", "clip"]
 
@@ -70,7 +82,17 @@ def test_matching_models_are_rows_of_an_evaluation(
     names = [f"itm:{transformers_folder('blip')}", f"itc:{transformers_folder('blip')}"]
     names += [f"caption:{transformers_folder('blip-captions')}"]
     flags = [word for name in names for word in ("--model", name)]
-    run("eval", "sugarcrepe", "winoground", *flags, "--model", "scenes-tiny", *here)
+    run(
+        "eval",
+        "sugarcrepe",
+        "winoground",
+        *flags,
+        "--model",
+        "scenes-tiny",
+        *here,
+        "-o",
+        "results.json",
+    )
     models = json.loads(Path("results.json").read_text())["models"]
     labels = ["itm:tiny-blip", "itc:tiny-blip", "caption:tiny-blip-captions", "scenes-tiny"]
     assert [model["name"] for model in models] == labels

@@ -17,7 +17,11 @@ MISTAKES = [
     ),
     ("eval sugarcrepe", 2, NO_MODEL),
     ("eval sugarcrepe --data sc", 2, NO_MODEL),
-    ("compare a.json", 2, "Missing argument 'B.json'. Try 'ahnpl compare --help' for help."),
+    (
+        "compare a.json",
+        2,
+        "one report has nothing to be compared with. Name two or more.",
+    ),
     (
         "eval sugarcrepe --data folder MODEL",
         5,
