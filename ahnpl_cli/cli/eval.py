@@ -49,11 +49,11 @@ def _check(names: list[str], config: EvalConfig) -> None:
     """Refuse what is certainly wrong before torch is imported, which takes seconds."""
     from ahnpl_cli.backbones.locate import model_folder
     from ahnpl_cli.backbones.source import models_to_evaluate
+    from ahnpl_cli.evaluation.benchmarks.find_files import data_roots
 
     if not names:
         raise ConfigError("no suite named", hint="See them with: ahnpl eval --list.")
-    if config.data is not None and not Path(config.data).is_dir():
-        raise ConfigError(f"--data {config.data}: no such folder", hint="Check the path.")
+    data_roots(config.data)
     models_to_evaluate(config.model, config.pretrained, config.checkpoint, say=False)
     for checkpoint in config.checkpoint:
         model_folder(Path(checkpoint))

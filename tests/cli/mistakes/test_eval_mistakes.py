@@ -13,7 +13,7 @@ MISTAKES = [
     (
         "eval sugarcrape",
         2,
-        "unknown benchmark 'sugarcrape'. Did you mean 'sugarcrepe'? Known: sugarcrepe, aro, ...",
+        "unknown benchmark 'sugarcrape'. Did you mean 'sugarcrepe'? Known: sugarcrepe, ...",
     ),
     ("eval sugarcrepe", 2, NO_MODEL),
     ("eval sugarcrepe --data sc", 2, NO_MODEL),
@@ -31,8 +31,8 @@ MISTAKES = [
     (
         "eval sugarcrepe --data sc MODEL",
         5,
-        "sugarcrepe: 1 image missing: x.jpg (all in results.missing.txt). Put them where the "
-        "benchmark's authors say, or score the rest: --allow-missing.",
+        "sugarcrepe: 1 image missing: x.jpg (all in results/tiny-sugarcrepe.missing.txt). Put them "
+        "where the benchmark's authors say, or score the rest: --allow-missing.",
     ),
     (
         "eval sugarcrepe --data sc --allow-missing MODEL",
