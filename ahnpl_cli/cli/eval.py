@@ -68,8 +68,9 @@ def _list(names: list[str], config: EvalConfig, screen: Screen) -> None:
 
 def _evaluate(names: list[str], config: EvalConfig, screen: Screen) -> None:
     from ahnpl_cli.evaluation.output import output_path
+    from ahnpl_cli.evaluation.place import placed
     from ahnpl_cli.evaluation.result_tables import eval_tables
-    from ahnpl_cli.evaluation.run import evaluate, placed
+    from ahnpl_cli.evaluation.run import evaluate
 
     config = placed(names, config)
     page = page_path(config, output_path(config).with_suffix(".html"))

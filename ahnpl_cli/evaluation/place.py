@@ -1,4 +1,4 @@
-"""Where a report goes that nobody named a place for: beside its run, and never over another."""
+"""Where a report goes that nobody named a place for, and the settings that decide its numbers."""
 
 from __future__ import annotations
 
@@ -9,15 +9,33 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from ahnpl_cli.backbones.source import ModelSource
+from ahnpl_cli.backbones.source import ModelSource, models_to_evaluate
 from ahnpl_cli.config import EvalConfig
 from ahnpl_cli.errors import DataError
+from ahnpl_cli.evaluation.benchmarks import benchmarks
+from ahnpl_cli.evaluation.benchmarks.base import Benchmark
 from ahnpl_cli.evaluation.output import read_report
 from ahnpl_cli.files import read_object, to_json
 from ahnpl_cli.runs import EVALUATIONS, INFO_FILE, is_run
 
 FOLDER = Path("results")  # of reports on models that are of no run
 LONGEST = 60  # characters of a file's name
+# Options that decide the numbers: a report made with others is not overwritten.
+DECIDING = (
+    "tie",
+    "seed",
+    "limit",
+    "allow_missing",
+    "bootstrap",
+    "data",
+    "force_quick_gelu",
+    "classnames",
+    "templates",
+    "difficult",
+    "image_root",
+    "captions",
+    "leave_out_seen",
+)
 
 
 def with_place(
@@ -101,3 +119,39 @@ def _weights(source: ModelSource) -> str | None:
             value = read_object(place / INFO_FILE).get("weights_sha256")
             return value if isinstance(value, str) else None
     return None
+
+
+def placed(suites: Sequence[str], config: EvalConfig) -> EvalConfig:
+    """Return the options as `evaluate` takes them, with the place that its report will have.
+
+    Raises:
+        ConfigError: a name is unknown, or there is no model.
+    """
+    if config.output is not None or not suites:
+        return config
+    sources = models_to_evaluate(config.model, config.pretrained, config.checkpoint, say=False)
+    settings = deciding_settings(benchmarks(suites), sources, {}, config)
+    return with_place(config, suites, sources, settings)
+
+
+def deciding_settings(
+    wanted: Sequence[Benchmark],
+    sources: Sequence[ModelSource],
+    own_models: Mapping[str, object],
+    config: EvalConfig,
+) -> dict[str, Any]:
+    """Return what decides the numbers: suites, models and options."""
+    models: dict[str, Any] = {source.label: source.arguments for source in sources}
+    # A model of one's own has no path; its class is all that can be told apart.
+    models |= {name: {"source": class_of(model)} for name, model in own_models.items()}
+    return {
+        "suites": [str(benchmark.path or benchmark.name) for benchmark in wanted],
+        "models": models,
+        **{name: getattr(config, name) for name in DECIDING},
+        "dtype": "float32",
+    }
+
+
+def class_of(model: object) -> str:
+    """Return the full name of a model's class: of one's own all that a report can say."""
+    return f"{type(model).__module__}.{type(model).__qualname__}"

@@ -37,7 +37,7 @@ from ahnpl_cli.evaluation.output import (
     scores_path,
     write_report,
 )
-from ahnpl_cli.evaluation.place import with_place
+from ahnpl_cli.evaluation.place import class_of, deciding_settings, with_place
 from ahnpl_cli.evaluation.published import published
 from ahnpl_cli.evaluation.report import (
     Comparison,
@@ -72,22 +72,6 @@ from ahnpl_cli.version import __version__
 logger = logging.getLogger(__name__)
 
 PACKAGES = ("torch", "open_clip_torch", "numpy", "scipy", "pillow")
-# Options that decide the numbers: a report made with others is not overwritten.
-DECIDING = (
-    "tie",
-    "seed",
-    "limit",
-    "allow_missing",
-    "bootstrap",
-    "data",
-    "force_quick_gelu",
-    "classnames",
-    "templates",
-    "difficult",
-    "image_root",
-    "captions",
-    "leave_out_seen",
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +141,7 @@ def evaluate(
     wanted = benchmarks(suites)
     if not models and not sources:
         sources = models_to_evaluate(config.model, config.pretrained, config.checkpoint)
-    settings = _settings(wanted, sources, models or {}, config)
+    settings = deciding_settings(wanted, sources, models or {}, config)
     config = with_place(config, suites, sources, settings)
     # Whatever can be refused is refused before anything is read or loaded.
     check_format(config.scores_format)
@@ -263,7 +247,7 @@ def _models(
             batch_size=config.batch_size,
             track=track,
         )
-        yield _EncodedModel(name, {"source": _class_of(model)}, features)
+        yield _EncodedModel(name, {"source": class_of(model)}, features)
 
 
 def _count_parameters(backbone: Backbone) -> int:
@@ -285,10 +269,6 @@ def _count_cut(backbone: Backbone, scorable: Sequence[_LoadedSuite]) -> dict[str
                 "their beginning"
             )
     return counts
-
-
-def _class_of(model: OwnModel) -> str:
-    return f"{type(model).__module__}.{type(model).__qualname__}"
 
 
 def _verdicts(
@@ -367,37 +347,6 @@ def _blind_controls(
         if isinstance(task, ItemTask) and choices(task):
             controls[entry.suite.name] = blind_reports(task, entry.plan, bootstrap, of_models)
     return controls
-
-
-def placed(suites: Sequence[str], config: EvalConfig) -> EvalConfig:
-    """Return the options as `evaluate` takes them, with the place that its report will have.
-
-    Raises:
-        ConfigError: a name is unknown, or there is no model.
-    """
-    if config.output is not None or not suites:
-        return config
-    sources = models_to_evaluate(config.model, config.pretrained, config.checkpoint, say=False)
-    settings = _settings(benchmarks(suites), sources, {}, config)
-    return with_place(config, suites, sources, settings)
-
-
-def _settings(
-    wanted: Sequence[Benchmark],
-    sources: Sequence[ModelSource],
-    own_models: Mapping[str, OwnModel],
-    config: EvalConfig,
-) -> dict[str, Any]:
-    """Return what decides the numbers: suites, models and options."""
-    models: dict[str, Any] = {source.label: source.arguments for source in sources}
-    # A model of one's own has no path; its class is all that can be told apart.
-    models |= {name: {"source": _class_of(model)} for name, model in own_models.items()}
-    return {
-        "suites": [str(benchmark.path or benchmark.name) for benchmark in wanted],
-        "models": models,
-        **{name: getattr(config, name) for name in DECIDING},
-        "dtype": "float32",
-    }
 
 
 def _versions() -> dict[str, str]:
