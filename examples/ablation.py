@@ -98,7 +98,7 @@ def fewer(painted: Path, count: int) -> Path:
     kept = set(list(dict.fromkeys(record["image"] for record in records))[:count])
     for record in records:
         if record["image"] not in kept:
-            for negative in record["negatives"]:
+            for negative in record.get("negatives", ()):
                 negative["image"] = negative["painter"] = None
     path.write_text("".join(json.dumps(record) + "\n" for record in records), encoding="utf-8")
     return path

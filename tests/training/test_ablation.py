@@ -55,10 +55,12 @@ def test_fewer_painted_images_are_those_of_the_first_images(
 ) -> None:
     painted = {"kind": "object", "caption": "x", "image": "p.png", "painter": {"engine": "redraw"}}
     records = [{"image": f"{number // 2}.png", "negatives": [painted]} for number in range(6)]
+    records.append({"image": "3.png"})  # of which no negative could be made
     path = tmp_path / "images.jsonl"
     path.write_text("".join(json.dumps(record) + "\n" for record in records))
     lines = ablation.fewer(path, 2).read_text().splitlines()
-    shown = [json.loads(line)["negatives"][0]["image"] is not None for line in lines]
+    shown = [json.loads(line)["negatives"][0]["image"] is not None for line in lines[:6]]
+    assert json.loads(lines[6]) == records[6]
     assert shown == [True] * 4 + [False] * 2
 
 
