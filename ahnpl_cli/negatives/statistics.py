@@ -39,6 +39,7 @@ SURPRISE = 3.0  # H: nats of a word of a caption
 TOPIC = 1.0
 # Mean association with the other nouns, and the least with one, below which a noun is out of place.
 LEAST_TOPIC, STRANGE = -0.1, -1.2
+SLACK = 0.1  # by which it may be less at home than the noun it stands for
 RARE = 0.05  # share of what is said of one kind below which it may be a slip
 SMALL = 1_000  # captions
 PSEUDO = 2.0  # images that an association counts before it is believed
@@ -290,12 +291,21 @@ class Corpus:
             texts.update(said.partition("|")[2] for said in self.relations(f"*{group}", name))
         return frozenset(texts)
 
-    def belongs(self, noun: str, others: Sequence[str]) -> bool:
-        """Whether a noun is seen with others, and with none of them hardly ever."""
+    def belongs(self, noun: str, others: Sequence[str], instead_of: str | None = None) -> bool:
+        """Whether a noun is seen with others, and with none of them hardly ever.
+
+        Or about as much as the one that it stands for: where all images show a thing or two of a
+        few, as drawn ones do, no two of them are seen together as often as by chance.
+        """
         values = [self.association(noun, other) for other in others if other != noun]
         if not values:
             return True
-        return min(values) >= STRANGE and sum(values) >= LEAST_TOPIC * len(values)
+        least, mean = STRANGE, LEAST_TOPIC
+        if instead_of is not None:
+            old = [self.association(instead_of, other) for other in others] or [0.0]
+            least = min(least, min(old) - SLACK)
+            mean = min(mean, sum(old) / len(old) - SLACK)
+        return min(values) >= least and sum(values) >= mean * len(values)
 
     def topic(self, noun: str, others: Sequence[str]) -> float:
         """Return the mean association of a noun with others."""

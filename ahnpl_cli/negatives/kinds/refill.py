@@ -166,7 +166,7 @@ def _noun_heard(masked: MaskedWord, corpus: Corpus) -> Heard:
             return False
         if not all(_relates(side, words, index, noun, corpus) for side in sides):
             return False
-        return not others or corpus.belongs(noun, others)
+        return not others or corpus.belongs(noun, others, masked.word.lemma)
 
     return is_heard
 
