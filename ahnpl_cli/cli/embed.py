@@ -40,6 +40,7 @@ def embed(
     if config.on_error == "stop":
         check_images(source, config.image_root)
     check_model(config.model, config.pretrained, config.checkpoint)
+    screen.note(f"{source}: loading PyTorch and the model.")
     from ahnpl_cli.embedding.result_tables import tables
     from ahnpl_cli.embedding.run import embed as run
 
