@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from ahnpl_cli.cli import interrupts, streams
+from ahnpl_cli.cli.plain_help import PlainHelp
 from ahnpl_cli.errors import AhnplError
 from ahnpl_cli.version import __version__
 from ahnpl_cli.visible import visible_line
@@ -138,7 +139,7 @@ def load_command(name: str) -> Any:
     single = typer.Typer(
         add_completion=False, pretty_exceptions_enable=False, rich_markup_mode="rich"
     )
-    single.command(name)(function)
+    single.command(name, cls=PlainHelp)(function)
     return typer.main.get_command(single)
 
 

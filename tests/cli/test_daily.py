@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from ahnpl_cli.cli.app import app
+from ahnpl_cli.cli.app import COMMANDS, app, load_command
 from ahnpl_cli.cli.docs import terms
 from ahnpl_cli.losses.recipes import OBJECTIVES
 from ahnpl_cli.records import KINDS
@@ -86,3 +86,22 @@ def test_the_version_says_all_that_a_report_of_a_bug_needs(
 def test_a_list_of_suites_may_be_of_one() -> None:
     done = CliRunner().invoke(app, ["eval", "--list", "valse", "--json"])
     assert [suite["name"] for suite in json.loads(done.stdout)] == ["valse"]
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_fits_eighty_columns_uncut(command: str) -> None:
+    done = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "80"})
+    assert done.exit_code == 0
+    lines = done.stdout.splitlines()
+    assert max(map(len, lines)) <= 80
+    assert "…" not in done.stdout
+    flags = [flag for option in load_command(command).params for flag in option.opts]
+    words = done.stdout.replace(",", " ").split()
+    assert [flag for flag in flags if flag.startswith("-") and flag not in words] == []
+
+
+def test_help_says_choices_defaults_and_bounds_in_words() -> None:
+    shown = CliRunner().invoke(app, ["train", "--help"], env={"COLUMNS": "80"}).stdout
+    assert "--fidelity paper|released" in shown
+    assert "  --steps N\n      Take this many steps instead of --epochs. (at least 1)" in shown
+    assert "(default: on)" in shown

@@ -25,6 +25,7 @@ CALLS = {
     "eval": ["eval", "sugarcrepe", "--data", "w"],
     "compare": ["compare", "a.json", "b.json"],
     "runs": ["runs"],
+    "frontier": ["frontier", "runs/none"],
     "export": ["export", "model", "--to", "openai", "-o", "exported"],
     "inspect": ["inspect", "model"],
     "scenes": ["scenes", "again", "--train", "2", "--test", "0", "--workers", "0"],
