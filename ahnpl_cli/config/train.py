@@ -108,6 +108,11 @@ class MemoryConfig:
         None, "Write a running mean of the weights with this decay.", min=0, max=1
     )
     image_cache: float = opt(1.0, "Gigabytes of decoded images kept in memory.", min=0)
+    pixel_cache: str | None = opt(
+        None,
+        "Keep decoded images on disk, a byte a value, for later epochs and runs.",
+        metavar="FOLDER",
+    )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -206,6 +211,7 @@ _INCIDENTAL = {
     "force",
     "dry_run",
     "image_cache",
+    "pixel_cache",
     "grad_checkpointing",
     "keep",
     "log_every",

@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from ahnpl_cli.data.dataset import open_picture
+from ahnpl_cli.data.pixel_cache import PixelCache
 from ahnpl_cli.data.pixels import Pixels, map_pixels, size, stack, unstack
 from ahnpl_cli.data.tar_shards import Picture
 from ahnpl_cli.engines.local import worker_errors
@@ -90,15 +91,28 @@ class _Pictures(Dataset[Pixels | str]):
     """Decoded images by number; the message of what went wrong instead of one that is broken."""
 
     def __init__(
-        self, pictures: Sequence[Picture], preprocess: Preprocess, crop: RandomCrop | None
+        self,
+        pictures: Sequence[Picture],
+        preprocess: Preprocess,
+        crop: RandomCrop | None,
+        disk: PixelCache | None,
     ) -> None:
         self.pictures, self.preprocess, self.crop = pictures, preprocess, crop
+        self.disk = disk
 
     def __getitem__(self, key: tuple[int, int]) -> Pixels | str:
         step, number = key
+        kept = self.disk.get(number) if self.disk else None
+        if kept is not None:
+            return kept
         try:
             image = open_picture(self.pictures[number])
-            return self.preprocess(self.crop(image, step, number) if self.crop else image)
+            if self.crop:
+                return self.preprocess(self.crop(image, step, number))
+            pixels = self.preprocess(image)
+            if self.disk:
+                self.disk.put(number, pixels)
+            return pixels
         except DataError as error:
             # Without the hint: whoever asked knows whether to stop.
             return f"{error.where}: {error.what}"
@@ -128,6 +142,7 @@ class ImageLoader:
         cache_gigabytes: float = 0.0,
         pin_memory: bool = False,
         crop: RandomCrop | None = None,
+        disk: PixelCache | None = None,
     ) -> None:
         """Prepare; nothing is decoded yet.
 
@@ -138,8 +153,9 @@ class ImageLoader:
             cache_gigabytes: decoded images are kept until they take this much memory.
             pin_memory: for a faster copy to a GPU.
             crop: takes another crop of an image in each step; then none is kept.
+            disk: keeps images over runs.
         """
-        self._dataset = _Pictures(pictures, preprocess, crop)
+        self._dataset = _Pictures(pictures, preprocess, crop, None if crop else disk)
         self._workers, self._pin = workers, pin_memory
         self._cache: dict[int, Pixels | str] = {}
         self._room = 0.0 if crop else cache_gigabytes * _GIGABYTE

@@ -23,6 +23,7 @@ from ahnpl_cli.data.dataset import TrainingSet, resolve_files
 from ahnpl_cli.data.fingerprints import fingerprints, image_problems
 from ahnpl_cli.data.jsonl import read_records
 from ahnpl_cli.data.loader import ImageLoader, RandomCrop
+from ahnpl_cli.data.pixel_cache import PixelCache
 from ahnpl_cli.data.places import Place
 from ahnpl_cli.data.sources import parse_sources
 from ahnpl_cli.data.tar_shards import PlacedRecord, is_shards, read_shards, shard_places
@@ -252,6 +253,26 @@ def _start_info(config: TrainConfig, run: Path, backbone: Backbone, data_sha256:
     )
 
 
+def _pixel_cache(
+    config: TrainConfig, backbone: Backbone, images: NDArray[np.int64]
+) -> PixelCache | None:
+    """Return where decoded images are kept on disk, if that is asked for.
+
+    Raises:
+        ConfigError: images are not checked, so that nobody would notice another one.
+    """
+    folder = config.memory.pixel_cache
+    if folder is None:
+        return None
+    if not config.run.check_images:
+        what = (
+            "--pixel-cache knows images by their fingerprints, which --no-check-images leaves out"
+        )
+        raise ConfigError(what, hint="Leave one of them out.")
+    info = backbone.info
+    return PixelCache(Path(folder), images, info.preprocess, info.image_size)
+
+
 def _make_optimizer(
     config: TrainConfig, model: nn.Module, objective: Objective
 ) -> torch.optim.Optimizer:
@@ -323,6 +344,7 @@ def build(config: TrainConfig, run: Path, *, track: Track = silent) -> TrainingP
         cache_gigabytes=config.memory.image_cache,
         pin_memory=accelerator.device.type == "cuda",
         crop=_random_crop(config, backbone),
+        disk=_pixel_cache(config, backbone, images),
     )
     encoders = accelerator.prepare_model(Encoders(backbone))
     set_train_mode(backbone.module)
