@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup, escape
+from rich.cells import cell_len
 
 WIDTH, HEIGHT = 340, 210
 LEFT, RIGHT, TOP, BOTTOM = 46, 10, 10, 26
@@ -150,9 +151,9 @@ def _line_colors(count: int) -> list[int]:
     return [ACCENT] if count == 1 else [1 + i % (COLORS - 1) for i in range(count)]
 
 
-def _svg(title: str, width: float, height: float, body: Markup) -> Markup:
-    return Markup('<svg viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
-        f"{width:g}", f"{height:g}", title, body
+def _svg(title: str, width: float, height: float, body: Markup, *, left: float = 0) -> Markup:
+    return Markup('<svg viewBox="{} 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
+        f"{left:g}", f"{width:g}", f"{height:g}", title, body
     )
 
 
@@ -245,7 +246,9 @@ def _dot(color: int, dot: Dot, x: float, y: float) -> Markup:
     return Markup(circle) + Markup("<title>{}</title></circle>").format(name)
 
 
-BAR, GAP, LABEL_WIDTH, BAR_AREA, VALUE_WIDTH = 11, 3, 136, 250, 40
+BAR, GAP, BAR_AREA, VALUE_WIDTH = 11, 3, 250, 40
+LABEL_GAP, LEAST_LABEL, MOST_LABEL = 8, 128, 230
+CHARACTER = 6.2  # width of one in labels of 10.5 px, in the widest of the usual sans-serifs
 
 
 def bar_chart(
@@ -260,7 +263,9 @@ def bar_chart(
         marked: names of the marks in every group, two at most: a circle and a diamond.
     """
     rows = [len(models) * (BAR + GAP) + (20 if marked else 12) for _ in groups]
-    width, height = LABEL_WIDTH + BAR_AREA + VALUE_WIDTH, sum(rows) + 20
+    # Bars start at 0, whatever room the labels to their left need.
+    left = _label_width(groups) + LABEL_GAP
+    width, height = left + BAR_AREA + VALUE_WIDTH, sum(rows) + 20
     pieces = [_percent_grid(tick, height) for tick in (0, 25, 50, 75, 100)]
     y = 4.0
     for group, row in zip(groups, rows, strict=True):
@@ -270,8 +275,24 @@ def bar_chart(
     if marked:
         samples = Markup("").join(_mark_name(i, name) for i, name in enumerate(marked))
         names += Markup('<div class="legend">{}</div>').format(samples)
-    drawn = _svg(title, width, height, Markup("").join(pieces))
+    drawn = _svg(title, width, height, Markup("").join(pieces), left=-left)
     return Markup('<figure class="bars">{}{}</figure>').format(names, drawn)
+
+
+def _label_width(groups: Sequence[BarGroup]) -> float:
+    longest = max((cell_len(_shortened(group.label)) for group in groups), default=0)
+    notes = max((cell_len(_shortened(group.note)) for group in groups), default=0)
+    return max(LEAST_LABEL, CHARACTER * max(longest, notes))
+
+
+def _shortened(label: str) -> str:
+    """Return a label that fits; of a longer one its start and its end, which tell most."""
+    most = int(MOST_LABEL / CHARACTER)
+    if cell_len(label) <= most:
+        return label
+    # A wide character takes two cells, so half as many of them stay.
+    kept = most * len(label) // cell_len(label) - 1
+    return f"{label[: kept - kept // 2]}…{label[len(label) - kept // 2 :]}"
 
 
 SHAPES = ("m-4,0a4,4 0 1,0 8,0a4,4 0 1,0 -8,0z", "m0,-5l4,5l-4,5l-4,-5z")
@@ -290,7 +311,7 @@ def _mark_name(index: int, name: str) -> Markup:
 
 
 def _x(percent: float) -> float:
-    return LABEL_WIDTH + BAR_AREA * min(max(percent, 0.0), 100.0) / 100
+    return BAR_AREA * min(max(percent, 0.0), 100.0) / 100
 
 
 def _percent_grid(tick: int, height: float) -> Markup:
@@ -315,8 +336,11 @@ def _group(group: BarGroup, y: float) -> Markup:
 
 
 def _beside(kind: str, y: float, text: str) -> Markup:
-    return Markup('<text class="{}" x="{}" y="{}" text-anchor="end">{}</text>').format(
-        kind, LABEL_WIDTH - 8, f"{y:.1f}", text
+    shown = _shortened(text)
+    # The whole of a shortened label shows under the pointer.
+    title = Markup("<title>{}</title>").format(text) if shown != text else ""
+    return Markup('<text class="{}" x="{}" y="{}" text-anchor="end">{}{}</text>').format(
+        kind, -LABEL_GAP, f"{y:.1f}", shown, title
     )
 
 
@@ -328,8 +352,8 @@ def _bars(group: BarGroup, y: float) -> Iterator[Markup]:
         end, low = _x(bar.value), bar.value if bar.low is None else bar.low
         high = bar.value if bar.high is None else bar.high
         yield Markup(
-            f'<rect class="f{index % COLORS}" x="{LABEL_WIDTH}" y="{top:.1f}" rx="1.5" '
-            f'width="{end - LABEL_WIDTH:.1f}" height="{BAR}"/>'
+            f'<rect class="f{index % COLORS}" x="0" y="{top:.1f}" rx="1.5" '
+            f'width="{end:.1f}" height="{BAR}"/>'
             f'<line class="whisker" x1="{_x(low):.1f}" x2="{_x(high):.1f}" '
             f'y1="{top + BAR / 2:.1f}" y2="{top + BAR / 2:.1f}"/>'
             f'<text class="value" x="{max(_x(high), end) + 5:.1f}" y="{top + BAR - 1.5:.1f}">'

@@ -75,6 +75,33 @@ def test_bars_say_of_how_many_items_they_are() -> None:
     assert texts[5:7] == ["swap_obj", "n = 245"]
 
 
+@pytest.mark.parametrize(
+    "label",
+    ["swap_obj", "macro_11_pieces_partial", "W" * 33, "a/very/long/name " * 9, "\u732b" * 60],
+)
+def test_no_label_of_a_bar_is_longer_than_its_room(label: str) -> None:
+    group = BarGroup(label, (Bar(50.0),), note="n = 245")
+    figure = parsed(bar_chart("t", ("m",), [BarGroup("a", (Bar(1.0),)), group]))
+    chart = list(figure)[-1]
+    left = float((chart.get("viewBox") or "").split()[0])
+    texts = [text for text in chart.iter("text") if text.get("text-anchor") == "end"]
+    assert len(texts) == 3
+    for text in texts:
+        # The mean character of a sans-serif is 0.59 of its size, a Chinese one all of it.
+        wide = sum(character > "\u2e80" for character in text.text or "")
+        length = 10.5 * (wide + 0.59 * (len(text.text or "") - wide))
+        assert float(text.get("x") or 0) - length >= left
+
+
+def test_a_label_that_is_cut_keeps_its_start_and_end_and_says_all_under_the_pointer() -> None:
+    label = "the_first_part_of_a_very_long_name_" + "x" * 30 + "_partial"
+    figure = parsed(bar_chart("t", ("m",), [BarGroup(label, (Bar(50.0),))]))
+    (text,) = (text for text in figure.iter("text") if text.get("class") == "label")
+    shown = text.text or ""
+    assert shown.startswith("the_first_part") and shown.endswith("_partial") and "…" in shown
+    assert text.findtext("title") == label
+
+
 def test_the_first_tick_of_a_curve_names_the_unit() -> None:
     figure = parsed(line_chart("loss", [Series("loss", ((0.0, 1.0), (10.0, 0.0)))]))
     texts = ["".join(text.itertext()) for text in figure.iter("text")]

@@ -133,8 +133,8 @@ def read_folders(name: str, folder: Path, copy: LocalCopy) -> ClassData:
     of_test = set(_class_folders(test))
     of_train = set(_class_folders(train))
     order = _in_order(of_test | of_train)
-    prompts = read_prompts(folder, order, copy.options)
-    notes = _one_sided(of_test, of_train)
+    prompts = read_prompts(name, folder, order, copy.options)
+    notes = [*prompts.notes, *_one_sided(of_test, of_train)]
     empty = (_empty_folders(test) | _empty_folders(train)) - set(order)
     if empty:
         notes.append(f"folders without an image are no classes: {', '.join(sorted(empty))}")
@@ -253,7 +253,7 @@ def read_csv(name: str, path: Path, copy: LocalCopy) -> ClassData:
     labels, multi = _labels(path, rows)
     splits, reported = _splits(path, rows)
     order = _in_order({label for names in labels for label in names})
-    prompts = read_prompts(path.parent, order, copy.options)
+    prompts = read_prompts(name, path.parent, order, copy.options)
     number = {label: i for i, label in enumerate(order)}
     by_split: dict[str, list[LabeledImage]] = {TRAIN: [], "val": [], "test": []}
     missing = set()
@@ -263,7 +263,7 @@ def read_csv(name: str, path: Path, copy: LocalCopy) -> ClassData:
             missing.add(ref.path)
         image = LabeledImage(row["filepath"], ref, tuple(number[label] for label in names))
         by_split[split].append(image)
-    notes = []
+    notes = [*prompts.notes]
     if multi:
         several = sum(len(names) > 1 for names in labels)
         notes.append(f"multi-label: {several:,} of {counted(len(rows), 'row')} have several labels")

@@ -55,7 +55,7 @@ def read_voc(name: str, folder: Path, copy: LocalCopy) -> ClassData:
         BenchmarkError: a class has no list, or a list is none.
     """
     test_split, train_split = VOC_SPLITS[folder.name]
-    prompts = read_prompts(folder, VOC_CLASSES, copy.options)
+    prompts = read_prompts(name, folder, VOC_CLASSES, copy.options)
     images = copy.image_finder([folder / "JPEGImages"])
     difficult = copy.options.difficult
     train: list[LabeledImage] = []
@@ -71,6 +71,7 @@ def read_voc(name: str, folder: Path, copy: LocalCopy) -> ClassData:
         files=[*(_voc_list(folder, c, test_split) for c in VOC_CLASSES), *prompts.files],
         missing=frozenset(images.missing),
         published=VOC_PUBLISHED if folder.name == "VOC2007" else None,
+        notes=prompts.notes,
     )
 
 
@@ -119,7 +120,8 @@ def read_coco(name: str, path: Path, copy: LocalCopy) -> ClassData:
         categories.append((key, field(category, "name", str, where=where)))
     # By id, for files list categories in any order, and classnames.txt has to mean one.
     categories.sort()
-    prompts = read_prompts(path.parent, [label for _, label in categories], copy.options)
+    labels = [label for _, label in categories]
+    prompts = read_prompts(name, path.parent, labels, copy.options)
     numbers = {key: number for number, (key, _) in enumerate(categories)}
     images = copy.image_finder(copy.folders.named(*COCO_IMAGES), coco=True)
     test, orphans = _read_coco_images(tree, path, numbers, images)

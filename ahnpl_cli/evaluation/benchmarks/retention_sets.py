@@ -52,7 +52,8 @@ class KnownSet:
     test_images: int
 
 
-def _plain(name: str) -> str:
+def plain_name(name: str) -> str:
+    """Return the letters and digits of a name, in lower case."""
     # CIFAR10, cifar-10 and cifar_10 are one set; users name folders as they like.
     return "".join(letter for letter in name.lower() if letter.isalnum())
 
@@ -64,13 +65,13 @@ def known_sets() -> Mapping[str, KnownSet]:
     for row in csv.DictReader(io.StringIO(read_text(TABLE))):
         known = KnownSet(row["name"], row["metric"], int(row["test_images"]))
         for name in (row["name"], *row["aliases"].split()):
-            sets[_plain(name)] = known
+            sets[plain_name(name)] = known
     return sets
 
 
 def known_set(name: str) -> KnownSet | None:
     """Return the set that a folder is called like, or None."""
-    return known_sets().get(_plain(name))
+    return known_sets().get(plain_name(name))
 
 
 def means_of(data_sets: Sequence[str]) -> dict[str, list[str]]:

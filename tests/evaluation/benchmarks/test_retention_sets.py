@@ -6,10 +6,15 @@ import numpy as np
 import pytest
 from layouts import draw
 
+from ahnpl_cli.evaluation.benchmarks import labeled_sets
+from ahnpl_cli.evaluation.benchmarks.base import LoadOptions, LocalCopy
+from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
+from ahnpl_cli.evaluation.benchmarks.labeled_images import published_sets, read_prompts
 from ahnpl_cli.evaluation.benchmarks.retention_sets import (
     known_set,
     known_sets,
     means_of,
+    plain_name,
     retention_metrics,
 )
 from ahnpl_cli.evaluation.scoring.items import Verdict
@@ -138,3 +143,95 @@ def test_sets_that_are_here_give_a_partial_mean_with_an_interval(tmp_path, run):
     low, high = suite.intervals["elevater_20_partial"]
     assert low <= expected <= high
     assert "mnist test images: 8 items; published: 10,000" in report.suites["zeroshot"].notes
+
+
+# Of each set's own paper or label file.
+CLASS_COUNTS = {
+    **{"caltech-101": 102, "cifar-10": 10, "cifar-100": 100, "country211": 211, "dtd": 47},
+    **{"eurosat": 10, "fer-2013": 7, "fgvc-aircraft": 100, "food-101": 101, "gtsrb": 43},
+    **{"hateful-memes": 2, "kitti-distance": 4, "mnist": 10, "oxford-flower-102": 102},
+    **{"oxford-iiit-pets": 37, "patch-camelyon": 2, "rendered-sst2": 2, "resisc45": 45},
+    **{"stanford-cars": 196, "voc-2007": 20},
+}
+
+
+def test_every_set_of_elevater_comes_with_its_class_names_and_prompts():
+    sets = published_sets()
+    assert set(sets) == set(NAMES) - {"imagenet-1k"}
+    assert {name: len(published["classes"]) for name, published in sets.items()} == CLASS_COUNTS
+    for published in sets.values():
+        plain = {plain_name(name) for name in published["classes"]}
+        # Folders are matched by letters and digits, which therefore have to tell classes apart.
+        assert len(plain) == len(published["classes"])
+        assert all(template.count("{}") == 1 for template in published["templates"])
+        assert set(published.get("folders", {}).values()) <= set(published["classes"])
+
+
+def prompts_of(name, class_ids, home):
+    return read_prompts(name, home, class_ids, LoadOptions())
+
+
+def test_folders_of_a_known_set_get_its_prompts_whatever_their_order(tmp_path):
+    folders = ["SeaLake", "AnnualCrop", "Forest", "HerbaceousVegetation", "Highway"]
+    folders += ["Industrial", "Pasture", "PermanentCrop", "Residential", "River"]
+    prompts = prompts_of("EuroSAT", folders, tmp_path)
+    assert prompts.classes[:3] == ("lake or sea", "annual crop land", "forest")
+    assert prompts.templates[0] == "a centered satellite photo of {}."
+    assert prompts.notes == ["class names and prompts (3) of CLIP's authors for eurosat"]
+
+
+@pytest.mark.parametrize(
+    ("name", "class_ids", "classes"),
+    [
+        ("gtsrb", [f"{i:05}" for i in range(43)], {14: "stop"}),
+        ("flowers102", [str(i) for i in range(1, 103)], {0: "pink primrose", 72: "water lily"}),
+        ("mnist", list("0123456789"), {7: "7"}),
+        (
+            "fer2013",
+            ["angry", "disgust", "fear", "happy", "neutral", "sad", "surprise"],
+            {1: "disgusted"},
+        ),
+    ],
+)
+def test_official_numbers_and_folders_mean_their_classes(name, class_ids, classes, tmp_path):
+    prompts = prompts_of(name, class_ids, tmp_path)
+    assert {number: prompts.classes[number] for number in classes} == classes
+
+
+@pytest.mark.parametrize(
+    ("name", "class_ids"),
+    [
+        # Numbers that copies give in different orders, a class less, a gap, two that are one.
+        ("cifar100", [str(i) for i in range(100)]),
+        ("cifar10", ["airplane", "automobile"]),
+        ("gtsrb", [str(i) for i in range(42)] + ["77"]),
+        ("rendered-sst2", ["Negative", "negative"]),
+    ],
+)
+def test_classes_that_are_not_surely_those_of_the_set_keep_their_own_names(
+    name, class_ids, tmp_path
+):
+    prompts = prompts_of(name, class_ids, tmp_path)
+    assert prompts.classes == tuple(class_ids)
+    assert prompts.templates == ("a photo of a {}.",)
+    (note,) = prompts.notes
+    assert note.startswith(f"its {len(class_ids)} classes are not, by name, the ")
+
+
+def test_what_lies_beside_the_images_wins_over_published_prompts(tmp_path):
+    (tmp_path / "templates.txt").write_text("my {}\n")
+    prompts = prompts_of("sst2", ["negative", "positive"], tmp_path)
+    assert prompts.templates == ("my {}",) and not prompts.notes
+
+
+def test_a_folder_of_a_sets_name_is_read_with_its_prompts(tmp_path):
+    for number, emotion in enumerate(("anger", "disgust", "fear", "happy", "neutral")):
+        draw(tmp_path / "FER2013" / "test" / emotion / "x.png", number)
+    for number, emotion in enumerate(("sad", "surprise")):
+        draw(tmp_path / "FER2013" / "test" / emotion / "x.png", 10 + number)
+    folders = DataFolders([tmp_path])
+    copy = LocalCopy("zeroshot", folders, labeled_sets.find(folders), LoadOptions())
+    (data,) = labeled_sets.read(copy)
+    assert data.classes[:3] == ("angry", "disgusted", "fearful")
+    assert len(data.templates) == 6
+    assert copy.notes == ["FER2013: class names and prompts (6) of CLIP's authors for fer-2013"]
