@@ -27,6 +27,8 @@ def write(folder, blocks, *, packed=False):
         for number, lines in enumerate(blocks):
             path = part_path(folder, number, number + 1)
             journal.append(write_part(path, [lines], {"lines": len(lines)}, packed=packed))
+            # Beside the joined file, a job of days would hold all parts once more.
+            assert not path.exists()
         assert journal.size == (folder / PART).stat().st_size
     return [counts["lines"] for counts in noted]
 
