@@ -14,6 +14,7 @@ from pathlib import Path
 from ahnpl_cli.backbones.source import ModelSource
 from ahnpl_cli.data.fingerprints import SeenImages, fingerprints, read_seen
 from ahnpl_cli.data.images import ImageRef
+from ahnpl_cli.evaluation.benchmarks.label_task import LabelTask, averages_of
 from ahnpl_cli.evaluation.benchmarks.retrieval import RetrievalTask
 from ahnpl_cli.evaluation.report import SeenInTraining
 from ahnpl_cli.evaluation.scoring.items import Suite
@@ -71,8 +72,12 @@ def find_seen(
 def count_seen(suite: Suite, paths: frozenset[Path]) -> SeenInTraining:
     """Return how many images and items of a suite show a training image."""
     images = {ref.path for ref in suite.task.images()}
+    if isinstance(suite.task, LabelTask):
+        # A probe also looks at images that nothing is asked of.
+        tested = suite.task.test_images()
+        return SeenInTraining(len(paths), len(images), len(paths & tested), len(tested))
     if not isinstance(suite.task, ItemTask):
-        # Retrieval and classification ask of each image.
+        # Retrieval asks of each image.
         return SeenInTraining(len(paths), len(images), len(paths), len(images))
     of_items = seen_items = 0
     for item in suite.task.scored:
@@ -85,11 +90,18 @@ def count_seen(suite: Suite, paths: frozenset[Path]) -> SeenInTraining:
 def without_images(suite: Suite, paths: frozenset[Path]) -> Suite:
     """Return a suite that leaves out what shows one of these images, as if it were not here."""
     task = suite.task
-    if not isinstance(task, ItemTask | RetrievalTask):
-        logger.warning(f"{suite.name}: nothing left out, its images are labeled one by one")
-        return suite
+    if isinstance(task, LabelTask):
+        # What a probe learns from may be known: nothing is asked of it.
+        paths &= task.test_images()
     note = f"{len(paths):,} images left out, since a model was trained on them"
     notes = [*suite.notes, note] if paths else suite.notes
+    if isinstance(task, LabelTask):
+        of_labels = task.without(paths)
+        # The mean per class is of the classes that still have an image.
+        averages = {**suite.averages, **averages_of(of_labels.data)}
+        return replace(suite, task=of_labels, averages=averages, notes=notes)
+    if not isinstance(task, ItemTask | RetrievalTask):
+        raise TypeError(f"no way to leave images out of {type(task).__name__}")
     return replace(suite, task=replace(task, absent=task.absent | paths), notes=notes)
 
 

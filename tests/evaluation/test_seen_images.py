@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from layouts import draw, write_folders, write_karpathy, write_sugarcrepe
+from layouts import accuracy, draw, write_folders, write_karpathy, write_sugarcrepe
 
 from ahnpl_cli.backbones.checkpoint import save_checkpoint
 from ahnpl_cli.data.fingerprints import fingerprints, read_seen, write_seen
@@ -84,6 +84,39 @@ def test_an_item_without_a_training_photo_is_scored_as_before(tmp_path, run, run
     lines = (tmp_path / "out" / "results.items.jsonl").read_text().splitlines()
     ids = {json.loads(line)["id"] for line in lines}
     assert len(ids) == 28 and before.models[0].seen == {}
+
+
+@pytest.mark.parametrize("suite", ["zeroshot", "probe"])
+def test_labeled_training_photos_are_left_out_but_a_probe_keeps_its_own(
+    suite, tmp_path, run, run_folder
+):
+    home = write_folders(tmp_path / "d", train=6, test=4) / "pets"
+    # Every image of one test class, and one that the probe learns from.
+    of_dog = sorted((home / "test" / "dog").iterdir())
+    learned = sorted((home / "train" / "horse").iterdir())[0]
+    remember(run_folder, *of_dog, learned)
+    checkpoint = (str(run_folder / "last"),)
+    before = run(suite, home.parent, checkpoint=checkpoint).models[0]
+    report = run(suite, home.parent, checkpoint=checkpoint, leave_out_seen=True, force=True)
+    after = report.models[0]
+    assert [model.suites[suite].subsets[0].n for model in (before, after)] == [10, 8]
+    note = f"{len(of_dog)} images left out, since a model was trained on them"
+    assert note in report.suites[suite].notes
+    assert (before.seen[suite].items, before.seen[suite].of_items) == (2, 10)
+    # Of both other classes; a class without an image has no share to be averaged.
+    shares = [accuracy(report, suite, f"pets / {name}") for name in ("big cat", "horse")]
+    average = after.suites[suite].averages["pets_mean_per_class"]
+    assert average == pytest.approx(sum(shares) / 2)
+
+
+@pytest.mark.parametrize("suite", ["zeroshot", "probe"])
+def test_labels_of_which_every_image_was_seen_have_no_score(suite, tmp_path, run, run_folder):
+    home = write_folders(tmp_path / "d", train=6, test=4) / "pets"
+    write_sugarcrepe(tmp_path / "d", n=6)
+    remember(run_folder, *sorted((home / "test").rglob("*.png")))
+    checkpoint = (str(run_folder / "last"),)
+    report = run(f"sugarcrepe {suite}", tmp_path / "d", checkpoint=checkpoint, leave_out_seen=True)
+    assert all(row.n == 0 for row in report.models[0].suites[suite].subsets)
 
 
 def test_without_a_list_nothing_is_said(tmp_path, run, caplog):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple, Protocol
@@ -165,6 +165,18 @@ class LabelTask:
         for data in self.data:
             yield from self.classifier.texts(data)
 
+    def test_images(self) -> frozenset[Path]:
+        """Return the images that are reported on, as far as they are here."""
+        paths: set[Path] = set()
+        for data in self.data:
+            paths |= {row.image.path for row in data.here(data.test)}
+        return frozenset(paths)
+
+    def without(self, paths: frozenset[Path]) -> LabelTask:
+        """Return the task as if these images were not here."""
+        data_sets = [replace(data, missing=data.missing | paths) for data in self.data]
+        return replace(self, data=data_sets)
+
     def score(self, features: Features, *, official_ties: bool = False) -> SuiteVerdicts:
         """Return one verdict an image; see `items.Task.score`."""
         verdicts: list[Verdict] = []
@@ -185,7 +197,7 @@ class LabelTask:
         return SuiteVerdicts(verdicts, values)
 
 
-def _averages(data_sets: Sequence[ClassData]) -> dict[str, Average]:
+def averages_of(data_sets: Sequence[ClassData]) -> dict[str, Average]:
     """Return the mean per class of each single-label data set, and the mean over data sets."""
     single = [data for data in data_sets if not data.multi]
     averages: dict[str, Average] = {}
@@ -201,7 +213,7 @@ def _averages(data_sets: Sequence[ClassData]) -> dict[str, Average]:
 
 def label_suite(copy: LocalCopy, data_sets: Sequence[ClassData], classifier: Classifier) -> Suite:
     """Return the suite of some data sets: single labels by top-1 and top-5, several by mAP."""
-    averages = _averages(data_sets)
+    averages = averages_of(data_sets)
     # A mean that papers print stands for the suite where all of its sets are here.
     whole = [name for name in means_of([data.name for data in data_sets]) if name in WHOLE]
     main_subsets: list[str] = []
