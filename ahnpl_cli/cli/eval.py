@@ -69,13 +69,13 @@ def _list(names: list[str], config: EvalConfig, screen: Screen) -> None:
 def _evaluate(names: list[str], config: EvalConfig, screen: Screen) -> None:
     from ahnpl_cli.evaluation.output import output_path
     from ahnpl_cli.evaluation.place import placed
-    from ahnpl_cli.evaluation.result_tables import eval_tables
     from ahnpl_cli.evaluation.run import evaluate
+    from ahnpl_cli.evaluation.summary import shown_tables
 
     config = placed(names, config)
     page = page_path(config, output_path(config).with_suffix(".html"))
     report = evaluate(names, config, track=screen.track)
-    screen.show(report, eval_tables(report, screen.format))
+    screen.show(report, shown_tables(report, screen.format, full=config.full))
     screen.note(f"Wrote {output_path(config)}, with every score in {report.items} beside it.")
     if page is not None:
         from ahnpl_cli.evaluation.result_page import eval_page

@@ -61,6 +61,7 @@ class EvalConfig:
         "strict", "A tie is wrong, or counts as each benchmark's own script has it."
     )
     published: bool = opt(False, "Print the papers' numbers beside ours.")
+    full: bool = opt(False, "Print every subset, average and comparison before the summary.")
     blind: bool = opt(False, "Also score by caption alone, to show what a suite gives away.")
     blind_model: tuple[str, ...] = opt(
         (),

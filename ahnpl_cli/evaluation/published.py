@@ -18,13 +18,17 @@ from __future__ import annotations
 
 import csv
 import io
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from ahnpl_cli.evaluation.report import EvalReport, Published
+from ahnpl_cli.evaluation.report import EvalReport, Published, SuiteInfo
 from ahnpl_cli.evaluation.table_cells import LABEL, Row, marked, values_of
 from ahnpl_cli.files import read_text
 from ahnpl_cli.reporting.tables import Table
+from ahnpl_cli.scenes.generate import MANIFEST
+
+logger = logging.getLogger(__name__)
 
 RE_EVALUATION = "vl_compo"
 START = "CLIP"  # what the methods of the table are fine-tuned from
@@ -45,6 +49,25 @@ def published(suites: Sequence[str]) -> Iterator[Published]:
         if cell["start"]:
             row.start[cell["name"]] = float(cell["start"])
     yield from rows.values()
+
+
+def undrawn(suites: Mapping[str, SuiteInfo]) -> list[str]:
+    """Return the suites of published items; say why drawn ones are not set beside papers.
+
+    Drawn scenes lie in a benchmark's layout, but they are other items, and far easier ones.
+    """
+    drawn = []
+    for name, info in suites.items():
+        # The suites lie in the folder of `scenes.json`, or one folder below it.
+        folders = {folder for file in info.files for folder in Path(file).parents[:2]}
+        if any((folder / MANIFEST).is_file() for folder in folders):
+            drawn.append(name)
+    if drawn:
+        logger.warning(
+            f"{', '.join(drawn)}: no published numbers beside drawn scenes, which are other items "
+            "than the published ones"
+        )
+    return [name for name in suites if name not in drawn]
 
 
 def published_tables(report: EvalReport) -> list[Table]:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from ahnpl_cli.config import TableFormat
@@ -25,6 +24,7 @@ from ahnpl_cli.evaluation.table_cells import (
     coverage,
     estimate_cell,
     interval,
+    judged_once,
     marked,
     noted,
     significance_mark,
@@ -38,7 +38,8 @@ COVERAGE = "cover %"
 Differences = Mapping[tuple[str, str], Difference]
 SIGNIFICANT = (
     "* is significant: for a subset McNemar's exact p < .05, for an average its interval "
-    "(bootstrap over images) leaves out 0; not corrected for many tests."
+    "(bootstrap over images) leaves out 0, but an average of the very items of a subset has the "
+    "subset's test; not corrected for many tests."
 )
 RESULTS_NOTE = (
     "± is half of the 95 % interval: Wilson's for a subset, bootstrap over images for an average. "
@@ -79,10 +80,30 @@ def _subset_row(subset: SubsetReport, suite: SuiteReport) -> Row:
     )
 
 
-def _average_rows(suite: SuiteReport) -> Iterator[Row]:
+def _repeated(name: str, models: Sequence[ModelReport]) -> set[str]:
+    """Return a suite's averages that say of every model what a row above them says.
+
+    The headline is never one: it is what a reader looks for.
+    """
+    first = models[0].suites[name]
+    subsets = {subset.name for subset in first.subsets}
+    shown = set()
+    repeated = set()
+    for label in values_of(first):
+        values = tuple(values_of(model.suites[name]).get(label) for model in models)
+        n, cover = support_of(label, first)
+        row = (n, cover, values)
+        if n is not None and row in shown and label not in {*subsets, first.headline}:
+            repeated.add(label)
+        shown.add(row)
+    return repeated
+
+
+def _average_rows(suite: SuiteReport, hidden: Container[str]) -> Iterator[Row]:
     subsets = {subset.name for subset in suite.subsets}
     for name, value in {**suite.averages, **suite.values}.items():
-        if name in subsets:  # Winoground's text is a subset and stands as an average too.
+        # Winoground's text is a subset and stands as an average too.
+        if name in subsets or name in hidden:
             continue
         n, cover = support_of(name, suite)
         ends = interval(*suite.intervals.get(name, (None, None)))
@@ -120,8 +141,8 @@ def covered(table: Table) -> Table:
     return replace(table, columns=columns, rows=rows)
 
 
-def model_tables(model: ModelReport, tie: str) -> list[Table]:
-    """Return one table a suite: subsets, then named averages."""
+def model_tables(model: ModelReport, tie: str, *, hide_equal: bool = False) -> list[Table]:
+    """Return one table a suite: subsets, then named averages; see `eval_tables`."""
     counted = "counts as wrong" if tie == "strict" else "counts as each official script has it"
     note = (
         f"{_units([model])}; 95 % intervals: Wilson for subsets, bootstrap over images for the "
@@ -133,7 +154,8 @@ def model_tables(model: ModelReport, tie: str) -> list[Table]:
     tables = []
     for name, suite in model.suites.items():
         subsets = [_subset_row(subset, suite) for subset in suite.subsets]
-        rows = (*subsets, *_average_rows(suite))
+        hidden = _repeated(name, [model]) if hide_equal else ()
+        rows = (*subsets, *_average_rows(suite, hidden))
         tables.append(covered(Table(_title(name, suite, model.name), columns, rows)))
     return noted(tables, note)
 
@@ -148,7 +170,7 @@ def _starred(difference: Difference | None) -> tuple[Cell, ...]:
     return Span(f"{difference.difference:+.1f} *", significance_mark(difference)), ends
 
 
-def _differences(comparisons: Sequence[Comparison], suite: str) -> Differences:
+def differences_of(comparisons: Sequence[Comparison], suite: str) -> Differences:
     """Return the differences to the first model by (model, name).
 
     Winoground's `group` is a subset and an average: here the average wins, as in a table's cells.
@@ -156,7 +178,7 @@ def _differences(comparisons: Sequence[Comparison], suite: str) -> Differences:
     differences = {}
     for comparison in comparisons:
         if comparison.suite == suite:
-            for difference in comparison.differences:
+            for difference in judged_once(comparison.differences):
                 differences[comparison.other, difference.name] = difference
     return differences
 
@@ -172,15 +194,20 @@ def _subset_differences(comparisons: Sequence[Comparison], suite: str) -> Differ
     return differences
 
 
-def pair_tables(models: Sequence[ModelReport], comparisons: Sequence[Comparison]) -> list[Table]:
+def pair_tables(
+    models: Sequence[ModelReport], comparisons: Sequence[Comparison], *, hide_equal: bool = False
+) -> list[Table]:
     """Return one table a suite with two models as columns, and their difference."""
     first, second = models
     columns = (LABEL, "n", first.name, second.name, COVERAGE, "difference", "95 % interval")
     tables = []
     for name, suite in first.suites.items():
-        differences = _differences(comparisons, name)
+        differences = differences_of(comparisons, name)
         rows: list[Row] = []
+        hidden = _repeated(name, models) if hide_equal else set()
         for label, value in values_of(suite).items():
+            if label in hidden:
+                continue
             n, cover = support_of(label, suite)
             other = values_of(second.suites[name]).get(label)
             starred = _starred(differences.get((second.name, label)))
@@ -223,7 +250,7 @@ def results_table(
     rows: list[Row] = []
     for name, suite in models[0].suites.items():
         of_subsets = _subset_differences(report.comparisons, name)
-        of_averages = _differences(report.comparisons, name)
+        of_averages = differences_of(report.comparisons, name)
         for label in [subset.name for subset in suite.subsets if not _is_detail(subset.name)]:
             n, cover = support_of(label, suite)
             cells = [_subset_cell(model, name, label, of_subsets) for model in models]
@@ -257,7 +284,7 @@ def comparison_tables(comparisons: Sequence[Comparison]) -> list[Table]:
         base, other = comparison.base, comparison.other
         columns = (LABEL, base, other, "difference", "95 % interval", "McNemar p")
         rows: list[Row] = []
-        for line in comparison.differences:
+        for line in judged_once(comparison.differences):
             label = Span(line.name, "bold" if line.average else "")
             p = None if line.p is None else f"{line.p:.2g}"
             rows.append((label, line.base, line.other, *_starred(line), p))
@@ -266,23 +293,12 @@ def comparison_tables(comparisons: Sequence[Comparison]) -> list[Table]:
     return noted(tables, f"Percent. {SIGNIFICANT}")
 
 
-def headline_table(models: Sequence[ModelReport]) -> Table:
-    """Return one row per suite: its headline for each model."""
-    rows: list[Row] = []
-    for name, suite in models[0].suites.items():
-        values = [model.suites[name].headline_value for model in models]
-        known = [None if math.isnan(value) else value for value in values]
-        rows.append((name, suite.headline, *known))
-    columns = ("suite", "average", *(model.name for model in models))
-    return Table("Summary", columns, tuple(rows), "Percent.")
-
-
 def tidy_table(report: EvalReport) -> Table:
     """Return every number of a report, one a row, for other programs."""
     rows: list[Row] = []
     for model in report.models:
         for name, suite in model.suites.items():
-            differences = _differences(report.comparisons, name)
+            differences = differences_of(report.comparisons, name)
             for row in _tidy_rows(suite):
                 difference = differences.get((model.name, str(row[0])))
                 rows.append((model.name, name, *row, *_tidy_difference(difference)))
@@ -323,7 +339,7 @@ def _seen_table(models: Sequence[ModelReport]) -> Table:
     return Table("Seen in training", columns, tuple(rows), note)
 
 
-def _extra_tables(report: EvalReport) -> list[Table]:
+def extra_tables(report: EvalReport) -> list[Table]:
     """Return the tables that options ask for: published numbers, controls, representation."""
     tables: list[Table] = []
     if report.published:
@@ -338,7 +354,9 @@ def _extra_tables(report: EvalReport) -> list[Table]:
     return tables
 
 
-def eval_tables(report: EvalReport, format: TableFormat = "rich") -> list[Table]:
+def eval_tables(
+    report: EvalReport, format: TableFormat = "rich", *, hide_equal: bool = False
+) -> list[Table]:
     """Return the tables of a report.
 
     One model is shown in full, two side by side, more in one table and each against the first.
@@ -346,17 +364,19 @@ def eval_tables(report: EvalReport, format: TableFormat = "rich") -> list[Table]
     Args:
         report: what `evaluate` returned.
         format: CSV gets one tidy table; others one table a suite.
+        hide_equal: whether averages that equal another row are left out.
     """
     if format == "csv":
         return [tidy_table(report)]
     # One model is shown in full; of several the differences are what is looked for.
     models = report.models
-    extras = _extra_tables(report)
+    extras = extra_tables(report)
     if len(models) == 1:
-        return [*model_tables(models[0], report.settings["tie"]), *extras]
+        tables = model_tables(models[0], report.settings["tie"], hide_equal=hide_equal)
+        return [*tables, *extras]
     if len(models) == 2:
-        tables = pair_tables(models, report.comparisons)
-        return [*tables, *extras, headline_table(models), trade_off_table(report)]
+        tables = pair_tables(models, report.comparisons, hide_equal=hide_equal)
+        return [*tables, *extras, trade_off_table(report)]
     # Every number by pairs first, so that the table to take away stands last.
     tables = comparison_tables(report.comparisons)
     return [*tables, *extras, trade_off_table(report), results_table(report)]

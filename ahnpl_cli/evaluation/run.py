@@ -38,7 +38,7 @@ from ahnpl_cli.evaluation.output import (
     write_report,
 )
 from ahnpl_cli.evaluation.place import class_of, deciding_settings, with_place
-from ahnpl_cli.evaluation.published import published
+from ahnpl_cli.evaluation.published import published, undrawn
 from ahnpl_cli.evaluation.report import (
     Comparison,
     EvalReport,
@@ -194,7 +194,7 @@ def _evaluate(
         versions=_versions(),
         items=scores_path(output_path(config), config.scores_format).name,
         blind=_blind_controls(scorable, config, track) if config.blind else {},
-        published=list(published(list(infos))) if config.published else [],
+        published=list(published(undrawn(infos))) if config.published else [],
         examples=select_examples([entry.suite for entry in scorable], verdicts),
     )
     # The report keeps numbers; the verdicts that they follow from go to the file beside it.

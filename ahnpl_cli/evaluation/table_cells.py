@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 from ahnpl_cli.evaluation.report import Difference, SuiteReport
@@ -54,6 +55,33 @@ def values_of(suite: SuiteReport) -> dict[str, float | None]:
     for name, value in {**suite.averages, **suite.values}.items():
         numbers[name] = None if math.isnan(value) else value
     return numbers
+
+
+def judged_once(differences: Sequence[Difference]) -> list[Difference]:
+    """Return the differences with one test for equal items: an average takes its subset's.
+
+    McNemar's test and an interval may disagree near the level. Where an average is made of the very
+    verdicts of a subset, two stars beside the same number would contradict each other.
+    """
+    of_subsets = {}
+    for line in differences:
+        if not line.average:
+            of_subsets[_drawn(line)] = line
+    judged = []
+    for line in differences:
+        subset = of_subsets.get(_drawn(line))
+        if line.average and subset is not None:
+            line = replace(line, p=subset.p, significant=subset.significant)
+        judged.append(line)
+    return judged
+
+
+def _drawn(line: Difference) -> tuple[float, ...]:
+    """Return what only differences of the same verdicts share: values, and both ends.
+
+    The replicates of all lines are of the same images, so equal verdicts give equal intervals.
+    """
+    return line.base, line.other, line.low, line.high
 
 
 def significance_mark(difference: Difference) -> Mark:

@@ -195,8 +195,10 @@ def fitted(table: Table, width: int) -> Table:
     """
     if not table.rows or len(table.columns) < 3 or _fits(table, width):
         return table
+    # Rows of one name, such as two models of a suite, would be columns that nobody tells apart.
+    names = {text(row[0], table.digits) for row in table.rows}
     turned_table = turned(table)
-    if _fits(turned_table, width):
+    if len(names) == len(table.rows) and _fits(turned_table, width):
         return turned_table
     kept = [index for index, name in enumerate(table.columns) if name not in table.least]
     columns = tuple(table.columns[index] for index in kept)

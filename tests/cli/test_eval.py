@@ -68,14 +68,34 @@ def model(tiny_model_folder) -> tuple[str, ...]:
 
 
 def test_the_table_says_n_percent_interval_and_ties(ahnpl, model):
-    result = ahnpl("sugarcrepe", *model)
+    result = ahnpl("sugarcrepe", *model, "--full")
     assert result.exit_code == 0, result.output
     for words in ("sugarcrepe: tiny", "95 % interval", "ties", "swap_att", "macro_7"):
         assert words in result.stdout
-    assert "cover %" not in result.stdout  # everything was scored
     assert "add_obj: 2 items; published: 2,062 (6 more sizes differ)" in result.stderr
     assert Path("results/tiny-sugarcrepe.json").is_file()
     assert Path("results/tiny-sugarcrepe.items.jsonl").is_file()
+
+
+def test_without_full_there_is_one_summary(ahnpl, model):
+    result = ahnpl("sugarcrepe", *model)
+    assert result.stdout.startswith("Summary: tiny")
+    for words in ("macro_7", "95 % interval", "chance", "cover %", "100.0"):
+        assert words in result.stdout
+    assert "swap_att" not in result.stdout
+
+
+def test_drawn_scenes_are_never_beside_published_numbers(ahnpl, model):
+    Path("data/scenes.json").write_text("{}")
+    result = ahnpl("sugarcrepe", *model, "--published")
+    assert result.exit_code == 0, result.output
+    assert "AHNPL" not in result.stdout
+    said = [line for line in result.stderr.splitlines() if "published numbers" in line]
+    assert said == [
+        "sugarcrepe: no published numbers beside drawn scenes, which are other items than the "
+        "published ones"
+    ]
+    assert json.loads(Path("results/tiny-sugarcrepe.json").read_text())["published"] == []
 
 
 def test_coverage_stands_beside_every_figure_when_images_are_missing(ahnpl, model):
@@ -91,8 +111,8 @@ def test_coverage_stands_beside_every_figure_when_images_are_missing(ahnpl, mode
 @pytest.mark.parametrize(
     ("format", "start"),
     [
-        ("markdown", "**sugarcrepe: tiny**"),
-        ("latex", "% sugarcrepe: tiny"),
+        ("markdown", "**Summary: tiny**"),
+        ("latex", "% Summary: tiny"),
         ("csv", "model,suite,"),
     ],
 )
@@ -121,7 +141,9 @@ def test_json_is_the_report(ahnpl, model):
 def test_two_models_stand_side_by_side_with_their_difference(ahnpl, model, make_tiny, tmp_path):
     other = tmp_path / "other"
     save_checkpoint(other, make_tiny(1), extra={})
-    result = ahnpl("sugarcrepe", *model, "--checkpoint", str(other), "--published", "--blind")
+    result = ahnpl(
+        "sugarcrepe", *model, "--checkpoint", str(other), "--published", "--blind", "--full"
+    )
     assert result.exit_code == 0, result.output
     for words in ("difference", "tiny", "other", "Summary", "beside published numbers", "unigram"):
         assert words in result.stdout

@@ -59,11 +59,10 @@ def test_coverage_is_a_column_as_soon_as_it_is_not_full():
 
 
 def test_of_two_models_a_difference_that_stands_has_a_star():
-    table, summary, trade_off = eval_tables(report(suite(50.0), suite(80.0)))
+    table, trade_off = eval_tables(report(suite(50.0), suite(80.0)))
     assert column(table, "difference") == ["+30.0 *", "+30.0"]
     assert table.rows[0][table.columns.index("difference")] == Span("+30.0 *", "good")
     assert "Ties: a 1, b 1." in table.note
-    assert summary.rows == (("sugarcrepe", "macro_7", 50.0, 80.0),)
     assert trade_off.rows[1][2:] == (80.0, Span("+30.0", "good"), None, None)
 
 

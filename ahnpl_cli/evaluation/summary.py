@@ -1,0 +1,142 @@
+"""The one table that `ahnpl eval` ends in: every suite's headline, and what a reader needs with it.
+
+Everything else that was measured is in the report, and on the terminal behind `--full`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from ahnpl_cli.config import TableFormat
+from ahnpl_cli.evaluation.report import Difference, EvalReport, ModelReport, SuiteReport
+from ahnpl_cli.evaluation.result_tables import (
+    COVERAGE,
+    differences_of,
+    eval_tables,
+    extra_tables,
+    tidy_table,
+)
+from ahnpl_cli.evaluation.scoring.averages import PARTIAL
+from ahnpl_cli.evaluation.table_cells import (
+    Row,
+    coverage,
+    estimate_cell,
+    interval,
+    significance_mark,
+    support_of,
+)
+from ahnpl_cli.reporting.tables import Cell, Span, Table
+
+# Percent that guessing gives on a suite's headline. Where items differ in their number of
+# candidates (GNM, SPEC, What'sUp, files of one's own), or all images are candidates, it has none.
+CHANCE: Mapping[str, float] = {
+    **dict.fromkeys(("sugarcrepe", "aro", "valse", "vl-checklist", "cc-neg"), 50.0),
+    **dict.fromkeys(("negrefcocog", "svo-probes"), 50.0),
+    "sugarcrepe++": 100 / 3,  # two captions above one foil: one of three orders
+    "crepe": 100 / 6,  # five foils
+    "negbench": 25.0,  # four captions
+}
+# Two images and two captions; of four similarities in random order one in six gives the group.
+_TWO_BY_TWO = ("winoground", "bivlc", "cola", "colorswap", "mmvp-vlm", "vismin", "eqben")
+_TWO_BY_TWO_MEASURES: Mapping[str, float] = {"text": 25.0, "image": 25.0, "group": 100 / 6}
+# Half-truths: the short text above the false one, or all three texts in one of six orders.
+_HALF_TRUTHS: Mapping[str, float] = {"macro_3_half_truth": 50.0, "order": 100 / 6}
+_ORDER = 20.0  # ARO without its photos of Visual Genome: one caption and four shuffles
+SEVERAL = (
+    "Percent, ± half of the 95 % interval (bootstrap over images). Difference to {first} on the "
+    "same items, ± half of its interval; * is significant: McNemar p < .05 where the headline is "
+    "one subset, else an interval without 0. {more}"
+)
+ONE = "Percent; 95 % intervals: bootstrap over images. {more}"
+MORE = "Every subset, average and test: --full."
+
+
+def chance(suite: str, headline: str) -> float | None:
+    """Return the percent that guessing gives on a headline, if it is one number."""
+    headline = headline.removesuffix(PARTIAL)
+    if suite in _TWO_BY_TWO:
+        return _TWO_BY_TWO_MEASURES.get(headline)
+    if suite == "half-truths":
+        return _HALF_TRUTHS.get(headline)
+    if headline.endswith("_p1"):
+        return _ORDER
+    return CHANCE.get(suite)
+
+
+def summary_table(report: EvalReport, note: str = MORE) -> Table:
+    """Return a row for each suite and model: headline, n, interval, difference, chance, coverage.
+
+    Args:
+        report: of one model or several.
+        note: ends the note under the table.
+    """
+    if len(report.models) == 1:
+        return _of_one(report.models[0], note)
+    return _of_several(report, note)
+
+
+def _of_one(model: ModelReport, note: str) -> Table:
+    rows: list[Row] = []
+    for name, suite in model.suites.items():
+        n, _ = support_of(suite.headline, suite)
+        value = None if math.isnan(suite.headline_value) else suite.headline_value
+        ends = interval(*_ends(suite))
+        rows.append((name, suite.headline, n, value, ends, *_chance_and_coverage(name, suite)))
+    columns = ("suite", "headline", "n", "%", "95 % interval", "chance", COVERAGE)
+    return Table(f"Summary: {model.name}", columns, tuple(rows), ONE.format(more=note).strip())
+
+
+def _of_several(report: EvalReport, note: str) -> Table:
+    first = report.models[0]
+    rows: list[Row] = []
+    for name in first.suites:
+        differences = differences_of(report.comparisons, name)
+        for model in report.models:
+            suite = model.suites[name]
+            headline = suite.headline
+            n, _ = support_of(headline, suite)
+            value = estimate_cell(suite.headline_value, _ends(suite), None)
+            difference = _difference_cell(differences.get((model.name, headline)))
+            cells = (name, headline, model.name, n, value, difference)
+            rows.append((*cells, *_chance_and_coverage(name, suite)))
+    columns = ("suite", "headline", "model", "n", "%", "difference", "chance", COVERAGE)
+    text = SEVERAL.format(first=first.name, more=note).strip()
+    # On a narrow terminal the value and its difference stay; a headline's name is in the manual.
+    return Table("Summary", columns, tuple(rows), text, least=("headline", "chance"))
+
+
+def _ends(suite: SuiteReport) -> tuple[float | None, float | None]:
+    """Return the interval of a suite's headline."""
+    return suite.intervals.get(suite.headline, (None, None))
+
+
+def _chance_and_coverage(name: str, suite: SuiteReport) -> tuple[Cell, Cell]:
+    """Return what stands beside every headline, also where everything was scored."""
+    support = suite.support.get(suite.headline)
+    scored = suite.coverage if support is None else support.coverage
+    return chance(name, suite.headline), coverage(scored)
+
+
+def _difference_cell(difference: Difference | None) -> Cell:
+    if difference is None:
+        return None
+    half = (difference.high - difference.low) / 2
+    star = " *" if difference.significant else ""
+    text = f"{difference.difference:+.1f} ±{half:.1f}{star}"
+    return Span(text, significance_mark(difference))
+
+
+def shown_tables(report: EvalReport, format: TableFormat, *, full: bool) -> Sequence[Table]:
+    """Return what a terminal shows: what was asked for by an option, and the summary last.
+
+    Args:
+        report: what `evaluate` returned.
+        format: CSV is for programs, and gets every number.
+        full: whether every subset, average and comparison comes before.
+    """
+    if format == "csv":
+        return [tidy_table(report)]
+    if full:
+        return [*eval_tables(report, hide_equal=True), summary_table(report, "")]
+    return [*extra_tables(report), summary_table(report)]
