@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -46,3 +47,6 @@ def embed(
 
     report = run(source, config, track=screen.track)
     screen.show(report, tables(report))
+    # One part of several has no index yet that could be looked at.
+    if not report.dry_run and report.shard is None:
+        screen.note(f"Next: ahnpl inspect {shlex.quote(report.folder)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -33,3 +34,9 @@ def export(
 
     report = run(checkpoint, config)
     screen.show(report, tables(report))
+    if report.to == "transformers":
+        model = shlex.quote(f"transformers:{report.folder}")
+        screen.note(f"Next: ahnpl eval aro valse sugarcrepe --model {model}")
+    else:
+        # What reads the other forms is no command of ours.
+        screen.note(f"Next: {Path(report.folder) / 'README.md'} says how it is loaded.")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -40,6 +41,13 @@ def frontier(
     screen.show(report, frontier_tables(report))
     screen.note(f"Wrote {output / REPORT}, with every result beside it.")
     if config.write is not None:
-        screen.note(f"Wrote {config.write}. Next: ahnpl eval --checkpoint {config.write}")
+        written = shlex.quote(config.write)
+        screen.note(f"Wrote {config.write}.")
+        screen.note(f"Next: ahnpl eval aro valse sugarcrepe --checkpoint {written}")
+    else:
+        # Every point is in the cache by now, so that choosing one costs no forward pass.
+        budget = "" if config.budget else "--budget 'retention >= -1' "
+        kept = shlex.quote(f"{runs[0].rstrip('/')}-kept")
+        screen.note(f"Next: the same with {budget}--write {kept} saves a point.")
     if page is not None:
         screen.write_page(page, frontier_page(report), force=config.force)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -43,14 +44,27 @@ def images(
     if config.review is not None:
         verdicts = review(negatives, Path(config.review))
         screen.show(verdicts, [review_table(verdicts)])
+        if not verdicts.written:
+            screen.note(f"Next: {_training(Path(verdicts.output), config)}")
         return
     if config.as_benchmark is not None:
         root = Path(config.image_root) if config.image_root else negatives.parent
         export = write_benchmark(negatives, root, Path(config.as_benchmark), force=config.force)
         screen.show(export, [export_table(export)])
+        screen.note(f"Next: ahnpl eval gnm bivlc --data {shlex.quote(export.folder)}")
         return
     output = Path(config.output or DEFAULT)
     if config.output is None and not config.dry_run:
         screen.note(f"output: {output}, the default")
     report = generate(negatives, output, config, track=screen.track)
     screen.show(report, tables(report))
+    if not report.dry_run and config.shard is None:
+        screen.note(f"Next: {_training(Path(report.output), config)}")
+
+
+def _training(records: Path, config: ImagesConfig) -> str:
+    """Return the command that trains on pictures, by the recipe that is made for them."""
+    from ahnpl_cli.data.gather import training_line
+
+    root = Path(config.image_root) if config.image_root else None
+    return f"{training_line(records, root)} --objective trohn"

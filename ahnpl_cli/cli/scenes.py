@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Annotated
 
@@ -44,3 +45,5 @@ def scenes(
         track=screen.track,
     )
     screen.show(report, tables(report))
+    captions = Path(report.folder) / "captions.jsonl"
+    screen.note(f"Next: ahnpl negatives {shlex.quote(str(captions))} --filler corpus")

@@ -29,6 +29,8 @@ def test_it_writes_to_embeddings_and_prints_the_counts(
     assert "Model: tiny, quick_gelu, on cpu." in done.stderr
     assert "Embeddings go to embeddings." in done.stderr
     assert "image_features" in done.stdout
+    assert done.stderr.splitlines()[-1] == "Next: ahnpl inspect embeddings"
+    assert CliRunner().invoke(app, ["inspect", "embeddings"]).exit_code == 0
     assert (world / "embeddings" / "index.json").is_file()
 
 

@@ -36,7 +36,9 @@ def test_it_prints_parts_pictures_and_why(world, tmp_path):
     assert result.exit_code == 0, result.stderr
     assert "redraw" in result.stdout and "Pictures in" in result.stdout
     assert "since the pictures are of a drawn world" in result.stderr
-    assert (tmp_path / "out" / "images.jsonl").is_file()
+    records = tmp_path / "out" / "images.jsonl"
+    assert records.is_file()
+    assert f"Next: ahnpl train --data {records} --objective trohn" in result.stderr
 
 
 def test_one_object_for_programs(world, tmp_path):
@@ -56,6 +58,7 @@ def test_review_and_test_files(world, tmp_path):
     assert (taken["dropped"], taken["kept"]) == (1, 0)
     exported = run(records, "--as-benchmark", tmp_path / "set", "--image-root", world)
     assert "gnm/test.jsonl" in exported.stdout and exported.exit_code == 0
+    assert f"Next: ahnpl eval gnm bivlc --data {tmp_path / 'set'}" in exported.stderr
 
 
 @pytest.mark.parametrize(

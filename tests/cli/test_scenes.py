@@ -13,6 +13,8 @@ def test_argument_and_option_name_the_same_folder(tmp_path: Path) -> None:
     for words in ([str(tmp_path / "a")], ["--out", str(tmp_path / "b")]):
         result = CliRunner().invoke(app, ["scenes", *words, *SMALL])
         assert result.exit_code == 0, result.stderr
+    loud = CliRunner().invoke(app, ["scenes", str(tmp_path / "a"), *SMALL[:-1], "--force"])
+    assert f"Next: ahnpl negatives {tmp_path / 'a' / 'captions.jsonl'}" in loud.stderr
     files = [(tmp_path / name / "captions.jsonl").read_bytes() for name in "ab"]
     assert files[0] == files[1]
 

@@ -174,6 +174,8 @@ def test_the_command_prints_the_check_and_does_not_overwrite(
     assert done.exit_code == 0, done.output
     assert "text_features" in done.stdout
     assert "model.safetensors" in done.stdout
+    evaluation = "ahnpl eval aro valse sugarcrepe --model transformers:"
+    assert f"Next: {evaluation}{tmp_path / 'out'}" in done.stderr
     refused = CliRunner().invoke(app, arguments)
     assert refused.exit_code == 2
     assert refused.stderr.startswith(f"Error: {tmp_path / 'out'}: ")
