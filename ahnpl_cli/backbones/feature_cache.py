@@ -123,6 +123,10 @@ class FeatureCache:
         position = np.minimum(np.searchsorted(known, requested), len(known) - 1)
         return np.where(known[position] == requested, order[position], -1)
 
+    def holds(self, keys: Sequence[str]) -> list[bool]:
+        """Return whether each key is on disk, without reading features."""
+        return [row >= 0 for row in self._find(keys).tolist()]
+
     def get(self, keys: Sequence[str]) -> dict[str, Tensor]:
         """Return what is known: features (D,), float32, by key."""
         features_by_key = {key: self._fresh[key] for key in keys if key in self._fresh}

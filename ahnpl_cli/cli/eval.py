@@ -42,6 +42,12 @@ def eval(
         _list(suites or [], config, screen)
         return
     _check(suites or [], config)
+    if config.dry_run:
+        from ahnpl_cli.evaluation.dry_run import plan_tables, preview
+
+        plan = preview(suites or [], config, track=screen.track)
+        screen.show(plan, plan_tables(plan))
+        return
     _evaluate(suites or [], config, screen)
 
 

@@ -12,6 +12,7 @@ from ahnpl_cli.config.options import (
     check_page,
     checkpoint_option,
     device_option,
+    dry_run_option,
     force_option,
     format_option,
     html_option,
@@ -99,6 +100,7 @@ class EvalConfig:
     batch_size: int = batch_size_option(256, "Images or texts")
     workers: int | None = workers_option("decode images")
     limit: int | None = limit_option("items per subset")
+    dry_run: bool = dry_run_option()
     force: bool = force_option()
     html: bool = html_option()
     html_path: str | None = html_path_option()

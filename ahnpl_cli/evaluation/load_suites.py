@@ -77,6 +77,7 @@ def load_suites(
     track: Track,
     *,
     optional: Collection[str] = (),
+    peek: bool = False,
 ) -> dict[str, Suite]:
     """Read the benchmarks, by name.
 
@@ -85,12 +86,13 @@ def load_suites(
         config: says where, and how.
         track: shows progress.
         optional: names of those that are left out, with a note, where they cannot be read.
+        peek: only look at what is there; make no file.
 
     Raises:
         BenchmarkError: one is not there, or not laid out as published.
     """
     folders = data_folders(config)
-    options = load_options(config, track)
+    options = load_options(config, track, peek=peek)
     suites: dict[str, Suite] = {}
     absent: list[str] = []
     for benchmark in wanted:

@@ -122,6 +122,25 @@ def test_tables_come_in_other_formats(ahnpl, model, format, start):
     assert result.stdout.startswith(start)
 
 
+def test_a_dry_run_says_what_is_cached_and_writes_nothing(ahnpl, model):
+    first = ahnpl("sugarcrepe", *model, "--dry-run", "--json")
+    assert first.exit_code == 0, first.output
+    plan = json.loads(first.stdout)
+    # Two photos, and two captions of each of seven files.
+    assert (plan["images"], plan["texts"]) == (2, 28)
+    (planned,) = plan["models"]
+    assert (planned["cached_images"], planned["cached_texts"]) == (0, 0)
+    assert planned["seconds"] > 0
+    assert not Path("results").exists() and not Path("cache").exists()
+
+    assert ahnpl("sugarcrepe", *model).exit_code == 0
+    (planned,) = json.loads(ahnpl("sugarcrepe", *model, "--dry-run", "--json").stdout)["models"]
+    assert (planned["cached_images"], planned["cached_texts"]) == (2, 28)
+    assert planned["seconds"] < 0.01
+    shown = ahnpl("sugarcrepe", *model, "--dry-run").stdout
+    assert "To encode" in shown and "nothing was written" in shown
+
+
 def test_csv_is_one_row_a_number(ahnpl, model):
     result = ahnpl("sugarcrepe", *model, "--format", "csv", "-q")
     rows = list(csv.DictReader(io.StringIO(result.stdout)))
