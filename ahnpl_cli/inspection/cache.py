@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from ahnpl_cli.errors import DataError
+from ahnpl_cli.evaluation.benchmarks import BENCHMARKS
 from ahnpl_cli.reporting.tables import Table
+
+# What stages write below the cache's folder, beside what a benchmark unpacks under its own name.
+FEATURES = "features"  # a folder a model, called by the hash that `feature_shards.model_key` gives
+ORDERS = "orders"  # frozen shuffles of captions
+INDICES = "coco"  # of its annotation files
+_MODEL = re.compile(r"[0-9a-f]{16}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,42 +35,56 @@ class CacheEntry:
 
 
 def cache_root(folder: Path | None) -> Path:
-    """Return the folder of the cache.
+    """Return the folder of the cache, whether it is there or not.
 
     Raises:
-        DataError: a folder was named that is no cache of ours.
+        DataError: what was named is no folder.
     """
     if folder is None:
         from ahnpl_cli.backbones.feature_cache import default_folder
 
         return default_folder().parent
-    if folder.exists() and not (folder / "features").is_dir():
-        hint = "It would hold a folder called features."
-        raise DataError("not a cache of ahnpl", where=str(folder), hint=hint)
+    if not folder.is_dir():
+        raise DataError("no such folder", where=str(folder), hint="Leave --cache out for ours.")
     return folder
 
 
+def _contents(root: Path) -> list[Path]:
+    """Return what we wrote into a folder, and nothing else that lies there.
+
+    A variable or an option may name any folder, such as a home, and `--yes` removes what this
+    returns.
+    """
+    places = [root / name for name in (ORDERS, INDICES, *BENCHMARKS)]
+    features = root / FEATURES
+    places += [place for place in features.glob("*") if _MODEL.fullmatch(place.name)]
+    # A link may lead anywhere.
+    return sorted(place for place in places if place.is_dir() and not place.is_symlink())
+
+
 def measure(folder: Path | None = None) -> list[CacheEntry]:
-    """Return what the cache holds: features by model, and what was unpacked."""
+    """Return what the cache holds: features by model, and what was unpacked or indexed.
+
+    Raises:
+        DataError: what was named is no folder.
+    """
     root = cache_root(folder)
-    places = [place for place in sorted(root.glob("*")) if place.name != "features"]
-    places += sorted((root / "features").glob("*"))
     entries = []
-    for place in places:
-        files = [place] if place.is_file() else [p for p in place.rglob("*") if p.is_file()]
-        size = sum(file.stat().st_size for file in files)
+    for place in _contents(root):
+        files = [path for path in place.rglob("*") if path.is_file()]
+        size = sum(file.lstat().st_size for file in files)
         entries.append(CacheEntry(place.relative_to(root).as_posix(), len(files), size))
     return entries
 
 
 def empty(folder: Path | None = None) -> None:
-    """Remove everything in the cache; the folder stays."""
-    root = cache_root(folder)
-    for place in root.glob("*"):
-        if place.is_dir() and not place.is_symlink():
-            shutil.rmtree(place, ignore_errors=True)
-        else:
-            place.unlink(missing_ok=True)
+    """Remove what we wrote into the cache; the folder, and what is not ours in it, stay.
+
+    Raises:
+        DataError: what was named is no folder.
+    """
+    for place in _contents(cache_root(folder)):
+        shutil.rmtree(place, ignore_errors=True)
 
 
 def cache_table(entries: Sequence[CacheEntry]) -> Table:

@@ -202,7 +202,7 @@ def start_a(parts: TrainingParts) -> None:
                 break
     set_train_mode(parts.backbone.module)
     parts.objective.start_a(torch.cat(positives))
-    logger.info("a of Eq. 8 starts at %.3f, read from %d pairs.", parts.objective.a.item(), pairs)
+    logger.info("Eq. 8's a starts at %.3f, read from %d pairs.", parts.objective.a.item(), pairs)
 
 
 def batches(parts: TrainingParts, *, first: int) -> Iterator[tuple[int, Draw, Loaded]]:

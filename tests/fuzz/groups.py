@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import layouts
+import suite_layouts
 import numpy as np
 import torch
 from PIL import Image
@@ -333,5 +334,6 @@ _ALL = (
     _benchmark("retrieval", make_order),
     _benchmark("zeroshot", make_labels),
     _benchmark("probe", make_labels),
+    *(_benchmark(name, write) for name, write in suite_layouts.WRITERS.items()),
 )
 GROUPS = {group.name: group for group in _ALL}

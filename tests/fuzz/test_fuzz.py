@@ -72,6 +72,9 @@ ENDINGS = {
     "train": ["--data", "gone.jsonl"],
     "eval": ["no-such-suite"],
     "compare": ["gone.json", "gone.json"],
+    "runs": ["gone"],
+    "frontier": ["gone"],
+    "clean": ["--cache", "gone"],
     "export": ["gone"],
     "inspect": ["gone.jsonl"],
     "scenes": ["file"],
@@ -84,8 +87,9 @@ def check_options(command: str, seed: int) -> None:
     rng = random.Random(f"{command} {seed}")
     parameters = PROGRAM.get_command(None, command).params  # type: ignore[attr-defined]
     flags = sorted(flag for p in parameters for flag in p.opts if flag.startswith("--"))
-    # Help and lists end a command well, and an output elsewhere would let one begin.
-    flags = [flag for flag in flags if flag not in ("--help", "--list", "--output", "--out")]
+    # Help and lists end a command well, and an output or a cache elsewhere would let one begin.
+    ending_well = ("--help", "--list", "--print-config", "--output", "--out", "--cache")
+    flags = [flag for flag in flags if flag not in ending_well]
     words = [command, *ENDINGS[command]]
     for flag in rng.sample(flags, min(len(flags), rng.randrange(1, 4))):
         words += [flag, rng.choice(ODD)]

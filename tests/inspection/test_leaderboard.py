@@ -71,13 +71,22 @@ def test_the_cache_is_listed_and_emptied_but_nothing_else(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cache = tmp_path / "cache"
-    write_atomic(cache / "features" / "abc" / "0.safetensors", b"12345")
+    model = "0123456789abcdef"
+    write_atomic(cache / "features" / model / "0.safetensors", b"12345")
+    write_atomic(cache / "gnm" / "1.jpg", b"12")
+    # A variable may name a folder that holds more than ours, such as a home.
+    others = ["thesis.tex", "features/extract.py", "src/main.py", "features/notes/a.md"]
+    for name in others:
+        write_atomic(cache / name, b"mine")
+    (cache / "orders").symlink_to(tmp_path)
     monkeypatch.setenv("AHNPL_CACHE", str(cache))
     listed = CliRunner().invoke(app, ["clean"])
-    assert "features/abc" in listed.stdout and "clean --yes" in listed.stderr
-    assert [(entry.what, entry.bytes) for entry in measure()] == [("features/abc", 5)]
+    assert f"features/{model}" in listed.stdout and "clean --yes" in listed.stderr
+    entries = [(entry.what, entry.bytes) for entry in measure()]
+    assert entries == [(f"features/{model}", 5), ("gnm", 2)]
     assert CliRunner().invoke(app, ["clean", "--yes"]).exit_code == 0
-    assert measure() == [] and cache.is_dir()
-    (tmp_path / "thesis").mkdir()
-    with pytest.raises(DataError, match="thesis: not a cache of ahnpl"):
-        empty(tmp_path / "thesis")
+    assert measure() == []
+    assert all((cache / name).read_bytes() == b"mine" for name in others)
+    assert (cache / "orders").is_symlink()
+    with pytest.raises(DataError, match="gone: no such folder"):
+        empty(tmp_path / "gone")

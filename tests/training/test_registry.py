@@ -53,8 +53,10 @@ def ahnpl(tmp_path: Path) -> Callable[..., str]:
 
 
 def test_a_new_loss_has_a_flag_with_its_help(ahnpl: Callable[..., str]) -> None:
-    (line,) = [line for line in ahnpl("train", "--help").splitlines() if "--weight-toy" in line]
-    assert "Weight of L_toy, a toy (no recipe)." in line
+    _, after = ahnpl("train", "--help").split("--weight-toy")
+    # The help of a flag is the paragraph under it.
+    paragraph = after.split("--weight")[0]
+    assert "Weight of L_toy, a toy (no recipe)." in " ".join(paragraph.split())
 
 
 def test_a_new_loss_is_in_the_metrics_and_in_every_table(

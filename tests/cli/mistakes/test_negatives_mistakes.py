@@ -22,7 +22,7 @@ MISTAKES = [
     (
         "negatives ok.jsonl --filler robrta",
         2,
-        "unknown filler 'robrta'. Did you mean 'roberta'? Known: auto, roberta, corpus.",
+        "unknown filler 'robrta'. Did you mean 'roberta'? Known: auto, roberta, corpus, llm.",
     ),
     (
         "negatives ok.jsonl --shard 4/4",
