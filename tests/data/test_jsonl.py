@@ -58,7 +58,8 @@ def test_packed_files_have_equal_bytes_and_no_part_is_left(tmp_path):
         (
             b'{"id": "1", "image": "a", "caption": "c", "negatives": [{"kind": "x"}]}',
             "{path}:2: negatives.0.kind: input should be 'relation', 'attribute', 'action', "
-            "'object', 'attribute_swap', 'quantity', 'spatial', 'swap', 'addition', 'negation' or 'order'",
+            "'object', 'attribute_swap', 'quantity', 'spatial', 'swap', 'addition', 'negation' or "
+            "'order'",
         ),
         (
             b'{"id": "1", "image"',
