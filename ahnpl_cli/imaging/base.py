@@ -34,6 +34,7 @@ REASONS = {
     "cannot be drawn": "no scene makes the negative true and the caption false",
     "black picture": "the pipeline's safety checker blacked it out",
     "barely changed": "too few pixels differ from the original (GNM 3.1.5)",
+    "variations look alike": "too few pixels differ among the variations of a thing (GNM 3.1.5)",
     "old caption fits": "a judge prefers the old caption on the new picture",
     "does not fit": "a judge does not find the new caption in the new picture",
     "no JSON list": "the language model's answer is none (of its concepts)",
