@@ -14,11 +14,12 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from ahnpl_cli.errors import DataError
+from ahnpl_cli.errors import ConfigError, DataError
 from ahnpl_cli.files import parse_json, read_object
 from ahnpl_cli.records import RunStart, StepReport
 
@@ -59,6 +60,21 @@ def newest_run(root: Path = RUNS) -> Path | None:
         if is_run(run) and is_checkpoint(run / LAST):
             runs.append(run)
     return max(runs, key=lambda run: (run / LAST / INFO_FILE).stat().st_mtime, default=None)
+
+
+def check_runs(runs: Sequence[Path]) -> None:
+    """Refuse what is no run with a checkpoint, before anything is loaded.
+
+    Raises:
+        ConfigError: a folder is none.
+    """
+    for run in runs:
+        if not is_run(run):
+            hint = "Name the folder of a run, such as runs/ahnpl."
+            raise ConfigError("not a run of `ahnpl train`", where=str(run), hint=hint)
+        if not is_checkpoint(run / LAST):
+            hint = "Let its training reach a first checkpoint."
+            raise ConfigError("the run has no checkpoint yet", where=str(run), hint=hint)
 
 
 def step_folder(run: Path, step: int) -> Path:

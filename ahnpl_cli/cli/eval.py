@@ -42,6 +42,7 @@ def eval(
         _list(suites or [], config, screen)
         return
     _check(suites or [], config)
+    screen.note(f"{', '.join(suites or [])}: loading PyTorch and the models.")
     if config.dry_run:
         from ahnpl_cli.evaluation.dry_run import plan_tables, preview
 

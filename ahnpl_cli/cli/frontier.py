@@ -11,6 +11,7 @@ import typer
 from ahnpl_cli.cli.console import Screen, page_path
 from ahnpl_cli.cli.options import options_from
 from ahnpl_cli.config import FrontierConfig
+from ahnpl_cli.runs import check_runs
 
 
 @options_from(FrontierConfig)
@@ -30,11 +31,14 @@ def frontier(
 
     Example: ahnpl frontier runs/ahnpl --budget 'retention >= -1' --write runs/ahnpl-kept
     """
+    folders = [Path(run) for run in runs]
+    # Before torch is imported, which takes seconds.
+    check_runs(folders)
+    screen.note("Loading PyTorch, the suites and the models.")
     from ahnpl_cli.frontier.result_tables import frontier_page, frontier_tables
     from ahnpl_cli.frontier.run import REPORT, output_folder
     from ahnpl_cli.frontier.run import frontier as measure
 
-    folders = [Path(run) for run in runs]
     output = output_folder(folders, config)
     page = page_path(config, output / "frontier.html")
     report = measure(folders, config, track=screen.track)

@@ -60,6 +60,7 @@ def inspect(
         model_folder(Path(checkpoint))
     if config.model or config.pretrained:
         check_model(config.model, config.pretrained, None)
+    screen.note(f"Looking at {target or 'examples'}.")
     from ahnpl_cli.inspection import inspect as inspection
     from ahnpl_cli.inspection.tables import tables
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.backbones.mixing import Weights, interpolate, layer_depths, lines, wise_ft
 from ahnpl_cli.backbones.source import ModelSource, checkpoint_source, start_source
-from ahnpl_cli.errors import ConfigError, ModelError
-from ahnpl_cli.runs import LAST, is_checkpoint, is_run
+from ahnpl_cli.errors import ModelError
+from ahnpl_cli.runs import LAST
 
 METHODS = ("wise-ft", "lines")
 
@@ -94,21 +94,6 @@ class PointSource(ModelSource):
             # Not super(): slots make another class of this one, which super() does not know.
             return ModelSource.load(self, device, force_quick_gelu=force_quick_gelu)
         return self.mixture.at(self.method, self.factor)
-
-
-def check_runs(runs: list[Path]) -> None:
-    """Refuse what is no run with a checkpoint, before anything is loaded.
-
-    Raises:
-        ConfigError: a folder is none.
-    """
-    for run in runs:
-        if not is_run(run):
-            hint = "Name the folder of a run, such as runs/ahnpl."
-            raise ConfigError("not a run of `ahnpl train`", where=str(run), hint=hint)
-        if not is_checkpoint(run / LAST):
-            hint = "Let its training reach a first checkpoint."
-            raise ConfigError("the run has no checkpoint yet", where=str(run), hint=hint)
 
 
 def points_of(runs: list[Path], method: str, count: int, device: str) -> Iterator[PointSource]:

@@ -27,11 +27,11 @@ from ahnpl_cli.evaluation.saved_results import recounted
 from ahnpl_cli.evaluation.scoring.items import Verdict
 from ahnpl_cli.evaluation.suite_report import Bootstrap
 from ahnpl_cli.files import write_json
-from ahnpl_cli.frontier.points import PointSource, check_runs, points_of
+from ahnpl_cli.frontier.points import PointSource, points_of
 from ahnpl_cli.frontier.report import FrontierPoint, FrontierReport, PublishedPoint
 from ahnpl_cli.outputs import check_new, lock
 from ahnpl_cli.progress import Track, silent
-from ahnpl_cli.runs import LAST
+from ahnpl_cli.runs import LAST, check_runs
 from ahnpl_cli.stable_hash import stable_hash
 
 REPORT = "frontier.json"

@@ -102,7 +102,8 @@ def test_coverage_stands_beside_every_figure_when_images_are_missing(ahnpl, mode
     Path("data/val2017/1.jpg").unlink()
     refused = ahnpl("sugarcrepe", *model)
     assert refused.exit_code == 5
-    assert refused.stderr.startswith("Error: sugarcrepe: 1 image missing: 1.jpg")
+    *_, error = refused.stderr.splitlines()
+    assert error.startswith("Error: sugarcrepe: 1 image missing: 1.jpg")
     result = ahnpl("sugarcrepe", *model, "--allow-missing")
     assert result.exit_code == 0
     assert "cover %" in result.stdout and "50.0" in result.stdout
@@ -211,6 +212,7 @@ def test_a_suite_that_is_not_here_says_where_to_get_it(ahnpl, model):
     result = ahnpl("winoground", *model)
     assert result.exit_code == 5
     assert result.stderr == (
+        "winoground: loading PyTorch and the models.\n"
         "Error: data: winoground not found: looked for examples.jsonl + images/ex_0_img_0.png "
         "..., or winoground/data/test-*.parquet. Get it from "
         "huggingface.co/datasets/facebook/winoground (gated): examples.jsonl + images.zip, or the "
