@@ -10,10 +10,28 @@ from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Any, Protocol, TypeVar
 
-from ahnpl_cli.config import ClusterConfig
-
 Task = TypeVar("Task")
 Result = TypeVar("Result")
+
+
+class Cluster(Protocol):
+    """Which engine a command line asks for; see `config.options.ClusterConfig`."""
+
+    @property
+    def engine(self) -> str:
+        """`local` or `ray`."""
+
+    @property
+    def address(self) -> str | None:
+        """Of a Ray cluster; None for the one that runs here, or a new one."""
+
+    @property
+    def actors(self) -> int | None:
+        """How many; None for as many as there is room for."""
+
+    @property
+    def gpus_per_actor(self) -> float:
+        """GPUs of each; below 1, several share one."""
 
 
 class Engine(Protocol):
@@ -38,7 +56,7 @@ class Engine(Protocol):
 
 
 def open_engine(
-    cluster: ClusterConfig,
+    cluster: Cluster,
     workers: int,
     prepare: Callable[..., None],
     args: tuple[Any, ...] = (),

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, TypeVar
 
-from ahnpl_cli.config import ClusterConfig
+from ahnpl_cli.engines import Cluster
 from ahnpl_cli.engines.local import AHEAD
 from ahnpl_cli.errors import AhnplError, ConfigError
 
@@ -78,7 +78,7 @@ class ActorMap:
 
     def __init__(
         self,
-        cluster: ClusterConfig,
+        cluster: Cluster,
         prepare: Callable[..., None],
         args: tuple[Any, ...] = (),
         *,
@@ -226,7 +226,7 @@ def _connect(ray: Any, address: str | None, cpus: int) -> None:
         logger.info("No cluster of Ray runs here: one was started on this machine.")
 
 
-def _count(resources: dict[str, float], cluster: ClusterConfig, cpus: int) -> int:
+def _count(resources: dict[str, float], cluster: Cluster, cpus: int) -> int:
     """Return how many actors there will be; by default, as many as there is room for.
 
     Raises:

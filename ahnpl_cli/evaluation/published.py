@@ -25,8 +25,8 @@ from pathlib import Path
 from ahnpl_cli.evaluation.report import EvalReport, Published, SuiteInfo
 from ahnpl_cli.evaluation.table_cells import LABEL, Row, marked, values_of
 from ahnpl_cli.files import read_text
+from ahnpl_cli.records import SCENES_MANIFEST
 from ahnpl_cli.reporting.tables import Table
-from ahnpl_cli.scenes.generate import MANIFEST
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ def undrawn(suites: Mapping[str, SuiteInfo]) -> list[str]:
     for name, info in suites.items():
         # The suites lie in the folder of `scenes.json`, or one folder below it.
         folders = {folder for file in info.files for folder in Path(file).parents[:2]}
-        if any((folder / MANIFEST).is_file() for folder in folders):
+        if any((folder / SCENES_MANIFEST).is_file() for folder in folders):
             drawn.append(name)
     if drawn:
         logger.warning(

@@ -7,9 +7,8 @@ from pathlib import Path, PurePosixPath
 
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.files import read_object
-from ahnpl_cli.records import CaptionRecord
+from ahnpl_cli.records import SCENES_MANIFEST, CaptionRecord
 from ahnpl_cli.scenes.captions import Caption
-from ahnpl_cli.scenes.generate import MANIFEST
 from ahnpl_cli.scenes.parts import CAPTIONS_PER_IMAGE
 from ahnpl_cli.scenes.redraw import training_scene
 from ahnpl_cli.scenes.world import Scene
@@ -27,9 +26,11 @@ class DrawnScenes:
 
     def __init__(self, root: Path) -> None:
         hint = "Name the folder that `ahnpl scenes` wrote as --image-root."
-        seed = read_object(root / MANIFEST, hint=hint).get("seed")
+        seed = read_object(root / SCENES_MANIFEST, hint=hint).get("seed")
         if not isinstance(seed, int):
-            raise DataError("not the report of a world", where=str(root / MANIFEST), hint=hint)
+            raise DataError(
+                "not the report of a world", where=str(root / SCENES_MANIFEST), hint=hint
+            )
         # A picture's captions follow each other, and so ask for the same scene.
         self._draw = lru_cache(64)(lambda index: training_scene(seed, index, CAPTIONS_PER_IMAGE))
 
@@ -59,4 +60,4 @@ class DrawnScenes:
 
 def is_world(root: Path) -> bool:
     """Whether a folder holds a world of scenes."""
-    return (root / MANIFEST).is_file()
+    return (root / SCENES_MANIFEST).is_file()

@@ -30,7 +30,12 @@ from ahnpl_cli.records.kinds import (
     expand_presets,
 )
 from ahnpl_cli.records.negatives import REASONS, NegativesReport
-from ahnpl_cli.records.scenes import ImageNegativeRecord, ScenesManifest, ScenesReport
+from ahnpl_cli.records.scenes import (
+    SCENES_MANIFEST,
+    ImageNegativeRecord,
+    ScenesManifest,
+    ScenesReport,
+)
 from ahnpl_cli.records.schema import SCHEMA
 from ahnpl_cli.records.training import (
     DEAD_AFTER,
@@ -45,6 +50,7 @@ from ahnpl_cli.records.training import (
 )
 
 __all__ = [
+    "SCENES_MANIFEST",
     "BenchmarkExport",
     "CaptionRecord",
     "CheckpointOrigin",

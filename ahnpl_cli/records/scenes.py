@@ -8,6 +8,8 @@ from typing import Any
 from ahnpl_cli.records.kinds import Kind
 from ahnpl_cli.records.schema import SCHEMA
 
+SCENES_MANIFEST = "scenes.json"  # by which a folder of drawn scenes is known
+
 
 @dataclass(frozen=True, slots=True)
 class ImageNegativeRecord:

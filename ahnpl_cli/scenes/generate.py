@@ -23,7 +23,7 @@ from ahnpl_cli.engines.local import ProcessMap, worker_count
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.files import read_object, write_atomic, write_json
 from ahnpl_cli.progress import Track, silent
-from ahnpl_cli.records import ScenesManifest, ScenesReport
+from ahnpl_cli.records import SCENES_MANIFEST, ScenesManifest, ScenesReport
 from ahnpl_cli.scenes import render, sketches
 from ahnpl_cli.scenes.layouts import Record
 from ahnpl_cli.scenes.parts import PARTS, TRAIN, IndexRange, Row, write_range
@@ -32,7 +32,6 @@ from ahnpl_cli.version import __version__
 logger = logging.getLogger(__name__)
 
 COMMAND = "ahnpl scenes"
-MANIFEST = "scenes.json"
 RANGE_SIZE = 125  # indices that a process is given at a time: half a second of work
 LONGEST_GAP = 10_000  # more images than all processes together work on at a time
 DAMAGED_HINT = "Choose another --output, or make the scenes again with --force."
@@ -76,13 +75,13 @@ def generate(
     if kept is None and not force:
         _refuse_foreign(out, wanted)
     out.mkdir(parents=True, exist_ok=True)
-    with outputs.lock(out / MANIFEST):
+    with outputs.lock(out / SCENES_MANIFEST):
         if kept is not None:
             _clear(out, kept, wanted)
         # Without files for now: that is how an interrupted run is known.
-        write_json(out / MANIFEST, wanted)
+        write_json(out / SCENES_MANIFEST, wanted)
         files = _write_all(out, wanted, worker_count(workers), track)
-        write_json(out / MANIFEST, replace(wanted, files=files))
+        write_json(out / SCENES_MANIFEST, replace(wanted, files=files))
     return ScenesReport(str(out), files, is_new=True)
 
 
@@ -93,7 +92,7 @@ def _settle(
     out: Path, wanted: ScenesManifest, kept: ScenesManifest, *, force: bool
 ) -> outputs.State:
     return outputs.settle(
-        out / MANIFEST,
+        out / SCENES_MANIFEST,
         wanted.options(),
         kept.options(),
         complete=bool(kept.files),
@@ -107,7 +106,7 @@ def _read_manifest(out: Path, *, force: bool) -> ScenesManifest | None:
     Raises:
         DataError: the file is damaged or not ours, and `force` is off.
     """
-    path = out / MANIFEST
+    path = out / SCENES_MANIFEST
     if not path.exists():
         return None
     try:
@@ -150,7 +149,7 @@ def _refuse_foreign(out: Path, wanted: ScenesManifest) -> None:
 def _clear(out: Path, kept: ScenesManifest, wanted: ScenesManifest) -> None:
     """Delete images of earlier scenes that would not be replaced, and temporary files."""
     # First of all not complete any more: a kill in here must not leave what looks finished.
-    write_json(out / MANIFEST, replace(kept, files={}))
+    write_json(out / SCENES_MANIFEST, replace(kept, files={}))
     totals = _totals(wanted)
     for part, kept_total in _totals(kept).items():
         _delete_images(out, part, totals[part], kept_total)
