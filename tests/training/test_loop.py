@@ -587,7 +587,7 @@ def test_a_starts_from_the_start_models_own_pairs(
         first = next(steps)
     assert parts.backbone.module.training
     assert first is not None and first.a == pytest.approx(want, abs=1e-5)
-    assert f"a of Eq. 8 starts at {want:.3f}, read from 24 pairs." in caplog.messages
+    assert f"Eq. 8's a starts at {want:.3f}, read from 24 pairs." in caplog.messages
     assert 'a_init = "auto"' in (run.folder.path / "config.toml").read_text()
 
 
