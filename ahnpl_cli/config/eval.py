@@ -8,9 +8,12 @@ from typing import Literal
 from ahnpl_cli.config.options import (
     Device,
     TableFormat,
+    allow_missing_option,
     batch_size_option,
+    cache_option,
     check_page,
     checkpoint_option,
+    data_option,
     device_option,
     dry_run_option,
     force_option,
@@ -29,9 +32,7 @@ from ahnpl_cli.config.options import (
 class EvalConfig:
     """Benchmarks."""
 
-    data: str | None = opt(
-        None, "Folder with the benchmarks' files; default: data, then $AHNPL_DATA.", metavar="PATH"
-    )
+    data: str | None = data_option()
     output: str | None = output_option(
         "Report to write; default: beside the run, or in results/, named after the suites."
     )
@@ -51,7 +52,7 @@ class EvalConfig:
     list: bool = opt(
         False, "List the suites: what each measures, where it comes from, what is here."
     )
-    allow_missing: bool = opt(False, "Score what is there and print the coverage.")
+    allow_missing: bool = allow_missing_option()
     captions: str | None = opt(
         None, "half-truths: build them of this file of captions, in any format.", metavar="FILE"
     )
@@ -91,9 +92,7 @@ class EvalConfig:
     bootstrap: int = opt(
         1000, "Bootstrap replicates of intervals and differences.", min=100, max=1_000_000
     )
-    cache: str | None = opt(
-        None, "Folder for features and unpacked files; default: ~/.cache/ahnpl.", metavar="PATH"
-    )
+    cache: str | None = cache_option()
     cache_features: bool = opt(True, "Keep features on disk: a second run needs no forward pass.")
     seed: int = seed_option()
     device: Device = device_option()

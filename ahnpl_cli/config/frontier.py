@@ -8,8 +8,11 @@ from typing import Literal
 from ahnpl_cli.config.options import (
     Device,
     TableFormat,
+    allow_missing_option,
     batch_size_option,
+    cache_option,
     check_page,
+    data_option,
     device_option,
     force_option,
     format_option,
@@ -27,9 +30,7 @@ from ahnpl_cli.config.options import (
 class FrontierConfig:
     """Weights between a start and a run, measured on gain and retention."""
 
-    data: str | None = opt(
-        None, "Folder with the benchmarks' files; default: data, then $AHNPL_DATA.", metavar="PATH"
-    )
+    data: str | None = data_option()
     gain: tuple[str, ...] = opt(
         (), "Suites whose mean headline is the gain; default: the compositional ones that are here."
     )
@@ -49,10 +50,8 @@ class FrontierConfig:
         None, "Save the chosen weights as a checkpoint in this folder.", metavar="PATH"
     )
     output: str | None = output_option("Folder to write; default: frontier in the first run.")
-    allow_missing: bool = opt(False, "Score what is there and print the coverage.")
-    cache: str | None = opt(
-        None, "Folder for features and unpacked files; default: ~/.cache/ahnpl.", metavar="PATH"
-    )
+    allow_missing: bool = allow_missing_option()
+    cache: str | None = cache_option()
     seed: int = seed_option()
     device: Device = device_option()
     batch_size: int = batch_size_option(256, "Images or texts")

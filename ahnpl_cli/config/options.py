@@ -116,6 +116,23 @@ def workers_option(what: str) -> Any:
     return opt(None, help, min=0, max=WORKERS_MOST)
 
 
+def data_option() -> Any:
+    """`--data` of benchmarks."""
+    help = "Folder with the benchmarks' files; default: data, then $AHNPL_DATA."
+    return opt(None, help, metavar="PATH")
+
+
+def cache_option() -> Any:
+    """`--cache`."""
+    help = "Folder for features and unpacked files; default: ~/.cache/ahnpl."
+    return opt(None, help, metavar="PATH")
+
+
+def allow_missing_option() -> Any:
+    """`--allow-missing`."""
+    return opt(False, "Score what is there and print the coverage.")
+
+
 def limit_option(unit: str) -> Any:
     """`--limit`."""
     return opt(None, f"Stop after this many {unit}.", min=1)

@@ -51,10 +51,10 @@ def published(suites: Sequence[str]) -> Iterator[Published]:
     yield from rows.values()
 
 
-def undrawn(suites: Mapping[str, SuiteInfo]) -> list[str]:
-    """Return the suites of published items; say why drawn ones are not set beside papers.
+def drawn_suites(suites: Mapping[str, SuiteInfo]) -> list[str]:
+    """Return the suites of drawn scenes.
 
-    Drawn scenes lie in a benchmark's layout, but they are other items, and far easier ones.
+    They lie in a benchmark's layout, but they are other items, and far easier ones.
     """
     drawn = []
     for name, info in suites.items():
@@ -62,6 +62,12 @@ def undrawn(suites: Mapping[str, SuiteInfo]) -> list[str]:
         folders = {folder for file in info.files for folder in Path(file).parents[:2]}
         if any((folder / SCENES_MANIFEST).is_file() for folder in folders):
             drawn.append(name)
+    return drawn
+
+
+def undrawn(suites: Mapping[str, SuiteInfo]) -> list[str]:
+    """Return the suites of published items; say why drawn ones are not set beside papers."""
+    drawn = drawn_suites(suites)
     if drawn:
         logger.warning(
             f"{', '.join(drawn)}: no published numbers beside drawn scenes, which are other items "

@@ -43,10 +43,7 @@ class TradeOff:
 
 
 def shared_suites(report: EvalReport) -> dict[str, list[str]]:
-    """Return the suites of both means: those that every model has a headline of.
-
-    A suite that one model lacks would make its mean one of other suites.
-    """
+    """Return the suites of both means: those that every model has a headline of."""
     suites: dict[str, list[str]] = {GAIN: [], RETENTION: []}
     for suite in report.models[0].suites:
         # A suite that one model lacks would make its mean one of other suites.

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from operator import attrgetter
 from pathlib import Path
 from statistics import mean
 
@@ -20,7 +21,7 @@ from ahnpl_cli.errors import BenchmarkError, ConfigError
 from ahnpl_cli.evaluation.benchmarks import benchmarks, is_retention
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders, data_roots
 from ahnpl_cli.evaluation.output import Scores, read_scores
-from ahnpl_cli.evaluation.published import published
+from ahnpl_cli.evaluation.published import drawn_suites, published
 from ahnpl_cli.evaluation.report import EvalReport
 from ahnpl_cli.evaluation.run import evaluate
 from ahnpl_cli.evaluation.saved_results import recounted
@@ -36,11 +37,10 @@ from ahnpl_cli.stable_hash import stable_hash
 
 REPORT = "frontier.json"
 RESULTS = "results.json"
+MEASURES = ("gain", "retention")
 _BUDGET = re.compile(r"(gain|retention)\s*>=\s*([+-]?\d+(?:\.\d+)?)")
 # Intervals of the halves are not shown, so their bootstrap is as short as it gets.
 _NO_INTERVALS = Bootstrap(samples=2, seed=0)
-
-Measure = Callable[[FrontierPoint], float]
 
 
 def frontier(runs: list[Path], config: FrontierConfig, *, track: Track = silent) -> FrontierReport:
@@ -121,15 +121,11 @@ def choose(
     if budget is None:
         return None
     kept, least = budget
-    measures: dict[str, Measure] = {
-        "gain": lambda point: point.tuning_gain,
-        "retention": lambda point: point.tuning_retention,
-    }
-    kept_measure = measures.pop(kept)
-    (other_measure,) = measures.values()
-    at_start = kept_measure(points[0])
-    allowed = [point for point in points if kept_measure(point) - at_start >= least]
-    return max(allowed, key=other_measure, default=None)
+    measures = attrgetter("tuning_gain", "tuning_retention")
+    number = MEASURES.index(kept)
+    at_start = measures(points[0])[number]
+    allowed = [point for point in points if measures(point)[number] - at_start >= least]
+    return max(allowed, key=lambda point: measures(point)[1 - number], default=None)
 
 
 def _marked(points: Sequence[FrontierPoint], chosen: FrontierPoint | None) -> list[FrontierPoint]:
@@ -257,13 +253,14 @@ def _published(
 ) -> list[PublishedPoint]:
     """Return the methods whose papers report every suite; none where ours are not whole."""
     coverages = [suite.coverage for suite in measured.models[0].suites.values()]
-    if min(coverages) < 100:
+    if min(coverages) < 100 or drawn_suites(measured.suites):
         return []
     values: dict[str, dict[str, float]] = {}
     for row in published([*gain, *retention]):
         headline = measured.suites[row.suite].headline
         if headline in row.values:
-            values.setdefault(row.model, {})[row.suite] = row.values[headline]
+            # Papers come before re-evaluations, whose numbers give way.
+            values.setdefault(row.model, {}).setdefault(row.suite, row.values[headline])
     points = []
     for name, of_suites in values.items():
         if of_suites.keys() >= {*gain, *retention}:

@@ -5,13 +5,10 @@ import json
 import logging
 import math
 import re
-import shutil
 import tarfile
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import open_clip
 import pytest
 import torch
@@ -19,7 +16,6 @@ import torch
 from ahnpl_cli.backbones.checkpoint import save_checkpoint
 from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
 from ahnpl_cli.config import TrainConfig
-from ahnpl_cli.data.dataset import open_picture
 from ahnpl_cli.errors import ConfigError, DataError, TrainingError
 from ahnpl_cli.losses.objective import Objective
 from ahnpl_cli.losses.recipes import OBJECTIVES, recipe
@@ -471,142 +467,3 @@ def test_a_state_takes_up_where_another_was_left(make_config: Make) -> None:
         assert torch.equal(torch.get_rng_state(), saved["rng"])
     assert again.step == 6
     assert again.guard.state_dict() == saved["guard"] == run.state.guard.state_dict()
-
-
-def test_a_mix_has_its_share_of_painted_pairs_in_every_batch(make_config: Make) -> None:
-    run = open_run(make_config(objective="gnm", batch_size=8, painted_share=0.25, steps=3))
-    parts = run.parts
-    assert len(parts.data) > 24
-    for step in range(3):
-        rows = parts.data.rows[parts.order.rows(step)]
-        assert parts.data.is_painted[rows].sum() == 2
-    assert [report.loss for report in train(run) if report] == pytest.approx(
-        [
-            step.loss
-            for step in fit(
-                make_config(
-                    objective="gnm", batch_size=8, painted_share=0.25, steps=3, resume=False
-                )
-            ).metrics
-        ]
-    )
-
-
-def test_a_share_that_leaves_out_a_source_is_refused(make_config: Make) -> None:
-    with pytest.raises(ConfigError) as caught:
-        open_run(make_config(objective="gnm", batch_size=4, painted_share=0.05))
-    assert str(caught.value) == (
-        "--painted-share 0.05 of 4 pairs leaves out one of the two sources. Take larger batches, "
-        "or another share."
-    )
-
-
-@pytest.mark.parametrize("objective", ["gnm", "trohn", "triplet"])
-def test_pictures_are_asked_for_where_there_are_none(
-    objective: str, make_config: Make, data: Path, tmp_path: Path
-) -> None:
-    path = tmp_path / "unpainted.jsonl"
-    lines = [json.loads(line) for line in data.read_text().splitlines()]
-    for record in lines:
-        for negative in record["negatives"]:
-            negative.pop("image", None)
-    path.write_text("".join(json.dumps(record) + "\n" for record in lines))
-    with pytest.raises(DataError) as caught:
-        fit(make_config(data=(str(path),), image_root=str(data.parent), objective=objective))
-    assert str(caught.value) == (
-        f"{path}: --objective {objective} needs pictures of negatives, and there are none. Paint "
-        "them with: ahnpl images negatives.jsonl."
-    )
-
-
-def break_picture(make_config: Make, data: Path, tmp_path: Path, content: bytes) -> TrainConfig:
-    """A copy of the data in which a picture of record r1 is broken."""
-    shutil.copytree(data.parent, tmp_path / "copy")
-    (tmp_path / "copy" / "painted" / "1-0.png").write_bytes(content)
-    options = {"image_negatives": "real", "batch_size": 24, "steps": 2, "on_error": "skip"}
-    return make_config(data=(str(tmp_path / "copy" / data.name),), **options)
-
-
-def test_a_missing_picture_of_a_negative_is_known_before_the_first_step(
-    make_config: Make, data: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    config = break_picture(make_config, data, tmp_path, b"no image")
-    with pytest.raises(DataError) as caught:
-        fit(replace(config, on_error="stop"))
-    name = f"{tmp_path}/copy/painted/1-0.png (record 'r1')"
-    assert str(caught.value) == (
-        f"{name}: cannot be decoded (not an image). Check --image-root, or leave them out with "
-        "--on-error skip."
-    )
-    report = fit(config)
-    assert report.records == 24
-    line = f"Left out 1 pictures of negatives, whose texts stay (first: {name})."
-    assert line in caplog.messages
-
-
-def test_a_picture_of_a_negative_that_breaks_off_costs_the_slot_alone(
-    make_config: Make, data: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
-    whole = (data.parent / "painted" / "1-0.png").read_bytes()
-    config = break_picture(make_config, data, tmp_path, whole[: len(whole) - 40])
-    with pytest.raises(DataError, match=r"record 'r1': .*/painted/1-0.png: cannot be decoded"):
-        fit(replace(config, on_error="stop", output=str(tmp_path / "stopped")))
-    report = fit(config)
-    assert report.skipped == 2  # once in each of two steps
-    said = [line for line in caplog.messages if "painted/1-0.png" in line]
-    assert len(said) == 1
-    assert said[0].startswith("Skipped a picture of record 'r1': ")
-    intact = fit(
-        make_config(
-            **{"image_negatives": "real", "batch_size": 24, "steps": 2},
-            output=str(tmp_path / "intact"),
-        )
-    )
-    assert report.metrics[0].terms["contrastive"] == intact.metrics[0].terms["contrastive"]
-    visual = "hard_negative_visual"
-    assert report.metrics[0].terms[visual] < intact.metrics[0].terms[visual]
-
-
-def test_a_starts_from_the_start_models_own_pairs(
-    make_config: Make, caplog: pytest.LogCaptureFixture
-) -> None:
-    with caplog.at_level("INFO", logger="ahnpl_cli"):
-        run = open_run(make_config(batch_size=8, steps=4))
-        parts = run.parts
-        # Of few pairs all are read; here three batches of eight.
-        rows = np.concatenate([parts.order.rows(step) for step in range(3)])
-        pictures = [parts.data.pictures[number] for number in parts.data.picture_of[rows]]
-        pixels = torch.stack([parts.backbone.preprocess(open_picture(p)) for p in pictures])
-        texts = parts.data.draw(rows, seed=0, epoch=0).text
-        parts.backbone.module.eval()
-        with torch.no_grad():
-            images = parts.backbone.encode_image(pixels)
-            captions = parts.backbone.encode_text(parts.data.tokens.padded(texts))
-        want = (images * captions).sum(1).quantile(0.25).item()
-        steps = train(run)
-        first = next(steps)
-    assert parts.backbone.module.training
-    assert first is not None and first.a == pytest.approx(want, abs=1e-5)
-    assert f"Eq. 8's a starts at {want:.3f}, read from 24 pairs." in caplog.messages
-    assert 'a_init = "auto"' in (run.folder.path / "config.toml").read_text()
-
-
-def test_a_run_goes_on_with_the_a_it_started_with(make_config: Make, tmp_path: Path) -> None:
-    whole = fit(make_config(steps=6, save_every=2, output=str(tmp_path / "whole")))
-    run = open_run(make_config(steps=6, save_every=2))
-    steps = train(run)
-    for _ in range(3):
-        next(steps)
-    del steps, run
-    resumed = fit(make_config(steps=6, save_every=2))
-    assert resumed.resumed_from == 2
-    assert [step.a for step in resumed.metrics] == [step.a for step in whole.metrics]
-
-
-@pytest.mark.parametrize("given", ["big", "-0.1", "nan", "inf"])
-def test_an_a_that_is_no_start_is_refused(given: str, make_config: Make) -> None:
-    with pytest.raises(ConfigError) as caught:
-        open_run(make_config(a_init=given))
-    assert str(caught.value) == (
-        f"--a-init cannot be {given!r}. Give auto, normal, or a number from 0 on."
-    )
