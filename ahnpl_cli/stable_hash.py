@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from typing import Literal, TypeVar
 
 T = TypeVar("T")
-# SHA-256 where bytes are already published: the drawn world, whose split the shipped model was
+# SHA-256 where bytes are already published: the synthetic scenes, whose split the shipped model was
 # trained on, and the word-order shuffles. BLAKE2b everywhere else.
 Digest = Literal["blake2b", "sha256"]
 SEPARATOR = "\x1f"  # a control character, so that ("a b", "c") and ("a", "b c") differ

@@ -47,7 +47,7 @@ def load_matcher(model: str, *, device: str = "cpu") -> Matcher:
         device: where to put it: cpu, cuda or mps.
 
     Raises:
-        ModelError: the model cannot be had, or has no such head.
+        ModelError: the model is unavailable, or has no such head.
     """
     head, _, name = model.partition(":")
     module, _, function = HEADS[head].partition(":")

@@ -1,4 +1,4 @@
-"""Weights that may have to be downloaded: from the cache first, and never a long wait."""
+"""Weights that may have to be downloaded: from the cache first, with a short timeout."""
 
 from __future__ import annotations
 

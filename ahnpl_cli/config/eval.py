@@ -36,9 +36,7 @@ class EvalConfig:
     output: str | None = output_option(
         "Report to write; default: beside the run, or in results/, named after the suites."
     )
-    image_root: str | None = opt(
-        None, "One more folder to look for images in, whatever the suite.", metavar="FOLDER"
-    )
+    image_root: str | None = opt(None, "Additional image folder, for any suite.", metavar="FOLDER")
     checkpoint: tuple[str, ...] = checkpoint_option()
     model: tuple[str, ...] = opt(
         (),

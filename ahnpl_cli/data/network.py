@@ -1,4 +1,4 @@
-"""Is the network there, and may it be used: asked before any download, and never a long wait."""
+"""Checks whether the network is available and allowed, with a short timeout."""
 
 from __future__ import annotations
 

@@ -4,7 +4,7 @@
       image-00000.safetensors      image_features (rows, D), keys (rows, 32): each distinct image
       text-00000.safetensors       text_features: each distinct caption
       negative-00000.safetensors   negative_features: each distinct negative caption
-      records-00000.safetensors    who belongs together, as row numbers of the above:
+      records-00000.safetensors    which rows belong to the same record:
                                    image_row (R,), text_row (R,), and record r's negatives,
                                    negative_row[negative_offsets[r] : negative_offsets[r + 1]],
                                    with their negative_kind

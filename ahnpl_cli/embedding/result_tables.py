@@ -17,7 +17,7 @@ def _note(report: EmbedReport) -> str:
             f"Part {report.shard}: {report.shards} shards of features, {report.bytes / 1e6:,.1f} MB"
         )
         return f"{what}. When all are there, the same command without --shard joins them."
-    kept = f", {report.kept} there already" if report.kept else ""
+    kept = f", {report.kept} already up to date" if report.kept else ""
     return f"{what} in {report.shards} files{kept}, {report.seconds:.1f} s."
 
 

@@ -74,7 +74,7 @@ class Written:
     Attributes:
         path: its file.
         reasons: by key, why images could not be read.
-        kept: whether it was there already.
+        kept: whether it was up to date.
     """
 
     path: Path

@@ -20,7 +20,9 @@ from ahnpl_cli.evaluation.suite_report import Bootstrap
 from ahnpl_cli.evaluation.table_cells import Row
 from ahnpl_cli.reporting.tables import Cell, Table
 
-REPRESENTATION = "Lower left and higher right are better (CE-CLIP, Fig. 8); bootstrap over images."
+REPRESENTATION = (
+    "Lower cos(T,T_neg) and a higher gap are better (CE-CLIP, Fig. 8); bootstrap over images."
+)
 
 
 def _texts_only(item: Item) -> Item:

@@ -43,7 +43,7 @@ SIGNIFICANT = (
 )
 RESULTS_NOTE = (
     "± is half of the 95 % interval: Wilson's for a subset, bootstrap over images for an average. "
-    "Then the difference to {first} on the same items, green or red where it is significant: "
+    "Then the difference from {first} on the same items, green or red where it is significant: "
     "McNemar p < .05 for a subset, interval without 0 for an average. More subsets are in "
     "results.json."
 )
@@ -238,7 +238,7 @@ def results_table(
     title: str = "Results in percent",
     names: Mapping[str, str] | None = None,
 ) -> Table:
-    """Return suites by models, with n, intervals and the difference to the first model.
+    """Return suites by models, with n, intervals and the difference from the first model.
 
     Args:
         report: of several models.

@@ -98,7 +98,7 @@ def estimate_cell(
     difference: Difference | None,
     mark: Mark = "",
 ) -> Cell:
-    """Return `90.1 ±2.6 +44.1`: value, half of its interval, difference to the first model.
+    """Return `90.1 ±2.6 +44.1`: value, half of its interval, difference from the first model.
 
     Args:
         value: None where nothing was scored.

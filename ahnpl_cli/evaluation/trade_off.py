@@ -21,7 +21,7 @@ from ahnpl_cli.runs import checkpoint_label
 
 GAIN, RETENTION = "compositional", "retention"
 NOTE = (
-    "Means of the suites' headlines, in percent, and the difference to {first}. Compositional: "
+    "Means of the suites' headlines, in percent, and the difference from {first}. Compositional: "
     "{gain}. Retention: {retention}."
 )
 NOTHING_RETAINED = "none was measured: `ahnpl eval retention` says what a gain cost"

@@ -32,7 +32,7 @@ def export(checkpoint: Path, config: ExportConfig) -> ExportReport:
 
     Raises:
         ModelError: the checkpoint has no such form, or the export is not the checkpoint.
-        ConfigError: the output is there already, or a package is missing.
+        ConfigError: the output exists, or a package is missing.
     """
     output = Path(config.output or f"{config.to}-export")
     check_new(output, force=config.force)

@@ -27,7 +27,7 @@ REASONS = {
     "gray picture": "the photo has no colors",
     "things overlap": "the two things to exchange lie over each other",
     "sizes differ": "one of the two things to exchange is more than nine times the other",
-    "adjectives": "the nouns change places and their adjectives stay, which no exchange shows",
+    "adjectives": "the nouns swap places and their adjectives stay, which no exchange shows",
     "two sides": "the caption speaks of left and right more than once: a mirror turns all of them",
     "lettering": "the picture may hold text or a one-sided thing, which a mirror gives away",
     "unknown scene": "no drawn scene belongs to the picture",

@@ -60,7 +60,7 @@ def choose_parts(
     if painters == ("auto",):
         chosen, why = _painters(where, painter_model)
     else:
-        chosen, why = tuple(choose(name, PAINTERS, "painter") for name in painters), "as asked for"
+        chosen, why = tuple(choose(name, PAINTERS, "painter") for name in painters), "as requested"
     if judges == ("auto",):
         available = {"pixels": True, "clip": judge_model, "blip": blip_model}
         judges = tuple(name for name, use in available.items() if use)
@@ -79,9 +79,9 @@ def _locator(
     name: str, image_root: Path, annotations: bool, locator_model: bool
 ) -> tuple[str, str]:
     if name != "auto":
-        return choose(name, (*LOCATORS, "auto"), "locator"), "as asked for"
+        return choose(name, (*LOCATORS, "auto"), "locator"), "as requested"
     if is_world(image_root):
-        return "scenes", "since the pictures are of a drawn world"
+        return "scenes", "since the pictures are synthetic scenes"
     if annotations:
         return "coco", "since there are --annotations"
     if locator_model:

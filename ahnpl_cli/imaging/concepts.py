@@ -156,7 +156,7 @@ class Conceiver:
         return write_prompt(caption, objects=self.objects, variations=self.variations)
 
     def _choose(self, record: CaptionRecord, concepts: Sequence[Concept]) -> list[Concept]:
-        """M things by lot, and the first K variations of each."""
+        """M random things, and the first K variations of each."""
         by_object: dict[str, list[Concept]] = {}
         for concept in concepts:
             by_object.setdefault(concept.object.lower(), []).append(concept)

@@ -71,7 +71,7 @@ def generate(
         ConfigError: a part is unknown or lacks its model, or the output was made with other
             options.
         DataError: a record or an image is broken.
-        ModelError: a model cannot be had.
+        ModelError: a model is unavailable.
         BusyError: another process writes the same output.
     """
     if config.dry_run:
@@ -111,7 +111,7 @@ def _generate(
         open_engine(config.cluster, _workers(config, parts, span), studio.start, (plan,)) as engine,
         Journal(folder, counts.add) as journal,
     ):
-        # First of all: a model that cannot be had is told here.
+        # First of all: a model that is unavailable is told here.
         (models,) = engine.map(studio.models, [None])
         resumed = dataclasses.replace(counts)
         if resumed.records:

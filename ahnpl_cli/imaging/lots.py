@@ -72,7 +72,7 @@ class Lots:
         infos: what those models are.
 
     Raises:
-        ModelError: one cannot be had.
+        ModelError: one is unavailable.
     """
 
     def __init__(self, plan: Plan) -> None:

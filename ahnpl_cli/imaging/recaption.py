@@ -31,7 +31,7 @@ class Recaptioner:
         batch_size: pictures at once.
 
     Raises:
-        ModelError: the model cannot be had, or writes no captions.
+        ModelError: the model is unavailable, or writes no captions.
     """
 
     def __init__(self, name: str, device: str = "cpu", batch_size: int = 8) -> None:

@@ -119,7 +119,7 @@ class Studio:
         return [dump(with_pictures(item, shown)) for items in lots for item in items]
 
     def _queue(self, items: Sequence[Item], photos: Photos, counts: Counts) -> _Queue | None:
-        """Open the image of some records, and line up their negatives by lot."""
+        """Open the image of some records, and line up their negatives in random order."""
         jobs: list[Job] = []
         for item in items:
             for slot, negative in enumerate(item.record.negatives):

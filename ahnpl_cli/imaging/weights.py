@@ -19,7 +19,7 @@ def pipeline_folder(name: str) -> Path:
     """Return the folder of a diffusers pipeline: one that is named, or a repository of the Hub.
 
     Raises:
-        ModelError: it cannot be had, within seconds.
+        ModelError: it is unavailable, within seconds.
     """
     folder = Path(name)
     if not folder.is_dir():

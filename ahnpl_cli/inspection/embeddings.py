@@ -1,4 +1,4 @@
-"""Is a folder of embeddings valid: counts, norms, NaN, who belongs together, nearest neighbors."""
+"""Whether a folder of embeddings is valid: counts, norms, NaN, records, nearest neighbors."""
 
 from __future__ import annotations
 

@@ -337,7 +337,7 @@ def page(report: FileReport, config: InspectConfig, track: Track) -> str:
         Section(
             "Before and after",
             (pairs([_shown(pair) for pair in details.pairs]),),
-            f"{len(details.pairs)} of {total:,}, drawn by lot. Outlined: what was painted over.",
+            f"{len(details.pairs)} of {total:,}, a random sample. Outlined: what was painted.",
         ),
         Section("Counts", counts),
         *([landing_section(details.landings)] if details.landings else []),

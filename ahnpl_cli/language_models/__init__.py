@@ -62,7 +62,7 @@ def load_language_model(
         answers: file that keeps answers, so that a prompt is asked once; None keeps none.
 
     Raises:
-        ModelError: the model cannot be had.
+        ModelError: the model is unavailable.
     """
     model: LanguageModel
     if url is not None:

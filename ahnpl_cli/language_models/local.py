@@ -29,7 +29,7 @@ class LocalModel:
         longest_answer: tokens.
 
     Raises:
-        ModelError: the model cannot be had, or completes no text.
+        ModelError: the model is unavailable, or completes no text.
     """
 
     def __init__(

@@ -34,7 +34,7 @@ def contrastive_loss(
         logit_scale: 1/tau.
         hard_negative_logits: further columns of the image-to-text denominator (N, P); -inf where
             a negative does not count for a row.
-        excluded: pairs (i, j) that are no negatives of each other (N, N), such as two captions of
+        excluded: pairs (i, j) not treated as negatives (N, N), such as two captions of
             one image (ours).
 
     Returns:

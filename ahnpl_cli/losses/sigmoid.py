@@ -41,7 +41,7 @@ def sigmoid_contrastive_loss(
         logit_bias: b.
         hard_negative_logits: t S(I_i,T_n) + b of hard negatives (N, P); -inf where a negative does
             not count for a row.
-        excluded: pairs (i, j) that are no negatives of each other (N, N), such as two captions of
+        excluded: pairs (i, j) not treated as negatives (N, N), such as two captions of
             one image (ours).
 
     Returns:

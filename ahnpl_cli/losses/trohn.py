@@ -41,7 +41,7 @@ def negative_pairs_loss(
 
 
 def excluded_pairs(features: Features, painted: PaintedPairs) -> Tensor:
-    """Return which of N + P images and texts are no negatives of each other (ours).
+    """Return which of N + P images and texts are not treated as negatives of each other (ours).
 
     These are captions of one image, and what is word for word one of them; see Eq. 4.
     """

@@ -84,7 +84,9 @@ def generate(
     check_paths(source, output)
     with lock(output), work_folder(output) as folder:
         plan = make_plan(source, output, folder, config)
-        logger.info("Filler: %s.", plan.filler.why)
+        if config.filler == "auto":
+            # Before minutes of work with it; one that was requested is in the table at the end.
+            logger.info("Filler: %s.", plan.filler.why)
         finished = finished_report(plan)
         if finished is not None:
             logger.info("%s is complete: nothing to do.", output)
@@ -312,7 +314,6 @@ def _dry_run(source: Path, output: Path, config: NegativesConfig, track: Track) 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         plan = make_plan(source, output, folder, config)
-        logger.info("Filler: %s.", plan.filler.why)
         captions = Captions(plan.source, plan.layout, config.on_error, config.limit)
         (folder / "all").mkdir()
         index = Index(folder / "all")

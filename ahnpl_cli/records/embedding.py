@@ -22,7 +22,7 @@ class EmbedReport:
         skipped: (id, image, reason) of records left out for their image.
         bytes: of all shards; with `dry_run`, of their features.
         shards: files written or kept.
-        kept: of them, features that were there already.
+        kept: of them, features that were up to date.
         seconds: without loading the model.
         dry_run: whether nothing was written.
         shard: `I/N` where only a part of the features was written.

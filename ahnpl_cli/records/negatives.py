@@ -20,7 +20,7 @@ REASONS = {
     "compatible": "both words may hold at once, such as large and white",
     "agreement": "the word does not agree with an article or pronoun around it",
     "said of the image": "a caption of the image uses the word, or a word for the same thing",
-    "symmetric": "swapped or not, the caption says the same",
+    "symmetric": "a swap that does not change the meaning",
     "negated": "after no, not or without, another word may be true",
     "of": "the nouns belong together by `of`",
     "doubled word": "a word would stand twice in a row",

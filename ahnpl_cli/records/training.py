@@ -212,8 +212,8 @@ class TrainPlan:
         memory_mb: peak memory of such a step, of the GPU if there is one.
         disk_bytes: of all checkpoints that the run would keep.
         free_bytes: of the disk that they would go to.
-        hardness: of the negatives for the start, from features that `ahnpl embed` or `ahnpl eval`
-            left; empty where there are none.
+        hardness: of the negatives for the starting model, from features that `ahnpl embed` or
+            `ahnpl eval` left; empty where there are none.
         weights: of the loss terms, by name.
         painted: pictures of negatives that would be used.
     """

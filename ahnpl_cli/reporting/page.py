@@ -44,7 +44,7 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """A picture and what is said about it.
+    """An image with its captions.
 
     Attributes:
         picture: a `data:` URI; empty without one.

@@ -197,7 +197,7 @@ def _apart(scene: Scene, index: int) -> bool:
 
 
 def _extended(scene: Scene) -> Iterator[Scene]:
-    """There is one more thing, of a look by lot, so that additions do not all look alike."""
+    """There is one more thing, with a random look, so that additions do not all look alike."""
     appearances = [Appearance(*parts) for parts in itertools.product(SHAPES, COLORS, SIZES)]
     for appearance in RandomStream(scene.texture, "one more thing").order(appearances):
         for cell in CELLS:

@@ -112,7 +112,7 @@ def resumes(path: Path, config: TrainConfig) -> bool:
     how long it goes on.
 
     Raises:
-        ConfigError: a run of other options is here, or files that are no run of ours, and
+        ConfigError: a run with different options is here, or files that are no run of ours, and
             `--force` is not given.
         DataError: the path is a file, or the options of the run are unreadable.
     """

@@ -30,7 +30,7 @@ def course_table(report: TrainReport) -> Table:
             rows.append((f"M {kind}", *(s.margins.get(kind) for s in steps)))
     rows += [(name, *(s.evaluation.get(name) for s in steps)) for name in _suites(steps)]
     rows.append(("images/s", *(speed(s.images_per_second) for s in steps)))
-    note = "Terms before their weights. Similarities are cosines, kinds counted alike."
+    note = "Terms before their weights. Similarities are cosines, each kind weighted equally."
     columns = ("step", *(f"{step.step:,}" for step in steps))
     return Table(f"Training {report.objective}", columns, tuple(rows), note, digits=3)
 
@@ -103,5 +103,5 @@ def plan_tables(plan: TrainPlan) -> list[Table]:
     """Return everything `ahnpl train --dry-run` prints."""
     if not plan.hardness:
         return [plan_table(plan)]
-    title = "Hardness for the start, from features on disk"
+    title = "Hardness for the starting model, from features on disk"
     return [plan_table(plan), hardness_table(plan.hardness, title)]

@@ -35,7 +35,7 @@ def test_it_prints_parts_pictures_and_why(world, tmp_path):
     result = run(world / "negatives.jsonl", "-o", tmp_path / "out")
     assert result.exit_code == 0, result.stderr
     assert "redraw" in result.stdout and "Pictures in" in result.stdout
-    assert "since the pictures are of a drawn world" in result.stderr
+    assert "since the pictures are synthetic scenes" in result.stderr
     records = tmp_path / "out" / "images.jsonl"
     assert records.is_file()
     assert f"Next: ahnpl train --data {records} --objective trohn" in result.stderr

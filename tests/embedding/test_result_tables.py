@@ -33,7 +33,7 @@ def test_tensors_that_are_not_there_are_left_out() -> None:
         "| image\\_features | distinct images | 2 |\n"
         "| text\\_features | distinct captions | 10 |\n"
         "| records | each with its rows | 10 |\n\n"
-        "ahnpl/last, D = 512, float32, 2.5 MB in 3 files, 1 there already, 1.2 s.\n"
+        "ahnpl/last, D = 512, float32, 2.5 MB in 3 files, 1 already up to date, 1.2 s.\n"
     )
 
 

@@ -22,7 +22,7 @@ def replaced(caption: str, old: str, new: str, kind: str) -> Negative:
 
 
 def exchanged(caption: str, first: str, second: str, kind: str = "swap") -> Negative:
-    """The negative that has two words change places."""
+    """The negative that has two words swap places."""
     i, j = caption.index(first), caption.index(second)
     edits = (Edit(i, i + len(first), first, second), Edit(j, j + len(second), second, first))
     between = caption[i + len(first) : j]

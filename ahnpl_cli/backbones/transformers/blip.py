@@ -97,7 +97,7 @@ def load_blip(name: str, *, device: str = "cpu", download: bool = True) -> BlipB
         download: whether what is not on this machine may be fetched.
 
     Raises:
-        ModelError: it cannot be had, or is no BLIP for retrieval.
+        ModelError: it is unavailable, or is no BLIP for retrieval.
     """
     folder = find_folder(name, download=download)
     model_type = read_config(folder)["model_type"]

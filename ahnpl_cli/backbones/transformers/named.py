@@ -32,7 +32,7 @@ def repo_folder(repo: str, *, download: bool) -> Path:
     """Return a local folder with a model of the Hub: cached, or downloaded now.
 
     Raises:
-        ModelError: it cannot be had, within seconds.
+        ModelError: it is unavailable, within seconds.
     """
     config = cached_file(repo, (CONFIG_FILE,))
     if config is not None and cached_file(repo, _WEIGHTS) is not None:
@@ -53,7 +53,7 @@ def find_folder(name: str, *, download: bool = True) -> Path:
         download: whether what is not on this machine may be fetched.
 
     Raises:
-        ModelError: the model cannot be had, within seconds.
+        ModelError: the model is unavailable, within seconds.
     """
     folder = Path(name)
     if folder.is_dir():
@@ -83,7 +83,7 @@ def load_named(
 
     Raises:
         ConfigError: no name, or weights beside it.
-        ModelError: the model cannot be had.
+        ModelError: the model is unavailable.
     """
     if not model:
         raise ConfigError(f"{PREFIX} without a name", hint=f"Write {PREFIX}NAME or a folder.")

@@ -35,7 +35,7 @@ class Pipeline:
 
     Raises:
         ConfigError: diffusers is not installed.
-        ModelError: the pipeline cannot be had, or has pickled weights.
+        ModelError: the pipeline is unavailable, or has pickled weights.
     """
 
     def __init__(self, part: str, kind: str, settings: Settings) -> None:

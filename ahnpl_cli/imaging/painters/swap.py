@@ -49,7 +49,7 @@ class Swap:
             return "no painter"
         if len(job.targets) != 2:
             return "no noun"
-        # The nouns change places and their adjectives stay, which an exchange cannot show.
+        # The nouns swap places and their adjectives stay, which an exchange cannot show.
         bare = all(target.phrase.lower() == target.old.lower() for target in job.targets)
         return None if bare else "adjectives"
 

@@ -1,6 +1,6 @@
 """Refills from a masked language model of transformers (the paper's RoBERTa, or any other).
 
-A noun is refilled with the likeliest nouns of its sort and with compounds of our tables; a verb or
+A noun is replaced with the likeliest nouns of its sort and with compounds of our tables; a verb or
 an adjective with what contradicts it, each word scored at the mask, however unlikely: of the
 likeliest words hardly any is a contrary. A word of several pieces stands at as many masks, and its
 score is the sum over them.

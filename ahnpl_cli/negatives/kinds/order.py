@@ -20,7 +20,7 @@ _STOPS = frozenset((".", ",", ";", ":", "!", "?"))
 def shuffle_words(
     caption: ParsedCaption, stream: RandomStream, weigh: Weigh, corpus: Corpus
 ) -> Iterator[Candidate | Rejected]:
-    """The words of a caption change places, one by one or in parts of two or three."""
+    """The words of a caption swap places, one by one or in parts of two or three."""
     words = [word for word in caption.words if word.text not in _STOPS]
     if len(words) < LEAST:
         return

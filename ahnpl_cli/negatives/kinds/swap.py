@@ -39,7 +39,7 @@ class _NounPhrase(NamedTuple):
 def swap_nouns(
     caption: ParsedCaption, stream: RandomStream, weigh: Weigh, corpus: Corpus
 ) -> Iterator[Candidate | Rejected]:
-    """Two different nouns of the same number change places (AHNPL 3.1, `relation`).
+    """Two different nouns of the same number swap places (AHNPL 3.1, `relation`).
 
     Where one cannot stand after the other's article ("a bird", "water"), articles go along.
     """
@@ -76,7 +76,7 @@ def swap_nouns(
 def swap_adjectives(
     caption: ParsedCaption, stream: RandomStream, weigh: Weigh, corpus: Corpus
 ) -> Iterator[Candidate | Rejected]:
-    """Two contrary adjectives of different nouns change places (`attribute_swap`)."""
+    """Two contrary adjectives of different nouns swap places (`attribute_swap`)."""
     words = caption.words
     heads = {}
     for index, word in enumerate(words):
