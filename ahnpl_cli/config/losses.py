@@ -122,3 +122,22 @@ class LossConfig:
         min=0,
         max=0.99,
     )
+    teacher: Literal["none", "start", "ema"] | None = opt(
+        None,
+        "Keep features near a teacher's: the start's, or those of a running mean of the weights "
+        "(DeGLA: ema); without a weight of one of its terms --weight-teacher-features is 1.28.",
+    )
+    teacher_decay: float | None = opt(
+        None, "Decay of the mean that is --teacher ema (DeGLA: 0.9996).", min=0, max=1
+    )
+    shift_model: Literal["trained", "start"] | None = opt(
+        None,
+        "Whose texts give Eq. 1's shift: the model in training (the default; released), or the "
+        "start, the paper's pretrained CLIP.",
+    )
+    plain_every: int | None = opt(
+        None,
+        "Of this many steps make one a step of plain contrast, without negatives (CLIC: 2; 0: "
+        "none).",
+        min=0,
+    )

@@ -29,6 +29,7 @@ from ahnpl_cli.config.options import (
 )
 from ahnpl_cli.errors import ConfigError, OnError
 from ahnpl_cli.losses.recipes import (
+    DISTILLATION,
     OBJECTIVES,
     PAPER_TRAINING,
     RELEASED_TRAINING,
@@ -237,7 +238,11 @@ def resolve_recipe(config: TrainConfig) -> Recipe:
     if "a_init" in switches:
         switches["a_init"] = _start_of_a(switches["a_init"])
     _check_effect(config)
-    resolved = replace(row, weights={**row.weights, **_given_weights(config)}, **switches)
+    weights = {**row.weights, **_given_weights(config)}
+    if switches.get("teacher", "none") != "none":
+        weights = {**_distillation(weights), **weights}
+    resolved = replace(row, weights=weights, **switches)
+    _check_teacher(resolved)
     if resolved.painted_share and replace(resolved, painted_share=0.0).painted != "none":
         raise ConfigError(
             "--painted-share makes pairs of pictures that the losses take as negatives",
@@ -248,6 +253,31 @@ def resolve_recipe(config: TrainConfig) -> Recipe:
             "all loss weights are 0", hint="Set at least one, such as --weight-contrastive 0.5."
         )
     return replace(resolved, weights=resolved.active)
+
+
+def _distillation(weights: Mapping[str, float]) -> dict[str, float]:
+    """Return the weight that `--teacher` alone gives: none where a term of a teacher has one."""
+    given = any(TERMS[name].uses_teacher for name in weights)
+    return {} if given else {"teacher_features": DISTILLATION}
+
+
+def _check_teacher(row: Recipe) -> None:
+    """Refuse a teacher that no term looks at, and terms without a teacher.
+
+    Raises:
+        ConfigError: it is so, or the start is to give a shift that no term uses.
+    """
+    if row.uses_teacher and row.teacher == "none":
+        terms = [name for name in row.active if TERMS[name].uses_teacher]
+        flag = f"--weight-{terms[0]}".replace("_", "-")
+        raise ConfigError(f"{flag} needs a teacher", hint="Add --teacher start, or ema.")
+    if row.teacher != "none" and not row.uses_teacher:
+        what = f"--teacher {row.teacher} has no effect: no term compares with it"
+        hint = f"Add --weight-teacher-features {DISTILLATION}."
+        raise ConfigError(what, hint=hint)
+    if row.shift_model == "start" and not row.shifts_by_start:
+        what = "--shift-model start has no effect: no term shifts images"
+        raise ConfigError(what, hint="It is of Eq. 5 with --image-negatives perturbed or both.")
 
 
 def _start_of_a(text: str) -> float | str:
@@ -290,6 +320,7 @@ def _check_effect(config: TrainConfig) -> None:
             "--softmax-negatives own": losses.softmax_negatives == "own",
             "--mask-same-image": losses.mask_same_image is True,
             "--margin-floor": losses.margin_floor not in (None, 0.0),
+            "--shift-model start": losses.shift_model == "start",
             "--image-negatives": losses.image_negatives not in (None, "perturbed"),
         }
         for flag, given in refused.items():

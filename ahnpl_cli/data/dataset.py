@@ -13,7 +13,7 @@ import logging
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -83,6 +83,11 @@ class Draw:
     def pictures(self) -> Ints:
         """What has to be loaded: an image for each pair, then `painted_once` (N + P,)."""
         return np.concatenate([self.picture, self.painted_once])
+
+    def without_negatives(self) -> Draw:
+        """Return the pairs alone."""
+        of_slots = ("negative", "valid", "concreteness", "caption_of", "painted", "positive")
+        return replace(self, **{name: getattr(self, name)[:, :0] for name in of_slots})
 
     def take(self, places: Ints) -> Draw:
         """Return some of the pairs."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 import torch
@@ -33,6 +34,25 @@ class PaintedPairs:
 
 
 @dataclass(frozen=True)
+class TeacherFeatures:
+    """What a teacher makes of the same N pairs; nothing of it gets a gradient.
+
+    Attributes:
+        text_features: e_T (N, D).
+        negative_features: e_Tn (N, K, D).
+        logit_scale: its 1/tau, a scalar.
+        image_features: e_I (N, D); None if no loss looks at them.
+        logit_bias: b of a sigmoid model, a scalar; None of a softmax model.
+    """
+
+    text_features: Tensor
+    negative_features: Tensor
+    logit_scale: Tensor
+    image_features: Tensor | None = None
+    logit_bias: Tensor | None = None
+
+
+@dataclass(frozen=True)
 class Features:
     """Features of N image-caption pairs with K slots of negatives each, all L2-normalized.
 
@@ -51,6 +71,8 @@ class Features:
             so that it is no negative of pair i; None if that is known of none.
         image_negative_features: e_In of the pictures painted for the negatives (N, K, D); (N, 0, D)
             by default, where there are none.
+        teachers: features of the same pairs by other models, `start` and `ema`, as far as the
+            recipe looks at them.
         image_valid: which slots have such a picture (N, K), bool; (N, 0) likewise.
         positive_features: e_T' of another true text of each pair (N, 1, D); (N, 0, D) by default.
         positive_valid: which pairs have one (N, 1), bool; (N, 0) likewise.
@@ -74,6 +96,7 @@ class Features:
     image_valid: Tensor = _ABSENT
     positive_features: Tensor = _ABSENT
     positive_valid: Tensor = _ABSENT
+    teachers: Mapping[str, TeacherFeatures] = field(default_factory=dict)
     _cosines: dict[str, Tensor] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -98,6 +121,24 @@ class Features:
 
     def _default(self, name: str, value: Tensor) -> None:
         object.__setattr__(self, name, value)
+
+    def without_negatives(self) -> Features:
+        """Return the pairs alone."""
+        if self.valid.shape[1] == 0:
+            return self
+        return replace(
+            self, negative_features=_ABSENT, valid=_ABSENT, concreteness=_ABSENT, also_true=None
+        )
+
+    def teacher(self, name: str) -> TeacherFeatures:
+        """Return the features of a teacher.
+
+        Raises:
+            ValueError: they were not given.
+        """
+        if name not in self.teachers:
+            raise ValueError(f"the recipe looks at a teacher '{name}', and Features has none")
+        return self.teachers[name]
 
     @property
     def positive(self) -> Tensor:

@@ -49,10 +49,13 @@ def visual_negative_term(features: Features, state: TermState) -> Tensor:
     recipe = state.recipe
     negatives, valid = [], []
     if recipe.image_negatives != "real":
+        # The start's texts, where Eq. 1 is to be of "a pretrained CLIP".
+        start = features.teacher("start") if recipe.shift_model == "start" else None
+        shifted_by = start or features
         moved = image_negatives(
             features.image_features,
-            features.text_features,
-            features.negative_features,
+            shifted_by.text_features,
+            shifted_by.negative_features,
             shift_gradient=recipe.shift_gradient,
         )
         negatives.append(moved)

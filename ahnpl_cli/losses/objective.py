@@ -111,14 +111,22 @@ class Objective(nn.Module):
         self.a.copy_(start)
         self.a_floor.copy_(start.clamp(max=A_FLOOR))
 
-    def forward(self, features: Features) -> Losses:
+    def forward(self, features: Features, *, plain: bool = False) -> Losses:
         """Return every term with a weight above 0, and their weighted sum.
 
         If nobody called `start_a`, the first batch does.
 
+        Args:
+            features: of the batch.
+            plain: whether this is a step of plain contrast, without negatives.
+
         Raises:
-            ValueError: the features have another number of slots than the objective.
+            ValueError: the features have another number of slots than the objective, or lack a
+                teacher that the recipe looks at.
         """
+        weights = self.recipe.active
+        if plain:
+            weights, features = self.recipe.plain_weights, features.without_negatives()
         slots = features.valid.shape[1]
         if slots not in (0, len(self.margin)):
             raise ValueError(f"{slots} slots of negatives, but an objective of {len(self.margin)}")
@@ -127,7 +135,7 @@ class Objective(nn.Module):
         family: LossFamily = "softmax" if features.logit_bias is None else "sigmoid"
         means: dict[str, Tensor] = {}
         weighted: dict[str, Tensor] = {}
-        for name, weight in self.recipe.active.items():
+        for name, weight in weights.items():
             term = TERMS[name]
             if term.uses_negatives and slots == 0:
                 # The margins are of kinds that this batch has no slots for.

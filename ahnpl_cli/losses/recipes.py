@@ -55,6 +55,13 @@ class Recipe:
         smoothing: FSC-CLIP's beta, the part of a target that is spread over all texts.
         painted_share: r of GNM 3.2.2, the part of a batch that is pairs of a painted picture and
             its caption.
+        teacher: whose features the terms of distillation compare with: the start's, or those of a
+            running mean of the weights.
+        teacher_decay: of that mean.
+        shift_model: whose texts give Eq. 1's shift: the model in training, or the start, the
+            "pretrained CLIP" of AHNPL's words.
+        plain_every: of how many steps one is a step of plain contrast, without any negative; 0 for
+            none.
     """
 
     weights: Mapping[str, float]
@@ -76,6 +83,10 @@ class Recipe:
     focal_gamma: float = 2.0
     smoothing: float = 0.02
     painted_share: float = 0.0
+    teacher: Literal["none", "start", "ema"] = "none"
+    teacher_decay: float = 0.9996
+    shift_model: Literal["trained", "start"] = "trained"
+    plain_every: int = 0
 
     def __post_init__(self) -> None:
         for name in self.weights:
@@ -104,6 +115,22 @@ class Recipe:
         return any(TERMS[name].uses_positives for name in self.active)
 
     @property
+    def uses_teacher(self) -> bool:
+        """Whether any term compares with a teacher."""
+        return any(TERMS[name].uses_teacher for name in self.active)
+
+    @property
+    def shifts_by_start(self) -> bool:
+        """Whether Eq. 1's shift is the start's."""
+        used = "hard_negative_visual" in self.active and self.image_negatives != "real"
+        return used and self.shift_model == "start"
+
+    @property
+    def plain_weights(self) -> dict[str, float]:
+        """The weights of a plain step, those of plain CLIP."""
+        return recipe("clip", self.fidelity).active
+
+    @property
     def painted(self) -> PaintedUse:
         """What the pictures of negatives are for."""
         if self.painted_share:
@@ -113,6 +140,9 @@ class Recipe:
         in_eq_5 = "hard_negative_visual" in self.active and self.image_negatives != "perturbed"
         return "slots" if in_eq_5 else "none"
 
+
+# What `--teacher` alone weighs the squared distance with: DeGLA's, see its row.
+DISTILLATION = 1.28
 
 # Eq. 4 is printed as a sum of two directions; 0.5 makes it their mean, as in CLIP's own code and as
 # measured. The other weights are the papers'.
@@ -156,6 +186,20 @@ PAPER: Mapping[str, Recipe] = {
     # Kwon et al. 2025: NegCLIP and its alignment term of weight 0.5; the other (0.1) rebuilds a
     # caption with a frozen T5, which is not here.
     "read": Recipe(weights={"contrastive": 0.5, "paraphrase": 0.5}),
+    # Hu et al. 2025, of which we had the abstract and the released code. Its plain contrast has the
+    # negatives of the whole batch, as NegCLIP's; `calibrated` without focus and smoothing is its
+    # IGC. Its code sums distances over 256 pairs beside means: 0.005 * 256 of our mean.
+    "degla": Recipe(
+        weights={
+            "contrastive": 0.5,
+            "calibrated": 0.1,
+            "text_grounded": 0.1,
+            "teacher_features": DISTILLATION,
+        },
+        teacher="ema",
+        focal_gamma=0.0,
+        smoothing=0.0,
+    ),
     # Sahin et al. 2024, 3.2: plain contrast, on batches of which half are painted pairs.
     "gnm": Recipe(weights={"contrastive": 0.5}, softmax_negatives="none", painted_share=0.5),
     # Miranda et al. 2024 (BiVLC, TROHN-Img): every pair beside its negative pair, 2N x 2N.
@@ -189,6 +233,19 @@ RELEASED: Mapping[str, Recipe] = {
             "hard_negative_textual": 0.2,
             "negative_margin": 0.2,
         },
+    ),
+    # Its code: a sum over the batch in `teacher_features`, and other captions' negatives in TGC.
+    "degla": replace(
+        _RELEASED,
+        weights={
+            "contrastive": 1.0,
+            "calibrated": 0.1,
+            "text_grounded": 0.1,
+            "teacher_features": 0.005,
+        },
+        teacher="ema",
+        focal_gamma=0.0,
+        smoothing=0.0,
     ),
     # Its training's default mode: 2 painted pairs beside 8 of COCO.
     "gnm": replace(_RELEASED, softmax_negatives="none", painted_share=0.2),
@@ -230,6 +287,8 @@ _CE_ITM = Hyperparameters(epochs=5, batch_size=64, lr=1e-5, weight_decay=0.05)
 # FSC-CLIP tunes all weights at 5e-6, and READ prints all but the decay; the rest is AHNPL's.
 _FSC = replace(_AHNPL, lr=5e-6)
 _READ = Hyperparameters(epochs=5, batch_size=256, lr=1e-5, weight_decay=0.1)
+# DeGLA's script: 8 GPUs of 32.
+_DEGLA = Hyperparameters(epochs=5, batch_size=256, lr=1e-6, weight_decay=0.1)
 # GNM 4, with "the default image augmentation techniques that were used during pretraining CLIP":
 # a random crop, which open_clip has of 0.9 of the area or more.
 _GNM = Hyperparameters(epochs=20, batch_size=400, lr=1e-6, weight_decay=0.2, random_crop=0.9)
@@ -247,6 +306,7 @@ PAPER_TRAINING: Mapping[str, Hyperparameters] = {
     "ahnpl": _AHNPL,
     "fsc": _FSC,
     "read": _READ,
+    "degla": _DEGLA,
     "gnm": _GNM,
     "trohn": _TROHN,
     # TripletCLIP trains from scratch (5e-4, batch 1024), and prints nothing for fine-tuning.
@@ -257,6 +317,7 @@ RELEASED_TRAINING: Mapping[str, Hyperparameters] = {
     "negclip": _NEGCLIP,
     "ce-clip": _CE_CLIP_RELEASED,
     "ahnpl": _AHNPL,
+    "degla": _DEGLA,
     "gnm": _GNM_RELEASED,
 }
 

@@ -36,6 +36,7 @@ class Term:
         uses_negatives: whether the term needs hard negatives.
         uses_pictures: whether it needs a picture of each of them.
         uses_positives: whether it needs another true text of each pair.
+        uses_teacher: whether it compares with a teacher's features.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Term:
     uses_negatives: bool = True
     uses_pictures: bool = False
     uses_positives: bool = False
+    uses_teacher: bool = False
 
     def function(
         self, fidelity: Fidelity, family: LossFamily = "softmax"
@@ -169,6 +171,33 @@ TERMS: dict[str, Term] = {
             paper=f"{_LOSSES}.triplet:exchanged_term",
             sigmoid=f"{_LOSSES}.sigmoid:exchanged_term",
             uses_pictures=True,
+        ),
+        Term(
+            name="teacher_features",
+            label="L_dist",
+            equation="DeGLA: squared distance from the features of --teacher",
+            paper=f"{_LOSSES}.degla:teacher_features_term",
+            released=f"{_LOSSES}.degla:released_teacher_features_term",
+            uses_negatives=False,
+            uses_teacher=True,
+        ),
+        Term(
+            name="text_grounded",
+            label="L_TGC",
+            equation="DeGLA: a caption is nearer to the teacher's than to its own negatives",
+            paper=f"{_LOSSES}.degla:text_grounded_term",
+            released=f"{_LOSSES}.degla:released_text_grounded_term",
+            uses_teacher=True,
+        ),
+        Term(
+            name="teacher_similarity",
+            label="L_rel",
+            equation="CLIP-KD's relations: the batch's similarities as the teacher has them; 0.5 "
+            "for the mean",
+            paper=f"{_LOSSES}.teacher_similarity:teacher_similarity_term",
+            sigmoid=f"{_LOSSES}.teacher_similarity:sigmoid_teacher_similarity_term",
+            uses_negatives=False,
+            uses_teacher=True,
         ),
     )
 }

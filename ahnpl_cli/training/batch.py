@@ -13,7 +13,7 @@ from ahnpl_cli.data.dataset import NONE, Draw, TrainingSet
 from ahnpl_cli.data.loader import Loaded
 from ahnpl_cli.data.pixels import Pixels, count, split
 from ahnpl_cli.data.tokens import length_buckets
-from ahnpl_cli.losses.features import Features
+from ahnpl_cli.losses.features import Features, TeacherFeatures
 
 # What one more bucket costs, in tokens: little on a CPU, kernel launches on a GPU.
 OVERHEAD = {"cpu": 64, "cuda": 4096}
@@ -77,6 +77,18 @@ class Index:
             concreteness=self.concreteness,
             also_true=self._also_true(),
             match_odds=None if odds is None else self._by_slot(odds),
+        )
+
+    def teacher_features(
+        self, images: Tensor | None, texts: Tensor, scalars: Tensor
+    ) -> TeacherFeatures:
+        """Give every pair its features by a teacher; see `features`."""
+        return TeacherFeatures(
+            image_features=None if images is None else images[self.image],
+            text_features=texts[self.text],
+            negative_features=_with_zeros(texts)[self.negative],
+            logit_scale=scalars[0],
+            logit_bias=scalars[1] if len(scalars) > 1 else None,
         )
 
     def _by_slot(self, odds: Tensor) -> Tensor:

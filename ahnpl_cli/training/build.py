@@ -58,6 +58,7 @@ from ahnpl_cli.training.schedule import (
     make_milestones,
     make_order,
 )
+from ahnpl_cli.training.teachers import Teacher, make_teachers
 
 logger = logging.getLogger(__name__)
 PRECISION = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}
@@ -79,6 +80,7 @@ class TrainingParts:
         milestones: after which steps the run logs, saves and evaluates.
         start: what `start.json` says.
         export: builds the model that checkpoints hold.
+        teachers: models whose features the losses compare with, by name.
         skipped: records left out because of their image.
         problems: what is wrong with which image.
         images: fingerprint of each distinct image; empty if images are not checked.
@@ -95,6 +97,7 @@ class TrainingParts:
     milestones: Milestones
     start: RunStart
     export: WeightExport
+    teachers: dict[str, Teacher]
     skipped: int
     problems: tuple[str, ...]
     images: NDArray[np.int64]
@@ -328,6 +331,7 @@ def build(config: TrainConfig, run: Path, *, track: Track = silent) -> TrainingP
     order = make_order(config, data)
     # What is saved has the names of the model as it is now, without corrections.
     export = _make_export(config, backbone)
+    teachers = make_teachers(recipe, backbone, accelerator.autocast)
     freeze(backbone, config.memory.freeze)
     if config.memory.lora:
         add_lora(backbone, config.memory.lora, seed=config.seed)
@@ -360,6 +364,7 @@ def build(config: TrainConfig, run: Path, *, track: Track = silent) -> TrainingP
         milestones=make_milestones(config, order),
         start=start,
         export=export,
+        teachers=teachers,
         skipped=records - len(data),
         problems=problems,
         images=images,

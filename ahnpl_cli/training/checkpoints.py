@@ -6,14 +6,14 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path, PurePosixPath
 from pickle import UnpicklingError
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.backbones.checkpoint import atomic_folder, save_checkpoint, write_model
@@ -53,25 +53,37 @@ def snapshot(module: nn.Module) -> Weights:
 
 
 class RunningMean:
-    """Exponential moving average of a module's weights (`--ema`).
-
-    The decay grows as (1 + t) / (10 + t) up to its value, so that short runs forget the start.
+    """Exponential moving average of weights (`--ema`, `--teacher ema`).
 
     Attributes:
         weights: the mean.
     """
 
-    def __init__(self, module: nn.Module, decay: float) -> None:
-        self.decay, self.weights = decay, snapshot(module)
+    def __init__(self, weights: Weights, decay: float, *, warms_up: bool = True) -> None:
+        """Start at some weights, whose tensors become the mean.
+
+        Args:
+            weights: floating-point ones by name.
+            decay: of the mean.
+            warms_up: whether it grows as (1 + t) / (10 + t) up to its value, so that short runs
+                forget the start.
+        """
+        self.decay, self.weights, self._warms_up = decay, weights, warms_up
 
     @torch.no_grad()
-    def update(self, module: nn.Module, step: int) -> None:
+    def update(self, weights: Mapping[str, Tensor], step: int = 0) -> None:
         """Take in the weights after a step counted from 0."""
         # As in TensorFlow's ExponentialMovingAverage.
-        decay = min(self.decay, (1 + step) / (10 + step))
-        state = module.state_dict()
+        grown = (1 + step) / (10 + step)
+        decay = min(self.decay, grown) if self._warms_up else self.decay
         for name, mean in self.weights.items():
-            mean.lerp_(state[name], 1 - decay)
+            mean.lerp_(weights[name], 1 - decay)
+
+    @torch.no_grad()
+    def load(self, weights: Mapping[str, Tensor]) -> None:
+        """Continue from a mean that was saved."""
+        for name, mean in self.weights.items():
+            mean.copy_(weights[name])
 
 
 class WeightExport:

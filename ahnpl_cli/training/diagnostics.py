@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 import sys
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from statistics import median
 
@@ -58,10 +58,12 @@ def gradient_shares(losses: Losses, leaves: Sequence[Tensor]) -> dict[str, float
     return dict(zip(losses.weighted, shares.tolist(), strict=True))
 
 
-def active_hinges(features: Features, objective: Objective) -> dict[str, float]:
-    """Return the part of each hinge term's hinges that are above 0."""
+def active_hinges(
+    features: Features, objective: Objective, terms: Iterable[str]
+) -> dict[str, float]:
+    """Return the part of the hinges of each of some terms that are above 0."""
     shares = {}
-    for name in objective.recipe.active:
+    for name in terms:
         reference = TERMS[name].hinge
         if reference is None:
             continue
@@ -129,19 +131,22 @@ def describe(
     """
     losses, features = outcome.losses, outcome.features
     shares = gradient_shares(losses, [outcome.leaves[0], outcome.leaves[1], outcome.leaves[3]])
+    # A plain step has no slots.
+    slots = kinds if features.valid.shape[1] else ()
     with torch.no_grad():
+        negatives = by_kind(mean_by_kind(features.negative, features.valid), slots)
         return StepReport(
             step=step + 1,
             epoch=epoch + 1,
             loss=losses.total.item(),
             terms={name: term.item() for name, term in losses.terms.items()},
             shares=shares,
-            active=active_hinges(features, objective),
+            active=active_hinges(features, objective, losses.weighted),
             a=objective.a.item(),
             margins=margins(objective, kinds),
             positive=features.positive.mean().item(),
-            negatives=by_kind(mean_by_kind(features.negative, features.valid), kinds),
-            valid=float(features.valid.float().mean()) if kinds else 0.0,
+            negatives=negatives,
+            valid=float(features.valid.float().mean()) if features.valid.numel() else 0.0,
             logit_scale=features.logit_scale.item(),
             logit_bias=None if features.logit_bias is None else features.logit_bias.item(),
             lr=0.0,

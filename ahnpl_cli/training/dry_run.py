@@ -132,8 +132,8 @@ def _disk(config: TrainConfig, parts: TrainingParts) -> int:
     state = 2 * sum(parameter.nbytes for parameter in trained)
     if parts.export.trained_weights():
         state += model
-    if config.memory.ema is not None:
-        state += model
+    means = [teacher for teacher in parts.teachers.values() if teacher.mean is not None]
+    state += model * (len(means) + (config.memory.ema is not None))
     saves = math.ceil(parts.order.total / parts.milestones.save_every)
     kept = min(config.run.keep, saves)
     models = 1 + kept + (1 if config.run.eval_every else 0)

@@ -132,8 +132,10 @@ def train(run: Run, stop: StopRequest | None = None) -> Iterator[StepReport | No
             overhead=OVERHEAD.get(device.type, 64),
             matching=objective.recipe.uses_matching,
         )
-        encoded = encode(parts.encoders, batch, device)
-        outcome = compute_loss(objective, encoded)
+        plain = _is_plain(parts, step)
+        teachers = {} if plain else parts.teachers
+        encoded = encode(parts.encoders, batch, device, teachers)
+        outcome = compute_loss(objective, encoded, plain=plain)
         # One wait for the GPU a step: the checks below cost no further one.
         loss = float(outcome.losses.total.detach())
         _check_finite(run, step, "the loss", loss)
@@ -158,7 +160,9 @@ def train(run: Run, stop: StopRequest | None = None) -> Iterator[StepReport | No
         # Eq. 10: the margins of the next step come from the features of this one.
         objective.update(outcome.features)
         if state.ema:
-            state.ema.update(parts.backbone.module, step)
+            state.ema.update(parts.backbone.module.state_dict(), step)
+        for teacher in parts.teachers.values():
+            teacher.follow(parts.backbone.module)
         state.step = step + 1
 
         if report is not None:
@@ -205,6 +209,15 @@ def start_a(parts: TrainingParts) -> None:
     logger.info("Eq. 8's a starts at %.3f, read from %d pairs.", parts.objective.a.item(), pairs)
 
 
+def _is_plain(parts: TrainingParts, step: int) -> bool:
+    """Whether a step counted from 0 is one of plain contrast.
+
+    The first of every few: logged are mostly the last of ten, which then show every term.
+    """
+    every = parts.objective.recipe.plain_every
+    return every > 0 and step % every == 0
+
+
 def batches(parts: TrainingParts, *, first: int) -> Iterator[tuple[int, Draw, Loaded]]:
     """Yield step, texts and images of this process's share of each batch."""
     order, data = parts.order, parts.data
@@ -215,6 +228,8 @@ def batches(parts: TrainingParts, *, first: int) -> Iterator[tuple[int, Draw, Lo
         for step in range(first, order.total):
             rows = local_share(data.rows[order.rows(step)])
             draw = data.draw(rows, seed=order.seed, epoch=order.epoch(step))
+            if _is_plain(parts, step):
+                draw = draw.without_negatives()
             drawn.append(draw)
             yield draw.pictures.tolist()
 

@@ -17,7 +17,7 @@ from ahnpl_cli.progress import Track, silent
 from ahnpl_cli.records import CheckpointOrigin, StepReport, TrainReport, dead_terms
 from ahnpl_cli.runs import IMAGES, is_checkpoint, step_folder
 from ahnpl_cli.training.build import TrainingParts, build
-from ahnpl_cli.training.checkpoints import RunFolder, RunningMean
+from ahnpl_cli.training.checkpoints import RunFolder, RunningMean, snapshot
 from ahnpl_cli.training.diagnostics import LossGuard, margins
 from ahnpl_cli.training.distributed import is_first_process, of_first_process
 from ahnpl_cli.training.evaluating import best_step
@@ -117,7 +117,7 @@ class Run:
 def new_state(parts: TrainingParts, config: TrainConfig) -> RunState:
     """Return the state of a run before its first step."""
     decay = config.memory.ema
-    ema = None if decay is None else RunningMean(parts.backbone.module, decay)
+    ema = None if decay is None else RunningMean(snapshot(parts.backbone.module), decay)
     guard = LossGuard(floor=sum(parts.objective.recipe.active.values()))
     return RunState(skipped=parts.skipped, ema=ema, guard=guard)
 
@@ -211,6 +211,11 @@ def _repair(run: Run) -> None:
         folder.keep_best(run.parts.export.model(state.ema), run.origin())
 
 
+def _means(parts: TrainingParts) -> dict[str, RunningMean]:
+    """Return what moves teachers; the start is read again."""
+    return {name: t.mean for name, t in parts.teachers.items() if t.mean is not None}
+
+
 def captured_state(parts: TrainingParts, state: RunState) -> dict[str, Any]:
     """Return everything but the model's weights that the next step depends on."""
     scaler = parts.accelerator.scaler
@@ -223,6 +228,7 @@ def captured_state(parts: TrainingParts, state: RunState) -> dict[str, Any]:
         "objective": parts.objective.state_dict(),
         "scaler": scaler.state_dict() if scaler else {},
         "ema": state.ema.weights if state.ema else {},
+        "teachers": {name: mean.weights for name, mean in _means(parts).items()},
         "texts": parts.data.sha256(),
         "images": torch.from_numpy(parts.images),
         "rng": torch.get_rng_state(),
@@ -241,7 +247,9 @@ def restore_state(parts: TrainingParts, state: RunState, saved: dict[str, Any]) 
     if scaler and saved["scaler"]:
         scaler.load_state_dict(saved["scaler"])
     if state.ema:
-        state.ema.weights = {name: mean.to(parts.device) for name, mean in saved["ema"].items()}
+        state.ema.load(saved["ema"])
+    for name, mean in _means(parts).items():
+        mean.load(saved["teachers"][name])
     torch.set_rng_state(saved["rng"])
     if parts.device.type == "cuda":
         for rng in saved["cuda_rng"]:

@@ -9,17 +9,18 @@ looked at cheaply.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
 
 from ahnpl_cli.data.pixels import count, move
-from ahnpl_cli.losses.features import Features
+from ahnpl_cli.losses.features import Features, TeacherFeatures
 from ahnpl_cli.losses.objective import Losses, Objective
 from ahnpl_cli.training.batch import Batch, Part
 from ahnpl_cli.training.distributed import gather_batch, gather_rows, world_size
+from ahnpl_cli.training.teachers import Taught, Teacher
 
 # Image features, features of the distinct texts, scalars, and log-odds of a matching head.
 Encoded = tuple[Tensor, Tensor, Tensor, Tensor]
@@ -54,11 +55,13 @@ class EncodedBatch:
         parts: what is made of each part; with a graph if there is one part, without if there are
             more.
         rng: generator states before each part, where parts are encoded again for their gradient.
+        taught: what each teacher makes of the same images and texts.
     """
 
     batch: Batch
     parts: list[Encoded]
     rng: list[RngState | None]
+    taught: dict[str, Taught]
 
 
 @dataclass(frozen=True)
@@ -77,16 +80,26 @@ class Outcome:
     leaves: Encoded
 
 
-def encode(encoders: nn.Module, batch: Batch, device: torch.device) -> EncodedBatch:
+def encode(
+    encoders: nn.Module,
+    batch: Batch,
+    device: torch.device,
+    teachers: Mapping[str, Teacher] | None = None,
+) -> EncodedBatch:
     """Encode this process's images and texts.
 
     Args:
         encoders: an `Encoders`, or DDP around it.
         batch: this process's share.
         device: where the encoders are.
+        teachers: models that encode them too, by name.
     """
+    taught: dict[str, Taught] = {}
+    for name, teacher in (teachers or {}).items():
+        taught[name] = teacher.encode(batch, device)
     if len(batch.parts) == 1:
-        return EncodedBatch(batch, [_encode_part(encoders, batch.parts[0], device)], [None])
+        whole = _encode_part(encoders, batch.parts[0], device)
+        return EncodedBatch(batch, [whole], [None], taught)
     encoded: list[Encoded] = []
     states: list[RngState | None] = []
     for part in batch.parts:
@@ -94,7 +107,7 @@ def encode(encoders: nn.Module, batch: Batch, device: torch.device) -> EncodedBa
         # Without a graph, whose activations are what does not fit; `backward` encodes again.
         with torch.no_grad():
             encoded.append(_encode_part(encoders, part, device))
-    return EncodedBatch(batch, encoded, states)
+    return EncodedBatch(batch, encoded, states, taught)
 
 
 def gather_features(encoded: EncodedBatch) -> tuple[Features, Encoded]:
@@ -108,13 +121,20 @@ def gather_features(encoded: EncodedBatch) -> tuple[Features, Encoded]:
     all_images, all_texts, all_index = gather_batch(images, texts, index)
     all_odds = torch.cat(gather_rows(odds)) if encoded.batch.parts[0].matches else None
     features = all_index.features(all_images, all_texts, scalars, all_odds)
+    teachers: dict[str, TeacherFeatures] = {}
+    for name, taught in encoded.taught.items():
+        # Rows of the same images and texts, so that the index is theirs too.
+        seen = None if taught.images is None else torch.cat(gather_rows(taught.images))
+        read = torch.cat(gather_rows(taught.texts))
+        teachers[name] = all_index.teacher_features(seen, read, taught.scalars)
+    features = replace(features, teachers=teachers)
     return features, (images, texts, scalars, odds)
 
 
-def compute_loss(objective: Objective, encoded: EncodedBatch) -> Outcome:
+def compute_loss(objective: Objective, encoded: EncodedBatch, *, plain: bool = False) -> Outcome:
     """Return the loss of the whole batch, all processes' shares together."""
     features, leaves = gather_features(encoded)
-    return Outcome(objective(features), features, leaves)
+    return Outcome(objective(features, plain=plain), features, leaves)
 
 
 def backward(

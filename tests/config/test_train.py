@@ -92,7 +92,7 @@ def test_nothing_to_learn_is_said() -> None:
         (
             {"objective": "anhpl"},
             "unknown objective 'anhpl'. Did you mean 'ahnpl'? Known: clip, negclip, ce-clip, "
-            "ce-itm, slipform, ahnpl, fsc, read, gnm, trohn, triplet.",
+            "ce-itm, slipform, ahnpl, fsc, read, degla, gnm, trohn, triplet.",
         ),
         (
             {"run": RunConfig(eval_every=5)},
@@ -135,6 +135,8 @@ def test_options_that_cannot_be_say_why(options: dict[str, object], message: str
         ("trohn", "paper", (10, 400, 1e-6, 0.1)),
         ("fsc", "paper", (10, 128, 5e-6, 0.1)),
         ("read", "paper", (5, 256, 1e-5, 0.1)),
+        ("degla", "paper", (5, 256, 1e-6, 0.1)),
+        ("degla", "released", (5, 256, 1e-6, 0.1)),
         ("triplet", "paper", (10, 128, 2e-5, 0.1)),
     ],
 )
@@ -172,3 +174,44 @@ def test_a_switch_that_released_forms_lack_is_refused(losses: LossConfig, flag: 
     assert str(caught.value) == (
         f"{flag} has no effect with --fidelity released. Leave one of them out."
     )
+
+
+def test_a_teacher_alone_brings_deglas_weight_but_not_beside_another() -> None:
+    alone = resolve_recipe(TrainConfig(losses=LossConfig(teacher="start")))
+    assert alone.active == {**PAPER["ahnpl"].weights, "teacher_features": 1.28}
+    weights = WeightConfig(weight_teacher_similarity=0.5)
+    other = resolve_recipe(TrainConfig(losses=LossConfig(teacher="ema"), weights=weights))
+    assert other.active == {**PAPER["ahnpl"].weights, "teacher_similarity": 0.5}
+    # Spelled out, as a run keeps it, it stays as it is.
+    for config in (TrainConfig(losses=LossConfig(teacher="start")), TrainConfig()):
+        assert resolve_recipe(resolved(config)) == resolve_recipe(config)
+
+
+@pytest.mark.parametrize(
+    ("losses", "weights", "message"),
+    [
+        (
+            LossConfig(),
+            WeightConfig(weight_teacher_features=1.0),
+            "--weight-teacher-features needs a teacher. Add --teacher start, or ema.",
+        ),
+        (
+            LossConfig(teacher="ema"),
+            WeightConfig(weight_teacher_features=0.0),
+            "--teacher ema has no effect: no term compares with it. Add --weight-teacher-features "
+            "1.28.",
+        ),
+        (
+            LossConfig(shift_model="start"),
+            WeightConfig(weight_hard_negative=0.0),
+            "--shift-model start has no effect: no term shifts images. It is of Eq. 5 with "
+            "--image-negatives perturbed or both.",
+        ),
+    ],
+)
+def test_a_teacher_without_a_use_is_refused(
+    losses: LossConfig, weights: WeightConfig, message: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        resolve_recipe(TrainConfig(losses=losses, weights=weights))
+    assert str(caught.value) == message

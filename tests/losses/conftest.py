@@ -4,12 +4,24 @@ import pytest
 import torch
 from torch import Tensor
 
-from ahnpl_cli.losses.features import Features
+from ahnpl_cli.losses.features import Features, TeacherFeatures
 
 
 def unit(*shape: int, seed: int, dtype: torch.dtype = torch.float64) -> Tensor:
     made = torch.randn(*shape, generator=torch.Generator().manual_seed(seed), dtype=dtype)
     return torch.nn.functional.normalize(made, dim=-1)
+
+
+def make_teacher(
+    n: int, k: int, dim: int, seed: int, dtype: torch.dtype = torch.float64
+) -> TeacherFeatures:
+    return TeacherFeatures(
+        image_features=unit(n, dim, seed=seed, dtype=dtype),
+        text_features=unit(n, dim, seed=seed + 1, dtype=dtype),
+        negative_features=unit(n, k, dim, seed=seed + 2, dtype=dtype),
+        logit_scale=torch.tensor(7.0, dtype=dtype),
+        logit_bias=torch.tensor(-3.0, dtype=dtype),
+    )
 
 
 def make_features(
@@ -35,6 +47,10 @@ def make_features(
         image_valid=shown,
         positive_features=unit(n, 1, dim, seed=seed + 6, dtype=dtype).requires_grad_(),
         positive_valid=torch.arange(n).unsqueeze(1) != 2,
+        teachers={
+            "start": make_teacher(n, k, dim, seed + 20, dtype),
+            "ema": make_teacher(n, k, dim, seed + 30, dtype),
+        },
     )
 
 

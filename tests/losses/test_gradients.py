@@ -1,12 +1,13 @@
 """Gradients of every term against finite differences, and recipes as sums written out."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
 from torch import Tensor
 
-from ahnpl_cli.losses.features import Features
+from ahnpl_cli.losses.features import Features, TeacherFeatures
 from ahnpl_cli.losses.objective import Objective
 from ahnpl_cli.losses.recipes import PAPER, RELEASED, Fidelity, recipe
 from ahnpl_cli.losses.registry import TERMS
@@ -38,9 +39,17 @@ WEIGHTS: dict[tuple[str, Fidelity], tuple[dict[str, float], str]] = {
     ),
     ("fsc", "paper"): ({"contrastive": 0.5, "calibrated": 0.5}, "none"),
     ("read", "paper"): ({"contrastive": 0.5, "paraphrase": 0.5}, "batch"),
+    ("degla", "paper"): (
+        {"contrastive": 0.5, "calibrated": 0.1, "text_grounded": 0.1, "teacher_features": 1.28},
+        "batch",
+    ),
     ("gnm", "paper"): ({"contrastive": 0.5}, "none"),
     ("trohn", "paper"): ({"negative_pairs": 0.5}, "none"),
     ("triplet", "paper"): ({"contrastive": 0.5, "exchanged": 0.5}, "batch"),
+    ("degla", "released"): (
+        {"contrastive": 1.0, "calibrated": 0.1, "text_grounded": 0.1, "teacher_features": 0.005},
+        "batch",
+    ),
     ("gnm", "released"): ({"contrastive": 1.0}, "none"),
     ("clip", "released"): ({"contrastive": 1.0}, "none"),
     ("negclip", "released"): ({"contrastive": 1.0}, "batch"),
@@ -69,6 +78,14 @@ VALID = torch.tensor([[1, 1, 0], [0, 0, 0], [1, 1, 1], [0, 1, 1], [1, 0, 1]], dt
 SHOWN = torch.tensor([[1, 0, 0], [0, 0, 0], [1, 1, 1], [0, 0, 1], [0, 0, 0]], dtype=torch.bool)
 # How many values a term has: one a pair, but for terms over painted pairs.
 VALUES = {"negative_pairs": N + int(SHOWN.sum()), "exchanged": int(SHOWN.sum())}
+# Another model's features of the same pairs.
+TEACHER = TeacherFeatures(
+    image_features=normalize(raw(N, D, seed=5)).detach(),
+    text_features=normalize(raw(N, D, seed=6)).detach(),
+    negative_features=normalize(raw(N, K, D, seed=7)).detach(),
+    logit_scale=torch.tensor(6.0, dtype=torch.float64),
+)
+BARE = replace(TEACHER, negative_features=TEACHER.negative_features[:, :0])
 Inputs = tuple[Tensor, Tensor, Tensor, Tensor, Tensor]
 
 
@@ -91,6 +108,7 @@ def features(
         valid=VALID,
         image_ids=torch.tensor([0, 0, 1, 2, 3]),
         concreteness=torch.linspace(1, 5, N * K, dtype=torch.float64).reshape(N, K),
+        teachers={"start": TEACHER, "ema": TEACHER},
     )
 
 
@@ -115,7 +133,7 @@ def objective(name: str, fidelity: Fidelity, kinds: int = K) -> Objective:
 def test_a_terms_gradient_is_that_of_finite_differences(name: str, fidelity: Fidelity) -> None:
     # Released Eq. 5 is meant to have no gradient through the shift; `paper` has it.
     state = objective("ahnpl", fidelity)
-    state.recipe = recipe("ahnpl", fidelity)
+    state.recipe = replace(recipe("ahnpl", fidelity), teacher="start")
     term = TERMS[name].function(fidelity)
 
     def loss(*tensors: Tensor) -> Tensor:
@@ -148,13 +166,15 @@ def test_a_terms_gradient_is_that_of_finite_differences(name: str, fidelity: Fid
 def test_what_a_term_depends_on_gets_gradient(name: str) -> None:
     tensors = inputs()
     state = objective("ahnpl", "paper")
+    state.recipe = replace(state.recipe, teacher="start")
     TERMS[name].function("paper")(features(*tensors), state).sum().backward()
     images, texts, *_ = (tensor.grad is not None for tensor in tensors)
     over_pictures = name in VALUES
-    moves_image = name not in ("hard_negative_textual", "exchanged", "paraphrase")
-    moves_negative = name != "positive_margin"
+    texts_only = ("hard_negative_textual", "exchanged", "paraphrase", "text_grounded")
+    moves_image = name not in texts_only
+    moves_negative = name not in ("positive_margin", "teacher_similarity")
     scaled = ["contrastive", "intra_modal", "cross_modal_rank", "cement", "matching"]
-    scaled += ["calibrated", "paraphrase"]
+    scaled += ["calibrated", "paraphrase", "teacher_similarity"]
     uses_scale = name in scaled or over_pictures
     assert bool(tensors[4].grad is not None and tensors[4].grad.any()) == over_pictures
     assert texts
@@ -224,8 +244,6 @@ def test_paper_margins_are_in_cosine_and_thresholds_in_logits() -> None:
 
 
 def test_the_margins_floor_can_be_switched_off() -> None:
-    from dataclasses import replace
-
     chosen = replace(recipe("ahnpl"), margin_floor=-2.0, margin_cap=2.0)
     made = Objective(chosen, K).double()
     batch = features(*inputs())
@@ -242,9 +260,14 @@ def test_without_slots_every_term_is_finite_and_those_of_negatives_are_0(
 ) -> None:
     images, texts, _, scale, _ = inputs()
     batch = Features(
-        image_features=normalize(images), text_features=normalize(texts), logit_scale=scale.exp()
+        image_features=normalize(images),
+        text_features=normalize(texts),
+        logit_scale=scale.exp(),
+        teachers={"start": BARE, "ema": BARE},
     )
-    values = TERMS[name].function(fidelity)(batch, objective("ahnpl", fidelity, kinds=0))
+    state = objective("ahnpl", fidelity, kinds=0)
+    state.recipe = replace(state.recipe, teacher="start")
+    values = TERMS[name].function(fidelity)(batch, state)
     assert len(values) == (0 if name == "exchanged" else N)
     assert values.isfinite().all()
     # Without painted pairs, a batch of pairs and painted pairs is one of pairs.
@@ -256,7 +279,10 @@ def test_without_slots_every_term_is_finite_and_those_of_negatives_are_0(
 def test_an_objective_takes_batches_without_negatives(name: str, fidelity: Fidelity) -> None:
     images, texts, _, scale, _ = inputs()
     batch = Features(
-        image_features=normalize(images), text_features=normalize(texts), logit_scale=scale.exp()
+        image_features=normalize(images),
+        text_features=normalize(texts),
+        logit_scale=scale.exp(),
+        teachers={"start": BARE, "ema": BARE},
     )
     made = objective(name, fidelity)
     before = made.margin.clone()

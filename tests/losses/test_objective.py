@@ -207,6 +207,7 @@ def test_clip_needs_no_negatives_and_the_others_do() -> None:
         "ahnpl": True,
         "fsc": True,
         "read": True,
+        "degla": True,
         "gnm": False,
         "trohn": True,
         "triplet": True,
@@ -228,7 +229,7 @@ def test_a_method_without_released_code_says_so() -> None:
         recipe("slipform", "released")
     assert str(caught.value) == (
         "--objective slipform has no released form to follow. Leave out --fidelity released, or "
-        "take one of clip, negclip, ce-clip, ahnpl, gnm."
+        "take one of clip, negclip, ce-clip, ahnpl, degla, gnm."
     )
 
 

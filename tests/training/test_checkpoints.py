@@ -83,14 +83,18 @@ def test_a_lora_run_is_written_merged_and_goes_on_exactly(
 
 def test_a_running_mean_is_that_of_a_loop(tiny_backbone: OpenClipBackbone) -> None:
     module, name = tiny_backbone.module, "ln_final.bias"
-    mean, want = RunningMean(module, 0.5), 0.0
+    mean, want = RunningMean(snapshot(module), 0.5), 0.0
+    whole, all_along = RunningMean(snapshot(module), 0.5, warms_up=False), 0.0
     for step in range(4):
         with torch.no_grad():
             module.get_parameter(name).fill_(step + 1.0)
-        mean.update(module, step)
+        mean.update(module.state_dict(), step)
+        whole.update(module.state_dict(), step)
+        all_along = 0.5 * all_along + 0.5 * (step + 1.0)
         decay = min(0.5, (1 + step) / (10 + step))
         want = decay * want + (1 - decay) * (step + 1.0)
     torch.testing.assert_close(mean.weights[name], torch.full((32,), want))
+    torch.testing.assert_close(whole.weights[name], torch.full((32,), all_along))
 
 
 def test_interpolation_by_hand() -> None:

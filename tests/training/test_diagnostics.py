@@ -53,7 +53,7 @@ def test_shares_are_those_of_the_weighted_terms_gradient_norms() -> None:
 
 def test_active_hinges_are_counted_over_the_valid_slots() -> None:
     made = objective(positive_margin=1.0, negative_margin=1.0, cross_modal_rank=1.0)
-    assert active_hinges(FEATURES, made) == pytest.approx(
+    assert active_hinges(FEATURES, made, made.recipe.active) == pytest.approx(
         {
             "positive_margin": 1 / 2,  # 0.6 is below 0.7
             "negative_margin": 2 / 3,  # 0.2 + 0.1, not -1 + 0.1, -0.4 + 0.5
@@ -80,7 +80,9 @@ def test_a_released_hinge_is_counted_in_logits() -> None:
     made.recipe = replace(made.recipe, fidelity="released")
     made.margin.copy_(torch.tensor([0.0, 4.5]))
     # 2, -10 and -4 + 4.5 in logits; in cosine all of 4.5 would be above.
-    assert active_hinges(FEATURES, made) == pytest.approx({"negative_margin": 2 / 3})
+    assert active_hinges(FEATURES, made, made.recipe.active) == pytest.approx(
+        {"negative_margin": 2 / 3}
+    )
 
 
 def clip_like_losses(batch: int, seed: int, steps: int = 1000) -> list[float]:

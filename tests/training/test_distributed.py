@@ -68,7 +68,7 @@ CASES = [
     pytest.param(2, "sigmoid"),
     # A matching head's log-odds cross the processes beside the features.
     pytest.param(2, "matching", marks=SLOW),
-    # Processes differ in how many pictures they encode.
+    # Processes differ in how many pictures they encode, and teachers see what each encodes.
     pytest.param(2, "painted"),
 ]
 
@@ -92,6 +92,7 @@ def test_two_processes_have_the_loss_gradient_and_margins_of_one(
         options["objective"] = "ce-itm"
     elif family == "painted":
         options |= {"image_negatives": "both", "weight_paraphrase": 0.5}
+        options |= {"teacher": "ema", "weight_teacher_similarity": 0.5, "shift_model": "start"}
     alone = fit(make_config(output=str(tmp_path / "one"), **options))
     config = tmp_path / "config.toml"
     made = make_config(output=str(tmp_path / "two"), accumulate=accumulate, **options)

@@ -78,7 +78,15 @@ def test_a_run_killed_with_kill_9_ends_in_the_same_bits(
 
 
 @pytest.mark.parametrize(
-    "options", [{}, {"objective": "gnm", "random_crop": 0.5}, {"objective": "trohn"}], ids=str
+    "options",
+    [
+        {},
+        {"objective": "gnm", "random_crop": 0.5},
+        {"objective": "trohn"},
+        {"objective": "degla", "lora": 2, "teacher_decay": 0.5, "plain_every": 3},
+        {"teacher": "start", "weight_teacher_similarity": 0.5, "shift_model": "start"},
+    ],
+    ids=str,
 )
 def test_a_run_goes_on_in_the_middle_of_an_epoch(
     options: dict[str, object], make_config: Callable[..., TrainConfig], tmp_path: Path

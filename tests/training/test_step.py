@@ -8,10 +8,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from ahnpl_cli.backbones.base import Backbone
+from ahnpl_cli.backbones.load import load_backbone
 from ahnpl_cli.config import TrainConfig
 from ahnpl_cli.data.dataset import Draw, open_picture
 from ahnpl_cli.data.loader import Loaded
-from ahnpl_cli.losses.features import Features
+from ahnpl_cli.losses.features import Features, TeacherFeatures
 from ahnpl_cli.losses.recipes import OBJECTIVES, recipe
 from ahnpl_cli.training.batch import Batch, make_batch
 from ahnpl_cli.training.build import TrainingParts, build
@@ -44,7 +46,7 @@ def gradients(built: TrainingParts) -> dict[str, Tensor]:
 
 
 def forward_backward(built: TrainingParts, batch: Batch) -> float:
-    encoded = encode(built.encoders, batch, CPU)
+    encoded = encode(built.encoders, batch, CPU, built.teachers)
     made = compute_loss(built.objective, encoded)
     backward(built.encoders, built.objective, encoded, made, device=CPU)
     return made.losses.total.item()
@@ -75,6 +77,14 @@ def test_parts_with_painted_pictures_add_up_to_the_whole(
     test_parts_add_up_to_the_whole(painted, parts)
 
 
+def test_parts_with_teachers_add_up_to_the_whole(make_config: Callable[..., TrainConfig]) -> None:
+    config = make_config(objective="degla", weight_teacher_similarity=0.5)
+    taught = build(config, Path(config.output or ""))
+    with torch.no_grad():
+        taught.backbone.module.get_parameter("text_projection").mul_(torch.rand(32))
+    test_parts_add_up_to_the_whole(taught, 3)
+
+
 @pytest.mark.parametrize("parts", [2, 3, 7])
 def test_parts_add_up_to_the_whole(built: TrainingParts, parts: int) -> None:
     loss, want = outcome(built, batch_of(built))
@@ -98,9 +108,22 @@ def looped_also_true(built: TrainingParts, draw: Draw) -> Tensor:
     return also_true
 
 
+def encoded_one_by_one(
+    backbone: Backbone, built: TrainingParts, draw: Draw
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Features of images, captions and negatives."""
+    texts = backbone.encode_text(built.data.tokens.padded(draw.text))
+    negatives = torch.zeros(*draw.valid.shape, backbone.info.embed_dim)
+    for i, k in zip(*draw.valid.nonzero(), strict=True):
+        text = built.data.tokens.padded(draw.negative[i, k : k + 1])
+        negatives[i, k] = backbone.encode_text(text)[0]
+    return backbone.encode_image(load(built, draw).pixels[: len(texts)]), texts, negatives
+
+
 # Those of matching models are trained in test_matching.py.
 DUAL = [name for name in OBJECTIVES if not recipe(name).uses_matching]
-CASES = [*({"objective": name} for name in DUAL), {"image_negatives": "both"}]
+TAUGHT = {"teacher": "ema", "weight_teacher_similarity": 0.5, "shift_model": "start"}
+CASES = [*({"objective": name} for name in DUAL), {"image_negatives": "both"}, TAUGHT]
 
 
 @pytest.mark.parametrize("options", CASES, ids=str)
@@ -109,17 +132,25 @@ def test_the_cut_at_the_features_is_plain_backpropagation(
 ) -> None:
     config = make_config(**options)
     built = build(config, Path(config.output or ""))
+    # Teachers begin as the start; from here on the student is another model.
+    generator = torch.Generator().manual_seed(5)
+    with torch.no_grad():
+        for weight in built.backbone.module.parameters():
+            weight.add_(0.05 * torch.randn(weight.shape, generator=generator))
     loss, got = outcome(built, batch_of(built))
 
     draw = draw_of(built)
-    tokens = built.data.tokens.padded(draw.text)
-    backbone, width = built.backbone, len(built.data.kinds)
-    negatives = torch.zeros(10, width, backbone.info.embed_dim)
-    for i in range(10):
-        for k in range(width):
-            if draw.valid[i, k]:
-                text = built.data.tokens.padded(draw.negative[i, k : k + 1])
-                negatives[i, k] = backbone.encode_text(text)[0]
+    backbone = built.backbone
+    images, captions, negatives = encoded_one_by_one(backbone, built, draw)
+    start = load_backbone(checkpoint=config.checkpoint, device="cpu")
+    with torch.no_grad():
+        seen, read, wrong = encoded_one_by_one(start, built, draw)
+    teacher = TeacherFeatures(
+        image_features=seen,
+        text_features=read,
+        negative_features=wrong,
+        logit_scale=start.logit_scale.detach(),
+    )
     pictures = torch.zeros(10, draw.painted.shape[1], backbone.info.embed_dim)
     for i, k in itertools.product(range(10), range(draw.painted.shape[1])):
         if draw.painted[i, k] >= 0:
@@ -134,12 +165,13 @@ def test_the_cut_at_the_features_is_plain_backpropagation(
     if built.objective.recipe.painted in ("slots", "required"):
         assert pictures.any()
     features = Features(
-        image_features=backbone.encode_image(load(built, draw).pixels[:10]),
+        image_features=images,
         image_negative_features=pictures,
         image_valid=torch.from_numpy(draw.painted >= 0),
         positive_features=others,
         positive_valid=torch.from_numpy(draw.positive >= 0),
-        text_features=backbone.encode_text(tokens),
+        text_features=captions,
+        teachers={"start": teacher, "ema": teacher},
         negative_features=negatives,
         valid=torch.from_numpy(draw.valid),
         logit_scale=backbone.logit_scale,
