@@ -12,22 +12,21 @@ import hashlib
 import logging
 import math
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ahnpl_cli.data.images import ImageRef, open_image
+from ahnpl_cli.data.images import open_image
 from ahnpl_cli.data.jsonl import duplicate_id
 from ahnpl_cli.data.tar_shards import Picture, PlacedRecord, TarMember, open_member
 from ahnpl_cli.data.tokens import Tokenize, TokenTable
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.losses.recipes import PaintedUse
 from ahnpl_cli.progress import Track, silent
-from ahnpl_cli.records import KINDS, CaptionRecord, Kind, Negative
+from ahnpl_cli.records import KINDS, Kind, Negative
 from ahnpl_cli.stable_hash import stable_hash, stable_rng
 
 logger = logging.getLogger(__name__)
@@ -380,22 +379,3 @@ class TrainingSet:
             exists = (texts >= 0) & (first + number < end)
             images[exists, number] = self._captioned[first[exists] + number]
         return images
-
-
-def resolve_files(
-    records: Iterable[CaptionRecord], image_root: Path, folder: Path | None = None
-) -> Iterator[PlacedRecord]:
-    """Join records with the image files they name.
-
-    Args:
-        records: of one file.
-        image_root: folder that their images are relative to.
-        folder: of the file itself, which pictures of negatives are relative to; default:
-            `image_root`.
-    """
-    beside = image_root if folder is None else folder
-    for record in records:
-        painted: list[Picture | None] = []
-        for negative in record.negatives:
-            painted.append(ImageRef(beside / negative.image) if negative.image else None)
-        yield record, ImageRef(image_root / record.image), painted

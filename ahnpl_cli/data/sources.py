@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ahnpl_cli.data.images import ImageRef
+from ahnpl_cli.data.tar_shards import Picture, PlacedRecord
 from ahnpl_cli.errors import ConfigError
+from ahnpl_cli.records import CaptionRecord
 
 _SOURCE = re.compile(r"(?:([A-Za-z][\w.-]*)=)?(.+?)(?::(\d+(?:\.\d+)?))?")
 
@@ -76,3 +79,22 @@ def _roots(image_root: str | None) -> dict[str, str]:
 def _root(roots: dict[str, str], name: str, data: str) -> Path:
     folder = roots.get(name, roots.get(""))
     return Path(folder) if folder is not None else Path(data).parent
+
+
+def resolve_files(
+    records: Iterable[CaptionRecord], image_root: Path, folder: Path | None = None
+) -> Iterator[PlacedRecord]:
+    """Join records with the image files they name.
+
+    Args:
+        records: of one file.
+        image_root: folder that their images are relative to.
+        folder: of the file itself, which pictures of negatives are relative to; default:
+            `image_root`.
+    """
+    beside = image_root if folder is None else folder
+    for record in records:
+        painted: list[Picture | None] = []
+        for negative in record.negatives:
+            painted.append(ImageRef(beside / negative.image) if negative.image else None)
+        yield record, ImageRef(image_root / record.image), painted

@@ -111,6 +111,23 @@ def test_the_shift_can_be_cut_off(features: Features) -> None:
     assert f.negative_features.grad is None
 
 
+def test_the_shift_may_be_the_starts(features: Features) -> None:
+    """Eq. 1 of another model's texts, Eq. 2 on the image of the model in training."""
+    f, start = features, features.teachers["start"]
+    recipe = replace(RECIPES["ahnpl"], shift_model="start")
+    got = visual_negative_term(f, Objective(recipe, f.valid.shape[1]))
+    want = []
+    for i, image in enumerate(f.image_features):
+        total = 0.0
+        for k in f.valid[i].nonzero()[:, 0]:
+            moved = image + start.negative_features[i, k] - start.text_features[i]
+            total += math.exp((image @ moved / moved.norm()).item())
+        want.append(math.log(total) if total else 0.0)
+    torch.testing.assert_close(got, torch.tensor(want, dtype=got.dtype))
+    got.sum().backward()
+    assert f.text_features.grad is None and f.negative_features.grad is None
+
+
 def of_pictures(f: Features, which: str) -> torch.Tensor:
     recipe = replace(RECIPES["ahnpl"], image_negatives=which)
     return visual_negative_term(f, Objective(recipe, f.valid.shape[1]))
