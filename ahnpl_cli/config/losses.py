@@ -107,6 +107,15 @@ class LossConfig:
     smoothing: float | None = opt(
         None, "Part of FSC-CLIP's target that is spread over all texts (FSC: 0.02).", min=0, max=1
     )
+    units_drawn: int | None = opt(
+        None, "Units of a pair that a step takes at most (CS-CLIP's COCO run: 3).", min=1
+    )
+    addition_margin: float | None = opt(
+        None,
+        "By how much a true caption has to lie above the same with a false detail more, in logits "
+        "(ours: 1).",
+        min=0,
+    )
     image_negatives: Literal["perturbed", "real", "both"] | None = opt(
         None,
         "Image negatives of Eq. 5: perturbed features (Eqs. 1-2, the default), the real pictures "

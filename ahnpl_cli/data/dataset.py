@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from ahnpl_cli.data.further_texts import FurtherTexts
 from ahnpl_cli.data.images import open_image
 from ahnpl_cli.data.jsonl import duplicate_id
 from ahnpl_cli.data.tar_shards import Picture, PlacedRecord, TarMember, open_member
@@ -26,7 +27,7 @@ from ahnpl_cli.data.tokens import Tokenize, TokenTable
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.losses.recipes import PaintedUse
 from ahnpl_cli.progress import Track, silent
-from ahnpl_cli.records import KINDS, Kind, Negative
+from ahnpl_cli.records import KINDS, LONGER, Kind, Negative
 from ahnpl_cli.stable_hash import stable_hash, stable_rng
 
 logger = logging.getLogger(__name__)
@@ -61,6 +62,10 @@ class Draw:
             pictures of negatives are not used.
         positive: another true text of each pair (N, 1), -1 where there is none; (N, 0) if such
             texts are not used.
+        unit: short texts that are true of each pair's image (N, U), -1 where there are fewer;
+            (N, 0) if units are not used.
+        foil: each unit's false twin (N, U).
+        said: every unit of each pair's image (N, S), -1 beyond their number.
     """
 
     rows: Ints
@@ -72,6 +77,9 @@ class Draw:
     picture: Ints
     painted: Ints
     positive: Ints
+    unit: Ints
+    foil: Ints
+    said: Ints
 
     @property
     def painted_once(self) -> Ints:
@@ -85,7 +93,8 @@ class Draw:
 
     def without_negatives(self) -> Draw:
         """Return the pairs alone."""
-        of_slots = ("negative", "valid", "concreteness", "caption_of", "painted", "positive")
+        of_slots = ["negative", "valid", "concreteness", "caption_of", "painted", "positive"]
+        of_slots += ["unit", "foil", "said"]
         return replace(self, **{name: getattr(self, name)[:, :0] for name in of_slots})
 
     def take(self, places: Ints) -> Draw:
@@ -124,6 +133,7 @@ class TrainingSet:
     Attributes:
         ids: record ids.
         kinds: kinds of negatives that occur, in slot order; K is their number.
+        is_longer: which of them say all that the caption does, and a false detail more (K,), bool.
         pictures: the distinct images.
         picture_of: each pair's image, as an index into `pictures` (N,).
         tokens: token ids of the distinct texts.
@@ -133,7 +143,7 @@ class TrainingSet:
             such as those changed behind the end of the context.
         painted: how many pictures of negatives are used.
         is_painted: which pairs are a negative with its picture (N,), bool.
-        positives: how many other true texts there are.
+        further: other true texts, and units.
         rows: numbers of the pairs that are used.
     """
 
@@ -147,6 +157,7 @@ class TrainingSet:
         painted: PaintedUse = "none",
         one_negative: bool = False,
         positives: bool = False,
+        units_drawn: int = 0,
         placeholder: str | None = None,
         track: Track = silent,
     ) -> None:
@@ -160,6 +171,7 @@ class TrainingSet:
             painted: what pictures of negatives are for; see `Recipe.painted`.
             one_negative: whether of all slots of a pair one is drawn.
             positives: whether other true texts are read.
+            units_drawn: how many units of a pair a step takes; 0 reads none.
             placeholder: a text that stands in empty slots, as in the released code.
             track: shows progress.
 
@@ -173,22 +185,21 @@ class TrainingSet:
         pictures_of: list[int] = []
         is_painted: list[bool] = []
         candidates = _Candidates()
-        others: dict[int, list[int]] = {}
+        self.further = FurtherTexts(positives=positives, units_drawn=units_drawn)
+
+        def number_of(text: str) -> int:
+            return texts.setdefault(text, len(texts))
 
         def add_pair(name: str, caption: str, picture: Picture, *, own_caption: bool) -> int:
             self.ids.append(name)
-            captions.append(texts.setdefault(caption, len(texts)))
+            captions.append(number_of(caption))
             pictures_of.append(pictures.setdefault(picture, len(pictures)))
             is_painted.append(not own_caption)
             return len(self.ids) - 1
 
         for record, where, places in track(records, description="Reading records", unit="records"):
             row = add_pair(record.id, record.caption, where, own_caption=True)
-            for positive in record.positives if positives else ():
-                # A wording that is the caption's own teaches nothing.
-                if positive.caption != record.caption:
-                    text = texts.setdefault(positive.caption, len(texts))
-                    others.setdefault(row, []).append(text)
+            self.further.add(row, record, number_of)
             for number, negative in enumerate(record.negatives):
                 place = None if painted == "none" else places[number]
                 if painted == "pairs" and place is not None:
@@ -196,7 +207,7 @@ class TrainingSet:
                     add_pair(name, negative.caption, place, own_caption=False)
                 if not negatives or (painted == "required" and place is None):
                     continue
-                text = texts.setdefault(negative.caption, len(texts))
+                text = number_of(negative.caption)
                 picture = NONE
                 if place is not None and painted != "pairs":
                     picture = pictures.setdefault(place, len(pictures))
@@ -204,15 +215,14 @@ class TrainingSet:
         self._check()
         self.placeholder = NONE
         if placeholder is not None:
-            self.placeholder = texts.setdefault(placeholder, len(texts))
+            self.placeholder = number_of(placeholder)
         self.pictures = list(pictures)
         self.picture_of: Ints = np.array(pictures_of, np.int64)
         self.is_painted: NDArray[np.bool_] = np.array(is_painted)
         self._caption: Ints = np.array(captions, np.int64)
         self.tokens = TokenTable(list(texts), tokenize, pad_id=pad_id, track=track)
         self._one_negative = one_negative
-        self._others = others
-        self.positives = sum(map(len, others.values()))
+        self.further.settle(self.tokens, self.picture_of)
         self._pack(candidates)
         self.rows: Ints = np.arange(len(self.ids))
 
@@ -241,9 +251,7 @@ class TrainingSet:
         columns = [self._caption, self._start, self._texts, self.tokens.hashes]
         if self.painted:
             columns += [self.picture_of, self._painted]
-        if self.positives:
-            columns += [np.array([row, *own]) for row, own in self._others.items()]
-        for numbers in columns:
+        for numbers in [*columns, *self.further.columns()]:
             digest.update(numbers.tobytes())
         return digest.hexdigest()
 
@@ -286,6 +294,7 @@ class TrainingSet:
         numbers, counts = np.unique(kind, return_counts=True)
         self.kinds: tuple[Kind, ...] = tuple(KINDS[number] for number in numbers)
         self.negatives: dict[str, int] = dict(zip(self.kinds, counts.tolist(), strict=True))
+        self.is_longer: NDArray[np.bool_] = np.array([kind in LONGER for kind in self.kinds], bool)
         width = len(self.kinds)
         cells = row * width + np.searchsorted(numbers, kind)
         # Stable: candidates of one slot keep the order of the file, which the draws depend on.
@@ -339,6 +348,8 @@ class TrainingSet:
         painted = np.full((len(rows), self._painted_slots), NONE, np.int64)
         if self._painted_slots:
             painted[valid] = self._painted[chosen[valid]]
+        picture = self.picture_of[rows]
+        units = self.further.draw_units(rows, self.ids, picture, seed=seed, epoch=epoch)
         return Draw(
             rows=rows,
             text=self._caption[rows],
@@ -346,19 +357,13 @@ class TrainingSet:
             valid=valid,
             concreteness=ratings,
             caption_of=self._captioned_by(negative),
-            picture=self.picture_of[rows],
+            picture=picture,
             painted=painted,
-            positive=self._draw_positives(rows, seed, epoch),
+            positive=self.further.draw_positives(rows, self.ids, seed=seed, epoch=epoch),
+            unit=units.unit,
+            foil=units.foil,
+            said=units.said,
         )
-
-    def _draw_positives(self, rows: Ints, seed: int, epoch: int) -> Ints:
-        """Return another true text of each row (N, 1); (N, 0) if none has any."""
-        drawn = np.full((len(rows), 1 if self.positives else 0), NONE, np.int64)
-        for place in np.flatnonzero(np.isin(rows, list(self._others))):
-            row = int(rows[place])
-            name = f"{seed} {epoch} {self.ids[row]} positive"
-            drawn[place] = self._others[row][stable_hash(name) % len(self._others[row])]
-        return drawn
 
     def _one_slot(
         self, rows: Ints, valid: NDArray[np.bool_], seed: int, epoch: int

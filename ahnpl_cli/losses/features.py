@@ -76,6 +76,13 @@ class Features:
         image_valid: which slots have such a picture (N, K), bool; (N, 0) likewise.
         positive_features: e_T' of another true text of each pair (N, 1, D); (N, 0, D) by default.
         positive_valid: which pairs have one (N, 1), bool; (N, 0) likewise.
+        unit_features: of short texts that are true of each image (N, U, D); (N, 0, D) by default.
+        foil_features: of each unit's false twin (N, U, D); (N, 0, D) likewise.
+        unit_valid: which units there are (N, U), bool; (N, 0) likewise.
+        unit_true: where unit u of pair j is a unit of pair i's image (N, N, U), bool, the pair's
+            own among them; None if that is known of none.
+        foil_true: where foil u of pair j is one, likewise.
+        longer: which slots hold the caption and a false detail more (N, K), bool; none by default.
         logit_bias: b of a sigmoid model, a scalar, which chooses the sigmoid forms; None for a
             softmax model.
         match_odds: log-odds of a matching head that the pair's image matches its caption, then each
@@ -97,6 +104,12 @@ class Features:
     positive_features: Tensor = _ABSENT
     positive_valid: Tensor = _ABSENT
     teachers: Mapping[str, TeacherFeatures] = field(default_factory=dict)
+    unit_features: Tensor = _ABSENT
+    foil_features: Tensor = _ABSENT
+    unit_valid: Tensor = _ABSENT
+    unit_true: Tensor | None = None
+    foil_true: Tensor | None = None
+    longer: Tensor = _ABSENT
     _cosines: dict[str, Tensor] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
@@ -111,7 +124,14 @@ class Features:
             self._default("image_ids", torch.arange(pairs, device=texts.device))
         if self.concreteness is _ABSENT:
             self._default("concreteness", texts.new_full(slots, torch.nan))
-        further = {"image_negative_features": "image_valid", "positive_features": "positive_valid"}
+        if self.longer is _ABSENT:
+            self._default("longer", torch.zeros_like(self.valid))
+        further = {
+            "image_negative_features": "image_valid",
+            "positive_features": "positive_valid",
+            "unit_features": "unit_valid",
+            "foil_features": "unit_valid",
+        }
         for name, which in further.items():
             if getattr(self, name) is _ABSENT:
                 self._default(name, texts.new_zeros(pairs, 0, width))
@@ -127,7 +147,12 @@ class Features:
         if self.valid.shape[1] == 0:
             return self
         return replace(
-            self, negative_features=_ABSENT, valid=_ABSENT, concreteness=_ABSENT, also_true=None
+            self,
+            negative_features=_ABSENT,
+            valid=_ABSENT,
+            concreteness=_ABSENT,
+            longer=_ABSENT,
+            also_true=None,
         )
 
     def teacher(self, name: str) -> TeacherFeatures:

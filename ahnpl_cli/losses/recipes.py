@@ -53,6 +53,9 @@ class Recipe:
             adaptive ones (CE-CLIP's Fig. 5a); M in cosine, Th in logits.
         focal_gamma: FSC-CLIP's gamma.
         smoothing: FSC-CLIP's beta, the part of a target that is spread over all texts.
+        units_drawn: how many units of a pair a step takes at most (CS-CLIP's COCO run: 3).
+        addition_margin: by how much the true short text has to lie above the longer one, in logits
+            (ours).
         painted_share: r of GNM 3.2.2, the part of a batch that is pairs of a painted picture and
             its caption.
         teacher: whose features the terms of distillation compare with: the start's, or those of a
@@ -82,6 +85,8 @@ class Recipe:
     margin_fixed: float | None = None
     focal_gamma: float = 2.0
     smoothing: float = 0.02
+    units_drawn: int = 3
+    addition_margin: float = 1.0
     painted_share: float = 0.0
     teacher: Literal["none", "start", "ema"] = "none"
     teacher_decay: float = 0.9996
@@ -129,6 +134,11 @@ class Recipe:
     def plain_weights(self) -> dict[str, float]:
         """The weights of a plain step, those of plain CLIP."""
         return recipe("clip", self.fidelity).active
+
+    @property
+    def uses_units(self) -> bool:
+        """Whether any term looks at the units of a caption."""
+        return any(TERMS[name].uses_units for name in self.active)
 
     @property
     def painted(self) -> PaintedUse:
@@ -200,6 +210,9 @@ PAPER: Mapping[str, Recipe] = {
         focal_gamma=0.0,
         smoothing=0.0,
     ),
+    # Kargi et al. 2026: NegCLIP and the same over units, of which its language model writes two or
+    # three foils each and we have one.
+    "cs-clip": Recipe(weights={"contrastive": 0.5, "unit": 0.5}),
     # Sahin et al. 2024, 3.2: plain contrast, on batches of which half are painted pairs.
     "gnm": Recipe(weights={"contrastive": 0.5}, softmax_negatives="none", painted_share=0.5),
     # Miranda et al. 2024 (BiVLC, TROHN-Img): every pair beside its negative pair, 2N x 2N.
@@ -289,6 +302,8 @@ _FSC = replace(_AHNPL, lr=5e-6)
 _READ = Hyperparameters(epochs=5, batch_size=256, lr=1e-5, weight_decay=0.1)
 # DeGLA's script: 8 GPUs of 32.
 _DEGLA = Hyperparameters(epochs=5, batch_size=256, lr=1e-6, weight_decay=0.1)
+# CS-CLIP's: 8 GPUs of 128; its rate is scaled by nothing.
+_CS_CLIP = Hyperparameters(epochs=25, batch_size=1024, lr=5e-6, weight_decay=0.01)
 # GNM 4, with "the default image augmentation techniques that were used during pretraining CLIP":
 # a random crop, which open_clip has of 0.9 of the area or more.
 _GNM = Hyperparameters(epochs=20, batch_size=400, lr=1e-6, weight_decay=0.2, random_crop=0.9)
@@ -307,6 +322,7 @@ PAPER_TRAINING: Mapping[str, Hyperparameters] = {
     "fsc": _FSC,
     "read": _READ,
     "degla": _DEGLA,
+    "cs-clip": _CS_CLIP,
     "gnm": _GNM,
     "trohn": _TROHN,
     # TripletCLIP trains from scratch (5e-4, batch 1024), and prints nothing for fine-tuning.

@@ -37,6 +37,8 @@ class Term:
         uses_pictures: whether it needs a picture of each of them.
         uses_positives: whether it needs another true text of each pair.
         uses_teacher: whether it compares with a teacher's features.
+        uses_units: whether it needs the units of each caption, with their foils.
+        kind: the one kind of negatives that the term looks at; None if it looks at all of them.
     """
 
     name: str
@@ -51,6 +53,8 @@ class Term:
     uses_pictures: bool = False
     uses_positives: bool = False
     uses_teacher: bool = False
+    uses_units: bool = False
+    kind: str | None = None
 
     def function(
         self, fidelity: Fidelity, family: LossFamily = "softmax"
@@ -198,6 +202,23 @@ TERMS: dict[str, Term] = {
             sigmoid=f"{_LOSSES}.teacher_similarity:sigmoid_teacher_similarity_term",
             uses_negatives=False,
             uses_teacher=True,
+        ),
+        Term(
+            name="unit",
+            label="L_unit",
+            equation="CS-CLIP: entities and relations of a caption as texts, each with its foil",
+            paper=f"{_LOSSES}.units:unit_term",
+            sigmoid=f"{_LOSSES}.units:sigmoid_unit_term",
+            uses_negatives=False,
+            uses_units=True,
+        ),
+        Term(
+            name="addition",
+            label="L_add",
+            equation="ours: a false longer text must not beat the true short one",
+            paper=f"{_LOSSES}.addition:addition_term",
+            hinge=f"{_LOSSES}.addition:addition_hinge",
+            kind="addition",
         ),
     )
 }

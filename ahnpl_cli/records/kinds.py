@@ -25,6 +25,8 @@ KIND_MODULES: dict[str, str] = {
 }
 KINDS = tuple(KIND_MODULES)
 DEFAULT_KINDS = ("relation", "attribute", "action", "object", "quantity", "spatial")
+# Kinds that keep the whole caption and add something false to it.
+LONGER = frozenset(("addition",))
 # Kinds that one name stands for in `--kinds`: those of AHNPL 3.1 (two nouns swapped; an adjective,
 # a verb, a noun refilled), what is made unless something else is said, and every kind there is.
 PRESETS: dict[str, tuple[str, ...]] = {

@@ -35,6 +35,7 @@ class StepReport:
         skipped: images that could not be decoded so far.
         evaluation: primary average of each suite in percent, when it was measured at this step.
         logit_bias: what a sigmoid model adds to its logits; None for a softmax model.
+        units: mean S(I, u) of `unit`s and of their `foil`s, where a term looks at them.
     """
 
     step: int
@@ -56,6 +57,7 @@ class StepReport:
     skipped: int = 0
     evaluation: dict[str, float] = field(default_factory=dict)
     logit_bias: float | None = None
+    units: dict[str, float] = field(default_factory=dict)
 
     @property
     def gap(self) -> float | None:
@@ -151,6 +153,7 @@ class TrainReport:
         best: step and value of the best evaluation, if any.
         notes: terms that gave no gradient, and the like.
         painted: pictures of negatives trained on.
+        units: units of captions trained on.
     """
 
     run: str
@@ -167,6 +170,7 @@ class TrainReport:
     best: dict[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
     painted: int = 0
+    units: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,6 +220,7 @@ class TrainPlan:
             `ahnpl eval` left; empty where there are none.
         weights: of the loss terms, by name.
         painted: pictures of negatives that would be used.
+        units: units of captions that would be used.
     """
 
     run: str
@@ -237,3 +242,4 @@ class TrainPlan:
     hardness: tuple[Hardness, ...] = ()
     weights: dict[str, float] = field(default_factory=dict)
     painted: int = 0
+    units: int = 0

@@ -34,6 +34,13 @@ class Index:
         concreteness: rating of each slot's changed word (N, K); NaN if unrated or empty.
         image_ids: number of each pair's image (N,).
         caption_of: images that each slot's text is a true caption of (N, K, M); -1 beyond.
+        longer: which slots hold the caption and a false detail more (N, K), bool.
+        unit: each pair's units, as rows of the text features (N, U), -1 beyond their number; (N, 0)
+            if not used.
+        foil: each unit's false twin, likewise (N, U).
+        unit_text: numbers of the units' texts, equal where the texts are (N, U).
+        foil_text: those of the foils (N, U).
+        said: numbers of all units of each pair's image (N, S); -1 beyond.
     """
 
     image: Tensor
@@ -45,6 +52,12 @@ class Index:
     concreteness: Tensor
     image_ids: Tensor
     caption_of: Tensor
+    longer: Tensor
+    unit: Tensor
+    foil: Tensor
+    unit_text: Tensor
+    foil_text: Tensor
+    said: Tensor
 
     def to(self, device: torch.device) -> Index:
         """Return a copy on a device."""
@@ -62,14 +75,21 @@ class Index:
             odds: a matching head's log-odds of each pair and its valid negatives, in the order of
                 `Matches` (P,); None without such a head.
         """
+        or_zeros = _with_zeros(texts)
         return Features(
             image_features=images[self.image],
             text_features=texts[self.text],
-            negative_features=_with_zeros(texts)[self.negative],
+            negative_features=or_zeros[self.negative],
             image_negative_features=_with_zeros(images)[self.painted],
             image_valid=self.painted >= 0,
-            positive_features=_with_zeros(texts)[self.positive],
+            positive_features=or_zeros[self.positive],
             positive_valid=self.positive >= 0,
+            unit_features=or_zeros[self.unit],
+            foil_features=or_zeros[self.foil],
+            unit_valid=self.unit >= 0,
+            unit_true=self._said_of(self.unit_text),
+            foil_true=self._said_of(self.foil_text),
+            longer=self.longer,
             valid=self.valid,
             logit_scale=scalars[0],
             logit_bias=scalars[1] if len(scalars) > 1 else None,
@@ -95,6 +115,16 @@ class Index:
         """Return log-odds (P,) as (N, 1 + K), 0 in empty slots."""
         scored = with_positive(self.valid)
         return odds.new_zeros(scored.shape).masked_scatter(scored, odds)
+
+    def _said_of(self, texts: Tensor) -> Tensor | None:
+        """Return where a text (N, U) is a unit of a row's image (N, N, U)."""
+        if texts.shape[1] == 0:
+            return None
+        said = torch.zeros(len(texts), *texts.shape, dtype=torch.bool, device=texts.device)
+        # Column by column: all at once would take as many times the memory.
+        for column in self.said.unbind(1):
+            said |= (column[:, None, None] == texts) & (texts >= 0)
+        return said
 
     def _also_true(self) -> Tensor | None:
         """Return where a slot's text is a true caption of a row's image (N, N, K)."""
@@ -191,7 +221,8 @@ def make_batch(
     kept = read[read < pairs]
     draw = draw.take(kept)
     # Each distinct text is encoded once, texts of one length beside each other.
-    further = [numbers[numbers >= 0] for numbers in (draw.negative, draw.positive)]
+    behind = (draw.negative, draw.positive, draw.unit, draw.foil)
+    further = [numbers[numbers >= 0] for numbers in behind]
     texts = np.unique(np.concatenate([draw.text, *further]))
     texts = texts[np.argsort(data.tokens.lengths[texts], kind="stable")]
     index = Index(
@@ -204,6 +235,12 @@ def make_batch(
         concreteness=torch.from_numpy(draw.concreteness),
         image_ids=torch.from_numpy(draw.picture),
         caption_of=torch.from_numpy(draw.caption_of),
+        longer=torch.from_numpy(draw.valid & data.is_longer[: draw.valid.shape[1]]),
+        unit=torch.from_numpy(_positions(draw.unit, texts)),
+        foil=torch.from_numpy(_positions(draw.foil, texts)),
+        unit_text=torch.from_numpy(draw.unit),
+        foil_text=torch.from_numpy(draw.foil),
+        said=torch.from_numpy(draw.said),
     )
     # No part may be empty: the encoders need something to encode.
     parts = max(1, min(parts, len(kept), len(texts)))

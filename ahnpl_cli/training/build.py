@@ -31,6 +31,7 @@ from ahnpl_cli.engines.local import worker_count
 from ahnpl_cli.errors import ConfigError, DataError
 from ahnpl_cli.losses.objective import Objective
 from ahnpl_cli.losses.recipes import Recipe
+from ahnpl_cli.losses.registry import TERMS
 from ahnpl_cli.losses.released import PLACEHOLDER
 from ahnpl_cli.progress import Track, silent
 from ahnpl_cli.records import RunStart, described
@@ -171,6 +172,7 @@ def _read_data(
         painted=recipe.painted,
         one_negative=recipe.one_negative,
         positives=recipe.uses_positives,
+        units_drawn=recipe.units_drawn if recipe.uses_units else 0,
         placeholder=PLACEHOLDER if recipe.fidelity == "released" else None,
         track=track,
     )
@@ -191,12 +193,25 @@ def _read_data(
         )
     if data.kinds:
         logger.info("Negatives of %s.", described(data.kinds))
-    if recipe.uses_positives and not data.positives:
+    if recipe.uses_units and not data.further.units:
+        raise DataError(
+            f"--objective {config.objective} needs units of captions, and there are none",
+            where=", ".join(config.data),
+            hint="Make them with: ahnpl negatives captions.jsonl --units.",
+        )
+    if recipe.uses_positives and not data.further.positives:
         raise DataError(
             f"--objective {config.objective} needs other true texts, and there are none",
             where=", ".join(config.data),
             hint="Make them with: ahnpl negatives captions.jsonl --positives all.",
         )
+    for term in map(TERMS.__getitem__, recipe.active):
+        if term.kind and term.kind not in data.kinds:
+            raise DataError(
+                f"{term.label} needs negatives of the kind {term.kind}, and there are none",
+                where=", ".join(config.data),
+                hint=f"Make them with: ahnpl negatives captions.jsonl --kinds default,{term.kind}.",
+            )
     if recipe.uses_negatives and not data.negatives:
         raise DataError(
             f"--objective {config.objective} needs negatives, and there are none",

@@ -18,6 +18,7 @@ from ahnpl_cli.losses.objective import Losses, Objective
 from ahnpl_cli.losses.registry import TERMS, resolve
 from ahnpl_cli.progress import duration, rate
 from ahnpl_cli.records import StepReport
+from ahnpl_cli.similarity import similarity
 from ahnpl_cli.training.step import Outcome
 
 
@@ -83,6 +84,16 @@ def mean_by_kind(values: Tensor, valid: Tensor) -> Tensor:
     return torch.where(valid, values, 0.0).sum(0) / valid.sum(0)
 
 
+def unit_similarities(features: Features) -> dict[str, float]:
+    """Return mean S(I,u) of the units and S(I,f) of their foils; empty without units."""
+    valid = features.unit_valid
+    if not valid.any():
+        return {}
+    images = features.image_features.unsqueeze(1)
+    texts = {"unit": features.unit_features, "foil": features.foil_features}
+    return {name: similarity(images, own)[valid].mean().item() for name, own in texts.items()}
+
+
 def margins(objective: Objective, kinds: Sequence[str]) -> dict[str, float]:
     """Return the margins by kind of the first active term that has some.
 
@@ -146,6 +157,7 @@ def describe(
             margins=margins(objective, kinds),
             positive=features.positive.mean().item(),
             negatives=negatives,
+            units=unit_similarities(features),
             valid=float(features.valid.float().mean()) if features.valid.numel() else 0.0,
             logit_scale=features.logit_scale.item(),
             logit_bias=None if features.logit_bias is None else features.logit_bias.item(),

@@ -97,6 +97,8 @@ def gather_batch(images: Tensor, texts: Tensor, index: Index) -> tuple[Tensor, T
         text=index.text + texts_before,
         negative=torch.where(index.negative < 0, -1, index.negative + texts_before),
         positive=torch.where(index.positive < 0, -1, index.positive + texts_before),
+        unit=torch.where(index.unit < 0, -1, index.unit + texts_before),
+        foil=torch.where(index.foil < 0, -1, index.foil + texts_before),
     )
     whole: dict[str, Tensor] = {}
     for field in fields(Index):

@@ -82,6 +82,7 @@ def preview(config: TrainConfig, *, track: Track = silent) -> TrainPlan:
         hardness=hardness,
         weights=parts.objective.recipe.active,
         painted=parts.data.painted,
+        units=parts.data.further.units,
     )
 
 

@@ -23,6 +23,9 @@ def course_table(report: TrainReport) -> Table:
     rows.append(("S(I,T)", *(s.positive for s in steps)))
     if any(s.negatives for s in steps):
         rows.append(("S(I,T) - S(I,Tn)", *(step.gap for step in steps)))
+    if any(s.units for s in steps):
+        gaps = (s.units["unit"] - s.units["foil"] if s.units else None for s in steps)
+        rows.append(("S(I,u) - S(I,f)", *gaps))
     if "positive_margin" in steps[0].terms:
         rows.append(("a", *(s.a for s in steps)))
     for kind in report.negatives:
@@ -75,6 +78,7 @@ def plan_table(plan: TrainPlan) -> Table:
         ("distinct images", plan.images),
         *((f"negatives: {kind}", count) for kind, count in plan.negatives.items()),
         *([("pictures of negatives", plan.painted)] if plan.painted else []),
+        *([("units", plan.units)] if plan.units else []),
         ("missing or broken images", len(plan.problems)),
         *((f"weight of {label(name)}", weight) for name, weight in plan.weights.items()),
         ("parameters", plan.parameters),

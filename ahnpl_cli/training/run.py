@@ -111,6 +111,7 @@ class Run:
             best=best,
             notes=tuple(notes),
             painted=data.painted,
+            units=data.further.units,
         )
 
 

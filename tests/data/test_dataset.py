@@ -12,7 +12,7 @@ from ahnpl_cli.data.dataset import TrainingSet, open_picture
 from ahnpl_cli.data.fingerprints import image_problems
 from ahnpl_cli.data.sources import resolve_files
 from ahnpl_cli.errors import DataError
-from ahnpl_cli.records import CaptionRecord, Kind, Negative, Positive
+from ahnpl_cli.records import CaptionRecord, Kind, Negative, Positive, Unit
 
 ROOT = Path("images")
 WORDS: dict[str, int] = {}
@@ -245,7 +245,7 @@ def test_another_true_text_is_drawn_where_there_is_one() -> None:
     ]
     data = read(records, positives=True)
     # A wording that is the caption's own is none.
-    assert data.positives == 2
+    assert data.further.positives == 2
     seen = set()
     for epoch in range(30):
         draw = data.draw(np.array([1, 0]), seed=0, epoch=epoch)
@@ -262,3 +262,43 @@ def test_another_true_text_is_drawn_where_there_is_one() -> None:
 
 def texts_of(*captions: str) -> list[list[int]]:
     return [tokenize([caption])[0].tolist() for caption in captions]
+
+
+def test_units_are_drawn_with_their_foils_and_known_of_the_whole_image() -> None:
+    made = [Unit("entity", f"thing {i}", f"foil {i}") for i in "1234"]
+    same = Unit("entity", "thing 5", "thing 5")
+    records = [
+        CaptionRecord("a", "1.png", "a cat", units=tuple(made[:3])),
+        CaptionRecord("b", "1.png", "the cat", units=(made[3], same)),
+        CaptionRecord("c", "2.png", "a dog"),
+    ]
+    data = read(records, units_drawn=2)
+    # A foil that reads like its unit is none.
+    assert data.further.units == 4
+    seen = set()
+    for epoch in range(30):
+        draw = data.draw(data.rows, seed=0, epoch=epoch)
+        assert (draw.unit >= 0).tolist() == [[True, True], [True, False], [False, False]]
+        assert ((draw.foil >= 0) == (draw.unit >= 0)).all()
+        for unit, foil in zip(draw.unit[0], draw.foil[0], strict=True):
+            assert texts(data, unit[None])[0][1:] == texts(data, foil[None])[0][1:]
+        seen.add(frozenset(draw.unit[0].tolist()))
+        alone = data.draw(np.array([0]), seed=0, epoch=epoch)
+        assert alone.unit[0].tolist() == draw.unit[0].tolist()
+    assert sorted(map(len, seen)) == [2, 2, 2]
+    expected = sorted(map(tuple, texts_of("thing 1", "thing 2", "thing 3", "thing 4", "thing 5")))
+    for row in (0, 1):
+        assert sorted(map(tuple, texts(data, draw.said[row]))) == expected
+    assert (draw.said[2] == -1).all()
+    plain = read(records)
+    assert plain.draw(plain.rows, seed=0, epoch=0).unit.shape == (3, 0)
+    assert plain.sha256() != data.sha256()
+
+
+def test_a_longer_false_text_is_known_by_its_kind() -> None:
+    data = read([make("a", "1.png", "a cat", ("object", "a dog"), ("addition", "a cat and dog"))])
+    assert dict(zip(data.kinds, data.is_longer.tolist(), strict=True)) == {
+        "object": False,
+        "addition": True,
+    }
+    assert read(negatives=False).is_longer.dtype == bool

@@ -24,6 +24,15 @@ def make_teacher(
     )
 
 
+def said_also(present: Tensor, image: int, pair: int) -> Tensor:
+    """Units are true of their own image, and the first one of a pair of another image too."""
+    n, width = present.shape
+    said = torch.eye(n, dtype=torch.bool).unsqueeze(2).expand(n, n, width) & present
+    said = said.clone()
+    said[image, pair, 0] = True
+    return said
+
+
 def make_features(
     n: int = 5, k: int = 3, dim: int = 6, seed: int = 0, dtype: torch.dtype = torch.float64
 ) -> Features:
@@ -34,6 +43,8 @@ def make_features(
     # Some negatives have a picture, and row 0 has them all.
     shown = valid & (torch.rand(n, k, generator=torch.Generator().manual_seed(seed + 9)) < 0.6)
     shown[0] = True
+    # Row 1 has no unit at all, and every other one a second.
+    has_unit = torch.stack([torch.arange(n) != 1, torch.arange(n) % 2 == 0], dim=1)
     return Features(
         image_features=unit(n, dim, seed=seed + 1, dtype=dtype).requires_grad_(),
         text_features=unit(n, dim, seed=seed + 2, dtype=dtype).requires_grad_(),
@@ -51,6 +62,13 @@ def make_features(
             "start": make_teacher(n, k, dim, seed + 20, dtype),
             "ema": make_teacher(n, k, dim, seed + 30, dtype),
         },
+        unit_features=unit(n, 2, dim, seed=seed + 7, dtype=dtype).requires_grad_(),
+        foil_features=unit(n, 2, dim, seed=seed + 8, dtype=dtype).requires_grad_(),
+        unit_valid=has_unit,
+        # Row 0 says what the last row's first unit does, and the last row what row 0's foil does.
+        unit_true=said_also(has_unit, 0, n - 1),
+        foil_true=said_also(has_unit, n - 1, 0) & ~torch.eye(n, dtype=torch.bool).unsqueeze(2),
+        longer=valid & (torch.arange(k) == k - 1),
     )
 
 

@@ -43,6 +43,7 @@ WEIGHTS: dict[tuple[str, Fidelity], tuple[dict[str, float], str]] = {
         {"contrastive": 0.5, "calibrated": 0.1, "text_grounded": 0.1, "teacher_features": 1.28},
         "batch",
     ),
+    ("cs-clip", "paper"): ({"contrastive": 0.5, "unit": 0.5}, "batch"),
     ("gnm", "paper"): ({"contrastive": 0.5}, "none"),
     ("trohn", "paper"): ({"negative_pairs": 0.5}, "none"),
     ("triplet", "paper"): ({"contrastive": 0.5, "exchanged": 0.5}, "batch"),
@@ -101,6 +102,9 @@ def features(
         image_valid=SHOWN,
         positive_features=normalize(negatives)[:, :1],
         positive_valid=torch.tensor([[True], [True], [False], [True], [True]]),
+        unit_features=normalize(texts).unsqueeze(1),
+        foil_features=normalize(negatives)[:, 1:2],
+        longer=VALID & torch.tensor([False, False, True]),
         image_features=normalize(images),
         text_features=normalize(texts),
         negative_features=normalize(negatives),
@@ -174,7 +178,7 @@ def test_what_a_term_depends_on_gets_gradient(name: str) -> None:
     moves_image = name not in texts_only
     moves_negative = name not in ("positive_margin", "teacher_similarity")
     scaled = ["contrastive", "intra_modal", "cross_modal_rank", "cement", "matching"]
-    scaled += ["calibrated", "paraphrase", "teacher_similarity"]
+    scaled += ["calibrated", "paraphrase", "teacher_similarity", "unit", "addition"]
     uses_scale = name in scaled or over_pictures
     assert bool(tensors[4].grad is not None and tensors[4].grad.any()) == over_pictures
     assert texts

@@ -208,6 +208,7 @@ def test_clip_needs_no_negatives_and_the_others_do() -> None:
         "fsc": True,
         "read": True,
         "degla": True,
+        "cs-clip": True,
         "gnm": False,
         "trohn": True,
         "triplet": True,

@@ -93,6 +93,15 @@ def matching(f: Features, i: int) -> float:
     return -sum(map(math.log, [own, *wrong])) / (1 + len(wrong)) if wrong else 0.0
 
 
+def addition(f: Features, i: int) -> float:
+    own, scale = dot(f.image_features[i], f.text_features[i]), f.logit_scale.item()
+    return sum(
+        max(0.0, scale * (dot(f.image_features[i], n) - own) + 1.0)
+        for k, n in slots(f, i)
+        if f.longer[i, k]
+    )
+
+
 LOOPS: dict[str, Callable[[Features, int], float]] = {
     "contrastive": contrastive,
     "hard_negative_visual": visual,
@@ -103,11 +112,12 @@ LOOPS: dict[str, Callable[[Features, int], float]] = {
     "cross_modal_rank": cross_modal_rank,
     "cement": cement,
     "matching": matching,
+    "addition": addition,
 }
 
 
 # These have loops of their own, in the test of each.
-ELSEWHERE = {"negative_pairs", "exchanged", "calibrated", "paraphrase"} | {
+ELSEWHERE = {"negative_pairs", "exchanged", "calibrated", "paraphrase", "unit"} | {
     name for name, term in TERMS.items() if term.uses_teacher
 }
 

@@ -54,7 +54,23 @@ def record(number: int) -> dict[str, Any]:
         "positives": [{"kind": "rewrite", "caption": f"{right} beside {left}, {number}"}]
         if number % 4
         else [],
+        "units": units(left, right) if number % 6 else [],
     }
+
+
+def units(left: str, right: str) -> list[dict[str, Any]]:
+    """Two things and their relation, false by a word; two records share many of them."""
+    other = next(name for name in NAMES if name not in (left, right))
+    return [
+        {"kind": "entity", "caption": f"a {left} square", "foil": f"a {other} square"},
+        {"kind": "entity", "caption": f"a {right} one", "foil": f"a {left} one"},
+        {
+            "kind": "relation",
+            "caption": f"a {left} square left of a {right} one",
+            "foil": f"a {left} square below a {right} one",
+        },
+        {"kind": "entity", "caption": "one", "foil": "ONE"},
+    ]
 
 
 @pytest.fixture(scope="session")

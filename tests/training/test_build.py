@@ -18,7 +18,7 @@ from torch import nn
 
 from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
 from ahnpl_cli.config import TrainConfig, to_toml
-from ahnpl_cli.errors import ConfigError, ModelError
+from ahnpl_cli.errors import ConfigError, DataError, ModelError
 from ahnpl_cli.losses.released import PLACEHOLDER
 from ahnpl_cli.training.batch import make_batch
 from ahnpl_cli.training.build import TrainingParts, build, freeze_unused
@@ -279,3 +279,24 @@ def test_a_negative_that_is_a_caption_of_the_rows_image_is_known(
 def _captions_of_image(records: list[dict[str, Any]], row: int) -> list[str]:
     image = records[row]["image"]
     return [record["caption"] for record in records if record["image"] == image]
+
+
+def test_a_term_without_its_units_or_its_kind_is_refused(
+    make_config: Make, data: Path, tmp_path: Path
+) -> None:
+    records = [json.loads(line) for line in data.read_text().splitlines()]
+    path = tmp_path / "plain.jsonl"
+    path.write_text("".join(json.dumps({**record, "units": []}) + "\n" for record in records))
+    made = make_config(objective="cs-clip", data=(str(path),), image_root=str(data.parent))
+    with pytest.raises(DataError) as caught:
+        build(made, Path("unused"))
+    assert str(caught.value) == (
+        f"{path}: --objective cs-clip needs units of captions, and there are none. "
+        "Make them with: ahnpl negatives captions.jsonl --units."
+    )
+    with pytest.raises(DataError) as caught:
+        build(make_config(weight_addition=1.0), Path("unused"))
+    assert str(caught.value) == (
+        f"{data}: L_add needs negatives of the kind addition, and there are none. "
+        "Make them with: ahnpl negatives captions.jsonl --kinds default,addition."
+    )

@@ -8,6 +8,7 @@ from ahnpl_cli.config import TrainConfig
 from ahnpl_cli.progress import silent
 from ahnpl_cli.training.dry_run import _extrapolate, _Trial, preview, time_steps
 from ahnpl_cli.training.loop import fit
+from ahnpl_cli.training.result_tables import plan_table
 
 
 def test_a_dry_run_says_what_there_is_and_writes_nothing(
@@ -66,3 +67,11 @@ def test_the_disk_that_is_foretold_is_the_disk_that_is_used(
     fit(config)
     used = sum(path.stat().st_size for path in (tmp_path / "run").rglob("*") if path.is_file())
     assert abs(used - foretold) < 0.05 * used
+
+
+def test_units_are_counted_and_tried(make_config: Callable[..., TrainConfig]) -> None:
+    plan = preview(make_config(objective="cs-clip"))
+    # Twenty of 24 records have three, and in three of them "a red one" and its foil are the same.
+    assert plan.units == 57
+    assert "units" in [row[0] for row in plan_table(plan).rows]
+    assert preview(make_config()).units == 0

@@ -85,6 +85,7 @@ def test_a_run_killed_with_kill_9_ends_in_the_same_bits(
         {"objective": "trohn"},
         {"objective": "degla", "lora": 2, "teacher_decay": 0.5, "plain_every": 3},
         {"teacher": "start", "weight_teacher_similarity": 0.5, "shift_model": "start"},
+        {"objective": "cs-clip", "units_drawn": 1, "plain_every": 3},
     ],
     ids=str,
 )
@@ -102,6 +103,9 @@ def test_a_run_goes_on_in_the_middle_of_an_epoch(
     assert report.resumed_from == 4
     assert same(tmp_path / "whole", Path(config.output))
     assert [step.step for step in report.metrics] == [1, 2, 3, 4, 5, 6, 7]
+    seen = {"unit", "foil"} if options.get("objective") == "cs-clip" else set()
+    assert report.metrics[1].units.keys() == seen
+    assert not report.metrics[3].units
 
 
 def test_a_finished_run_is_left_as_it_is(make_config: Callable[..., TrainConfig]) -> None:

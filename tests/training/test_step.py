@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -120,6 +121,28 @@ def encoded_one_by_one(
     return backbone.encode_image(load(built, draw).pixels[: len(texts)]), texts, negatives
 
 
+def looped_said(built: TrainingParts, draw: Draw, texts: np.ndarray) -> Tensor:
+    """Whether a text (N, U) is a unit, in any record, of pair i's image."""
+    said = torch.zeros(len(texts), *texts.shape, dtype=torch.bool)
+    known: dict[int, set[int]] = {}
+    for row in range(len(draw.rows)):
+        numbers = {int(number) for number in draw.said[row] if number >= 0}
+        # What an image is said to show does not depend on the record.
+        assert known.setdefault(int(draw.picture[row]), numbers) == numbers
+    for i, j, u in itertools.product(range(len(texts)), range(len(texts)), range(texts.shape[1])):
+        said[i, j, u] = int(texts[j, u]) in known[int(draw.picture[i])]
+    return said
+
+
+def texts_of_slots(built: TrainingParts, texts: np.ndarray) -> Tensor:
+    """Features of texts (N, U), zeros where there is none."""
+    features = torch.zeros(*texts.shape, built.backbone.info.embed_dim)
+    for place in zip(*np.nonzero(texts >= 0), strict=True):
+        tokens = built.data.tokens.padded(texts[place][None])
+        features[place] = built.backbone.encode_text(tokens)[0]
+    return features
+
+
 # Those of matching models are trained in test_matching.py.
 DUAL = [name for name in OBJECTIVES if not recipe(name).uses_matching]
 TAUGHT = {"teacher": "ema", "weight_teacher_similarity": 0.5, "shift_model": "start"}
@@ -162,6 +185,8 @@ def test_the_cut_at_the_features_is_plain_backpropagation(
             text = built.data.tokens.padded(draw.positive[i])
             others[i, 0] = backbone.encode_text(text)[0]
     assert others.any() or not built.objective.recipe.uses_positives
+    units = texts_of_slots(built, draw.unit)
+    assert units.any() or not built.objective.recipe.uses_units
     if built.objective.recipe.painted in ("slots", "required"):
         assert pictures.any()
     features = Features(
@@ -178,6 +203,11 @@ def test_the_cut_at_the_features_is_plain_backpropagation(
         image_ids=torch.from_numpy(built.data.picture_of[:10]),
         concreteness=torch.from_numpy(draw.concreteness),
         also_true=looped_also_true(built, draw),
+        unit_features=units,
+        foil_features=texts_of_slots(built, draw.foil),
+        unit_valid=torch.from_numpy(draw.unit >= 0),
+        unit_true=looped_said(built, draw, draw.unit),
+        foil_true=looped_said(built, draw, draw.foil),
     )
     plain = built.objective(features).total
     plain.backward()
