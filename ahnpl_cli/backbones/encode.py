@@ -1,14 +1,17 @@
 """Many texts or images to features: each distinct one once, in the cheapest order.
 
 Texts are sorted by length, so that a batch holds no padding to speak of; images are decoded by
-worker processes. With a `FeatureCache`, what it knows is not computed again.
+worker processes, and copied to a GPU from pinned memory while it computes. With a `FeatureCache`,
+what it knows is not computed again.
 """
 
 from __future__ import annotations
 
+import contextlib
 import logging
 from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
-from typing import Any, Protocol, TypeVar
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Literal, Protocol, TypeVar
 
 import torch
 from torch import Tensor
@@ -16,7 +19,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.data.images import ImageRef, image_key, open_image, text_key
-from ahnpl_cli.data.pixels import Pixels, concatenate, stack
+from ahnpl_cli.data.pixels import Pixels, concatenate, move, stack
 from ahnpl_cli.data.tokens import trim
 from ahnpl_cli.engines.local import worker_errors
 from ahnpl_cli.errors import DataError, ModelError, OnError
@@ -28,7 +31,10 @@ logger = logging.getLogger(__name__)
 _CHUNK = 64
 # Images that a worker hands over at once: few, so that all workers have something to do.
 _DECODED = 16
+_HASHED = 8  # files at once: hashing leaves Python's lock, and a disk answers several
 _UNIT_TOLERANCE = 1e-2  # far above what rounding does, far below what damage does
+Precision = Literal["fp32", "bf16", "fp16"]
+_DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16}
 T = TypeVar("T", bound=Hashable)
 
 
@@ -46,6 +52,28 @@ class Cache(Protocol):
     def flush(self) -> None:
         """Write what was put and is still in memory."""
         ...
+
+
+@contextlib.contextmanager
+def number_format(device: str, precision: Precision) -> Iterator[None]:
+    """Compute in a number format: fp32 as on a CPU, or shorter floats where these are faster.
+
+    Args:
+        device: where the model is.
+        precision: fp32 means no autocast, and no TF32 either.
+    """
+    # cuDNN rounds convolutions, such as the one that cuts patches, to TF32's ten bits by default:
+    # enough to decide close items otherwise than a CPU does.
+    before = torch.backends.cudnn.allow_tf32
+    torch.backends.cudnn.allow_tf32 = False
+    try:
+        if precision == "fp32":
+            yield
+        else:
+            with torch.autocast(torch.device(device).type, dtype=_DTYPES[precision]):
+                yield
+    finally:
+        torch.backends.cudnn.allow_tf32 = before
 
 
 def _by_length(tokens: Tensor, pad_id: int, batch_size: int) -> list[Tensor]:
@@ -117,8 +145,9 @@ def encode_texts(
     batch_size: int = 256,
     cache: Cache | None = None,
     track: Track = silent,
+    precision: Precision = "fp32",
 ) -> Tensor:
-    """Return text_features (N, D), float32 on the CPU, L2-normalised, of N texts in their order.
+    """Return text_features (N, D), float32 on the CPU, L2-normalized, of N texts in their order.
 
     Args:
         backbone: the model.
@@ -126,13 +155,15 @@ def encode_texts(
         batch_size: texts computed at once.
         cache: features computed before.
         track: shows progress.
+        precision: what the towers compute in; see `number_format`.
     """
     distinct, inverse = _distinct(texts)
     keys = [text_key(text) for text in distinct] if cache is not None else None
     rows = _Rows(keys, len(distinct), backbone.info.embed_dim, cache)
     chunks = _chunks(rows.missing, _CHUNK * batch_size)
     for chunk in track(chunks, total=len(chunks), description="Encoding texts", unit="chunks"):
-        features = _encode_chunk(backbone, [distinct[row] for row in chunk], batch_size)
+        with number_format(backbone.device, precision):
+            features = _encode_chunk(backbone, [distinct[row] for row in chunk], batch_size)
         rows.fill(list(chunk), features)
     return rows.finish()[inverse]
 
@@ -164,15 +195,18 @@ def _collate(items: list[tuple[int, Any]]) -> tuple[list[int], Pixels | None, li
 
 
 def _gather(
-    loader: Iterable[tuple[list[int], Pixels | None, list[Any]]], batch_size: int
+    loader: Iterable[tuple[list[int], Pixels | None, list[Any]]], batch_size: int, device: str
 ) -> Iterator[tuple[list[int], Pixels | None, list[Any]]]:
-    """Join what workers hand over to batches of `batch_size` images for the model."""
+    """Join what workers hand over to batches of `batch_size` images on the model's device."""
+    # From pinned memory only CUDA copies while the host goes on; elsewhere that would be a race.
+    pinned = device.startswith("cuda")
     rows: list[int] = []
     parts: list[Pixels] = []
     broken: list[Any] = []
     for good, pixels, bad in loader:
         rows, broken = rows + good, broken + bad
-        parts += [] if pixels is None else [pixels]
+        # Part by part, so that copies run while the next images are decoded, and joined there.
+        parts += [] if pixels is None else [move(pixels, device, non_blocking=pinned)]
         if len(rows) >= batch_size:
             yield rows, concatenate(parts), broken
             rows, parts, broken = [], [], []
@@ -189,15 +223,17 @@ def _report(broken: list[Any], on_error: OnError) -> None:
 
 def _image_keys(refs: Sequence[ImageRef], on_error: OnError) -> list[str]:
     """Hash each file; a missing one that is skipped later gets a key nothing has."""
-    keys = []
-    for ref in refs:
+
+    def key(ref: ImageRef) -> str:
         try:
-            keys.append(image_key(ref))
+            return image_key(ref)
         except DataError:
             if on_error == "stop":
                 raise
-            keys.append(text_key(f"missing:{ref.path}"))
-    return keys
+            return text_key(f"missing:{ref.path}")
+
+    with ThreadPoolExecutor(_HASHED) as pool:
+        return list(pool.map(key, refs))
 
 
 def encode_images(
@@ -209,8 +245,9 @@ def encode_images(
     cache: Cache | None = None,
     track: Track = silent,
     on_error: OnError = "stop",
+    precision: Precision = "fp32",
 ) -> Tensor:
-    """Return image_features (N, D), float32 on the CPU, L2-normalised, of N images in their order.
+    """Return image_features (N, D), float32 on the CPU, L2-normalized, of N images in their order.
 
     Args:
         backbone: the model.
@@ -220,6 +257,7 @@ def encode_images(
         cache: features computed before, found by the files' content.
         track: shows progress.
         on_error: `skip` names a broken image in a warning and leaves its row NaN.
+        precision: what the towers compute in; see `number_format`.
 
     Raises:
         DataError: an image is broken, with `stop`.
@@ -233,11 +271,15 @@ def encode_images(
         batch_size=at_once,
         num_workers=min(workers, len(rows.missing) // at_once),
         collate_fn=_collate,
+        pin_memory=backbone.device.startswith("cuda"),
     )
     decoded = track(loader, total=len(loader), description="Encoding images", unit="batches")
     with torch.inference_mode(), worker_errors():
-        for good, pixels, broken in _gather(decoded, batch_size):
+        for good, pixels, broken in _gather(decoded, batch_size, backbone.device):
             _report(broken, on_error)
-            if pixels is not None:
-                rows.fill(good, backbone.encode_image(pixels).float().cpu())
+            if pixels is None:
+                continue
+            with number_format(backbone.device, precision):
+                features = backbone.encode_image(pixels)
+            rows.fill(good, features.float().cpu())
     return rows.finish()[inverse]

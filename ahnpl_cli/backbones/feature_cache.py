@@ -67,6 +67,7 @@ class FeatureCache:
         also: further folders to read, such as what `ahnpl embed` wrote; default: `embeddings` in
             the working folder.
         keep: whether what is put is written; without it, the cache is only read.
+        precision: what the towers compute in: rounded features are no others' features.
     """
 
     def __init__(
@@ -76,9 +77,10 @@ class FeatureCache:
         also: Sequence[Path] = (EMBEDDINGS,),
         *,
         keep: bool = True,
+        precision: str = "fp32",
     ) -> None:
         self.keep = keep
-        self.model = model_key(info)
+        self.model = model_key(info, precision)
         self.folder = folder / self.model
         self._also = tuple(also)
         self._announced: set[Path] = set()

@@ -29,15 +29,17 @@ KEY_BYTES = 32
 _UNIT_TOLERANCE = 1e-3
 
 
-def model_key(info: ModelInfo) -> str:
-    """Return what decides features besides the content."""
-    parts = (
+def model_key(info: ModelInfo, precision: str = "fp32") -> str:
+    """Return what decides features besides the content: the model, and what it computes in."""
+    parts = [
         info.weights_sha256,
         info.encoder_sha256,
         info.activation,
         info.preprocess,
         info.context_length,
-    )
+    ]
+    if precision != "fp32":
+        parts.append(precision)
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:16]
 
 

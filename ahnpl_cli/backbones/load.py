@@ -18,8 +18,8 @@ from ahnpl_cli.backbones import (
     library_of,
 )
 from ahnpl_cli.backbones.base import Backbone
-from ahnpl_cli.backbones.locate import check_model, requested_folder
-from ahnpl_cli.errors import ConfigError, ModelError
+from ahnpl_cli.backbones.locate import absent_device, check_model, requested_folder
+from ahnpl_cli.errors import ModelError
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +43,7 @@ def pick_device(device: str) -> str:
     if device == "auto":
         return next(name for name, usable in available.items() if usable)
     if not available.get(device.partition(":")[0], False):
-        raise ConfigError(f"--device {device} is not on this machine", hint="Use --device auto.")
+        raise absent_device(device)
     return device
 
 

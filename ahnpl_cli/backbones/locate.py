@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +24,8 @@ DOWNLOAD_PAPERS_MODEL = (
 )
 # Of a repository on the Hub; an older one may have the second alone.
 WEIGHT_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
+# NVIDIA's driver, in a container too; that of a Jetson, of WSL, and AMD's.
+_GPU_DRIVERS = ("/dev/nvidiactl", "/dev/nvmap", "/dev/dxg", "/dev/kfd")
 WEIGHT_ENDINGS = (".pt", ".pth", ".bin", ".safetensors")
 
 
@@ -79,6 +83,23 @@ def requested_folder(
         if model.startswith("local-dir:") or path.is_dir():
             return model_folder(path)
     return None
+
+
+def check_device(device: str) -> None:
+    """Refuse a device that is certainly not here; whether torch can use it is known to torch.
+
+    Raises:
+        ConfigError: `cuda` without NVIDIA's or AMD's driver, `mps` on anything but a Mac.
+    """
+    kind = device.partition(":")[0]
+    has_driver = any(Path(place).exists() for place in _GPU_DRIVERS) or os.name == "nt"
+    if (kind == "mps" and sys.platform != "darwin") or (kind == "cuda" and not has_driver):
+        raise absent_device(device)
+
+
+def absent_device(device: str) -> ConfigError:
+    """Return what is said of a device that is not here."""
+    return ConfigError(f"--device {device} is not on this machine", hint="Use --device auto.")
 
 
 def read_checkpoint_info(folder: Path) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,7 +9,6 @@ import typer
 from ahnpl_cli.cli.console import Screen, page_path
 from ahnpl_cli.cli.options import completer, options_from
 from ahnpl_cli.config import EvalConfig
-from ahnpl_cli.errors import ConfigError
 from ahnpl_cli.evaluation.benchmarks import BENCHMARKS, SETS, check_names
 
 SUITES_HELP = (
@@ -40,30 +38,10 @@ def eval(
     check_names(suites or [])
     if config.list:
         _list(suites or [], config, screen)
-        return
-    _check(suites or [], config)
-    screen.note(f"{', '.join(suites or [])}: loading PyTorch and the models.")
-    if config.dry_run:
-        from ahnpl_cli.evaluation.dry_run import plan_tables, preview
-
-        plan = preview(suites or [], config, track=screen.track)
-        screen.show(plan, plan_tables(plan))
-        return
-    _evaluate(suites or [], config, screen)
-
-
-def _check(names: list[str], config: EvalConfig) -> None:
-    """Refuse what is certainly wrong before torch is imported, which takes seconds."""
-    from ahnpl_cli.backbones.locate import model_folder
-    from ahnpl_cli.backbones.source import models_to_evaluate
-    from ahnpl_cli.evaluation.benchmarks.find_files import data_roots
-
-    if not names:
-        raise ConfigError("no suite named", hint="See them with: ahnpl eval --list.")
-    data_roots(config.data)
-    models_to_evaluate(config.model, config.pretrained, config.checkpoint, say=False)
-    for checkpoint in config.checkpoint:
-        model_folder(Path(checkpoint))
+    elif config.dry_run:
+        _dry_run(suites or [], config, screen)
+    else:
+        _evaluate(suites or [], config, screen)
 
 
 def _list(names: list[str], config: EvalConfig, screen: Screen) -> None:
@@ -73,15 +51,34 @@ def _list(names: list[str], config: EvalConfig, screen: Screen) -> None:
     screen.show(suites, availability_tables(suites))
 
 
+def _loading(names: list[str], screen: Screen) -> None:
+    screen.note(f"{', '.join(names)}: loading PyTorch and the models.")
+
+
+def _dry_run(names: list[str], config: EvalConfig, screen: Screen) -> None:
+    from ahnpl_cli.evaluation.place import models_of
+
+    models = models_of(names, config)
+    _loading(names, screen)
+    from ahnpl_cli.evaluation.dry_run import plan_tables, preview
+
+    plan = preview(names, config, models, track=screen.track)
+    screen.show(plan, plan_tables(plan))
+
+
 def _evaluate(names: list[str], config: EvalConfig, screen: Screen) -> None:
     from ahnpl_cli.evaluation.output import output_path
-    from ahnpl_cli.evaluation.place import placed
-    from ahnpl_cli.evaluation.run import evaluate
+    from ahnpl_cli.evaluation.place import plan_evaluation
+
+    # Whatever can be refused is refused before torch is imported, which takes seconds.
+    plan = plan_evaluation(names, config)
+    config = plan.config
+    page = page_path(config, output_path(config).with_suffix(".html"))
+    _loading(names, screen)
+    from ahnpl_cli.evaluation.run import run_evaluation
     from ahnpl_cli.evaluation.summary import shown_tables
 
-    config = placed(names, config)
-    page = page_path(config, output_path(config).with_suffix(".html"))
-    report = evaluate(names, config, track=screen.track)
+    report = run_evaluation(plan, track=screen.track)
     screen.show(report, shown_tables(report, screen.format, full=config.full))
     screen.note(f"Wrote {output_path(config)}, with every score in {report.items} beside it.")
     if page is not None:

@@ -57,6 +57,11 @@ class EvalConfig:
     leave_out_seen: bool = opt(
         False, "Score without the images that a model was trained on, as its run lists them."
     )
+    half: Literal["tuning", "reported"] | None = opt(
+        None,
+        "Score one half of the items, by a hash of their images: choose on tuning (train "
+        "--eval-half, frontier), report on the other.",
+    )
     tie: Literal["strict", "official"] = opt(
         "strict", "A tie is wrong, or counts as each benchmark's own script has it."
     )
@@ -89,6 +94,9 @@ class EvalConfig:
     force_quick_gelu: bool | None = opt(None, "Decide the activation where it cannot be known.")
     bootstrap: int = opt(
         1000, "Bootstrap replicates of intervals and differences.", min=100, max=1_000_000
+    )
+    precision: Literal["fp32", "bf16", "fp16"] = opt(
+        "fp32", "Number format of the towers; autocast is faster on a GPU and decides less exactly."
     )
     cache: str | None = cache_option()
     cache_features: bool = opt(True, "Keep features on disk: a second run needs no forward pass.")

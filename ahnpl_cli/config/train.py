@@ -130,6 +130,11 @@ class RunConfig:
         (), "Suites to evaluate, as for `eval`.", metavar="SUITE,..."
     )
     eval_data: str | None = opt(None, "Folder with the benchmarks' files, as for `eval --data`.")
+    eval_half: Literal["tuning", "reported"] | None = opt(
+        None,
+        "Evaluate on one half of the items: best is chosen on tuning, `eval --half reported` "
+        "reports on the other; default: on all.",
+    )
     best_metric: str | None = opt(
         None,
         "Average that chooses best, such as sugarcrepe, a mean of several, and floors: "
@@ -196,6 +201,7 @@ class TrainConfig:
         given = {
             "--eval-suites": suites,
             "--eval-data": self.run.eval_data,
+            "--eval-half": self.run.eval_half,
             "--best-metric": self.run.best_metric,
         }
         for flag, value in given.items():
@@ -222,6 +228,7 @@ _INCIDENTAL = {
     "eval_every",
     "eval_suites",
     "eval_data",
+    "eval_half",
     "best_metric",
 }
 

@@ -7,7 +7,6 @@ which photos of a test the model was trained on.
 from __future__ import annotations
 
 import hashlib
-import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ahnpl_cli.data.images import ImageRef, header_problem
+from ahnpl_cli.data.images import ImageRef, coco_number, header_problem
 from ahnpl_cli.data.tar_shards import Picture, TarMember, member_problem
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.files import read_text, write_atomic
@@ -24,9 +23,6 @@ from ahnpl_cli.progress import Track, silent
 
 SAMPLE = 1 << 14  # bytes read at the start, in the middle and at the end
 UNREADABLE = 0
-# COCO's photos have one number under all of their names: 000000000139.jpg of 2017,
-# COCO_val2014_000000000139.jpg of 2014.
-_COCO_NAME = re.compile(r"(?:COCO_(?:val|train)2014_)?(\d{12})\.jpe?g")
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +45,6 @@ class SeenImages:
         """
         is_same_file = number != UNREADABLE and number in self.fingerprints
         return is_same_file or coco_number(name) in self.coco
-
-
-def coco_number(name: str) -> str | None:
-    """Return COCO's number of a photo by the name of its file, or None."""
-    match = _COCO_NAME.fullmatch(name)
-    return match[1] if match else None
 
 
 def write_seen(path: Path, pictures: Sequence[Picture], numbers: NDArray[np.int64]) -> None:

@@ -9,6 +9,7 @@ import functools
 import hashlib
 import logging
 import os
+import re
 import stat
 import warnings
 from collections.abc import Iterator
@@ -58,6 +59,11 @@ HINT_MISSING = "Check --image-root."
 _CLUTTER = frozenset({".DS_Store", "Thumbs.db", "desktop.ini", "__MACOSX", ".ipynb_checkpoints"})
 
 
+# COCO's photos have one number under all of their names: 000000000139.jpg of 2017,
+# COCO_val2014_000000000139.jpg of 2014.
+_COCO_NAME = re.compile(r"(?:COCO_(?:val|train)2014_)?(\d{12})\.jpe?g")
+
+
 @dataclass(frozen=True, slots=True)
 class ImageRef:
     """An image, or a box of it.
@@ -69,6 +75,12 @@ class ImageRef:
 
     path: Path
     crop: tuple[int, int, int, int] | None = None
+
+
+def coco_number(name: str) -> str | None:
+    """Return COCO's number of a photo by the name of its file, or None."""
+    match = _COCO_NAME.fullmatch(name)
+    return match[1] if match else None
 
 
 @functools.cache

@@ -17,7 +17,14 @@ from pathlib import Path
 
 from ahnpl_cli.caption_words import fold_of, words
 from ahnpl_cli.evaluation.report import EvalReport, SuiteReport
-from ahnpl_cli.evaluation.scoring.items import Item, SuiteVerdicts, Task, Verdict
+from ahnpl_cli.evaluation.scoring.items import (
+    Half,
+    Item,
+    SuiteVerdicts,
+    Task,
+    Verdict,
+    half_of,
+)
 from ahnpl_cli.evaluation.scoring.judging import ItemTask
 from ahnpl_cli.evaluation.suite_report import Bootstrap, SuitePlan, suite_report
 from ahnpl_cli.evaluation.table_cells import LABEL, Row, marked, noted, values_of
@@ -97,11 +104,12 @@ def text_scores(
     return scores
 
 
-def choices(task: Task) -> list[Item]:
-    """Return the items that show candidate captions beside one image."""
+def choices(task: Task, half: Half | None = None) -> list[Item]:
+    """Return the items that show candidate captions beside one image, of one half or of both."""
     if not isinstance(task, ItemTask):
         return []
-    return [item for item in task.scored if item.is_choice]
+    items = [item for item in task.scored if item.is_choice]
+    return [item for item in items if half in (None, half_of(item.cluster))]
 
 
 def blind_reports(
@@ -109,6 +117,7 @@ def blind_reports(
     plan: SuitePlan,
     bootstrap: Bootstrap,
     of_models: Mapping[str, Mapping[str, float]] | None = None,
+    half: Half | None = None,
 ) -> dict[str, SuiteReport]:
     """Return a suite's report for each control, on the items that the models were scored on.
 
@@ -117,8 +126,9 @@ def blind_reports(
         plan: what its numbers follow from.
         bootstrap: how intervals are drawn.
         of_models: scores of texts by further controls; see `text_scores`.
+        half: of the items, if not both count.
     """
-    items = choices(task)
+    items = choices(task, half)
     controls = {**_controls(items)}
     for name, of_texts in (of_models or {}).items():
         controls[name] = partial(_looked_up, of_texts)

@@ -7,11 +7,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import Any
 
 from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.backbones.encode import encode_images, encode_texts
 from ahnpl_cli.backbones.feature_cache import FeatureCache
-from ahnpl_cli.backbones.source import ModelSource, models_to_evaluate
+from ahnpl_cli.backbones.source import ModelSource
 from ahnpl_cli.config import EvalConfig
 from ahnpl_cli.data.images import ImageRef, image_key, text_key
 from ahnpl_cli.engines.local import worker_count
@@ -82,12 +83,19 @@ class EvalPlan:
     models: list[PlannedModel]
 
 
-def preview(names: Sequence[str], config: EvalConfig, *, track: Track = silent) -> EvalPlan:
+def preview(
+    names: Sequence[str],
+    config: EvalConfig,
+    sources: Sequence[ModelSource],
+    *,
+    track: Track = silent,
+) -> EvalPlan:
     """Return what an evaluation would encode, and how long that takes; write nothing.
 
     Args:
         names: of suites, or files of captions with negatives.
         config: see `EvalConfig`.
+        sources: the models.
         track: shows progress of reading.
 
     Raises:
@@ -101,7 +109,6 @@ def preview(names: Sequence[str], config: EvalConfig, *, track: Track = silent) 
     texts = list(dict.fromkeys(chain.from_iterable(task.texts() for task in tasks)))
     if not all(task.is_scorable for task in tasks):
         logger.warning(f"Some suites have no image here; {NOT_UNPACKED}.")
-    sources = models_to_evaluate(config.model, config.pretrained, config.checkpoint)
     models = [_planned_model(source, images, texts, config) for source in sources]
     planned = [_planned_suite(name, suite) for name, suite in suites.items()]
     return EvalPlan(planned, len(images), len(texts), models)
@@ -124,7 +131,7 @@ def _planned_model(
     new_images, new_texts = list(images), list(texts)
     if config.cache_features:
         folder = cache_folder(config) / "features"
-        cache = FeatureCache(folder, backbone.info, keep=False)
+        cache = FeatureCache(folder, backbone.info, keep=False, precision=config.precision)
         known = cache.holds([image_key(ref) for ref in images])
         new_images = [ref for ref, is_known in zip(images, known, strict=True) if not is_known]
         known = cache.holds([text_key(text) for text in texts])
@@ -147,12 +154,13 @@ def _seconds(
     some_images = images[:: max(1, len(images) // SAMPLE_IMAGES)][:SAMPLE_IMAGES]
     some_texts = texts[:: max(1, len(texts) // SAMPLE_TEXTS)][:SAMPLE_TEXTS]
     workers = worker_count(config.workers)
-    encode_images(backbone, some_images[:WARM_UP], batch_size=config.batch_size)
-    encode_texts(backbone, some_texts[:WARM_UP], batch_size=config.batch_size)
+    how: dict[str, Any] = {"batch_size": config.batch_size, "precision": config.precision}
+    encode_images(backbone, some_images[:WARM_UP], **how)
+    encode_texts(backbone, some_texts[:WARM_UP], **how)
     start = time.perf_counter()
-    encode_images(backbone, some_images, batch_size=config.batch_size, workers=workers)
+    encode_images(backbone, some_images, workers=workers, **how)
     after_images = time.perf_counter()
-    encode_texts(backbone, some_texts, batch_size=config.batch_size)
+    encode_texts(backbone, some_texts, **how)
     after_texts = time.perf_counter()
     an_image = (after_images - start) / max(1, len(some_images))
     a_text = (after_texts - after_images) / max(1, len(some_texts))

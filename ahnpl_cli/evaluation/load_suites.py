@@ -10,7 +10,7 @@ from pathlib import Path
 from ahnpl_cli.backbones.feature_cache import default_folder
 from ahnpl_cli.config import EvalConfig
 from ahnpl_cli.data.images import SUFFIXES, file_sha256
-from ahnpl_cli.errors import BenchmarkError, ConfigError
+from ahnpl_cli.errors import BenchmarkError
 from ahnpl_cli.evaluation.benchmarks.base import (
     Benchmark,
     LoadOptions,
@@ -46,17 +46,7 @@ def data_folders(config: EvalConfig) -> DataFolders:
 
 
 def load_options(config: EvalConfig, track: Track, *, peek: bool = False) -> LoadOptions:
-    """Return what loading depends on; with `peek` nothing is made, see `base.LoadOptions`.
-
-    Raises:
-        ConfigError: a file or folder named is not there.
-    """
-    for option in ("classnames", "templates", "captions"):
-        value = getattr(config, option)
-        if value and not Path(value).is_file():
-            raise ConfigError(f"--{option}: no such file", where=value)
-    if config.image_root and not Path(config.image_root).is_dir():
-        raise ConfigError("--image-root: no such folder", where=config.image_root)
+    """Return what loading depends on; with `peek` nothing is made, see `base.LoadOptions`."""
     return LoadOptions(
         seed=config.seed,
         limit=config.limit,

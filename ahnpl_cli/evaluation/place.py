@@ -1,20 +1,22 @@
-"""Where a report goes that nobody named a place for, and the settings that decide its numbers."""
+"""Suites, models and the report's place, settled before anything heavy is imported."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from itertools import count
 from pathlib import Path
 from typing import Any
 
+from ahnpl_cli.backbones.locate import check_device, check_model
 from ahnpl_cli.backbones.source import ModelSource, models_to_evaluate
 from ahnpl_cli.config import EvalConfig
-from ahnpl_cli.errors import DataError
-from ahnpl_cli.evaluation.benchmarks import benchmarks
+from ahnpl_cli.errors import ConfigError, DataError
+from ahnpl_cli.evaluation.benchmarks import benchmarks, optional_suites
 from ahnpl_cli.evaluation.benchmarks.base import Benchmark
-from ahnpl_cli.evaluation.output import read_report
+from ahnpl_cli.evaluation.benchmarks.find_files import data_roots
+from ahnpl_cli.evaluation.output import check_format, check_overwrite, read_report
 from ahnpl_cli.files import read_object, to_json
 from ahnpl_cli.runs import EVALUATIONS, INFO_FILE, is_run
 
@@ -35,7 +37,103 @@ DECIDING = (
     "image_root",
     "captions",
     "leave_out_seen",
+    "half",
+    "precision",
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """An evaluation that is about to run.
+
+    Attributes:
+        config: every option, with the place of the report.
+        benchmarks: in the order named.
+        optional: names of those that only a set stands for.
+        sources: models that are loaded when their turn comes.
+        own_models: models of the caller's own, by name.
+        settings: what decides the numbers.
+    """
+
+    config: EvalConfig
+    benchmarks: Sequence[Benchmark]
+    optional: frozenset[str]
+    sources: Sequence[ModelSource]
+    own_models: Mapping[str, Any] = field(default_factory=dict)
+    settings: dict[str, Any]
+
+
+def plan_evaluation(
+    suites: Sequence[str],
+    config: EvalConfig,
+    *,
+    own_models: Mapping[str, Any] | None = None,
+    sources: Sequence[ModelSource] = (),
+) -> Evaluation:
+    """Return what is evaluated and where its report goes; refuse what can be refused by now.
+
+    Args:
+        suites: names of benchmarks, or files of captions with negatives.
+        config: see `EvalConfig`.
+        own_models: models of the caller's own, scored instead of those of the config.
+        sources: models that are loaded when their turn comes, likewise instead of the config's.
+
+    Raises:
+        ConfigError: a name is unknown, there is no model, or the output exists with other options.
+    """
+    chosen = benchmarks(suites)
+    if not own_models and not sources:
+        sources = models_of(suites, config)
+    settings = _deciding_settings(chosen, sources, own_models or {}, config)
+    config = with_place(config, suites, sources, settings)
+    check_format(config.scores_format)
+    check_overwrite(config, settings)
+    return Evaluation(
+        config=config,
+        benchmarks=chosen,
+        optional=optional_suites(suites),
+        sources=sources,
+        own_models=own_models or {},
+        settings=settings,
+    )
+
+
+def models_of(suites: Sequence[str], config: EvalConfig) -> list[ModelSource]:
+    """Return the models that the options name; refuse what is not on this machine.
+
+    Args:
+        suites: as the user named them.
+        config: names models, device and folders.
+
+    Raises:
+        ConfigError: nothing is to be evaluated, or a device, folder or file is not here.
+        ModelError: a model is certainly not here.
+    """
+    if not suites:
+        raise ConfigError("no suite named", hint="See them with: ahnpl eval --list.")
+    check_device(config.device)
+    data_roots(config.data)
+    check_paths(config)
+    sources = models_to_evaluate(config.model, config.pretrained, config.checkpoint)
+    for source in sources:
+        if source.head is None:
+            names = [source.arguments.get(name) for name in ("model", "pretrained", "checkpoint")]
+            check_model(*names)
+    return sources
+
+
+def check_paths(config: EvalConfig) -> None:
+    """Refuse options that name a file or a folder that is not there.
+
+    Raises:
+        ConfigError: one does.
+    """
+    for option in ("classnames", "templates", "captions"):
+        value = getattr(config, option)
+        if value and not Path(value).is_file():
+            raise ConfigError(f"--{option}: no such file", where=value)
+    if config.image_root and not Path(config.image_root).is_dir():
+        raise ConfigError("--image-root: no such folder", where=config.image_root)
 
 
 def with_place(
@@ -121,21 +219,8 @@ def _weights(source: ModelSource) -> str | None:
     return None
 
 
-def placed(suites: Sequence[str], config: EvalConfig) -> EvalConfig:
-    """Return the options as `evaluate` takes them, with the place that its report will have.
-
-    Raises:
-        ConfigError: a name is unknown, or there is no model.
-    """
-    if config.output is not None or not suites:
-        return config
-    sources = models_to_evaluate(config.model, config.pretrained, config.checkpoint, say=False)
-    settings = deciding_settings(benchmarks(suites), sources, {}, config)
-    return with_place(config, suites, sources, settings)
-
-
-def deciding_settings(
-    wanted: Sequence[Benchmark],
+def _deciding_settings(
+    chosen: Sequence[Benchmark],
     sources: Sequence[ModelSource],
     own_models: Mapping[str, object],
     config: EvalConfig,
@@ -145,10 +230,9 @@ def deciding_settings(
     # A model of one's own has no path; its class is all that can be told apart.
     models |= {name: {"source": class_of(model)} for name, model in own_models.items()}
     return {
-        "suites": [str(benchmark.path or benchmark.name) for benchmark in wanted],
+        "suites": [str(benchmark.path or benchmark.name) for benchmark in chosen],
         "models": models,
         **{name: getattr(config, name) for name in DECIDING},
-        "dtype": "float32",
     }
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from ahnpl_cli.evaluation.blind import choices
 from ahnpl_cli.evaluation.report import MeanEstimate, ModelReport
-from ahnpl_cli.evaluation.scoring.items import Features, Item, Task
+from ahnpl_cli.evaluation.scoring.items import Features, Half, Item, Task
 from ahnpl_cli.evaluation.scoring.statistics import cluster_means, percentile_interval
 from ahnpl_cli.evaluation.suite_report import Bootstrap
 from ahnpl_cli.evaluation.table_cells import Row
@@ -31,9 +31,11 @@ def _texts_only(item: Item) -> Item:
     return replace(item, texts=texts, text_only=True)
 
 
-def representation(task: Task, features: Features, bootstrap: Bootstrap) -> dict[str, MeanEstimate]:
+def representation(
+    task: Task, features: Features, bootstrap: Bootstrap, half: Half | None = None
+) -> dict[str, MeanEstimate]:
     """Return both means with their intervals; empty for suites without hard negatives."""
-    items = choices(task)
+    items = choices(task, half)
     if not items:
         return {}
     # Of several negatives the mean: a record of eight must not weigh eight times one of one.

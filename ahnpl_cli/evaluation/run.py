@@ -10,15 +10,16 @@ from importlib.metadata import version
 from itertools import chain
 from typing import Any
 
+import torch
+
 from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.backbones.feature_cache import FeatureCache
 from ahnpl_cli.backbones.load import pick_device
 from ahnpl_cli.backbones.matching import load_matcher
-from ahnpl_cli.backbones.source import ModelSource, models_to_evaluate
+from ahnpl_cli.backbones.source import ModelSource
 from ahnpl_cli.config import EvalConfig
 from ahnpl_cli.engines.local import worker_count
 from ahnpl_cli.errors import ConfigError
-from ahnpl_cli.evaluation.benchmarks import benchmarks, optional_suites
 from ahnpl_cli.evaluation.benchmarks.base import Benchmark
 from ahnpl_cli.evaluation.blind import blind_reports, choices, text_scores
 from ahnpl_cli.evaluation.comparison import ComparedSuite, ModelVerdicts, compare, select_examples
@@ -29,15 +30,13 @@ from ahnpl_cli.evaluation.load_suites import (
     suite_info,
 )
 from ahnpl_cli.evaluation.output import (
-    check_format,
     check_inputs,
-    check_overwrite,
     check_weights,
     output_path,
     scores_path,
     write_report,
 )
-from ahnpl_cli.evaluation.place import class_of, deciding_settings, with_place
+from ahnpl_cli.evaluation.place import Evaluation, class_of, plan_evaluation
 from ahnpl_cli.evaluation.published import published, undrawn
 from ahnpl_cli.evaluation.report import (
     Comparison,
@@ -58,12 +57,7 @@ from ahnpl_cli.evaluation.scoring.features import (
 from ahnpl_cli.evaluation.scoring.items import Features, Suite, SuiteVerdicts
 from ahnpl_cli.evaluation.scoring.judging import ItemTask
 from ahnpl_cli.evaluation.scoring.pairs import PairScores, check_matchable
-from ahnpl_cli.evaluation.seen_images import (
-    find_seen,
-    say_seen,
-    seen_by_any,
-    without_images,
-)
+from ahnpl_cli.evaluation.seen_images import warn_of_chosen, without_seen
 from ahnpl_cli.evaluation.suite_report import Bootstrap, SuitePlan, suite_report
 from ahnpl_cli.outputs import lock
 from ahnpl_cli.progress import Track, silent
@@ -119,6 +113,7 @@ def evaluate(
     *,
     models: Mapping[str, OwnModel] | None = None,
     sources: Sequence[ModelSource] = (),
+    compared: bool = True,
     track: Track = silent,
 ) -> EvalReport:
     """Evaluate models on suites, write the report and every score, and return the report.
@@ -128,6 +123,7 @@ def evaluate(
         config: see `EvalConfig`.
         models: models of your own by name, scored instead of those of the config.
         sources: models that are loaded when their turn comes, likewise instead of the config's.
+        compared: whether every later model is compared with the first.
         track: shows progress.
 
     Raises:
@@ -136,61 +132,69 @@ def evaluate(
         ConfigError: a name is unknown, or the output exists with other options.
         BusyError: another process writes the same report.
     """
-    if not suites:
-        raise ConfigError("no suite named", hint="See them with: ahnpl eval --list.")
-    wanted = benchmarks(suites)
-    if not models and not sources:
-        sources = models_to_evaluate(config.model, config.pretrained, config.checkpoint)
-    settings = deciding_settings(wanted, sources, models or {}, config)
-    config = with_place(config, suites, sources, settings)
-    # Whatever can be refused is refused before anything is read or loaded.
-    check_format(config.scores_format)
-    check_overwrite(config, settings)
+    plan = plan_evaluation(suites, config, own_models=models, sources=sources)
+    return run_evaluation(plan, compared=compared, track=track)
+
+
+def run_evaluation(plan: Evaluation, *, compared: bool = True, track: Track) -> EvalReport:
+    """Do what `plan_evaluation` settled; see `evaluate`."""
+    config, sources = plan.config, plan.sources
+    _check_precision(config)
     # Two evaluations into one report would mix their scores.
     with lock(output_path(config)):
-        found = load_suites(wanted, config, track, optional=optional_suites(suites))
-        check_inputs(config, chain.from_iterable(suite.files for suite in found.values()))
-        check_images(list(found.values()), config)
+        suites = load_suites(plan.benchmarks, config, track, optional=plan.optional)
+        check_inputs(config, chain.from_iterable(suite.files for suite in suites.values()))
+        check_images(list(suites.values()), config)
         # Only runs keep a list of their images, and a run is named by its checkpoint.
         trained = [source for source in sources if "checkpoint" in source.arguments]
-        seen = find_seen(trained, list(found.values()), track) if trained else {}
-        counts = say_seen(found, seen, left_out=config.leave_out_seen)
-        if config.leave_out_seen and seen:
-            for name, suite in found.items():
-                found[name] = without_images(suite, seen_by_any(seen, name))
-        of_name = {benchmark.name: benchmark for benchmark in wanted}
-        loaded = [_LoadedSuite(suite, of_name[name]) for name, suite in found.items()]
-        report = _evaluate(loaded, sources, models or {}, settings, counts, config, track)
-    return report
+        seen: Mapping[str, dict[str, SeenInTraining]] = {}
+        if trained:
+            warn_of_chosen(trained, list(suites), config.half)
+            suites, seen = without_seen(trained, suites, config, track)
+        of_name = {benchmark.name: benchmark for benchmark in plan.benchmarks}
+        loaded = [_LoadedSuite(suite, of_name[name]) for name, suite in suites.items()]
+        return _evaluate(loaded, plan, seen, compared=compared, track=track)
+
+
+def _check_precision(config: EvalConfig) -> None:
+    """Refuse a number format that the device does not compute in.
+
+    Raises:
+        ConfigError: it is fp16 elsewhere than on CUDA.
+    """
+    device = pick_device(config.device)
+    if config.precision == "fp16" and not device.startswith("cuda"):
+        what = f"--precision fp16 needs --device cuda, not {device}"
+        raise ConfigError(what, hint="Use bf16.")
 
 
 def _evaluate(
     loaded: Sequence[_LoadedSuite],
-    sources: Sequence[ModelSource],
-    own_models: Mapping[str, OwnModel],
-    settings: dict[str, Any],
+    plan: Evaluation,
     seen: Mapping[str, dict[str, SeenInTraining]],
-    config: EvalConfig,
+    *,
+    compared: bool,
     track: Track,
 ) -> EvalReport:
+    config = plan.config
     scorable = [entry for entry in loaded if entry.suite.task.is_scorable]
     # Before a model is loaded: a suite that needs features cannot be scored pair by pair.
-    for source in sources:
+    for source in plan.sources:
         if source.head:
             check_matchable([entry.suite for entry in scorable], source.label)
     infos = {entry.suite.name: suite_info(entry.suite, entry.benchmark) for entry in loaded}
     model_reports: list[ModelReport] = []
     verdicts: dict[str, dict[str, SuiteVerdicts]] = {}
     # One model after the other, so that memory holds one.
-    for model in _models(scorable, sources, own_models, config, track):
+    for model in _models(scorable, plan, track):
         verdicts[model.name] = _verdicts(loaded, model.features, config)
         model_report = _model_report(model, loaded, verdicts[model.name], config)
         model_reports.append(replace(model_report, seen=seen.get(model.name, {})))
     report = EvalReport(
         models=model_reports,
         suites=infos,
-        comparisons=_compare_all(verdicts, scorable, config),
-        settings=settings,
+        comparisons=_compare_all(verdicts, scorable, config) if compared else [],
+        settings=plan.settings,
         versions=_versions(),
         items=scores_path(output_path(config), config.scores_format).name,
         blind=_blind_controls(scorable, config, track) if config.blind else {},
@@ -206,15 +210,12 @@ def _evaluate(
 
 
 def _models(
-    scorable: Sequence[_LoadedSuite],
-    sources: Sequence[ModelSource],
-    own_models: Mapping[str, OwnModel],
-    config: EvalConfig,
-    track: Track,
+    scorable: Sequence[_LoadedSuite], plan: Evaluation, track: Track
 ) -> Iterable[_EncodedModel]:
     """Yield each model with its features of all suites."""
+    config = plan.config
     tasks = [entry.suite.task for entry in scorable]
-    for source in sources:
+    for source in plan.sources:
         if source.head:
             matcher = load_matcher(source.arguments["model"], device=pick_device(config.device))
             check_weights(config, source.label, matcher.info["weights_sha256"])
@@ -222,13 +223,14 @@ def _models(
             yield _EncodedModel(source.label, dict(matcher.info), pairs)
             continue
         backbone = source.load(config.device, force_quick_gelu=config.force_quick_gelu)
-        info = asdict(backbone.info) | {"parameters": _count_parameters(backbone)}
+        info = asdict(backbone.info) | _how_computed(backbone, config)
         # Before the forward passes: a refusal after an hour would be worse.
         check_weights(config, source.label, info["weights_sha256"])
         # Keyed by weights, tokenizer and preprocessing, so that nothing stale is ever read.
         cache = None
         if config.cache_features:
-            cache = FeatureCache(cache_folder(config) / "features", backbone.info)
+            folder = cache_folder(config) / "features"
+            cache = FeatureCache(folder, backbone.info, precision=config.precision)
         features = encode(
             backbone,
             chain.from_iterable(task.images() for task in tasks),
@@ -237,9 +239,10 @@ def _models(
             workers=worker_count(config.workers),
             cache=cache,
             track=track,
+            precision=config.precision,
         )
         yield _EncodedModel(source.label, info, features, _count_cut(backbone, scorable))
-    for name, model in own_models.items():
+    for name, model in plan.own_models.items():
         features = encode_with_own(
             model,
             chain.from_iterable(task.images() for task in tasks),
@@ -250,8 +253,25 @@ def _models(
         yield _EncodedModel(name, {"source": class_of(model)}, features)
 
 
-def _count_parameters(backbone: Backbone) -> int:
-    return sum(weight.numel() for weight in backbone.module.parameters())
+def _how_computed(backbone: Backbone, config: EvalConfig) -> dict[str, Any]:
+    """Return the size of a model, and where and in what its features are computed; say the latter.
+
+    Results of another device or number format may differ in items that are close.
+    """
+    device = backbone.device
+    if device.startswith("cuda"):
+        device += f" ({torch.cuda.get_device_name(device)})"
+    autocast = "no autocast, no TF32" if config.precision == "fp32" else "autocast"
+    precision = f"{config.precision} ({autocast})"
+    # On a CPU in fp32 there is nothing that a reader could be surprised by.
+    if device != "cpu" or config.precision != "fp32":
+        workers = worker_count(config.workers)
+        logger.info(f"Encoding on {device} in {precision}; {workers} workers decode images.")
+    return {
+        "parameters": sum(weight.numel() for weight in backbone.module.parameters()),
+        "device": device,
+        "precision": precision,
+    }
 
 
 def _count_cut(backbone: Backbone, scorable: Sequence[_LoadedSuite]) -> dict[str, int]:
@@ -282,6 +302,8 @@ def _verdicts(
         found = SuiteVerdicts([])
         if task.is_scorable:
             found = task.score(features, official_ties=official)
+        if config.half is not None:
+            found = found.of_half(config.half)
         verdicts[entry.suite.name] = found
     return verdicts
 
@@ -304,7 +326,7 @@ def _model_report(
         # Pair scores have no features that could be compared within a modality.
         measurable = isinstance(features, FeatureTable) and entry.suite.task.is_scorable
         if config.representation and measurable:
-            estimates = representation(entry.suite.task, features, bootstrap)
+            estimates = representation(entry.suite.task, features, bootstrap, config.half)
             if estimates:
                 similarity[suite] = estimates
     return ModelReport(model.name, model.info, suites, similarity, model.cut_texts)
@@ -344,8 +366,10 @@ def _blind_controls(
     controls = {}
     for entry in scorable:
         task = entry.suite.task
-        if isinstance(task, ItemTask) and choices(task):
-            controls[entry.suite.name] = blind_reports(task, entry.plan, bootstrap, of_models)
+        if isinstance(task, ItemTask) and choices(task, config.half):
+            controls[entry.suite.name] = blind_reports(
+                task, entry.plan, bootstrap, of_models, config.half
+            )
     return controls
 
 

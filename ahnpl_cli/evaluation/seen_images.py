@@ -1,7 +1,8 @@
-"""Which photos of a test a model was trained on, as far as its run kept a list of them.
+"""What of a test a model has met before: photos that it was trained on, items it was chosen by.
 
-Karpathy's training split holds 30,504 photos of COCO val2014, and val2017 is a part of that: a
-model trained on it has seen photos of SugarCrepe, BiVLC, NegBench and others.
+Both as far as its run kept a record. Karpathy's training split holds 30,504 photos of COCO val2014,
+and val2017 is a part of that: a model trained on it has seen photos of SugarCrepe, BiVLC, NegBench
+and others.
 """
 
 from __future__ import annotations
@@ -10,21 +11,85 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from ahnpl_cli.backbones.locate import read_checkpoint_info
 from ahnpl_cli.backbones.source import ModelSource
+from ahnpl_cli.config import EvalConfig
 from ahnpl_cli.data.fingerprints import SeenImages, fingerprints, read_seen
 from ahnpl_cli.data.images import ImageRef
-from ahnpl_cli.evaluation.benchmarks.label_task import LabelTask, averages_of
+from ahnpl_cli.evaluation.benchmarks import ALIASES, members
+from ahnpl_cli.evaluation.benchmarks.label_task import LabelTask
 from ahnpl_cli.evaluation.benchmarks.retrieval import RetrievalTask
 from ahnpl_cli.evaluation.report import SeenInTraining
-from ahnpl_cli.evaluation.scoring.items import Suite
+from ahnpl_cli.evaluation.scoring.items import Half, Suite
 from ahnpl_cli.evaluation.scoring.judging import ItemTask
 from ahnpl_cli.progress import Track
-from ahnpl_cli.runs import IMAGES, is_run
+from ahnpl_cli.runs import BEST, IMAGES, is_run
 
 logger = logging.getLogger(__name__)
 
 Seen = Mapping[str, Mapping[str, frozenset[Path]]]
+
+
+def warn_of_chosen(
+    sources: Sequence[ModelSource], suites: Sequence[str], half: Half | None
+) -> None:
+    """Say which checkpoints were chosen by the items that they are now reported on.
+
+    Args:
+        sources: of checkpoints.
+        suites: names of what is evaluated.
+        half: of the items that is reported, if not both are.
+    """
+    for source in sources:
+        folder = Path(source.arguments["checkpoint"])
+        info = read_checkpoint_info(folder)
+        chosen_on, chosen_half = _chosen_by(folder, info)
+        met = [name for name in suites if name in chosen_on]
+        if met and (chosen_half != "tuning" or half != "reported"):
+            items = f"the {chosen_half} half of its items" if chosen_half else "it"
+            way = "--half reported" if chosen_half == "tuning" else "report other suites"
+            logger.warning(
+                f"{', '.join(met)}: {source.label} was chosen on {items}, so that its number is "
+                f"better than on new items ({way})"
+            )
+
+
+def _chosen_by(folder: Path, info: Mapping[str, Any]) -> tuple[set[str], str | None]:
+    """Return the suites that chose a checkpoint, and the half of their items if it was one."""
+    frontier = info.get("frontier")
+    recipe = info.get("recipe")
+    if isinstance(frontier, dict):
+        return set(frontier.get("suites") or ()), "tuning"
+    # A run's other checkpoints were chosen by nothing but their step.
+    if folder.name != BEST or not isinstance(recipe, dict):
+        return set(), None
+    suites: set[str] = set()
+    for name in recipe.get("eval_suites") or ():
+        suites.update(members(ALIASES.get(name, name)))
+    return suites, recipe.get("eval_half")
+
+
+def without_seen(
+    sources: Sequence[ModelSource], suites: Mapping[str, Suite], config: EvalConfig, track: Track
+) -> tuple[dict[str, Suite], dict[str, dict[str, SeenInTraining]]]:
+    """Return the suites, and what of each the models were trained on; say the latter.
+
+    Args:
+        sources: of checkpoints.
+        suites: by name.
+        config: says whether images that any of the models has seen are left out.
+        track: shows progress.
+    """
+    seen = find_seen(sources, list(suites.values()), track)
+    counts = say_seen(suites, seen, left_out=config.leave_out_seen)
+    if not seen or not config.leave_out_seen:
+        return dict(suites), counts
+    left = {}
+    for name, suite in suites.items():
+        left[name] = without_images(suite, seen_by_any(seen, name))
+    return left, counts
 
 
 def training_images(source: ModelSource) -> SeenImages | None:
@@ -71,11 +136,12 @@ def find_seen(
 
 def count_seen(suite: Suite, paths: frozenset[Path]) -> SeenInTraining:
     """Return how many images and items of a suite show a training image."""
-    images = {ref.path for ref in suite.task.images()}
     if isinstance(suite.task, LabelTask):
-        # A probe also looks at images that nothing is asked of.
+        # A probe also looks at images that nothing is asked of: what it learns from may be known.
         tested = suite.task.test_images()
-        return SeenInTraining(len(paths), len(images), len(paths & tested), len(tested))
+        seen = len(paths & tested)
+        return SeenInTraining(seen, len(tested), seen, len(tested))
+    images = {ref.path for ref in suite.task.images()}
     if not isinstance(suite.task, ItemTask):
         # Retrieval asks of each image.
         return SeenInTraining(len(paths), len(images), len(paths), len(images))
@@ -96,10 +162,7 @@ def without_images(suite: Suite, paths: frozenset[Path]) -> Suite:
     note = f"{len(paths):,} images left out, since a model was trained on them"
     notes = [*suite.notes, note] if paths else suite.notes
     if isinstance(task, LabelTask):
-        of_labels = task.without(paths)
-        # The mean per class is of the classes that still have an image.
-        averages = {**suite.averages, **averages_of(of_labels.data)}
-        return replace(suite, task=of_labels, averages=averages, notes=notes)
+        return replace(suite, task=task.without(paths), notes=notes)
     if not isinstance(task, ItemTask | RetrievalTask):
         raise TypeError(f"no way to leave images out of {type(task).__name__}")
     return replace(suite, task=replace(task, absent=task.absent | paths), notes=notes)

@@ -195,10 +195,13 @@ def suite_report(
     scored = sum(subset.n for subset in subsets.values())
     scored += sum(metric.n for name, metric in derived.items() if name in totals)
     main = set(plan.main_subsets)
-    derived_support = {
-        name: _support(metric.n, totals.get(metric.subset, metric.n))
-        for name, metric in derived.items()
-    }
+    whole = _support(scored, sum(totals.values()))
+    derived_support = {}
+    for name, metric in derived.items():
+        # A mean over data sets has no total of its own: as much of it is here as of the suite.
+        derived_support[name] = Support(metric.n, whole.coverage)
+        if metric.subset in totals:
+            derived_support[name] = _support(metric.n, totals[metric.subset])
     return SuiteReport(
         subsets=[subsets[name] for name in plan.main_subsets if name in subsets],
         details=[subset for name, subset in subsets.items() if name not in main],
@@ -210,6 +213,6 @@ def suite_report(
         headline=headline,
         headline_value=every.get(headline, math.nan),
         values=values,
-        coverage=_support(scored, sum(totals.values())).coverage,
+        coverage=whole.coverage,
         support={**_average_support(averages, subsets), **derived_support},
     )

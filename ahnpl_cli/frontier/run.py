@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from operator import attrgetter
 from pathlib import Path
 from statistics import mean
@@ -22,10 +22,10 @@ from ahnpl_cli.evaluation.benchmarks import benchmarks, is_retention
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders, data_roots
 from ahnpl_cli.evaluation.output import Scores, read_scores
 from ahnpl_cli.evaluation.published import drawn_suites, published
-from ahnpl_cli.evaluation.report import EvalReport
+from ahnpl_cli.evaluation.report import EvalReport, SuiteInfo, SuiteReport
 from ahnpl_cli.evaluation.run import evaluate
 from ahnpl_cli.evaluation.saved_results import recounted
-from ahnpl_cli.evaluation.scoring.items import Verdict
+from ahnpl_cli.evaluation.scoring.items import Verdict, half_of
 from ahnpl_cli.evaluation.suite_report import Bootstrap
 from ahnpl_cli.files import write_json
 from ahnpl_cli.frontier.points import PointSource, points_of
@@ -33,7 +33,6 @@ from ahnpl_cli.frontier.report import FrontierPoint, FrontierReport, PublishedPo
 from ahnpl_cli.outputs import check_new, lock
 from ahnpl_cli.progress import Track, silent
 from ahnpl_cli.runs import LAST, check_runs
-from ahnpl_cli.stable_hash import stable_hash
 
 REPORT = "frontier.json"
 RESULTS = "results.json"
@@ -66,18 +65,24 @@ def frontier(runs: list[Path], config: FrontierConfig, *, track: Track = silent)
     folder.mkdir(parents=True, exist_ok=True)
     with lock(folder / REPORT):
         sources = list(points_of(runs, config.method, config.points, config.device))
+        # Points are compared by their means; differences to the start are read by nobody.
         measured = evaluate(
-            [*gain, *retention], _eval_config(config, folder), sources=sources, track=track
+            [*gain, *retention],
+            _eval_config(config, folder),
+            sources=sources,
+            compared=False,
+            track=track,
         )
         scores = read_scores(measured.items, folder / RESULTS)
-        points = _points(sources, measured, scores, gain, retention)
+        halves = _halves(measured, scores)
+        points = _points(sources, halves, gain, retention)
         chosen = choose(points, budget)
         report = FrontierReport(
             points=_marked(points, chosen),
             gain=gain,
             retention=retention,
             headlines={name: info.headline for name, info in measured.suites.items()},
-            n=_sizes(scores[sources[0].label]),
+            n=halves.sizes,
             budget=config.budget,
             written=config.write,
             published=_published(measured, gain, retention),
@@ -188,31 +193,70 @@ def _eval_config(config: FrontierConfig, folder: Path) -> EvalConfig:
     )
 
 
-def _is_tuning(verdict: Verdict) -> bool:
-    """Whether an item lies in the half that factors are chosen on."""
-    return stable_hash("frontier", verdict.image) % 2 == 0
+@dataclass(frozen=True, slots=True)
+class _Halves:
+    """The suites' headlines on both halves of their items.
+
+    Attributes:
+        reported: by model and suite, in percent, on the half that is reported.
+        tuning: the same on the half that points are chosen on.
+        sizes: verdicts of each suite in the first, and in the second.
+    """
+
+    reported: dict[str, dict[str, float]]
+    tuning: dict[str, dict[str, float]]
+    sizes: dict[str, tuple[int, int]]
 
 
-def _sizes(of_suites: Mapping[str, Sequence[Verdict]]) -> dict[str, tuple[int, int]]:
-    """Return how many verdicts of each suite are reported, and how many choose."""
-    sizes = {}
-    for name, verdicts in of_suites.items():
-        tuning = sum(_is_tuning(verdict) for verdict in verdicts)
-        sizes[name] = (len(verdicts) - tuning, tuning)
-    return sizes
+def _halves(measured: EvalReport, scores: Scores) -> _Halves:
+    """Return the headlines of every model on both halves.
+
+    Raises:
+        BenchmarkError: a suite has no headline on a half, as when too few items are here.
+    """
+    halves = _Halves({}, {}, {})
+    # All models answer the same items, so that each image is looked up once for all of them.
+    tuning_images: dict[str, bool] = {}
+    for model in measured.models:
+        reported = halves.reported[model.name] = {}
+        tuning = halves.tuning[model.name] = {}
+        for name, stated in model.suites.items():
+            of_tuning: list[Verdict] = []
+            of_reported: list[Verdict] = []
+            for verdict in scores[model.name][name]:
+                image = verdict.image
+                if image not in tuning_images:
+                    tuning_images[image] = half_of(image) == "tuning"
+                (of_tuning if tuning_images[image] else of_reported).append(verdict)
+            info = measured.suites[name]
+            reported[name] = _headline(name, info, of_reported, stated)
+            tuning[name] = _headline(name, info, of_tuning, stated)
+            halves.sizes[name] = (len(of_reported), len(of_tuning))
+    return halves
+
+
+def _headline(
+    suite: str, info: SuiteInfo, verdicts: Sequence[Verdict], stated: SuiteReport
+) -> float:
+    """Return a suite's headline as some of its verdicts give it.
+
+    Raises:
+        BenchmarkError: they give none.
+    """
+    half = recounted(suite, info, verdicts, stated, _NO_INTERVALS)
+    if math.isnan(half.headline_value):
+        hint = "Leave the suite out with --gain and --retention, or bring more of its images."
+        raise BenchmarkError("too few items to halve them", where=suite, hint=hint)
+    return round(half.headline_value, 4)
 
 
 def _points(
-    sources: Sequence[PointSource],
-    measured: EvalReport,
-    scores: Scores,
-    gain: Sequence[str],
-    retention: Sequence[str],
+    sources: Sequence[PointSource], halves: _Halves, gain: Sequence[str], retention: Sequence[str]
 ) -> list[FrontierPoint]:
     points = []
     for source in sources:
-        reported = _headlines(source.label, measured, scores, tuning=False)
-        tuning = _headlines(source.label, measured, scores, tuning=True)
+        reported = halves.reported[source.label]
+        tuning = halves.tuning[source.label]
         point = FrontierPoint(
             name=source.label,
             run=source.run,
@@ -226,26 +270,6 @@ def _points(
         )
         points.append(point)
     return points
-
-
-def _headlines(
-    label: str, measured: EvalReport, scores: Scores, *, tuning: bool
-) -> dict[str, float]:
-    """Return the headline of each suite on one half of its items.
-
-    Raises:
-        BenchmarkError: a suite has no headline on that half, as when too few items are here.
-    """
-    (model,) = [model for model in measured.models if model.name == label]
-    headlines = {}
-    for name, stated in model.suites.items():
-        verdicts = [v for v in scores[label][name] if _is_tuning(v) == tuning]
-        half = recounted(name, measured.suites[name], verdicts, stated, _NO_INTERVALS)
-        if math.isnan(half.headline_value):
-            hint = "Leave the suite out with --gain and --retention, or bring more of its images."
-            raise BenchmarkError("too few items to halve them", where=name, hint=hint)
-        headlines[name] = round(half.headline_value, 4)
-    return headlines
 
 
 def _published(
@@ -289,6 +313,7 @@ def _write_chosen(
         "method": point.method,
         "factor": point.factor,
         "budget": config.budget,
+        "suites": list(point.suites),
         "gain": point.gain,
         "retention": point.retention,
     }

@@ -111,11 +111,17 @@ def check_evaluation(options: RunConfig) -> None:
     choice = parse_choice(options.best_metric) if options.best_metric else None
     _check_known(choice, dict.fromkeys(known, 0.0))
     tests = [name for name in found if not name.startswith(CUSTOM)]
-    if tests:
-        # What was chosen by a test is no longer measured by it.
+    # What was chosen by a test is no longer measured by it.
+    if tests and options.eval_half == "tuning":
+        logger.info(
+            f"The best checkpoint is chosen on one half of {', '.join(tests)}: report it on the "
+            "other, with ahnpl eval --half reported."
+        )
+    elif tests:
         logger.warning(
             f"The best checkpoint is chosen on {', '.join(tests)}, which is what papers report on: "
-            "report it on other suites, or choose by a file of your own in --eval-suites."
+            "choose on one half of the items with --eval-half tuning, report it on other suites, "
+            "or choose by a file of your own in --eval-suites."
         )
 
 
@@ -154,6 +160,7 @@ def evaluate_now(config: TrainConfig, folder: RunFolder, step: int) -> dict[str,
     options = EvalConfig(
         data=config.run.eval_data,
         output=str(output),
+        half=config.run.eval_half,
         checkpoint=(str(folder.last),),
         device=config.device,
         workers=config.workers,

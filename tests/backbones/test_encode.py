@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ahnpl_cli.backbones.encode import encode_images, encode_texts
+from ahnpl_cli.backbones.encode import encode_images, encode_texts, number_format
 from ahnpl_cli.backbones.feature_cache import FeatureCache
 from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
 from ahnpl_cli.data.images import ImageRef
@@ -107,6 +107,34 @@ def test_worker_processes_change_nothing(
     refs = [ImageRef(path) for path in images]
     alone = encode_images(tiny_backbone, refs, batch_size=2)
     assert torch.equal(encode_images(tiny_backbone, refs, batch_size=2, workers=2), alone)
+
+
+def test_a_shorter_number_format_changes_features_a_little_and_is_kept_apart(
+    tiny_backbone: OpenClipBackbone, images: list[Path], tmp_path: Path
+) -> None:
+    refs = [ImageRef(path) for path in images]
+    found = {}
+    for precision in ("fp32", "bf16"):
+        cache = FeatureCache(tmp_path, tiny_backbone.info, also=(), precision=precision)
+        rows = encode_images(tiny_backbone, refs, cache=cache, precision=precision)
+        texts = encode_texts(tiny_backbone, TEXTS, cache=cache, precision=precision)
+        found[precision] = torch.cat([rows, texts])
+    gap = (found["fp32"] - found["bf16"]).abs().max()
+    assert 0 < gap < 0.05
+    # A second look at the cache: what was rounded is no feature of fp32.
+    cache = FeatureCache(tmp_path, tiny_backbone.info, also=())
+    again = encode_images(tiny_backbone, refs, cache=cache)
+    assert torch.equal(again, found["fp32"][: len(refs)])
+
+
+def test_fp32_leaves_no_convolution_to_tf32_and_puts_the_setting_back() -> None:
+    before = torch.backends.cudnn.allow_tf32
+    with number_format("cpu", "fp32"):
+        assert not torch.backends.cudnn.allow_tf32
+        assert not torch.is_autocast_enabled("cpu")
+    with number_format("cpu", "bf16"):
+        assert torch.is_autocast_enabled("cpu")
+    assert torch.backends.cudnn.allow_tf32 == before
 
 
 def test_a_broken_image_stops_the_work_and_is_named(

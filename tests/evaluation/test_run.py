@@ -44,7 +44,8 @@ def test_three_suites_in_one_command_give_one_report_on_disk(tmp_path, run):
     info = written["models"][0]["info"]
     assert info["activation"] == "quick_gelu" and len(info["weights_sha256"]) == 64
     assert len(written["suites"]["valse"]["files"]) == 11
-    assert {"tie", "seed", "dtype"} <= set(written["settings"])
+    assert {"tie", "seed", "precision"} <= set(written["settings"])
+    assert (info["device"], info["precision"]) == ("cpu", "fp32 (no autocast, no TF32)")
     assert {"torch", "open_clip_torch", "ahnpl", "python"} <= set(written["versions"])
 
 

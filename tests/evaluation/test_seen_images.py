@@ -102,11 +102,16 @@ def test_labeled_training_photos_are_left_out_but_a_probe_keeps_its_own(
     assert [model.suites[suite].subsets[0].n for model in (before, after)] == [10, 8]
     note = f"{len(of_dog)} images left out, since a model was trained on them"
     assert note in report.suites[suite].notes
-    assert (before.seen[suite].items, before.seen[suite].of_items) == (2, 10)
+    # The image that a probe learns from is no image of the test, whoever has seen it.
+    seen = before.seen[suite]
+    assert (seen.images, seen.of_images, seen.items, seen.of_items) == (2, 10, 2, 10)
     # Of both other classes; a class without an image has no share to be averaged.
     shares = [accuracy(report, suite, f"pets / {name}") for name in ("big cat", "horse")]
-    average = after.suites[suite].averages["pets_mean_per_class"]
-    assert average == pytest.approx(sum(shares) / 2)
+    averages = after.suites[suite].averages
+    assert "pets_mean_per_class" in before.suites[suite].averages
+    # A mean without one of its classes is no longer the mean per class.
+    assert "pets_mean_per_class" not in averages
+    assert averages["pets_mean_per_class_partial"] == pytest.approx(sum(shares) / 2)
 
 
 @pytest.mark.parametrize("suite", ["zeroshot", "probe"])
@@ -123,6 +128,34 @@ def test_without_a_list_nothing_is_said(tmp_path, run, caplog):
     root = write_folders(tmp_path / "d")
     assert run("zeroshot", root).models[0].seen == {}
     assert "trained on" not in caplog.text
+
+
+def chosen(run_folder: Path, make_tiny, **recipe) -> str:
+    best = run_folder / "best"
+    save_checkpoint(best, make_tiny(1), extra={"recipe": recipe})
+    return str(best)
+
+
+@pytest.mark.parametrize(
+    ("eval_half", "half", "words"),
+    [
+        (None, None, "was chosen on it, so that its number is better than on new items (report"),
+        ("tuning", None, "was chosen on the tuning half of its items, so that"),
+        ("tuning", "reported", None),
+    ],
+)
+def test_a_checkpoint_that_was_chosen_on_a_suite_says_so_of_it_alone(
+    eval_half, half, words, tmp_path, run, run_folder, make_tiny, caplog
+):
+    root = write_karpathy(write_sugarcrepe(tmp_path / "d", n=6))
+    best = chosen(run_folder, make_tiny, eval_suites=["sugarcrepe"], eval_half=eval_half)
+    run("sugarcrepe retrieval", root, checkpoint=(best,), half=half)
+    said = [line for line in caplog.messages if "was chosen on" in line]
+    if words is None:
+        assert said == []
+    else:
+        (line,) = said
+        assert line.startswith("sugarcrepe: mine/best") and words in line
 
 
 def test_a_list_that_is_none_is_named(tmp_path):

@@ -14,8 +14,9 @@ from ahnpl_cli.backbones.load import load_backbone
 from ahnpl_cli.cli.app import app
 from ahnpl_cli.errors import ConfigError
 from ahnpl_cli.evaluation.output import load_report, read_scores
+from ahnpl_cli.evaluation.scoring.items import half_of
 from ahnpl_cli.frontier.report import FrontierPoint
-from ahnpl_cli.frontier.run import _is_tuning, _marked, choose, parse_budget
+from ahnpl_cli.frontier.run import _marked, choose, parse_budget
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +75,7 @@ def test_the_ends_are_start_and_run_and_the_chosen_point_is_saved(world: Path) -
     # Every number is the evaluation's own, counted on half of its items.
     measured = load_report(out / "results.json")
     verdicts = read_scores(measured.items, out / "results.json")["short"]["sugarcrepe"]
-    reported = [verdict for verdict in verdicts if not _is_tuning(verdict)]
+    reported = [verdict for verdict in verdicts if half_of(verdict.image) == "reported"]
     assert report["n"]["sugarcrepe"] == [len(reported), len(verdicts) - len(reported)]
     per_file: dict[str, list[bool]] = {}
     for verdict in reported:

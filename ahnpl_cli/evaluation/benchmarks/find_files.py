@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
-from ahnpl_cli.data.images import ImageRef, is_below
+from ahnpl_cli.data.images import ImageRef, coco_number, is_below
 from ahnpl_cli.errors import BenchmarkError
 
 logger = logging.getLogger(__name__)
@@ -124,7 +123,6 @@ def _list(folder: Path) -> tuple[dict[str, str], list[Path]]:
 
 
 COCO = ("val2017", "train2017", "val2014", "train2014")
-_COCO_NAME = re.compile(r"(COCO_(val|train)2014_)?(?P<number>\d{12})\.jpg")
 Box = tuple[int, int, int, int]
 
 
@@ -171,10 +169,9 @@ class ImageFinder:
 
     def _of_other_year(self, name: str) -> Path | None:
         """Return a COCO photo under its name of the other year."""
-        match = _COCO_NAME.fullmatch(name)
-        if not match:
+        number = coco_number(name)
+        if number is None:
             return None
-        number = match["number"]
         names = [f"{number}.jpg", f"COCO_val2014_{number}.jpg", f"COCO_train2014_{number}.jpg"]
         for other in names:
             path = self._in(self._coco, other) if other != name else None

@@ -198,13 +198,16 @@ class LabelTask:
 
 
 def averages_of(data_sets: Sequence[ClassData]) -> dict[str, Average]:
-    """Return the mean per class of each single-label data set, and the mean over data sets."""
+    """Return the mean per class of each single-label data set, and the mean over data sets.
+
+    Of all classes that the test has: the name ends in `_partial` where one has no image left.
+    """
     single = [data for data in data_sets if not data.multi]
     averages: dict[str, Average] = {}
     if len(single) > 1:
         averages[f"macro_{len(single)}_top1"] = mean(*(f"{data.name} top-1" for data in single))
     for data in single:
-        labels = sorted({row.labels[0] for row in data.here(data.test)})
+        labels = sorted({row.labels[0] for row in data.test})
         if labels:
             classes = (_class_subset(data, label) for label in labels)
             averages[f"{data.name}_mean_per_class"] = mean(*dict.fromkeys(classes))

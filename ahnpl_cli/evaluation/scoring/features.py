@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from ahnpl_cli.backbones.base import Backbone
-from ahnpl_cli.backbones.encode import Cache, encode_images, encode_texts
+from ahnpl_cli.backbones.encode import Cache, Precision, encode_images, encode_texts
 from ahnpl_cli.data.images import ImageRef, open_image
 from ahnpl_cli.errors import BenchmarkError, DataError, ModelError
 from ahnpl_cli.evaluation.scoring.items import Floats, Item, Scores
@@ -120,6 +120,7 @@ def encode(
     workers: int = 0,
     cache: Cache | None = None,
     track: Track = silent,
+    precision: Precision = "fp32",
 ) -> FeatureTable:
     """Encode each distinct image+crop and each distinct text once.
 
@@ -131,6 +132,7 @@ def encode(
         workers: processes that decode images.
         cache: features on disk from earlier runs.
         track: shows progress.
+        precision: what the towers compute in; similarities are fp32 always.
 
     Raises:
         BenchmarkError: an image cannot be decoded, or a crop lies outside of it.
@@ -141,10 +143,21 @@ def encode(
     captions = list(dict.fromkeys(texts))
     with _benchmark_errors():
         image_features = encode_images(
-            backbone, images, batch_size=batch_size, workers=workers, cache=cache, track=track
+            backbone,
+            images,
+            batch_size=batch_size,
+            workers=workers,
+            cache=cache,
+            track=track,
+            precision=precision,
         )
     text_features = encode_texts(
-        backbone, captions, batch_size=batch_size, cache=cache, track=track
+        backbone,
+        captions,
+        batch_size=batch_size,
+        cache=cache,
+        track=track,
+        precision=precision,
     )
     for features in (image_features, text_features):
         if not bool(features.isfinite().all()):

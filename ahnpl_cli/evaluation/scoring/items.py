@@ -4,17 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Protocol
+from pathlib import Path, PurePosixPath
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ahnpl_cli.data.images import ImageRef
+from ahnpl_cli.data.images import ImageRef, coco_number
 from ahnpl_cli.evaluation.scoring.averages import Average
+from ahnpl_cli.stable_hash import stable_hash
 
 Floats = NDArray[np.float32]
 Scores = tuple[float, ...]
+Half = Literal["tuning", "reported"]
+
+
+def half_of(image: str) -> Half:
+    """Return the half that all items of an image lie in: one half to choose by, one to report.
+
+    Training, `ahnpl eval` and `ahnpl frontier` halve alike, so that what was chosen on the first
+    half can be reported on the second.
+    """
+    # A photo of COCO lies in one half under its names of both years.
+    number = coco_number(PurePosixPath(image).name)
+    name = image if number is None else f"{number}.jpg"
+    return "tuning" if stable_hash("frontier", name) % 2 == 0 else "reported"
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +115,11 @@ class SuiteVerdicts:
 
     verdicts: list[Verdict]
     values: dict[str, float] = field(default_factory=dict)
+
+    def of_half(self, half: Half) -> SuiteVerdicts:
+        """Return the verdicts of one half of the items; candidates were those of both."""
+        verdicts = [verdict for verdict in self.verdicts if half_of(verdict.image) == half]
+        return SuiteVerdicts(verdicts, self.values)
 
 
 @dataclass(frozen=True, slots=True)
