@@ -151,6 +151,9 @@ def _check_value(value: Any, option: _Option, where: str) -> Any:
         choices = [c for kind in kinds for c in typing.get_args(kind) if isinstance(c, str)]
         if float in kinds and type(value) is int:
             value = float(value)
+        # `auto|NUMBER` is text on the command line, and a number all the same.
+        if type(value) in (int, float) and "NUMBER" in (option.field.metadata["metavar"] or ""):
+            value = str(value)
         # `type`, since isinstance takes True for the number 1.
         good = type(value) in kinds or value in choices
     if good and type(value) in (int, float):

@@ -79,15 +79,17 @@ class LossConfig:
     margin_floor: float | None = opt(
         None, "Lower bound of Eq. 10's M, in cosine (ours: 0; the paper has none: -2).", min=-2
     )
-    margin_cap: float | None = opt(
+    margin_cap: str | None = opt(
         None,
         "Upper bound of Eq. 10's M, in cosine (ours, measured: 0.1; the paper has none; released: "
-        "10, in logits).",
-        min=0,
+        "10, in logits); auto: the spread of the start's own S(I,T) - S(I,T_n) (ours).",
+        metavar="auto|NUMBER",
     )
     rank_cap: float | None = opt(None, "u of CE-CLIP Eq. 7, in logits (CE-CLIP: 10).", min=0)
-    cement_cap: float | None = opt(
-        None, "Cement's margin at concreteness 5, in cosine (ours: 0.2).", min=0
+    cement_cap: str | None = opt(
+        None,
+        "Cement's margin at concreteness 5, in cosine (ours: 0.2); auto: as for --margin-cap.",
+        metavar="auto|NUMBER",
     )
     softmax_margin: Literal["none", "constant", "concreteness"] | None = opt(
         None,

@@ -242,8 +242,9 @@ def resolve_recipe(config: TrainConfig) -> Recipe:
     """
     row = recipe(config.objective, config.fidelity)
     switches = {name: value for name, value in vars(config.losses).items() if value is not None}
-    if "a_init" in switches:
-        switches["a_init"] = _start_of_a(switches["a_init"])
+    for name, words in _NUMBER_OR.items():
+        if name in switches:
+            switches[name] = _number_or(words, name, switches[name])
     _check_effect(config)
     weights = {**row.weights, **_given_weights(config)}
     if switches.get("teacher", "none") != "none":
@@ -287,21 +288,26 @@ def _check_teacher(row: Recipe) -> None:
         raise ConfigError(what, hint="It is of Eq. 5 with --image-negatives perturbed or both.")
 
 
-def _start_of_a(text: str) -> float | str:
-    """Return what `--a-init` says.
+# Switches that are a number, or a word for where to take it from.
+_NUMBER_OR = {"a_init": ("auto", "normal"), "margin_cap": ("auto",), "cement_cap": ("auto",)}
+
+
+def _number_or(words: tuple[str, ...], name: str, text: str) -> float | str:
+    """Return what such a switch says.
 
     Raises:
-        ConfigError: neither a name nor a number from 0 on.
+        ConfigError: neither a word nor a number from 0 on.
     """
-    if text in ("auto", "normal"):
+    if text in words:
         return text
     try:
         number = float(text)
     except ValueError:
         number = -1.0
     if not 0 <= number < math.inf:
-        hint = "Give auto, normal, or a number from 0 on."
-        raise ConfigError(f"--a-init cannot be {text!r}", hint=hint)
+        hint = f"Give {', '.join(words)}, or a number from 0 on."
+        flag = name.replace("_", "-")
+        raise ConfigError(f"--{flag} cannot be {text!r}", hint=hint)
     return number
 
 
@@ -341,7 +347,8 @@ def resolved(config: TrainConfig) -> TrainConfig:
     row = resolve_recipe(config)
     weights = {f"weight_{name}": row.weights.get(name, 0.0) for name in TERMS}
     switches = {field.name: getattr(row, field.name) for field in fields(LossConfig)}
-    switches["a_init"] = str(row.a_init)
+    for name in _NUMBER_OR:
+        switches[name] = str(switches[name])
     optimizer = replace(config.optimizer, **asdict(resolve_training(config)))
     return replace(
         config, weights=WeightConfig(**weights), losses=LossConfig(**switches), optimizer=optimizer

@@ -22,12 +22,13 @@ from torch.nn import functional
 
 from ahnpl_cli.losses.features import Features, TermState
 from ahnpl_cli.losses.hard_negative import masked_logsumexp
+from ahnpl_cli.losses.margin import cosine_margin
 from ahnpl_cli.losses.recipes import Recipe
 
 UNRATED = 3.0
 
 
-def concreteness_margin(concreteness: Tensor, cap: float) -> Tensor:
+def concreteness_margin(concreteness: Tensor, cap: float | Tensor) -> Tensor:
     """Return m_k = cap * (c_k - 1) / 4 in cosine, for ratings 1 to 5; NaN counts as 3."""
     return cap * (concreteness.nan_to_num(UNRATED) - 1) / 4
 
@@ -69,7 +70,8 @@ def cement_loss(
 
 def cement_term(features: Features, state: TermState) -> Tensor:
     """The loss above with the recipe's cap."""
-    margin = concreteness_margin(features.concreteness, state.recipe.cement_cap)
+    cap = cosine_margin(state.recipe.cement_cap, state)
+    margin = concreteness_margin(features.concreteness, cap)
     return cement_loss(
         features.positive, features.negative, margin, features.logit_scale, features.valid
     )

@@ -176,6 +176,11 @@ class Features:
         return self._cosine("negative", self.image_features.unsqueeze(1), self.negative_features)
 
     @property
+    def gaps(self) -> Tensor:
+        """S(I, T) - S(I, T_n) of the valid slots: (P,)."""
+        return (self.positive.unsqueeze(1) - self.negative)[self.valid]
+
+    @property
     def text_negative(self) -> Tensor:
         """S(T, T_n) of each slot: (N, K)."""
         texts = self.text_features.unsqueeze(1)
@@ -219,11 +224,13 @@ class TermState(Protocol):
     Attributes:
         recipe: the switches.
         a: Eq. 8's learnable scalar.
+        spread: what a margin that is `auto` is, in cosine.
         margin: M^t of Eq. 10 (K,), in cosine, or in logits in the released form.
         threshold: Th^t of CE-CLIP's Eq. 7 (K,), in logits.
     """
 
     recipe: Recipe
     a: Tensor
+    spread: Tensor
     margin: Tensor
     threshold: Tensor

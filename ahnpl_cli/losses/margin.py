@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor
 
@@ -49,7 +51,7 @@ def adaptive_margin(
     previous: Tensor,
     *,
     floor: float | None = None,
-    cap: float | None = None,
+    cap: float | Tensor | None = None,
 ) -> Tensor:
     """M_n^{t+1} (Eq. 10): mean over the batch of S^t(I,T) - S^t(I,T_n), per kind.
 
@@ -68,9 +70,17 @@ def adaptive_margin(
     gap = (positive.unsqueeze(1) - negative).detach()
     count = valid.sum(0)
     mean = torch.where(valid, gap, 0.0).sum(0) / count.clamp(min=1)
-    if floor is not None or cap is not None:
-        mean = mean.clamp(min=floor, max=cap)
+    if floor is not None:
+        mean = mean.clamp(min=floor)
+    if cap is not None:
+        mean = torch.where(mean < cap, mean, cap)
     return torch.where(count > 0, mean, previous)
+
+
+def cosine_margin(value: float | Literal["auto"], state: TermState) -> Tensor:
+    """Return a margin of the recipe in cosine, a scalar: `auto` is the start's spread."""
+    # Filled where it is used: a number from the CPU would wait for the GPU.
+    return state.spread if value == "auto" else torch.full_like(state.spread, value)
 
 
 def positive_margin_term(features: Features, state: TermState) -> Tensor:

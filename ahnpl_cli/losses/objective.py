@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ahnpl_cli.losses.features import Features
-from ahnpl_cli.losses.margin import adaptive_margin
+from ahnpl_cli.losses.margin import adaptive_margin, cosine_margin
 from ahnpl_cli.losses.recipes import Recipe
 from ahnpl_cli.losses.registry import TERMS, LossFamily
 from ahnpl_cli.losses.released import released_margin
@@ -64,12 +64,15 @@ class Objective(nn.Module):
         recipe: weights and switches.
         a: learnable scalar of Eq. 8, never below `a_floor` after `project`.
         a_floor: 0.2, or where `auto` started if that is lower.
+        spread: what a margin that is `auto` is: the standard deviation of S(I,T) - S(I,T_n) of the
+            start; 1 if none is.
         margin: M^t of Eq. 10 (K,), 0 at the first step.
         threshold: Th^t of CE-CLIP's Eq. 7 (K,), 0 at the first step.
     """
 
     a: Tensor
     a_floor: Tensor
+    spread: Tensor
     margin: Tensor
     threshold: Tensor
 
@@ -84,37 +87,48 @@ class Objective(nn.Module):
         super().__init__()
         self.recipe = recipe
         self.a = nn.Parameter(torch.tensor(_first_a(recipe, seed)))
-        self._has_a = False
+        self._has_start = False
         self.register_buffer("a_floor", torch.tensor(A_FLOOR))
+        self.register_buffer("spread", torch.tensor(math.nan if _needs_spread(recipe) else 1.0))
         first = recipe.margin_fixed or 0.0
         self.register_buffer("margin", torch.full((kinds,), first))
         self.register_buffer("threshold", torch.full((kinds,), first))
 
     @property
-    def lacks_a(self) -> bool:
-        """Whether `a` waits for similarities to start from."""
+    def lacks_start(self) -> bool:
+        """Whether `a` or a margin waits for similarities to start from."""
         # Asked in each step, where a look at a tensor on a GPU waits for it: looks until it is so.
-        self._has_a = self._has_a or not bool(self.a.detach().isnan())
-        return not self._has_a
+        if not self._has_start:
+            waiting = self.a.detach().isnan() | self.spread.isnan()
+            self._has_start = not bool(waiting)
+        return not self._has_start
 
     @torch.no_grad()
-    def start_a(self, positive: Tensor) -> None:
-        """Start `a` at the 25th percentile of S(I,T) (ours), and let it fall to 0.2 at most.
+    def read_start(self, positive: Tensor, gaps: Tensor) -> None:
+        """Set what is `auto` from the start's own similarities (ours).
 
-        Positives lie where a backbone's geometry has them (CLIP's around 0.27, SigLIP's at 0.12):
-        of any fixed number Eq. 8 pulls all pairs or none, and not those below the others.
+        `a` starts at the 25th percentile of S(I,T), and may fall to 0.2: positives lie where a
+        backbone's geometry has them (CLIP's around 0.27, SigLIP's at 0.12), and of any fixed number
+        Eq. 8 pulls all pairs or none, and not those below the others. A margin is one standard
+        deviation of the gaps that it is compared with, which differs as much (scenes-tiny .15,
+        scenes-clip .04).
 
         Args:
             positive: S(I, T) of 64 pairs or more (N,), before training.
+            gaps: S(I, T) - S(I, T_n) of their valid negatives (P,).
         """
-        start = positive.float().quantile(A_QUANTILE)
-        self.a.copy_(start)
-        self.a_floor.copy_(start.clamp(max=A_FLOOR))
+        if self.a.isnan():
+            start = positive.float().quantile(A_QUANTILE)
+            self.a.copy_(start)
+            self.a_floor.copy_(start.clamp(max=A_FLOOR))
+        if self.spread.isnan():
+            # Without any gap 0: NaN would ask for the next batch's.
+            self.spread.copy_(gaps.float().std(correction=0) if len(gaps) else gaps.new_zeros(()))
 
     def forward(self, features: Features, *, plain: bool = False) -> Losses:
         """Return every term with a weight above 0, and their weighted sum.
 
-        If nobody called `start_a`, the first batch does.
+        If nobody called `read_start`, the first batch does.
 
         Args:
             features: of the batch.
@@ -130,8 +144,8 @@ class Objective(nn.Module):
         slots = features.valid.shape[1]
         if slots not in (0, len(self.margin)):
             raise ValueError(f"{slots} slots of negatives, but an objective of {len(self.margin)}")
-        if self.lacks_a:
-            self.start_a(features.positive)
+        if self.lacks_start:
+            self.read_start(features.positive, features.gaps)
         family: LossFamily = "softmax" if features.logit_bias is None else "sigmoid"
         means: dict[str, Tensor] = {}
         weighted: dict[str, Tensor] = {}
@@ -158,10 +172,10 @@ class Objective(nn.Module):
         cosines = (features.positive, features.negative)
         logits = (features.logit_scale * cosines[0], features.logit_scale * cosines[1])
         if recipe.fidelity == "released":
-            margin = released_margin(*logits, valid, self.margin, cap=recipe.margin_cap)
+            margin = released_margin(*logits, valid, self.margin, cap=float(recipe.margin_cap))
             threshold = released_margin(*logits, valid, self.threshold, cap=recipe.rank_cap)
         else:
-            floor, cap = recipe.margin_floor, recipe.margin_cap
+            floor, cap = recipe.margin_floor, cosine_margin(recipe.margin_cap, self)
             margin = adaptive_margin(*cosines, valid, self.margin, floor=floor, cap=cap)
             threshold = adaptive_margin(*logits, valid, self.threshold, cap=recipe.rank_cap)
         self.margin.copy_(margin)
@@ -178,6 +192,12 @@ class Objective(nn.Module):
         if self.recipe.reset_margins and self.recipe.margin_fixed is None:
             self.margin.zero_()
             self.threshold.zero_()
+
+
+def _needs_spread(recipe: Recipe) -> bool:
+    """Whether a term that is used has a margin that is `auto`."""
+    waiting = {"negative_margin": recipe.margin_cap, "cement": recipe.cement_cap}
+    return any(waiting.get(term) == "auto" for term in recipe.active)
 
 
 def _first_a(recipe: Recipe, seed: int) -> float:

@@ -38,9 +38,10 @@ class Recipe:
             `auto` (ours) for the 25th percentile of the start's own S(I,T).
         margin_floor: lower bound of M (Eq. 10), in cosine (ours: 0; the paper has none, which any
             number below -2 gives). The released form's is 0.
-        margin_cap: upper bound of M (Eq. 10), in cosine; in logits in the released form.
+        margin_cap: upper bound of M (Eq. 10), in cosine; in logits in the released form. `auto`
+            (ours) is the standard deviation of the start's own S(I,T) - S(I,T_n).
         rank_cap: u of CE-CLIP's Eq. 7, in logits.
-        cement_cap: Cement's margin at concreteness 5, in cosine.
+        cement_cap: Cement's margin at concreteness 5, in cosine, or `auto`, likewise.
         reset_margins: whether M starts from 0 in each epoch.
         image_negatives: Eq. 5's I_n: image features moved by Eqs. 1-2, the painted pictures of the
             negatives, or both together (ours).
@@ -74,9 +75,9 @@ class Recipe:
     shift_gradient: bool = True
     a_init: float | Literal["auto", "normal"] = "auto"
     margin_floor: float = 0.0
-    margin_cap: float = 0.1
+    margin_cap: float | Literal["auto"] = 0.1
     rank_cap: float = 10.0
-    cement_cap: float = 0.2
+    cement_cap: float | Literal["auto"] = 0.2
     reset_margins: bool = False
     image_negatives: ImageNegatives = "perturbed"
     one_negative: bool = False
@@ -96,6 +97,9 @@ class Recipe:
     def __post_init__(self) -> None:
         for name in self.weights:
             choose(name, TERMS, "loss term")
+        if self.margin_cap == "auto" and self.fidelity == "released":
+            what = "--margin-cap auto is in cosine, and the released form's margins are in logits"
+            raise ConfigError(what, hint="Give a number, such as 10.")
 
     @property
     def active(self) -> dict[str, float]:

@@ -36,7 +36,7 @@ from ahnpl_cli.training.schedule import learning_rate
 from ahnpl_cli.training.step import backward, compute_loss, encode, gather_features
 
 logger = logging.getLogger(__name__)
-STARTING_PAIRS = 64  # of which `a` is read, at least
+STARTING_PAIRS = 64  # of which `a` and margins are read, at least
 
 
 def fit(config: TrainConfig, *, track: Track = silent) -> TrainReport:
@@ -113,8 +113,8 @@ def train(run: Run, stop: StopRequest | None = None) -> Iterator[StepReport | No
     started = time.perf_counter()
     logged_at, logged_step = started, state.step
     _start_tracker(run)
-    if objective.lacks_a:
-        start_a(parts)
+    if objective.lacks_start:
+        read_start(parts)
     # An interrupted run may have saved and not evaluated.
     evaluate_if_due(run, stop)
     for step, draw, loaded in batches(parts, first=state.step):
@@ -190,23 +190,32 @@ def train(run: Run, stop: StopRequest | None = None) -> Iterator[StepReport | No
     parts.accelerator.end_training()
 
 
-def start_a(parts: TrainingParts) -> None:
-    """Start Eq. 8's `a` from the similarities of the first pairs, before anything is trained."""
+def read_start(parts: TrainingParts) -> None:
+    """Set what is `auto` from the similarities of the first pairs, before anything is trained."""
     overhead = OVERHEAD.get(parts.device.type, 64)
     positives: list[Tensor] = []
+    gaps: list[Tensor] = []
     # As the model is, without dropout.
     parts.backbone.module.eval()
     with torch.no_grad():
-        for step, draw, loaded in batches(parts, first=0):
+        # A plain step would have no negatives to read.
+        for step, draw, loaded in batches(parts, first=0, whole=True):
             batch = make_batch(parts.data, draw, loaded, overhead=overhead)
             features, _ = gather_features(encode(parts.encoders, batch, parts.device))
             positives.append(features.positive)
+            gaps.append(features.gaps)
             pairs = sum(map(len, positives))
             if pairs >= STARTING_PAIRS or step + 1 == parts.order.epoch_steps:
                 break
     set_train_mode(parts.backbone.module)
-    parts.objective.start_a(torch.cat(positives))
-    logger.info("Eq. 8's a starts at %.3f, read from %d pairs.", parts.objective.a.item(), pairs)
+    objective = parts.objective
+    waits_for_a, waits_for_spread = objective.a.isnan(), objective.spread.isnan()
+    objective.read_start(torch.cat(positives), torch.cat(gaps))
+    if waits_for_a:
+        logger.info("Eq. 8's a starts at %.3f, read from %d pairs.", objective.a.item(), pairs)
+    if waits_for_spread:
+        what = "Margins that are auto are %.4f, the spread of S(I,T) - S(I,T_n) of %d pairs."
+        logger.info(what, objective.spread.item(), pairs)
 
 
 def _is_plain(parts: TrainingParts, step: int) -> bool:
@@ -218,8 +227,16 @@ def _is_plain(parts: TrainingParts, step: int) -> bool:
     return every > 0 and step % every == 0
 
 
-def batches(parts: TrainingParts, *, first: int) -> Iterator[tuple[int, Draw, Loaded]]:
-    """Yield step, texts and images of this process's share of each batch."""
+def batches(
+    parts: TrainingParts, *, first: int, whole: bool = False
+) -> Iterator[tuple[int, Draw, Loaded]]:
+    """Yield step, texts and images of this process's share of each batch.
+
+    Args:
+        parts: what the run is made of.
+        first: step to begin with.
+        whole: whether plain steps have negatives too.
+    """
     order, data = parts.order, parts.data
     drawn: deque[Draw] = deque()
 
@@ -228,7 +245,7 @@ def batches(parts: TrainingParts, *, first: int) -> Iterator[tuple[int, Draw, Lo
         for step in range(first, order.total):
             rows = local_share(data.rows[order.rows(step)])
             draw = data.draw(rows, seed=order.seed, epoch=order.epoch(step))
-            if _is_plain(parts, step):
+            if not whole and _is_plain(parts, step):
                 draw = draw.without_negatives()
             drawn.append(draw)
             yield draw.pictures.tolist()

@@ -26,6 +26,7 @@ class Sample:
     seed: int = opt(0, "A seed.", min=0)
     kinds: tuple[str, ...] = opt(("a", "b"), "Kinds.", metavar="KIND,...")
     checkpoint: tuple[str, ...] = opt((), "Folders.", metavar="PATH")
+    margin: str | None = opt(None, "A margin.", metavar="auto|NUMBER")
     mode: Literal["slow", "fast"] = opt("slow", "Mode.")
     resume: bool = opt(True, "Resume.")
     force: bool = opt(False, "Force.")
@@ -91,6 +92,15 @@ def test_what_is_typed_wins_over_the_file(tmp_path: Path) -> None:
     file.write_text('seed = 5\nmode = "fast"\nkinds = ["q"]\n[inner]\nweight = 2\n')
     _, config, _ = run("--config", str(file), "--seed", "9")
     assert config == Sample(seed=9, mode="fast", kinds=("q",), inner=Inner(weight=2.0))
+
+
+def test_a_file_may_hold_a_number_where_a_word_may_stand_too(tmp_path: Path) -> None:
+    file = tmp_path / "options.toml"
+    for text, value in (("margin = 0.5", "0.5"), ("margin = 2", "2"), ('margin = "auto"', "auto")):
+        file.write_text(text)
+        assert run("--config", str(file))[1].margin == value
+    file.write_text("checkpoint = 2")
+    assert "option checkpoint cannot be 2" in refusal("--config", str(file))[1]
 
 
 @pytest.mark.parametrize(

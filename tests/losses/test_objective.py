@@ -135,27 +135,63 @@ def test_a_starts_at_its_floor_at_least() -> None:
 def test_a_and_the_margins_are_in_the_state_that_is_saved(features: Features) -> None:
     objective = make(recipe("ahnpl"), features)
     objective.update(features)
-    assert set(objective.state_dict()) == {"a", "a_floor", "margin", "threshold"}
+    assert set(objective.state_dict()) == {"a", "a_floor", "spread", "margin", "threshold"}
 
 
 def test_a_starts_at_the_lowest_quarter_of_the_positives() -> None:
     """Of 0.1, 0.3, 0.5, 0.7, 0.9 the 25th percentile is 0.3: one pair of five is pulled."""
     objective = Objective(recipe("ahnpl"), 2)
-    assert objective.lacks_a
-    objective.start_a(torch.tensor([0.9, 0.3, 0.5, 0.1, 0.7]))
-    assert not objective.lacks_a
+    assert objective.lacks_start
+    objective.read_start(torch.tensor([0.9, 0.3, 0.5, 0.1, 0.7]), torch.zeros(0))
+    assert not objective.lacks_start
     assert objective.a.item() == pytest.approx(0.3)
     assert objective.a_floor.item() == pytest.approx(A_FLOOR)
 
 
 def test_where_positives_lie_low_the_floor_lies_there_too() -> None:
     objective = Objective(recipe("ahnpl"), 2)
-    objective.start_a(torch.tensor([0.12, 0.08, 0.1, 0.14, 0.16]))
+    objective.read_start(torch.tensor([0.12, 0.08, 0.1, 0.14, 0.16]), torch.zeros(0))
     assert objective.a_floor.item() == objective.a.item() == pytest.approx(0.1)
     with torch.no_grad():
         objective.a -= 1
     objective.project()
     assert objective.a.item() == pytest.approx(0.1)
+
+
+def test_margins_that_are_auto_are_the_spread_of_the_gaps(features: Features) -> None:
+    """Of gaps 0.1 and 0.3 the mean is 0.2, and each lies 0.1 from it."""
+    for chosen, term in (("margin_cap", "ahnpl"), ("cement_cap", "slipform")):
+        objective = make(replace(recipe(term), a_init=0.3, **{chosen: "auto"}), features)
+        assert objective.lacks_start
+        objective.read_start(torch.tensor([0.5, 0.6]), torch.tensor([0.1, 0.3]))
+        assert objective.spread.item() == pytest.approx(0.1)
+        # A number given by hand stays.
+        assert objective.a.item() == pytest.approx(0.3)
+        by_hand = make(replace(recipe(term), a_init=0.3, **{chosen: 0.1}), features)
+        assert not by_hand.lacks_start
+        ours, theirs = objective(features), by_hand(features)
+        torch.testing.assert_close(ours.total, theirs.total)
+        objective.update(features)
+        by_hand.update(features)
+        torch.testing.assert_close(objective.margin, by_hand.margin)
+
+
+def test_without_any_gap_there_is_no_margin() -> None:
+    objective = Objective(replace(recipe("ahnpl"), margin_cap="auto"), 2)
+    objective.read_start(torch.tensor([0.5, 0.6]), torch.zeros(0))
+    assert objective.spread.item() == 0.0
+    assert not objective.lacks_start
+    # Nobody looks at a cap of a term that is left out.
+    assert not Objective(replace(recipe("negclip"), margin_cap="auto"), 2).lacks_start
+
+
+def test_a_spread_is_not_read_in_logits() -> None:
+    with pytest.raises(ConfigError) as caught:
+        replace(recipe("ahnpl", "released"), margin_cap="auto")
+    assert str(caught.value) == (
+        "--margin-cap auto is in cosine, and the released form's margins are in logits. Give a "
+        "number, such as 10."
+    )
 
 
 def test_without_a_start_the_first_batch_gives_it(features: Features) -> None:
@@ -169,7 +205,7 @@ def test_without_a_start_the_first_batch_gives_it(features: Features) -> None:
 
 def test_a_is_read_from_a_saved_state_and_not_from_the_next_batch(features: Features) -> None:
     started = make(recipe("ahnpl"), features)
-    started.start_a(torch.full((4,), 0.05))
+    started.read_start(torch.full((4,), 0.05), torch.zeros(0))
     resumed = make(recipe("ahnpl"), features)
     resumed.load_state_dict(started.state_dict())
     resumed(features)
@@ -185,7 +221,7 @@ def test_a_can_be_drawn_as_printed_and_is_0_2_where_eq_8_is_off() -> None:
     assert 0.1 < (draws > 1).float().mean() < 0.22
     assert Objective(printed, seed=7).a.item() == pytest.approx(draws[7].item())
     without = Objective(recipe("negclip"))
-    assert not without.lacks_a
+    assert not without.lacks_start
     assert without.a.item() == pytest.approx(A_FLOOR)
 
 
