@@ -27,6 +27,7 @@ RUNS = Path("runs")
 METRICS, START, CONFIG, LAST, BEST = "metrics.jsonl", "start.json", "config.toml", "last", "best"
 _PLACES = ("model", "pretrained", "checkpoint")  # what may be a path in start.json
 IMAGES = "images.txt"
+NEIGHBORS = "neighbors.safetensors"
 EVALUATIONS = "eval"
 INFO_FILE = "ahnpl.json"  # what a checkpoint of ours holds beside its library's files
 

@@ -18,8 +18,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from ahnpl_cli.backbones.base import Backbone
-from ahnpl_cli.data.images import ImageRef, image_key, open_image, text_key
+from ahnpl_cli.data.images import ImageRef, image_key, text_key
 from ahnpl_cli.data.pixels import Pixels, concatenate, move, stack
+from ahnpl_cli.data.tar_shards import Picture, open_picture
 from ahnpl_cli.data.tokens import trim
 from ahnpl_cli.engines.local import worker_errors
 from ahnpl_cli.errors import DataError, ModelError, OnError
@@ -172,7 +173,7 @@ class _Images(Dataset[tuple[int, Any]]):
     """Decodes and transforms in a worker; a broken image comes back as its error."""
 
     def __init__(
-        self, refs: Sequence[ImageRef], rows: list[int], transform: Callable[[Any], Pixels]
+        self, refs: Sequence[Picture], rows: list[int], transform: Callable[[Any], Pixels]
     ) -> None:
         self.refs, self.rows, self.transform = refs, rows, transform
 
@@ -182,7 +183,7 @@ class _Images(Dataset[tuple[int, Any]]):
     def __getitem__(self, index: int) -> tuple[int, Any]:
         row = self.rows[index]
         try:
-            return row, self.transform(open_image(self.refs[row]))
+            return row, self.transform(open_picture(self.refs[row]))
         except DataError as error:
             return row, (error.what, error.where, error.hint)
 
@@ -221,10 +222,12 @@ def _report(broken: list[Any], on_error: OnError) -> None:
         logger.warning("Skipped %s: %s.", where, what)
 
 
-def _image_keys(refs: Sequence[ImageRef], on_error: OnError) -> list[str]:
+def _image_keys(refs: Sequence[Picture], on_error: OnError) -> list[str]:
     """Hash each file; a missing one that is skipped later gets a key nothing has."""
 
-    def key(ref: ImageRef) -> str:
+    def key(ref: Picture) -> str:
+        # Members of shards have no file whose content a cache knows.
+        assert isinstance(ref, ImageRef)
         try:
             return image_key(ref)
         except DataError:
@@ -238,7 +241,7 @@ def _image_keys(refs: Sequence[ImageRef], on_error: OnError) -> list[str]:
 
 def encode_images(
     backbone: Backbone,
-    refs: Sequence[ImageRef],
+    refs: Sequence[Picture],
     *,
     batch_size: int = 256,
     workers: int = 0,
@@ -254,7 +257,7 @@ def encode_images(
         refs: equal files and crops are decoded and computed once.
         batch_size: images computed at once.
         workers: processes that decode.
-        cache: features computed before, found by the files' content.
+        cache: features computed before, found by the files' content; of images in files only.
         track: shows progress.
         on_error: `skip` names a broken image in a warning and leaves its row NaN.
         precision: what the towers compute in; see `number_format`.

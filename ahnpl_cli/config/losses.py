@@ -152,3 +152,9 @@ class LossConfig:
         "none).",
         min=0,
     )
+    image_neighbors: int | None = opt(
+        None,
+        "With every pair, one of this many images nearest to its own joins the batch, on top of "
+        "--batch-size (NegCLIP: 3; 0: none, the default).",
+        min=0,
+    )

@@ -17,12 +17,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from ahnpl_cli.data.further_texts import FurtherTexts
-from ahnpl_cli.data.images import open_image
 from ahnpl_cli.data.jsonl import duplicate_id
-from ahnpl_cli.data.tar_shards import Picture, PlacedRecord, TarMember, open_member
+from ahnpl_cli.data.tar_shards import Picture, PlacedRecord, TarMember
 from ahnpl_cli.data.tokens import Tokenize, TokenTable
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.losses.recipes import PaintedUse
@@ -34,15 +32,6 @@ logger = logging.getLogger(__name__)
 
 Ints = NDArray[np.int64]
 NONE = -1  # where there is no text or no picture
-
-
-def open_picture(picture: Picture) -> Image.Image:
-    """Return an image of a file or a shard as RGB.
-
-    Raises:
-        DataError: it is missing or cannot be decoded.
-    """
-    return open_member(picture) if isinstance(picture, TarMember) else open_image(picture)
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,14 @@ from typing import IO, Any
 
 from PIL import Image
 
-from ahnpl_cli.data.images import SUFFIXES, ImageRef, decode, header_problem, is_clutter
+from ahnpl_cli.data.images import (
+    SUFFIXES,
+    ImageRef,
+    decode,
+    header_problem,
+    is_clutter,
+    open_image,
+)
 from ahnpl_cli.data.jsonl import parse_record
 from ahnpl_cli.data.places import Place, expand, open_place, place_of, read_stretch, size_of
 from ahnpl_cli.errors import DataError, OnError
@@ -121,6 +128,15 @@ def shard_places(pattern: str) -> Iterator[Place]:
             what = "compressed shards do not support random access"
             raise DataError(what, where=name, hint="Unpack it.")
         yield place
+
+
+def open_picture(picture: Picture) -> Image.Image:
+    """Return an image of a file or a shard as RGB.
+
+    Raises:
+        DataError: it is missing or cannot be decoded.
+    """
+    return open_member(picture) if isinstance(picture, TarMember) else open_image(picture)
 
 
 def open_member(member: TarMember) -> Image.Image:

@@ -66,6 +66,8 @@ class Recipe:
             "pretrained CLIP" of AHNPL's words.
         plain_every: of how many steps one is a step of plain contrast, without any negative; 0 for
             none.
+        image_neighbors: of how many nearest images one joins the batch with each pair (NegCLIP: 3);
+            0 for none.
     """
 
     weights: Mapping[str, float]
@@ -93,6 +95,7 @@ class Recipe:
     teacher_decay: float = 0.9996
     shift_model: Literal["trained", "start"] = "trained"
     plain_every: int = 0
+    image_neighbors: int = 0
 
     def __post_init__(self) -> None:
         for name in self.weights:

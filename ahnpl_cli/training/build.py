@@ -51,11 +51,11 @@ from ahnpl_cli.training.model_checks import (
     try_text_length,
     warn_of_clamp,
 )
+from ahnpl_cli.training.neighbors import NeighborOrder, Neighbors, find_neighbors
 from ahnpl_cli.training.preflight import check_tracker
 from ahnpl_cli.training.schedule import (
-    BatchOrder,
     Milestones,
-    MixedOrder,
+    Order,
     make_milestones,
     make_order,
 )
@@ -85,6 +85,7 @@ class TrainingParts:
         skipped: records left out because of their image.
         problems: what is wrong with which image.
         images: fingerprint of each distinct image; empty if images are not checked.
+        neighbors: the nearest images of each, if batches hold some.
     """
 
     accelerator: Accelerator
@@ -94,7 +95,7 @@ class TrainingParts:
     optimizer: torch.optim.Optimizer
     data: TrainingSet
     loader: ImageLoader
-    order: BatchOrder | MixedOrder
+    order: Order
     milestones: Milestones
     start: RunStart
     export: WeightExport
@@ -102,6 +103,7 @@ class TrainingParts:
     skipped: int
     problems: tuple[str, ...]
     images: NDArray[np.int64]
+    neighbors: Neighbors | None
 
     @property
     def device(self) -> torch.device:
@@ -344,6 +346,11 @@ def build(config: TrainConfig, run: Path, *, track: Track = silent) -> TrainingP
     seen = data.pictures if config.run.check_images else []
     images = fingerprints(seen, track=track)
     order = make_order(config, data)
+    neighbors = None
+    if recipe.image_neighbors:
+        count = recipe.image_neighbors
+        neighbors = find_neighbors(config, run, backbone, data, images, count, track=track)
+        order = NeighborOrder(order, data, neighbors.nearest)
     # What is saved has the names of the model as it is now, without corrections.
     export = _make_export(config, backbone)
     teachers = make_teachers(recipe, backbone, accelerator.autocast)
@@ -383,4 +390,5 @@ def build(config: TrainConfig, run: Path, *, track: Track = silent) -> TrainingP
         skipped=records - len(data),
         problems=problems,
         images=images,
+        neighbors=neighbors,
     )

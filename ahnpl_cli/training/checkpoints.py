@@ -31,6 +31,7 @@ from ahnpl_cli.runs import (
     IMAGES,
     LAST,
     METRICS,
+    NEIGHBORS,
     START,
     is_checkpoint,
     read_metrics,
@@ -161,7 +162,7 @@ class RunFolder:
         for path in contents(self.path):
             if path.is_dir():
                 _discard(path)
-        for name in (METRICS, IMAGES):
+        for name in (METRICS, IMAGES, NEIGHBORS):
             (self.path / name).unlink(missing_ok=True)
         # First what tells that the folder is ours: a kill from here on leaves a run.
         write_json(self.path / START, asdict(start), indent=2, sort_keys=True)

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Iterator
 from dataclasses import fields, replace
 from types import FrameType
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 import torch
@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ahnpl_cli.training.batch import Index
+
+T = TypeVar("T")
 
 
 def world_size() -> int:
@@ -33,7 +35,7 @@ def is_first_process() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
-def of_first_process(value: bool) -> bool:
+def of_first_process(value: T) -> T:
     """Return what the first process found, in every process."""
     if world_size() == 1:
         return value

@@ -52,7 +52,7 @@ def preview(config: TrainConfig, *, track: Track = silent) -> TrainPlan:
     Raises:
         AhnplError: what would stop the run, except for images, which are listed.
     """
-    config = replace(config, on_error="skip")
+    config = replace(config, on_error="skip", dry_run=True)
     path = run_path(config)
     parts = build(config, path, track=track)
     # Before the steps: they change the model, and what is on disk is of the start.

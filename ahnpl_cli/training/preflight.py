@@ -26,6 +26,7 @@ from ahnpl_cli.runs import (
     INFO_FILE,
     LAST,
     METRICS,
+    NEIGHBORS,
     RUNS,
     START,
     is_checkpoint,
@@ -100,7 +101,7 @@ def _check_data(config: TrainConfig) -> None:
 
 def contents(path: Path) -> list[Path]:
     """Return what a run writes into its folder, as far as it exists."""
-    names = (START, CONFIG, METRICS, IMAGES, LAST, BEST, EVALS)
+    names = (START, CONFIG, METRICS, IMAGES, NEIGHBORS, LAST, BEST, EVALS)
     files = [path / name for name in names if (path / name).exists()]
     return files + sorted(path.glob("step-*"))
 

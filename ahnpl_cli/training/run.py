@@ -149,6 +149,8 @@ def open_run(config: TrainConfig, *, track: Track = silent) -> Run:
     elif first:
         folder.begin(config, parts.start)
         write_seen(folder.path / IMAGES, parts.data.pictures, parts.images)
+    if first and parts.neighbors:
+        parts.neighbors.save(folder.path)
     return run
 
 

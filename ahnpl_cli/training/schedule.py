@@ -6,6 +6,7 @@ import logging
 import math
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,47 @@ def learning_rate(step: int, *, peak: float, warmup: int, total: int) -> float:
 @lru_cache(maxsize=8)
 def _permutation(pairs: int, seed: int, epoch: int) -> NDArray[np.int64]:
     return np.random.default_rng([seed, epoch]).permutation(pairs)
+
+
+class Order(Protocol):
+    """Which pairs a step sees."""
+
+    @property
+    def batch_size(self) -> int:
+        """Pairs a step."""
+        ...
+
+    @property
+    def total(self) -> int:
+        """Steps of the run."""
+        ...
+
+    @property
+    def seed(self) -> int:
+        """Of all that is drawn."""
+        ...
+
+    @property
+    def epoch_steps(self) -> int:
+        """Steps of one pass."""
+        ...
+
+    @property
+    def epochs(self) -> int:
+        """Passes that the run begins."""
+        ...
+
+    def epoch(self, step: int) -> int:
+        """Return the pass, from 0, that a step counted from 0 belongs to."""
+        ...
+
+    def rows(self, step: int) -> NDArray[np.int64]:
+        """Return the pairs of a step counted from 0."""
+        ...
+
+    def with_batches_of(self, size: int) -> Self:
+        """Return the order of smaller batches, for a trial."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -169,7 +211,7 @@ class Milestones:
         return done == self.total or done % self.save_every == 0 or self.evaluates(done)
 
 
-def make_order(config: TrainConfig, data: TrainingSet) -> BatchOrder | MixedOrder:
+def make_order(config: TrainConfig, data: TrainingSet) -> Order:
     """Return which pairs each step sees.
 
     Raises:
@@ -218,7 +260,7 @@ def make_order(config: TrainConfig, data: TrainingSet) -> BatchOrder | MixedOrde
     )
 
 
-def make_milestones(config: TrainConfig, order: BatchOrder | MixedOrder) -> Milestones:
+def make_milestones(config: TrainConfig, order: Order) -> Milestones:
     """Return after which steps the run logs, saves and evaluates."""
     return Milestones(
         total=order.total,

@@ -20,10 +20,11 @@ from random_model import random_backbone
 from torch import Tensor
 
 from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
-from ahnpl_cli.data.dataset import TrainingSet, open_picture
+from ahnpl_cli.data.dataset import TrainingSet
 from ahnpl_cli.data.jsonl import read_records
 from ahnpl_cli.data.loader import Loaded
 from ahnpl_cli.data.sources import resolve_files
+from ahnpl_cli.data.tar_shards import open_picture
 from ahnpl_cli.losses.features import Features
 from ahnpl_cli.losses.objective import Objective
 from ahnpl_cli.losses.recipes import recipe

@@ -8,9 +8,10 @@ import pytest
 import torch
 from PIL import Image
 
-from ahnpl_cli.data.dataset import TrainingSet, open_picture
+from ahnpl_cli.data.dataset import TrainingSet
 from ahnpl_cli.data.fingerprints import image_problems
 from ahnpl_cli.data.sources import resolve_files
+from ahnpl_cli.data.tar_shards import open_picture
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.records import CaptionRecord, Kind, Negative, Positive, Unit
 

@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from ahnpl_cli.data.dataset import open_picture
 from ahnpl_cli.data.images import ImageRef
 from ahnpl_cli.data.places import expand_braces
 from ahnpl_cli.data.tar_shards import (
     is_shards,
     member_problem,
     open_member,
+    open_picture,
     read_shards,
     shard_places,
 )

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from ahnpl_cli.config import TrainConfig
-from ahnpl_cli.data.dataset import open_picture
+from ahnpl_cli.data.tar_shards import open_picture
 from ahnpl_cli.errors import ConfigError
 from ahnpl_cli.training.checkpoints import STATE
 from ahnpl_cli.training.loop import fit, train

@@ -93,7 +93,7 @@ def test_two_processes_have_the_loss_gradient_and_margins_of_one(
     elif family == "painted":
         options |= {"teacher": "ema", "weight_teacher_similarity": 0.5, "shift_model": "start"}
         options |= {"image_negatives": "both", "weight_paraphrase": 0.5, "weight_unit": 0.5}
-        options |= {"units_drawn": 2}
+        options |= {"units_drawn": 2, "image_neighbors": 2}
     alone = fit(make_config(output=str(tmp_path / "one"), **options))
     config = tmp_path / "config.toml"
     made = make_config(output=str(tmp_path / "two"), accumulate=accumulate, **options)

@@ -12,8 +12,9 @@ from torch import Tensor
 from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.backbones.load import load_backbone
 from ahnpl_cli.config import TrainConfig
-from ahnpl_cli.data.dataset import Draw, open_picture
+from ahnpl_cli.data.dataset import Draw
 from ahnpl_cli.data.loader import Loaded
+from ahnpl_cli.data.tar_shards import open_picture
 from ahnpl_cli.losses.features import Features, TeacherFeatures
 from ahnpl_cli.losses.recipes import OBJECTIVES, recipe
 from ahnpl_cli.training.batch import Batch, make_batch
