@@ -43,15 +43,19 @@ from ahnpl_cli.losses.registry import JOINT_WEIGHTS, TERMS
 
 def _training_help(what: str, name: str) -> str:
     """Return what an option is, and what each recipe gives it."""
-    by_value: dict[float, list[str]] = {}
+    by_value: dict[float | str, list[str]] = {}
     for objective, training in PAPER_TRAINING.items():
         by_value.setdefault(getattr(training, name), []).append(objective)
-    sources = [f"{', '.join(names)} {value:g}" for value, names in by_value.items()]
+    sources = [f"{', '.join(names)} {_shown(value)}" for value, names in by_value.items()]
     for objective, training in RELEASED_TRAINING.items():
         value = getattr(training, name)
         if value != getattr(PAPER_TRAINING[objective], name):
-            sources.append(f"released {objective} {value:g}")
+            sources.append(f"released {objective} {_shown(value)}")
     return f"{what} ({'; '.join(sources)})."
+
+
+def _shown(value: float | str) -> str:
+    return value if isinstance(value, str) else f"{value:g}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,7 +104,9 @@ class MemoryConfig:
     grad_checkpointing: bool = opt(
         False, "Compute activations again instead of keeping them: slower, in less memory."
     )
-    freeze: Literal["none", "image", "text"] = opt("none", "Tower that is not trained.")
+    freeze: Literal["none", "image", "text"] | None = opt(
+        None, _training_help("Tower that is not trained", "freeze")
+    )
     lora: int | None = opt(None, "Train only a correction of this rank to each weight.", min=1)
     wise_ft: float | None = opt(
         None, "Write this part of the trained weights and the rest of the start's.", min=0, max=1
@@ -349,21 +355,23 @@ def resolved(config: TrainConfig) -> TrainConfig:
     switches = {field.name: getattr(row, field.name) for field in fields(LossConfig)}
     for name in _NUMBER_OR:
         switches[name] = str(switches[name])
-    optimizer = replace(config.optimizer, **asdict(resolve_training(config)))
+    training = asdict(resolve_training(config))
+    memory = replace(config.memory, freeze=training.pop("freeze"))
     return replace(
-        config, weights=WeightConfig(**weights), losses=LossConfig(**switches), optimizer=optimizer
+        config,
+        weights=WeightConfig(**weights),
+        losses=LossConfig(**switches),
+        optimizer=replace(config.optimizer, **training),
+        memory=memory,
     )
 
 
 def resolve_training(config: TrainConfig) -> Hyperparameters:
     """Return how the recipe of `--objective` was fine-tuned, with what was given by hand."""
     row = hyperparameters(config.objective, config.fidelity)
-    given = {}
-    for field in fields(Hyperparameters):
-        value = getattr(config.optimizer, field.name)
-        if value is not None:
-            given[field.name] = value
-    return replace(row, **given)
+    options = {**vars(config.optimizer), **vars(config.memory)}
+    names = [field.name for field in fields(Hyperparameters)]
+    return replace(row, **{name: options[name] for name in names if options[name] is not None})
 
 
 def deciding(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -283,6 +283,7 @@ class Hyperparameters:
         lr: peak learning rate.
         weight_decay: of matrices.
         random_crop: smallest part of an image's area that a random crop keeps; 1 for no crop.
+        freeze: tower that is not trained.
     """
 
     epochs: int
@@ -290,6 +291,7 @@ class Hyperparameters:
     lr: float
     weight_decay: float
     random_crop: float = 1.0
+    freeze: Literal["none", "image", "text"] = "none"
 
 
 # AHNPL 4.1; its run.sh agrees. Nobody printed any for fine-tuning plain CLIP as these papers do,

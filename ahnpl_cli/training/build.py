@@ -354,7 +354,7 @@ def build(config: TrainConfig, run: Path, *, track: Track = silent) -> TrainingP
     # What is saved has the names of the model as it is now, without corrections.
     export = _make_export(config, backbone)
     teachers = make_teachers(recipe, backbone, accelerator.autocast)
-    freeze(backbone, config.memory.freeze)
+    freeze(backbone, resolve_training(config).freeze)
     if config.memory.lora:
         add_lora(backbone, config.memory.lora, seed=config.seed)
     freeze_unused(backbone, matching=recipe.uses_matching)

@@ -21,7 +21,7 @@ from ahnpl_cli.config import (
     to_toml,
 )
 from ahnpl_cli.errors import ConfigError
-from ahnpl_cli.losses.recipes import OBJECTIVES, PAPER, recipe
+from ahnpl_cli.losses.recipes import OBJECTIVES, PAPER, PAPER_TRAINING, recipe
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
@@ -91,8 +91,7 @@ def test_nothing_to_learn_is_said() -> None:
     [
         (
             {"objective": "anhpl"},
-            "unknown objective 'anhpl'. Did you mean 'ahnpl'? Known: clip, negclip, ce-clip, "
-            "ce-itm, slipform, ahnpl, fsc, read, degla, gnm, trohn, triplet.",
+            f"unknown objective 'anhpl'. Did you mean 'ahnpl'? Known: {', '.join(OBJECTIVES)}.",
         ),
         (
             {"run": RunConfig(eval_every=5)},
@@ -147,6 +146,7 @@ def test_a_recipe_trains_as_its_authors_did(
     assert dataclasses.astuple(training) == (
         *values,
         0.9 if (objective, fidelity) == ("gnm", "paper") else 1.0,
+        "none",
     )
     written = tomllib.loads(to_toml(resolved(TrainConfig(objective=objective, fidelity=fidelity))))
     names = ("epochs", "batch_size", "lr", "weight_decay")
@@ -215,3 +215,13 @@ def test_a_teacher_without_a_use_is_refused(
     with pytest.raises(ConfigError) as caught:
         resolve_recipe(TrainConfig(losses=losses, weights=weights))
     assert str(caught.value) == message
+
+
+def test_a_recipe_may_freeze_a_tower_and_a_flag_may_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(PAPER_TRAINING, "clip", replace(PAPER_TRAINING["clip"], freeze="image"))
+    config = TrainConfig(objective="clip")
+    assert resolve_training(config).freeze == "image"
+    assert resolved(config).memory.freeze == "image"
+    trained = replace(config, memory=MemoryConfig(freeze="none"))
+    assert resolved(trained).memory.freeze == "none"
+    assert deciding_options(config) != deciding_options(trained)

@@ -266,7 +266,7 @@ def test_a_method_without_released_code_says_so() -> None:
         recipe("slipform", "released")
     assert str(caught.value) == (
         "--objective slipform has no released form to follow. Leave out --fidelity released, or "
-        "take one of clip, negclip, ce-clip, ahnpl, degla, gnm."
+        f"take one of {', '.join(RELEASED)}."
     )
 
 
