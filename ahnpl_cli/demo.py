@@ -151,13 +151,18 @@ class DemoFolder:
         return self.path / "runs" / objective
 
 
+def demo_size(config: DemoConfig) -> DemoSize:
+    """Return how much of everything a demo makes."""
+    return QUICK if config.quick else FULL
+
+
 def _argv(*words: object) -> tuple[str, ...]:
     return tuple(map(str, words))
 
 
 def stages(out: Path, config: DemoConfig) -> list[Stage]:
     """Return the demo's commands for an output folder."""
-    size = QUICK if config.quick else FULL
+    size = demo_size(config)
     folder = DemoFolder(out)
     seed = ("--seed", config.seed)
     device = ("--device", config.device)
@@ -277,8 +282,8 @@ def summarize(out: Path, finished: Sequence[FinishedStage], results: EvalReport)
 def _summary(model: ModelReport, means: TradeOff) -> ModelSummary:
     headlines = {name: round(suite.headline_value, 2) for name, suite in model.suites.items()}
     return ModelSummary(
-        compositional=round(means.means[GAIN], 2),
-        retention=round(means.means[RETENTION], 2),
+        compositional=round(means.means[GAIN].value, 2),
+        retention=round(means.means[RETENTION].value, 2),
         suites=headlines,
     )
 

@@ -40,7 +40,7 @@ LAYERS = {
         "imaging.generate",
         "negatives.generate",
         "inspection",
-        "demo",
+        *("demo", "demo_page"),
         *("exporting", "frontier"),
     ),
     "cli": ("cli", "__main__"),

@@ -62,9 +62,10 @@ def demo(ctx: typer.Context, *, config: DemoConfig, screen: Screen) -> None:
     report = summarize(out, done, results)
     page = page_path(config, out / "page.html")
     if page is not None:
-        force = ["--force"] if config.force else []
-        run_folder = str(out / "runs" / "ahnpl")
-        call_silently(["inspect", run_folder, "--html-path", str(page), *force])
+        from ahnpl_cli.demo_page import demo_page
+
+        html = demo_page(out, config, done, results, screen.track)
+        screen.write_page(page, html, force=config.force)
     if screen.json:
         screen.show(report, [])
         return

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from markupsafe import Markup
@@ -15,19 +16,35 @@ from ahnpl_cli.evaluation.report import (
     SuiteReport,
 )
 from ahnpl_cli.evaluation.result_tables import eval_tables
-from ahnpl_cli.evaluation.table_cells import Row, significance_mark
-from ahnpl_cli.evaluation.trade_off import headline_numbers, shared_suites, size_chart
+from ahnpl_cli.evaluation.summary import chance
+from ahnpl_cli.evaluation.table_cells import (
+    FULL,
+    Row,
+    shown_coverage,
+    significance_mark,
+    support,
+)
+from ahnpl_cli.evaluation.trade_off import (
+    SuiteMean,
+    change_mark,
+    headline_figures,
+    shared_suites,
+    size_chart,
+    trade_offs,
+)
 from ahnpl_cli.reporting.charts import Bar, BarGroup, bar_chart
 from ahnpl_cli.reporting.edits import changed, word_edits
 from ahnpl_cli.reporting.page import (
     LEFT_OUT,
     Card,
     Section,
+    columns,
     fold,
     gallery,
     grid,
     headline,
     inline,
+    long_table,
     picture,
     render_page,
     table,
@@ -35,6 +52,7 @@ from ahnpl_cli.reporting.page import (
 from ahnpl_cli.reporting.tables import Cell, Span, Table
 from ahnpl_cli.runs import checkpoint_label
 
+CARDS = 6  # of a kind that are shown unasked
 PUBLISHED = ("CLIP", "AHNPL")  # of the papers' rows: the start and the method
 CHANGES = {
     "gained": "Gained: wrong at first, right in the end",
@@ -67,40 +85,76 @@ def _gain(report: EvalReport, suite: str, model: str) -> Cell:
     return (Span(f"{gain.difference:+.1f}", significance_mark(gain)), ends)
 
 
+def _mean_with_interval(mean: SuiteMean) -> Cell:
+    if math.isnan(mean.value):
+        return None
+    ends = ""
+    if mean.half is not None:
+        ends = f" {mean.value - mean.half:.1f}\u00a0to\u00a0{mean.value + mean.half:.1f}"
+    return (Span(f"{mean.value:.1f}", "bold"), Span(ends, "dim"))
+
+
 def headline_table(report: EvalReport) -> Table:
-    """Return each suite's headline with its interval, and the last model's gain."""
-    last = report.models[-1].name
+    """Return each suite's headline with all that a reader needs with it, and the means of these."""
+    first, last = report.models[0], report.models[-1]
     several = len(report.models) > 1
-    columns = ["suite", "average", *(model.name for model in report.models)]
+    heads = ["suite", "chance", *(model.name for model in report.models)]
     if several:
-        columns.append(f"{last} - {report.models[0].name}")
+        heads.append(f"{last.name} - {first.name}")
     rows: list[Row] = []
-    for name, suite in report.models[0].suites.items():
+    for name, suite in first.suites.items():
         values = [_with_interval(model.suites[name]) for model in report.models]
-        gain = [_gain(report, name, last)] if several else []
-        rows.append((name, suite.headline, *values, *gain))
-    note = "Percent, with 95 % intervals: bootstrap over images."
+        gain = [_gain(report, name, last.name)] if several else []
+        label = _label(name, suite.headline, *support(suite.headline, suite))
+        rows.append((label, chance(name, suite.headline), *values, *gain))
+    note = (
+        "Percent, with 95 % intervals: bootstrap over images; a mean's takes suites as independent."
+    )
     if several:
         note += " A colored difference is significant: its interval leaves out 0."
-    return Table(
-        title="Headlines",
-        columns=tuple(columns),
-        rows=tuple(rows),
-        note=note,
-    )
+    rows += _mean_rows(report)
+    return Table("Headlines", tuple(heads), tuple(rows), note)
+
+
+def _mean_rows(report: EvalReport) -> Iterator[Row]:
+    """Yield the means over several suites, as the Summary on the terminal has them."""
+    models = trade_offs(report)
+    for kind, names in shared_suites(report).items():
+        if len(names) > 1:
+            means = [model.means[kind] for model in models]
+            label = _label(kind, f"mean of {len(names)}", means[0].n, means[0].coverage)
+            values = [_mean_with_interval(mean) for mean in means]
+            gain = [_mean_gain(means[-1])] if len(models) > 1 else []
+            yield label, None, *values, *gain
+
+
+def _label(name: str, headline: str, n: int | None, scored: float) -> Cell:
+    """Return a suite with what stands for it, n, and coverage where it is not all."""
+    return (Span(name), Span(f" {_support_note(f'{headline}, n', n, scored)}", "dim"))
+
+
+def _mean_gain(mean: SuiteMean) -> Cell:
+    """Return the change of a mean as `_gain` has that of a suite."""
+    if mean.change is None or mean.change_half is None:
+        return None
+    low, high = mean.change - mean.change_half, mean.change + mean.change_half
+    ends = Span(f" {low:+.1f}\u00a0to\u00a0{high:+.1f}", "dim")
+    return (Span(f"{mean.change:+.1f}", change_mark(mean)), ends)
 
 
 def headline_section(report: EvalReport) -> Section:
     """Return the mean of the suites per model, and each suite's average with its interval."""
     suites = shared_suites(report)
-    parts = [f"{name} ({', '.join(suites[name])})" for name in suites if suites[name]]
-    text = f"Means of the headlines: {'; '.join(parts)}." if parts else ""
-    every = fold("Every subset, average and comparison", [table(t) for t in eval_tables(report)])
-    blocks = [headline(headline_numbers(report)), table(headline_table(report))]
+    parts = []
+    for kind, names in suites.items():
+        if names:
+            parts.append(f"{kind} ({', '.join(names)})")
+    text = f"Means of the suites' headlines: {'; '.join(parts)}." if parts else ""
+    blocks = [headline(headline_figures(report)), table(headline_table(report), stacked=True)]
     chart = size_chart(report)
     if chart:
         blocks.append(grid([chart]))
-    return Section("Results", (*blocks, every), text)
+    return Section("Results", tuple(blocks), text)
 
 
 def _bar(suite: SuiteReport, name: str) -> Bar | None:
@@ -123,22 +177,32 @@ def _published(report: EvalReport, suite: str) -> dict[str, dict[str, float]]:
     return values
 
 
+def _bar_notes(suite: SuiteReport) -> dict[str, str]:
+    """Return what stands below the label of each bar: n, and coverage where it is not all."""
+    notes = {}
+    for subset in suite.subsets:
+        notes[subset.name] = _support_note("n", subset.n, subset.coverage)
+    if suite.headline in {**suite.averages, **suite.values}:
+        n, scored = support(suite.headline, suite)
+        # Winoground's `group` is a row as well.
+        notes.setdefault(suite.headline, _support_note("average, n", n, scored))
+    return notes
+
+
+def _support_note(what: str, n: int | None, scored: float) -> str:
+    note = what.removesuffix(", n") if n is None else f"{what} = {n:,}"
+    return note if scored == FULL else f"{note}, {shown_coverage(scored)} % covered"
+
+
 def _groups(report: EvalReport, suite: str) -> list[BarGroup]:
-    shown = report.models[0].suites[suite]
-    counts = {subset.name: f"n = {subset.n:,}" for subset in shown.subsets}
-    if shown.headline in {**shown.averages, **shown.values}:
-        counts.setdefault(shown.headline, "average")  # Winoground's `group` is a row as well.
     printed = _published(report, suite).values()
-    groups = [
-        BarGroup(
-            name,
-            tuple(_bar(model.suites[suite], name) for model in report.models),
-            tuple(values.get(name) for values in printed),
-            note,
-        )
-        for name, note in counts.items()
-    ]
-    return [group for group in groups if any(bar is not None for bar in group.bars)]
+    groups = []
+    for name, note in _bar_notes(report.models[0].suites[suite]).items():
+        bars = tuple(_bar(model.suites[suite], name) for model in report.models)
+        if any(bar is not None for bar in bars):
+            marks = tuple(values.get(name) for values in printed)
+            groups.append(BarGroup(name, bars, marks, note, chance(suite, name)))
+    return groups
 
 
 def bars_section(report: EvalReport) -> Section:
@@ -152,12 +216,12 @@ def bars_section(report: EvalReport) -> Section:
             chart = bar_chart(suite, models, groups, marked)
             blocks.append(Markup("<div><h3>{}</h3>{}</div>").format(suite, chart))
     text = (
-        "Accuracy in percent of n verdicts; whiskers are 95 % intervals. The dashed line is 50 %, "
-        "chance where one caption competes."
+        "Accuracy in percent of n verdicts; whiskers are 95 % intervals. A dashed line is what "
+        "guessing gives, where that is one number."
     )
     if report.published:
         text += " Published values are of the official files, with ViT-B/32."
-    return Section("By subset", (grid(blocks, wide=True),) if blocks else (), text)
+    return Section("By subset", (columns(blocks),) if blocks else (), text)
 
 
 def _candidate(example: ExampleItem, index: int) -> Markup:
@@ -205,13 +269,28 @@ def _card(example: ExampleItem) -> Card:
     return Card(picture(Path(example.image), example.crop), name, blocks)
 
 
+def _in_turns(examples: Sequence[ExampleItem]) -> list[ExampleItem]:
+    """Return one example of every suite, then a second of every suite, and so on."""
+    turns = []
+    taken: Counter[str] = Counter()
+    for example in examples:
+        turns.append((taken[example.suite], example))
+        taken[example.suite] += 1
+    # Stable, so that the suites keep their order within a turn.
+    turns.sort(key=lambda turn: turn[0])
+    return [example for _, example in turns]
+
+
 def examples_section(examples: list[ExampleItem]) -> Section:
     """Return pictures of items that the first and the last model differ on, or both miss."""
     blocks: list[Markup] = []
     for change, title in CHANGES.items():
-        cards = [_card(example) for example in examples if example.change == change]
+        chosen = [example for example in examples if example.change == change]
+        cards = [_card(example) for example in _in_turns(chosen)]
         if cards:
-            blocks += [Markup("<h3>{}</h3>").format(title), gallery(cards)]
+            blocks += [Markup("<h3>{}</h3>").format(title), gallery(cards[:CARDS])]
+        if len(cards) > CARDS:
+            blocks.append(fold(f"{len(cards) - CARDS} more", [gallery(cards[CARDS:])]))
     text = "Drawn by hash among all such items. Similarities in the order of the captions."
     return Section("Hits and misses", tuple(blocks), text)
 
@@ -228,8 +307,14 @@ def settings_section(report: EvalReport) -> Section:
         rows += [(f"{name}: {path}", f"sha256 {digest}") for path, digest in suite.files.items()]
         rows += [(f"{name}: note", note) for note in suite.notes]
     rows += [(f"{package} version", version) for package, version in report.versions.items()]
-    settings = Table("How it was measured", ("", "value"), tuple(rows))
-    return Section("Measured with", (table(settings),))
+    settings = Table("Weights, settings, files and versions", ("", "value"), tuple(rows))
+    return Section("Measured with", (long_table(settings),))
+
+
+def numbers_section(report: EvalReport) -> Section:
+    """Return every number that was measured, folded: a page of paper shows them all."""
+    tables = [table(content) for content in eval_tables(report, hide_equal=True)]
+    return Section("Every number", (fold("Subsets, averages and comparisons", tables),))
 
 
 def eval_sections(report: EvalReport) -> list[Section]:
@@ -240,5 +325,5 @@ def eval_sections(report: EvalReport) -> list[Section]:
 def eval_page(report: EvalReport) -> str:
     """Return the page of benchmark results."""
     models = ", ".join(model.name for model in report.models)
-    sections = [*eval_sections(report), settings_section(report)]
+    sections = [*eval_sections(report), numbers_section(report), settings_section(report)]
     return render_page("Evaluation", f"{models} on {', '.join(report.suites)}", sections)

@@ -20,8 +20,10 @@ from ahnpl_cli.evaluation.representation import representation_table
 from ahnpl_cli.evaluation.table_cells import (
     FULL,
     LABEL,
+    Differences,
     Row,
     coverage,
+    differences_of,
     estimate_cell,
     interval,
     judged_once,
@@ -35,7 +37,6 @@ from ahnpl_cli.evaluation.trade_off import trade_off_table
 from ahnpl_cli.reporting.tables import Cell, Span, Table
 
 COVERAGE = "cover %"
-Differences = Mapping[tuple[str, str], Difference]
 SIGNIFICANT = (
     "* is significant: for a subset McNemar's exact p < .05, for an average its interval "
     "(bootstrap over images) leaves out 0, but an average of the very items of a subset has the "
@@ -168,19 +169,6 @@ def _starred(difference: Difference | None) -> tuple[Cell, ...]:
     if not difference.significant:
         return f"{difference.difference:+.1f}", ends
     return Span(f"{difference.difference:+.1f} *", significance_mark(difference)), ends
-
-
-def differences_of(comparisons: Sequence[Comparison], suite: str) -> Differences:
-    """Return the differences to the first model by (model, name).
-
-    Winoground's `group` is a subset and an average: here the average wins, as in a table's cells.
-    """
-    differences = {}
-    for comparison in comparisons:
-        if comparison.suite == suite:
-            for difference in judged_once(comparison.differences):
-                differences[comparison.other, difference.name] = difference
-    return differences
 
 
 def _subset_differences(comparisons: Sequence[Comparison], suite: str) -> Differences:

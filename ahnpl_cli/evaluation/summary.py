@@ -6,13 +6,12 @@ Everything else that was measured is in the report, and on the terminal behind `
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from ahnpl_cli.config import TableFormat
-from ahnpl_cli.evaluation.report import Difference, EvalReport, ModelReport, SuiteReport
+from ahnpl_cli.evaluation.report import Difference, EvalReport, SuiteReport
 from ahnpl_cli.evaluation.result_tables import (
     COVERAGE,
-    differences_of,
     eval_tables,
     extra_tables,
     tidy_table,
@@ -21,10 +20,19 @@ from ahnpl_cli.evaluation.scoring.averages import PARTIAL
 from ahnpl_cli.evaluation.table_cells import (
     Row,
     coverage,
+    differences_of,
     estimate_cell,
     interval,
     significance_mark,
     support_of,
+)
+from ahnpl_cli.evaluation.trade_off import (
+    SuiteMean,
+    change_cell,
+    headline_ends,
+    mean_cell,
+    shared_suites,
+    trade_offs,
 )
 from ahnpl_cli.reporting.tables import Cell, Span, Table
 
@@ -41,26 +49,38 @@ CHANCE: Mapping[str, float] = {
 _TWO_BY_TWO = ("winoground", "bivlc", "cola", "colorswap", "mmvp-vlm", "vismin", "eqben")
 _TWO_BY_TWO_MEASURES: Mapping[str, float] = {"text": 25.0, "image": 25.0, "group": 100 / 6}
 # Half-truths: the short text above the false one, or all three texts in one of six orders.
-_HALF_TRUTHS: Mapping[str, float] = {"macro_3_half_truth": 50.0, "order": 100 / 6}
+_HALF_TRUTHS: Mapping[str, float] = {
+    **dict.fromkeys(("macro_3_half_truth", "half_truth", "full_over_half"), 50.0),
+    "order": 100 / 6,
+}
 _ORDER = 20.0  # ARO without its photos of Visual Genome: one caption and four shuffles
 SEVERAL = (
     "Percent, ± half of the 95 % interval (bootstrap over images). Difference to {first} on the "
     "same items, ± half of its interval; * is significant: McNemar p < .05 where the headline is "
-    "one subset, else an interval without 0. {more}"
+    "one subset, else an interval without 0. A mean's ± takes its suites as independent. {more}"
 )
 ONE = "Percent; 95 % intervals: bootstrap over images. {more}"
 MORE = "Every subset, average and test: --full."
 
 
-def chance(suite: str, headline: str) -> float | None:
-    """Return the percent that guessing gives on a headline, if it is one number."""
-    headline = headline.removesuffix(PARTIAL)
+def chance(suite: str, name: str) -> float | None:
+    """Return the percent that guessing gives, if it is one number.
+
+    Args:
+        suite: a benchmark.
+        name: its headline, or another average or subset of it.
+    """
+    # Tags, complexities and the like follow a slash; they change nothing about the question.
+    measure = name.removesuffix(PARTIAL).partition(" / ")[0]
     if suite in _TWO_BY_TWO:
-        return _TWO_BY_TWO_MEASURES.get(headline)
+        return _TWO_BY_TWO_MEASURES.get(measure)
     if suite == "half-truths":
-        return _HALF_TRUTHS.get(headline)
-    if headline.endswith("_p1"):
+        return _HALF_TRUTHS.get(measure)
+    if measure.endswith(("_p1", "-Order")):
         return _ORDER
+    # CREPE's systematicity has as many foils as each compound allows.
+    if suite == "crepe" and measure.startswith(("seen_", "unseen_", "macro_syst")):
+        return None
     return CHANCE.get(suite)
 
 
@@ -72,17 +92,24 @@ def summary_table(report: EvalReport, note: str = MORE) -> Table:
         note: ends the note under the table.
     """
     if len(report.models) == 1:
-        return _of_one(report.models[0], note)
+        return _of_one(report, note)
     return _of_several(report, note)
 
 
-def _of_one(model: ModelReport, note: str) -> Table:
+def _of_one(report: EvalReport, note: str) -> Table:
+    (model,) = report.models
     rows: list[Row] = []
     for name, suite in model.suites.items():
         n, _ = support_of(suite.headline, suite)
         value = None if math.isnan(suite.headline_value) else suite.headline_value
-        ends = interval(*_ends(suite))
+        ends = interval(*headline_ends(suite))
         rows.append((name, suite.headline, n, value, ends, *_chance_and_coverage(name, suite)))
+    (means,) = trade_offs(report)
+    for kind, names in shared_suites(report).items():
+        if len(names) > 1:
+            mean = means.means[kind]
+            cells = (kind, f"mean of {len(names)}", mean.n, mean.value, _mean_interval(mean), None)
+            rows.append((*cells, coverage(mean.coverage)))
     columns = ("suite", "headline", "n", "%", "95 % interval", "chance", COVERAGE)
     return Table(f"Summary: {model.name}", columns, tuple(rows), ONE.format(more=note).strip())
 
@@ -96,19 +123,33 @@ def _of_several(report: EvalReport, note: str) -> Table:
             suite = model.suites[name]
             headline = suite.headline
             n, _ = support_of(headline, suite)
-            value = estimate_cell(suite.headline_value, _ends(suite), None)
+            value = estimate_cell(suite.headline_value, headline_ends(suite), None)
             difference = _difference_cell(differences.get((model.name, headline)))
             cells = (name, headline, model.name, n, value, difference)
             rows.append((*cells, *_chance_and_coverage(name, suite)))
+    rows += _mean_rows(report)
     columns = ("suite", "headline", "model", "n", "%", "difference", "chance", COVERAGE)
     text = SEVERAL.format(first=first.name, more=note).strip()
     # On a narrow terminal the value and its difference stay; a headline's name is in the manual.
     return Table("Summary", columns, tuple(rows), text, least=("headline", "chance"))
 
 
-def _ends(suite: SuiteReport) -> tuple[float | None, float | None]:
-    """Return the interval of a suite's headline."""
-    return suite.intervals.get(suite.headline, (None, None))
+def _mean_rows(report: EvalReport) -> Iterator[Row]:
+    """Yield what was gained and what was kept over all suites, with which a page opens."""
+    models = trade_offs(report)
+    for kind, names in shared_suites(report).items():
+        if len(names) < 2:
+            continue
+        for model in models:
+            mean = model.means[kind]
+            numbers = (mean.n, mean_cell(mean), change_cell(mean), None, coverage(mean.coverage))
+            yield kind, f"mean of {len(names)}", model.model, *numbers
+
+
+def _mean_interval(mean: SuiteMean) -> Cell:
+    if mean.half is None:
+        return None
+    return interval(mean.value - mean.half, mean.value + mean.half)
 
 
 def _chance_and_coverage(name: str, suite: SuiteReport) -> tuple[Cell, Cell]:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from ahnpl_cli.evaluation.report import Difference, SuiteReport
+from ahnpl_cli.evaluation.report import Comparison, Difference, SuiteReport
 from ahnpl_cli.reporting.tables import Cell, Mark, Span, Table
 
 FULL = 100.0
 LABEL = "subset or average"
 LOWER = " rank"  # ends the names of values of which a lower one is better
 Row = tuple[Cell, ...]
+Differences = Mapping[tuple[str, str], Difference]
 
 
 def interval(low: float | None, high: float | None) -> Cell:
@@ -20,12 +21,17 @@ def interval(low: float | None, high: float | None) -> Cell:
     return None if low is None or high is None else f"{low:.1f} to {high:.1f}"
 
 
-def coverage(value: float) -> Cell:
-    """Return a coverage in percent, marked when it is not all; never rounded to all or nothing."""
+def shown_coverage(value: float) -> str:
+    """Return a coverage in percent, never rounded to all or nothing."""
     # 99.97 must not read as 100.0, nor 0.04 as nothing.
     if value == FULL:
-        return Span("100.0")
-    return Span(f"{value:.2f}" if 0 < value < 1 else f"{min(value, 99.9):.1f}", "bad")
+        return "100.0"
+    return f"{value:.2f}" if 0 < value < 1 else f"{min(value, 99.9):.1f}"
+
+
+def coverage(value: float) -> Cell:
+    """Return a coverage in percent, marked when it is not all."""
+    return Span(shown_coverage(value), "" if value == FULL else "bad")
 
 
 def marked(name: str, suite: SuiteReport) -> Cell:
@@ -33,15 +39,21 @@ def marked(name: str, suite: SuiteReport) -> Cell:
     return Span(name, "bold" if name == suite.headline else "")
 
 
-def support_of(name: str, suite: SuiteReport) -> tuple[Cell, Cell]:
-    """Return n and coverage of a subset, an average or a value."""
+def support(name: str, suite: SuiteReport) -> tuple[int | None, float]:
+    """Return n, if it is known, and coverage in percent of a subset, an average or a value."""
     for subset in suite.subsets:
         if subset.name == name:
-            return subset.n, coverage(subset.coverage)
-    support = suite.support.get(name)
-    if support is None:
-        return None, coverage(suite.coverage)
-    return support.n, coverage(support.coverage)
+            return subset.n, subset.coverage
+    of_average = suite.support.get(name)
+    if of_average is None:
+        return None, suite.coverage
+    return of_average.n, of_average.coverage
+
+
+def support_of(name: str, suite: SuiteReport) -> tuple[Cell, Cell]:
+    """Return n and coverage of a subset, an average or a value, as cells."""
+    n, scored = support(name, suite)
+    return n, coverage(scored)
 
 
 def noted(tables: list[Table], note: str) -> list[Table]:
@@ -82,6 +94,19 @@ def _drawn(line: Difference) -> tuple[float, ...]:
     The replicates of all lines are of the same images, so equal verdicts give equal intervals.
     """
     return line.base, line.other, line.low, line.high
+
+
+def differences_of(comparisons: Sequence[Comparison], suite: str) -> Differences:
+    """Return the differences to the first model by (model, name).
+
+    Winoground's `group` is a subset and an average: here the average wins, as in a table's cells.
+    """
+    differences = {}
+    for comparison in comparisons:
+        if comparison.suite == suite:
+            for difference in judged_once(comparison.differences):
+                differences[comparison.other, difference.name] = difference
+    return differences
 
 
 def significance_mark(difference: Difference) -> Mark:

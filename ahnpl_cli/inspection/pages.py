@@ -24,6 +24,7 @@ from ahnpl_cli.reporting.page import (
     heat_map,
     heat_maps,
     inline,
+    long_table,
     picture,
     render_page,
     table,
@@ -32,8 +33,9 @@ from ahnpl_cli.runs import checkpoint_label
 
 HOW = (
     "Cosine distances 1 - cos between the image e_I, its caption e_T, the negative caption e_Tneg "
-    "and the image negative e_Ineg = e_I + (e_Tneg - e_T). Training should pull e_I and e_T "
-    "together and push e_Tneg and e_Ineg away."
+    "and the image negative e_Ineg = e_I + (e_Tneg - e_T). Read rows, not single numbers: a model "
+    "that reads the caption has e_I nearer to e_T than to e_Tneg, and the difference of the two is "
+    "what training should widen. Both may grow or shrink with all other distances."
 )
 
 
@@ -67,7 +69,7 @@ def _matrices(item: ExampleReport) -> list[Markup]:
 
 
 def example_sections(report: ComparisonReport) -> list[Section]:
-    """Return the sections on examples under models."""
+    """Return the sections on examples under models: what they are, then how models see them."""
     cards = gallery([_card(item) for item in report.examples])
     maps = tuple(block for item in report.examples for block in _matrices(item))
     return [
@@ -93,4 +95,4 @@ def file_page(report: FileReport, config: InspectConfig, track: Track) -> str:
 
 def provenance_section(report: FileReport) -> Section:
     """Return what a file is, where it came from and whether it is valid."""
-    return Section("Provenance", (table(fact_table(report)), table(finding_table(report))))
+    return Section("Provenance", (table(finding_table(report)), long_table(fact_table(report))))

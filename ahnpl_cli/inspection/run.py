@@ -11,7 +11,7 @@ from ahnpl_cli.config import InspectConfig
 from ahnpl_cli.data.jsonl import read_records
 from ahnpl_cli.errors import AhnplError
 from ahnpl_cli.evaluation.report import EvalReport
-from ahnpl_cli.evaluation.result_page import eval_sections, settings_section
+from ahnpl_cli.evaluation.result_page import eval_sections, numbers_section, settings_section
 from ahnpl_cli.inspection.curves import RunDetails, curve_table, curves, epoch_rows, epoch_table
 from ahnpl_cli.inspection.examples import RecordSample, training_data
 from ahnpl_cli.inspection.inspect import run_examples
@@ -188,6 +188,8 @@ def run_page(
     if examples:
         sections += example_sections(examples)
     sections += measured[2:]
+    if results:
+        sections.append(numbers_section(results))
     sections.append(provenance_section(report))
     if results:
         sections.append(settings_section(results))

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
-from jinja2 import Environment, PackageLoader, StrictUndefined, Template
-from markupsafe import Markup
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup, escape
 from PIL import Image
+from rich.cells import cell_len
 
 from ahnpl_cli.data.images import ImageRef, open_image
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.files import write_atomic
 from ahnpl_cli.outputs import foreign
-from ahnpl_cli.reporting.tables import Cell, Table, is_numeric, spans
+from ahnpl_cli.reporting.tables import Cell, Span, Table, is_numeric, spans
 from ahnpl_cli.version import __version__
 from ahnpl_cli.visible import visible
 
@@ -25,6 +27,10 @@ GENERATOR = b'<meta name="generator" content="ahnpl">'
 # In the place of a picture that a file names and that whoever sees the page may not be meant to.
 LEFT_OUT = "left out: not below the image root"
 SIDE = 320  # pixels of a picture's longer edge; more would make the page heavy
+SHORT = 24  # characters of a cell that is never broken: a name, a number, an interval
+PHONE = 50  # characters of a table that a phone shows whole
+GAP = 2  # characters between two columns
+LONG = 12  # rows of provenance that are shown unasked
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +86,40 @@ class Pair:
     scores: tuple[tuple[str, str], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A large number.
+
+    Attributes:
+        value: the number, with its unit.
+        spread: half of its interval; empty without one.
+        name: what it is.
+        remarks: lines below it: the change, n, coverage.
+    """
+
+    value: str
+    spread: str
+    name: str
+    remarks: tuple[Cell, ...] = ()
+
+
 def _symbol(name: str) -> Markup:
-    """`e_I` as the papers print it."""
+    """Return `e_I` as the papers print it."""
     base, _, index = name.partition("_")
-    return Markup("{}<sub>{}</sub>").format(base, index) if index else Markup("{}").format(name)
+    if not index:
+        return escape(name)
+    return Markup("{}<sub>{}</sub>").format(base, index)
+
+
+def _breakable(name: str) -> Markup:
+    """Return a name that a browser may break where its parts meet, but for numbers."""
+    parts = re.split(r"(?<=[_/:])(?=[^\W\d_])", name)
+    return Markup("<wbr/>").join(parts)
+
+
+def _percent(value: float) -> str:
+    """Return a place on an axis from 0 to 100, as CSS has it."""
+    return f"{min(max(value, 0.0), 100.0):.1f}%"
 
 
 @cache
@@ -96,46 +132,104 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["symbol"] = _symbol
+    environment.filters["breakable"] = _breakable
+    environment.filters["percent"] = _percent
     return environment
 
 
-def _template(name: str) -> Template:
-    return _environment().get_template(f"{name}.html.j2")
+def render(name: str, **values: object) -> Markup:
+    """Return a template of this package, filled in; what is not Markup is escaped."""
+    template = _environment().get_template(f"{name}.html.j2")
+    return Markup(template.render(**values))
 
 
-def _render(name: str, **values: object) -> Markup:
-    return Markup(_template(name).render(**values))
+def table(content: Table, *, stacked: bool = False) -> Markup:
+    """Return a table; marked spans keep their meaning (struck, inserted, good, bad).
 
-
-def table(content: Table) -> Markup:
-    """Return a table; marked spans keep their meaning (struck, inserted, good, bad)."""
-    numeric = [is_numeric(content, column) for column in range(len(content.columns))]
+    Args:
+        content: the table.
+        stacked: whether dim text, such as an interval, stands below its number in every row.
+    """
     rows = []
     for row in content.rows:
         rows.append([spans(cell, content.digits) for cell in row])
-    return _render("table", table=content, numeric=numeric, rows=rows)
+    classes, widths = [], []
+    for column, name in enumerate(content.columns):
+        longest = max((_length(row[column], stacked) for row in rows), default=0)
+        numeric = "n" if is_numeric(content, column) else ""
+        whole = "short" if longest <= SHORT else ""
+        classes.append(f"{numeric} {whole}".strip())
+        widths.append(max(min(longest, SHORT), cell_len(name) // 2))
+    kinds = [_kind(content)]
+    if sum(widths) + GAP * len(widths) > PHONE:
+        kinds.append("beyond")
+    if stacked:
+        kinds.append("stacked")
+    return render("table", table=content, kind=" ".join(kinds), classes=classes, rows=rows)
+
+
+def _length(cell: tuple[Span, ...], stacked: bool) -> int:
+    """Return how many characters wide a cell is."""
+    lengths = [cell_len(span.text) for span in cell]
+    return max(lengths, default=0) if stacked else sum(lengths)
+
+
+def _kind(content: Table) -> str:
+    if len(content.columns) == 2:
+        return "pairs"
+    return "many" if len(content.columns) > 10 else ""
 
 
 def inline(cell: Cell) -> Markup:
     """Return one cell's marked text, to stand in a paragraph."""
-    return _render("inline", spans=spans(cell, 3))
+    return render("inline", spans=spans(cell, 3))
 
 
-def headline(numbers: Sequence[tuple[str, str, str]]) -> Markup:
-    """Return large figures: (value, what it is, remark)."""
-    return _render("headline", numbers=numbers)
+def headline(figures: Mapping[str, Sequence[Figure]]) -> Markup:
+    """Return large numbers, those of one name, such as a model's, on one card."""
+    cards = []
+    for name, numbers in figures.items():
+        remarks = [[spans(remark, 1) for remark in number.remarks] for number in numbers]
+        cards.append((name, list(zip(numbers, remarks, strict=True))))
+    return render("headline", cards=cards)
 
 
-def grid(blocks: Sequence[Markup], *, wide: bool = False) -> Markup:
-    """Return blocks beside each other, as many as the screen takes; wide ones two at most."""
-    kind = "grid wide" if wide else "grid"
-    return Markup('<div class="{}">{}</div>').format(kind, Markup("").join(blocks))
+def paragraph(text: str) -> Markup:
+    """Return text to be read."""
+    return Markup('<p class="text">{}</p>').format(text)
+
+
+def bullets(items: Sequence[tuple[str, str]]) -> Markup:
+    """Return a list of (what, what is said of it)."""
+    lines = [Markup("<li><b>{}</b> {}</li>").format(what, said) for what, said in items]
+    return Markup('<ul class="text">{}</ul>').format(Markup("").join(lines))
+
+
+def grid(blocks: Sequence[Markup]) -> Markup:
+    """Return blocks beside each other, as many as the screen takes."""
+    return Markup('<div class="grid">{}</div>').format(Markup("").join(blocks))
+
+
+def columns(blocks: Sequence[Markup]) -> Markup:
+    """Return blocks below each other, in two columns where the screen takes them.
+
+    Blocks of unlike height leave no gaps, and paper may break between the parts of one.
+    """
+    return Markup('<div class="columns">{}</div>').format(Markup("").join(blocks))
 
 
 def fold(title: str, blocks: Sequence[Markup]) -> Markup:
     """Return blocks that are shown when their title is clicked."""
     inside = Markup("").join(blocks)
     return Markup("<details><summary>{}</summary>{}</details>").format(title, inside)
+
+
+def long_table(content: Table) -> Markup:
+    """Return a table that few read, such as hashes and versions; folded where it is long."""
+    count = len(content.rows)
+    if count <= LONG:
+        return table(content)
+    return fold(f"{content.title}: {count} lines", [table(content)])
 
 
 def heat_maps(blocks: Sequence[Markup]) -> Markup:
@@ -155,17 +249,17 @@ def heat_map(title: str, names: Sequence[str], values: Sequence[Sequence[float]]
         (name, [(f"{value:.2f}", f"{min(value, 1.0):.2f}") for value in row])
         for name, row in zip(names, values, strict=True)
     ]
-    return _render("heat_map", title=title, names=names, rows=rows)
+    return render("heat_map", title=title, names=names, rows=rows)
 
 
 def gallery(cards: Sequence[Card]) -> Markup:
     """Return images with their captions."""
-    return _render("gallery", cards=cards)
+    return render("gallery", cards=cards)
 
 
 def pairs(content: Sequence[Pair]) -> Markup:
     """Return pictures before and after an edit, side by side."""
-    return _render("pairs", pairs=content, spans=[spans(pair.text, 3) for pair in content])
+    return render("pairs", pairs=content, spans=[spans(pair.text, 3) for pair in content])
 
 
 def picture(path: Path, crop: tuple[int, int, int, int] | None = None) -> str:
@@ -204,9 +298,7 @@ def render_page(title: str, subtitle: str, sections: Sequence[Section]) -> str:
         sections: in order; those without blocks are left out.
     """
     kept = [section for section in sections if section.blocks]
-    html = _template("page").render(
-        title=title, subtitle=subtitle, sections=kept, version=__version__
-    )
+    html = render("page", title=title, subtitle=subtitle, sections=kept, version=__version__)
     # All text of a page passes here; an override in a caption would turn the line around.
     return visible(html)
 

@@ -1,6 +1,7 @@
 """The demo runs the real commands, ends in one table, and goes on where it stopped."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -56,6 +57,28 @@ def test_run_again_it_does_nothing_twice_and_prints_one_object(home: Path) -> No
         *compositional, retrieval, zeroshot = model["suites"].values()
         assert model["compositional"] == pytest.approx(sum(compositional) / 7, abs=0.01)
         assert model["retention"] == pytest.approx((retrieval + zeroshot) / 2, abs=0.01)
+
+
+def test_its_page_says_first_what_was_done_and_what_to_look_at(home: Path) -> None:
+    page = home / "page.html"
+    words = ["demo", "--quick", "--out", str(home / "out"), "--html-path", str(page), "--json"]
+    result = CliRunner().invoke(app, words)
+    assert result.exit_code == 0, result.stderr
+    html = page.read_text()
+    assert "<h1>The demo of ahnpl</h1>" in html
+    titles = re.findall(r"<h2>(.*?)</h2>", html)
+    assert titles[:4] == ["What was done", "Three examples", "What to look at", "Results"]
+    done, examples, reading = re.split(r"<h2>", html)[1:4]
+    for method in ("start:", "clip:", "negclip:", "ahnpl:"):
+        assert f"<b>{method}</b>" in done
+    assert "40 scenes of colored shapes" in done and "2 steps of 8 pairs" in done
+    assert f"ahnpl negatives {home}/out/scenes/captions.jsonl" in done
+    assert examples.count("<article>") == 3 and examples.count("data:image/png") == 3
+    assert examples.count("<del>") >= 3
+    # The numbers that the terminal prints, model by model.
+    models = json.loads(result.stdout)["models"]
+    means = ", ".join(f"{name} {model['compositional']:.1f}" for name, model in models.items())
+    assert means in reading
 
 
 def test_its_numbers_are_those_of_the_evaluation(home: Path) -> None:

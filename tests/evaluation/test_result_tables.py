@@ -63,7 +63,8 @@ def test_of_two_models_a_difference_that_stands_has_a_star():
     assert column(table, "difference") == ["+30.0 *", "+30.0"]
     assert table.rows[0][table.columns.index("difference")] == Span("+30.0 *", "good")
     assert "Ties: a 1, b 1." in table.note
-    assert trade_off.rows[1][2:] == (80.0, Span("+30.0", "good"), None, None)
+    shown = [text(cell, 1) for cell in trade_off.rows[1][2:]]
+    assert shown == ["80.0 ±20.0", "+30.0 ±28.0", "-", "-"]
 
 
 def test_of_three_models_each_is_set_against_the_first():

@@ -8,13 +8,15 @@ from suite_layouts import write_cola
 
 from ahnpl_cli.backbones.checkpoint import save_checkpoint
 from ahnpl_cli.evaluation.result_page import eval_page
+from ahnpl_cli.evaluation.summary import summary_table
 from ahnpl_cli.evaluation.trade_off import (
-    headline_numbers,
+    headline_figures,
     shared_suites,
     size_chart,
     trade_off_table,
     trade_offs,
 )
+from ahnpl_cli.reporting.tables import text
 
 
 @pytest.fixture
@@ -35,7 +37,7 @@ def test_the_means_are_of_the_suites_of_each_kind(report):
     for model, row in zip(report.models, trade_offs(report), strict=True):
         for name, members in shared_suites(report).items():
             values = [model.suites[suite].headline_value for suite in members]
-            assert row.means[name] == pytest.approx(sum(values) / 2)
+            assert row.means[name].value == pytest.approx(sum(values) / 2)
         assert row.parameters == model.info["parameters"] > 1000
 
 
@@ -45,26 +47,56 @@ def test_the_table_shows_both_changes_to_the_first_model(report):
         report
     ).rows
     assert size == f"{first.parameters / 1e6:,.1f}" and none is None
-    assert gain_of_first == first.means["compositional"]
-    assert gain == second.means["compositional"] and kept == second.means["retention"]
-    difference = second.means["compositional"] - first.means["compositional"]
-    assert change.text == f"{difference:+.1f}"
-    assert lost.text == f"{second.means['retention'] - first.means['retention']:+.1f}"
+    assert text(gain_of_first, 1).startswith(f"{first.means['compositional'].value:.1f} ±")
+    for cell, mean in ((gain, "compositional"), (kept, "retention")):
+        assert text(cell, 1).startswith(f"{second.means[mean].value:.1f} ±")
+    for cell, mean in ((change, "compositional"), (lost, "retention")):
+        difference = second.means[mean].value - first.means[mean].value
+        assert text(cell, 1).startswith(f"{difference:+.1f} ±")
+
+
+def test_the_interval_of_a_mean_is_that_of_independent_suites(report):
+    model, mean = report.models[1], trade_offs(report)[1].means["compositional"]
+    suites = [model.suites[name] for name in ("cola", "sugarcrepe")]
+    halves = []
+    for suite in suites:
+        low, high = suite.intervals[suite.headline]
+        halves.append((high - low) / 2)
+    assert mean.half == pytest.approx(math.hypot(*halves) / 2)
+    assert mean.n == sum(suite.support[suite.headline].n for suite in suites)
+    assert mean.coverage == 100.0
+
+
+def test_the_summary_ends_in_the_means_that_the_page_opens_with(report):
+    table = summary_table(report)
+    rows = [[text(cell, 1) for cell in row] for row in table.rows[-4:]]
+    assert [row[:3] for row in rows] == [
+        ["compositional", "mean of 2", "tiny"],
+        ["compositional", "mean of 2", "other"],
+        ["retention", "mean of 2", "tiny"],
+        ["retention", "mean of 2", "other"],
+    ]
+    figures = headline_figures(report)
+    shown = [figures[model][kind] for kind in (0, 1) for model in ("tiny", "other")]
+    for row, figure in zip(rows, shown, strict=True):
+        assert row[4] == f"{figure.value.removesuffix(' %')} ±{figure.spread}"
 
 
 def test_a_gain_without_a_measure_of_retention_says_so(tmp_path, run):
     report = run("sugarcrepe", write_sugarcrepe(tmp_path / "d"))
     assert "Retention: none was measured: `ahnpl eval retention`" in trade_off_table(report).note
-    assert math.isnan(trade_offs(report)[0].means["retention"])
-    (number,) = headline_numbers(report)
-    assert number[1] == "tiny: compositional"
+    assert math.isnan(trade_offs(report)[0].means["retention"].value)
+    (figure,) = headline_figures(report)["tiny"]
+    assert figure.name == "compositional, sugarcrepe"
 
 
 def test_the_page_opens_with_both_means(report):
     page = eval_page(report)
-    for value, name, _ in headline_numbers(report):
-        assert value in page and name in page
-    assert len(headline_numbers(report)) == 4
+    for model, figures in headline_figures(report).items():
+        assert f"<h3>{model}</h3>" in page
+        for figure in figures:
+            assert f"<b>{figure.value}</b> <i>±{figure.spread}</i>" in page
+        assert len(figures) == 2
 
 
 def test_accuracy_over_size_needs_two_sizes(report):

@@ -33,11 +33,23 @@ def test_a_flat_line_can_be_drawn(value: float) -> None:
     assert list(figure.iter("polyline"))
 
 
+def classed(figure: ElementTree.Element, name: str) -> list[ElementTree.Element]:
+    """The elements of a class."""
+    return [e for e in figure.iter() if name in (e.get("class") or "").split()]
+
+
+def place(element: ElementTree.Element, side: str) -> float:
+    """Where an element lies on the axis, in percent."""
+    styles = dict(part.split(":") for part in (element.get("style") or "").split(";"))
+    return float(styles[side].removesuffix("%"))
+
+
 def test_bars_are_as_long_as_their_values() -> None:
-    groups = [BarGroup("a", (Bar(50.0), Bar(100.0)))]
-    rects = list(parsed(bar_chart("t", ("m", "n"), groups)).iter("rect"))
-    half, whole = (float(rect.get("width") or 0) for rect in rects)
-    assert whole == pytest.approx(2 * half)
+    groups = [BarGroup("a", (Bar(50.0), Bar(100.0, 97.0, 100.0)))]
+    chart = parsed(bar_chart("t", ("m", "n"), groups))
+    assert [place(bar, "width") for bar in classed(chart, "fill")] == [50.0, 100.0]
+    (whisker,) = classed(chart, "whisker")
+    assert (place(whisker, "left"), place(whisker, "width")) == (97.0, 3.0)
 
 
 def test_published_values_are_marked_where_they_belong() -> None:
@@ -45,19 +57,31 @@ def test_published_values_are_marked_where_they_belong() -> None:
         BarGroup("a", (Bar(50.0),), marks=(0.0, 100.0)),
         BarGroup("b", (Bar(1.0),), (None, 5.0)),
     ]
-    figure = parsed(bar_chart("t", ("m",), groups, ("CLIP, published", "AHNPL, published")))
-    chart = list(figure)[-1]
-    marks = [path for path in chart.iter("path") if path.get("class") == "mark"]
-    assert [mark.findtext("title") for mark in marks] == ["0.0", "100.0", "5.0"]
-    left, right = (float((mark.get("d") or "M0,")[1:].split(",")[0]) for mark in marks[:2])
-    bar = next(chart.iter("rect"))
-    assert left == pytest.approx(float(bar.get("x") or 0))
-    assert right - left == pytest.approx(2 * float(bar.get("width") or 0))
+    chart = parsed(bar_chart("t", ("m",), groups, ("CLIP, published", "AHNPL, published")))
+    marks = [mark for lane in classed(chart, "marks") for mark in lane.iter("span")]
+    assert [(place(mark, "left"), mark.get("title")) for mark in marks] == [
+        (0.0, "0.0"),
+        (100.0, "100.0"),
+        (5.0, "5.0"),
+    ]
+
+
+def test_each_group_has_a_chance_line_of_its_own() -> None:
+    groups = [
+        BarGroup("text", (Bar(50.0),), chance=25.0),
+        BarGroup("group", (Bar(50.0),), chance=100 / 6),
+        BarGroup("COCO T2I R@1", (Bar(50.0),)),
+    ]
+    chart = parsed(bar_chart("t", ("m",), groups))
+    key, *lines = classed(chart, "chance")
+    assert [place(line, "left") for line in lines] == [25.0, 16.7]
+    without = parsed(bar_chart("t", ("m",), groups[2:]))
+    assert classed(without, "chance") == []
 
 
 def test_a_model_that_was_not_measured_has_no_bar() -> None:
     figure = parsed(bar_chart("t", ("m", "n"), [BarGroup("a", (Bar(50.0), None))]))
-    assert len(list(figure.iter("rect"))) == 1
+    assert len(classed(figure, "fill")) == 1
 
 
 def test_names_are_escaped_in_every_place() -> None:
@@ -69,37 +93,11 @@ def test_names_are_escaped_in_every_place() -> None:
         assert evil in "".join(parsed(chart).itertext())
 
 
-def test_bars_say_of_how_many_items_they_are() -> None:
-    figure = parsed(bar_chart("t", ("m",), [BarGroup("swap_obj", (Bar(50.0),), note="n = 245")]))
-    texts = ["".join(text.itertext()) for text in figure.iter("text")]
-    assert texts[5:7] == ["swap_obj", "n = 245"]
-
-
-@pytest.mark.parametrize(
-    "label",
-    ["swap_obj", "macro_11_pieces_partial", "W" * 33, "a/very/long/name " * 9, "\u732b" * 60],
-)
-def test_no_label_of_a_bar_is_longer_than_its_room(label: str) -> None:
-    group = BarGroup(label, (Bar(50.0),), note="n = 245")
-    figure = parsed(bar_chart("t", ("m",), [BarGroup("a", (Bar(1.0),)), group]))
-    chart = list(figure)[-1]
-    left = float((chart.get("viewBox") or "").split()[0])
-    texts = [text for text in chart.iter("text") if text.get("text-anchor") == "end"]
-    assert len(texts) == 3
-    for text in texts:
-        # The mean character of a sans-serif is 0.59 of its size, a Chinese one all of it.
-        wide = sum(character > "\u2e80" for character in text.text or "")
-        length = 10.5 * (wide + 0.59 * (len(text.text or "") - wide))
-        assert float(text.get("x") or 0) - length >= left
-
-
-def test_a_label_that_is_cut_keeps_its_start_and_end_and_says_all_under_the_pointer() -> None:
-    label = "the_first_part_of_a_very_long_name_" + "x" * 30 + "_partial"
-    figure = parsed(bar_chart("t", ("m",), [BarGroup(label, (Bar(50.0),))]))
-    (text,) = (text for text in figure.iter("text") if text.get("class") == "label")
-    shown = text.text or ""
-    assert shown.startswith("the_first_part") and shown.endswith("_partial") and "…" in shown
-    assert text.findtext("title") == label
+@pytest.mark.parametrize("label", ["swap_obj", "macro_11_pieces_partial", "a_very_long_name" * 9])
+def test_a_bar_says_all_of_its_label_and_of_how_many_items_it_is(label: str) -> None:
+    figure = parsed(bar_chart("t", ("m",), [BarGroup(label, (Bar(50.0),), note="n = 245")]))
+    name = classed(figure, "name")[0]
+    assert "".join(name.itertext()) == f"{label} n = 245"
 
 
 def test_the_first_tick_of_a_curve_names_the_unit() -> None:
