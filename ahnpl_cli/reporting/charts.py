@@ -254,8 +254,15 @@ def dot_chart(
 def _dot(color: int, dot: Dot, x: float, y: float) -> Markup:
     radius = 7 if dot.chosen else 4.5
     circle = f'<circle class="f{color}" cx="{x:.1f}" cy="{y:.1f}" r="{radius}">'
-    name = f"{dot.name}: {dot.x:.1f}, {dot.y:.1f}"
-    return Markup(circle) + Markup("<title>{}</title></circle>").format(name)
+    place = f"{dot.name}: {dot.x:.1f}, {dot.y:.1f}"
+    drawn = Markup(circle) + Markup("<title>{}</title></circle>").format(place)
+    if not dot.chosen:
+        return drawn
+    # Paper and phones show no title: the point that matters bears its name.
+    is_left = x < DOTS_WIDTH / 2
+    side, shift = ("start", 11) if is_left else ("end", -11)
+    text = f'<text class="label" x="{x + shift:.1f}" y="{y + 14:.1f}" text-anchor="{side}">'
+    return drawn + Markup(text) + Markup("{}</text>").format(dot.name)
 
 
 CHARACTER = 0.47  # rem of one in a label, in the widest of the usual sans-serifs

@@ -13,12 +13,18 @@ from ahnpl_cli.evaluation.report import (
     EvalReport,
     ExampleItem,
     ModelReport,
+    Published,
     SubsetReport,
     SuiteInfo,
     SuiteReport,
+    Support,
 )
 from ahnpl_cli.evaluation.result_page import eval_page
+from ahnpl_cli.frontier.report import FrontierPoint, FrontierReport
+from ahnpl_cli.frontier.result_tables import frontier_page
+from ahnpl_cli.inspection import images
 from ahnpl_cli.inspection.curves import RunDetails
+from ahnpl_cli.inspection.images import ImagesDetails, PicturePair
 from ahnpl_cli.inspection.pages import examples_page, file_page
 from ahnpl_cli.inspection.report import (
     ComparisonReport,
@@ -32,7 +38,7 @@ from ahnpl_cli.inspection.report import (
 )
 from ahnpl_cli.inspection.run import run_page
 from ahnpl_cli.progress import silent
-from ahnpl_cli.records import StepReport
+from ahnpl_cli.records import Negative, Painting, StepReport
 from ahnpl_cli.reporting.edits import word_edits
 
 EVIL = "<script>document.title='broken'</script>"
@@ -114,6 +120,101 @@ def _results(folder: Path) -> EvalReport:
     )
 
 
+# Names as long as those of real suites, and longer than any label has room for.
+LONG_NAMES = ("macro_11_pieces_partial", "counting-small-quant", "text / Both / Series / No-Tag")
+
+
+def _wide_suite(value: float, names: tuple[str, ...], headline: str) -> SuiteReport:
+    rows = []
+    for number, name in enumerate(names):
+        accuracy = min(100.0, value + 9 * number)
+        ends = (accuracy - 4, min(100.0, accuracy + 4))
+        rows.append(SubsetReport(name, 1234, accuracy, *ends, 0, 41_000, 3.01))
+    support = {headline: Support(1234, 3.01)}
+    ends = {headline: (value - 3, value + 3)}
+    return SuiteReport(
+        rows, [], {headline: value}, ends, headline, value, {}, 3.01, support=support
+    )
+
+
+def _wide(folder: Path) -> EvalReport:
+    """Five models, four suites, long names, few images, published values, many examples."""
+    names = ("scenes-clip", "negclip", "ce-clip", "runs/ahnpl-with-a-long-name/step-000450")
+    suites = {
+        "sugarcrepe": ("macro_7", ("swap_obj", "replace_att")),
+        "valse": ("macro_11_pieces_partial", LONG_NAMES),
+        "winoground": ("group", ("text", "image", "group")),
+        "zeroshot": ("macro_2_top1", ("inks top-1", "a_name_that_no_margin_holds" * 3)),
+    }
+    models = []
+    for number, name in enumerate(names):
+        of_model = {}
+        for suite, (headline, subsets) in suites.items():
+            of_model[suite] = _wide_suite(50.0 + 11 * number, subsets, headline)
+        models.append(ModelReport(name, {"weights_sha256": 64 * "a"}, of_model))
+    comparisons = []
+    for suite, (headline, _) in suites.items():
+        for model in models[1:]:
+            gain = Difference(headline, True, 50.0, 61.0, 11.0, 8.0, 14.0, None, True)
+            comparisons.append(Comparison(suite, names[0], model.name, 1234, [gain]))
+    picture = str(_photo(folder))
+    scores = {name: (0.34, 0.36) for name in names}
+    captions = ("a dog on a bed", "a bed on a dog")
+    examples = []
+    for number in range(8):
+        item = (f"i{number}", ("swap_obj",), "gained", picture, None, captions, 1, scores)
+        examples.append(ExampleItem("sugarcrepe", *item))
+    infos = {}
+    for suite in suites:
+        files = {f"a/very/long/path/of/a/file/{i}/{suite}.json": 64 * "b" for i in range(4)}
+        infos[suite] = SuiteInfo(suite, {}, [], ["a note"], files, 0)
+    published = [Published("sugarcrepe", "CLIP", "AHNPL", {"swap_obj": 61.2, "macro_7": 73.0})]
+    return EvalReport(
+        models,
+        infos,
+        comparisons,
+        {"tie": "strict"},
+        {"torch": "2"},
+        published=published,
+        examples=examples,
+    )
+
+
+def _frontier() -> FrontierReport:
+    points = []
+    for number, name in enumerate(("start", "wise-ft 0.50", "lines 0.50", "ahnpl")):
+        method = name if number == 0 else "run" if number == 3 else name.split(" ")[0]
+        gain, kept = 50.0 + 9 * number, 60.0 - 11 * number
+        suites = {"sugarcrepe": gain, "retrieval": kept}
+        point = (name, "ahnpl", method, number / 3, gain, kept, gain, kept, suites)
+        points.append(FrontierPoint(*point, pareto=True, chosen=number == 1))
+    return FrontierReport(
+        points,
+        ["sugarcrepe"],
+        ["retrieval"],
+        {"sugarcrepe": "macro_7", "retrieval": "coco_mean_r1"},
+        {"sugarcrepe": (500, 500), "retrieval": (500, 500)},
+        budget="retention >= -12",
+    )
+
+
+def _images(folder: Path) -> FileReport:
+    """Two painted pictures: one there, one outside its folder."""
+    photo = _photo(folder)
+    painting = Painting("recolor", "rule", box=(4, 4, 40, 40), scores={"changed": 89.4})
+    edits = word_edits(CAPTION, CAPTION.replace("dog", "cat"))
+    negative = Negative(
+        "object", CAPTION.replace("dog", "cat"), edits, image="x.png", painter=painting
+    )
+    shown = [
+        PicturePair("1", photo, photo, CAPTION, negative, outside) for outside in (False, True)
+    ]
+    kept = (("object", "recolor", 2),)
+    details = ImagesDetails(kept, (("no painter", 7, EVIL),), (), (), tuple(shown))
+    findings = [Finding("fine", "every picture named is there")]
+    return file_report(f"{EVIL}/images.jsonl", "images", {"captions": 2}, findings, details)
+
+
 @pytest.fixture(scope="session")
 def evil() -> str:
     """Stands in every name, caption, path and note of the pages."""
@@ -131,10 +232,14 @@ def made_pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The HTML of every kind of page."""
     folder = tmp_path_factory.mktemp("pages")
     examples, run, results = _examples(folder), _run(), _results(folder)
+    config = InspectConfig()
     return {
         "run": run_page(run, examples, results),
         "bare run": run_page(run, None, None),
         "examples": examples_page(examples),
         "results": eval_page(results),
-        "file": file_page(run, InspectConfig(), silent),
+        "file": file_page(run, config, silent),
+        "wide": eval_page(_wide(folder)),
+        "frontier": frontier_page(_frontier()),
+        "images": images.page(_images(folder), config, silent),
     }

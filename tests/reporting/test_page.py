@@ -49,16 +49,18 @@ def read(html: str) -> Reader:
     return reader
 
 
-KINDS = ["run", "bare run", "examples", "results", "file"]
+KINDS = ["run", "bare run", "examples", "results", "file", "images"]
 
 
-@pytest.mark.parametrize("name", KINDS)
+@pytest.mark.parametrize("name", [*KINDS, "wide", "frontier"])
 def test_a_page_is_one_file_without_scripts(made_pages: dict[str, str], name: str) -> None:
     html = made_pages[name]
     reader = read(html)
     assert "script" not in reader.tags
     assert all(link.startswith(("data:image/", "#s")) for link in reader.links)
     assert not re.search(r"url\(|@import|https?://", html)
+    # A picture inside the page is there at once; loaded lazily it would be a gray box on paper.
+    assert "loading=" not in html
 
 
 @pytest.mark.parametrize("name", KINDS)
