@@ -30,7 +30,7 @@ def export(
 
     model_folder(checkpoint)  # A mistyped path is told before torch is imported.
     from ahnpl_cli.exporting.run import export as run
-    from ahnpl_cli.reporting.export import tables
+    from ahnpl_cli.exporting.run import tables
 
     report = run(checkpoint, config)
     screen.show(report, tables(report))

@@ -19,6 +19,7 @@ from ahnpl_cli.exporting.parity import compare, require
 from ahnpl_cli.files import write_atomic
 from ahnpl_cli.outputs import check_new
 from ahnpl_cli.records import ExportReport
+from ahnpl_cli.reporting.tables import Cell, Table
 
 CARD = "README.md"
 
@@ -81,3 +82,15 @@ def _base(said: dict[str, object]) -> str:
     if isinstance(parent, dict):
         parent = parent.get("name")
     return str(parent or "")
+
+
+def tables(report: ExportReport) -> list[Table]:
+    """Return what `ahnpl export` prints: the parity check, and the files."""
+    rows: list[tuple[Cell, ...]] = []
+    for name, difference in report.parity.items():
+        rows.append((name, f"{difference:.1e}"))
+    if not rows:
+        rows.append(("not checked", "peft is not installed"))
+    note = f"{report.folder}: {', '.join(report.files)}."
+    title = f"{report.checkpoint} for {report.to}"
+    return [Table(title, ("compared with the checkpoint", "largest difference"), tuple(rows), note)]

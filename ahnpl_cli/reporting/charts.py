@@ -1,16 +1,16 @@
 """Charts without a script, in colors of the page's style, so that dark and print work.
 
 Curves and dots are inline SVG. Bars are HTML: a browser breaks their labels where they are long,
-and a page of paper between two of them. Every text goes through `escape` or a template.
+and a page of paper between two of them. Here is where things lie; templates draw them, and escape.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from markupsafe import Markup, escape
+from markupsafe import Markup
 from rich.cells import cell_len
 
 from ahnpl_cli.reporting.page import render
@@ -22,13 +22,15 @@ COLORS = 8  # classes c0..c7 in the page's style; c0 is the start's gray
 ACCENT = 3
 TICK_STEPS = (1, 2, 2.5, 5, 10)  # times a power of ten
 
+Point = tuple[float, float]
+
 
 @dataclass(frozen=True, slots=True)
 class Series:
     """A named line: (x, y) in order of x."""
 
     name: str
-    points: tuple[tuple[float, float], ...]
+    points: tuple[Point, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,8 @@ class _Axis:
 
     def place(self, value: float) -> float:
         span = (self.high - self.low) or 1.0
-        return self.start + (value - self.low) / span * (self.end - self.start)
+        share = (value - self.low) / span
+        return self.start + share * (self.end - self.start)
 
     def ticks(self) -> Iterator[tuple[float, str]]:
         """Yield the places of round numbers, and these as text."""
@@ -103,12 +106,30 @@ class _Axis:
             yield self.place(value), label
 
 
-def _round_numbers(low: float, high: float, count: int = 4) -> list[float]:
+@dataclass(frozen=True, slots=True)
+class _Plane:
+    """A drawing with two axes, in units of its view box."""
+
+    width: float
+    height: float
+    across: _Axis
+    upward: _Axis
+    left: float = LEFT
+    right: float = RIGHT
+
+    def places(self, points: Iterable[Point]) -> list[Point]:
+        """Return where points lie."""
+        return [(self.across.place(x), self.upward.place(y)) for x, y in points]
+
+
+def _round_numbers(low: float, high: float) -> list[float]:
+    """Return about four multiples of a round step."""
     if high <= low:
         return [low]
-    rough = (high - low) / count
+    rough = (high - low) / 4
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(m * power for m in TICK_STEPS if m * power >= rough)
+    # A bound that is a multiple itself must not be lost to rounding.
     first = math.ceil(low / step - 1e-9)
     last = math.floor(high / step + 1e-9)
     return [number * step for number in range(first, last + 1)]
@@ -116,43 +137,37 @@ def _round_numbers(low: float, high: float, count: int = 4) -> list[float]:
 
 def _labels(ticks: Sequence[float]) -> list[str]:
     """Return ticks as text, with as many digits as it takes to tell them apart."""
-    step = ticks[1] - ticks[0] if len(ticks) > 1 else abs(ticks[0]) / 10
-    is_large = max(map(abs, ticks)) >= 10_000
-    unit, suffix = (1000.0, "k") if is_large else (1.0, "")
+    step = abs(ticks[0]) / 10
+    if len(ticks) > 1:
+        step = ticks[1] - ticks[0]
+    unit, suffix = 1.0, ""
+    if max(map(abs, ticks)) >= 10_000:
+        unit, suffix = 1000.0, "k"
     digits = 0
     if step > 0:
-        # The half of a step of 2.5 needs a digit more.
-        digits = max(0, 1 - math.floor(math.log10(step / unit)))
-    return [_trimmed(f"{tick / unit:.{min(digits, 12)}f}") + suffix for tick in ticks]
+        # The half of a step of 2.5 needs a digit more than its power of ten.
+        digits = 1 - math.floor(math.log10(step / unit))
+    digits = min(max(digits, 0), 12)
+    return [_trimmed(f"{tick / unit:.{digits}f}") + suffix for tick in ticks]
 
 
 def _trimmed(number: str) -> str:
-    number = number.rstrip("0").rstrip(".") if "." in number else number
+    if "." in number:
+        number = number.rstrip("0").rstrip(".")
     return "0" if number == "-0" else number
 
 
 def _bounds(values: Sequence[float]) -> tuple[float, float]:
     """Return a range with a little air; a flat line stands in the middle."""
     low, high = min(values), max(values)
-    air = (high - low) * 0.06 or max(abs(high) * 0.1, 0.05)
+    air = 0.06 * (high - low)
+    if air == 0:
+        air = max(0.1 * abs(high), 0.05)
     return low - air, high + air
 
 
-def _finite(series: Sequence[Series]) -> list[Series]:
-    kept = []
-    for line in series:
-        points = tuple(point for point in line.points if all(map(math.isfinite, point)))
-        if points:
-            kept.append(Series(line.name, points))
-    return kept
-
-
-def legend(names: Sequence[str], colors: Sequence[int]) -> Markup:
-    """Return names beside their colors."""
-    items = []
-    for color, name in zip(colors, names, strict=True):
-        items.append(Markup('<span><i class="c{}"></i>{}</span>').format(color, name))
-    return Markup('<div class="legend">{}</div>').format(Markup("").join(items))
+def _is_finite(point: Point) -> bool:
+    return all(map(math.isfinite, point))
 
 
 def line_chart(title: str, series: Sequence[Series]) -> Markup:
@@ -162,25 +177,31 @@ def line_chart(title: str, series: Sequence[Series]) -> Markup:
         title: what is drawn.
         series: the lines; points that are not finite are left out.
     """
-    lines = _finite(series)
+    lines = {}
+    for line in series:
+        points = list(filter(_is_finite, line.points))
+        if points:
+            lines[line.name] = points
     if not lines:
         return Markup("")
-    steps = [x for line in lines for x, _ in line.points]
-    values = [y for line in lines for _, y in line.points]
-    across = _Axis(min(steps), max(steps), LEFT, WIDTH - RIGHT)
-    upward = _Axis(*_bounds(values), HEIGHT - BOTTOM, TOP)
-    pieces = [_horizontal(label, y, WIDTH) for y, label in upward.ticks()]
-    for number, (x, label) in enumerate(across.ticks()):
-        unit = "" if number else "step "
-        pieces.append(_below(unit + label, x, HEIGHT))
+    every = [point for points in lines.values() for point in points]
+    steps = [x for x, _ in every]
+    values = [y for _, y in every]
+    plane = _Plane(
+        WIDTH,
+        HEIGHT,
+        _Axis(min(steps), max(steps), LEFT, WIDTH - RIGHT),
+        _Axis(*_bounds(values), HEIGHT - BOTTOM, TOP),
+    )
     colors = _line_colors(len(lines))
-    for line, color in zip(lines, colors, strict=True):
-        places = [(across.place(x), upward.place(y)) for x, y in line.points]
-        pieces.append(_path(color, places))
-    chart = _svg(title, WIDTH, HEIGHT, pieces)
-    names = legend([line.name for line in lines], colors) if len(lines) > 1 else Markup("")
-    figure = Markup('<figure class="chart"><figcaption>{}</figcaption>{}{}</figure>')
-    return figure.format(title, chart, names)
+    paths = []
+    for color, points in zip(colors, lines.values(), strict=True):
+        paths.append((color, plane.places(points)))
+    # A line alone is named by the title.
+    names = list(zip(lines, colors, strict=True)) if len(lines) > 1 else []
+    return render(
+        "plot", kind="chart", title=title, plane=plane, unit="step ", paths=paths, names=names
+    )
 
 
 def _line_colors(count: int) -> list[int]:
@@ -190,37 +211,13 @@ def _line_colors(count: int) -> list[int]:
     return [1 + number % (COLORS - 1) for number in range(count)]
 
 
-def _svg(title: str, width: float, height: float, pieces: Sequence[Markup]) -> Markup:
-    drawing = Markup('<svg viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>')
-    return drawing.format(f"{width:g}", f"{height:g}", title, Markup("").join(pieces))
-
-
-def _horizontal(label: str, y: float, width: float) -> Markup:
-    line = f'<line class="grid" x1="{LEFT}" x2="{width - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
-    text = f'<text class="tick" x="{LEFT - 6}" y="{y + 3.5:.1f}" text-anchor="end">'
-    return Markup(line + text) + escape(label) + Markup("</text>")
-
-
-def _below(label: str, x: float, height: float) -> Markup:
-    text = f'<text class="tick" x="{x:.1f}" y="{height - 9:g}" text-anchor="middle">'
-    return Markup(text) + escape(label) + Markup("</text>")
-
-
-def _path(color: int, places: Sequence[tuple[float, float]]) -> Markup:
-    if len(places) == 1:
-        x, y = places[0]
-        return Markup(f'<circle class="f{color}" cx="{x:.1f}" cy="{y:.1f}" r="2.5"/>')
-    moves = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
-    return Markup(f'<polyline class="l{color}" points="{moves}"/>')
-
-
 def dot_chart(
     title: str,
     series: Sequence[DotSeries],
     *,
     x_name: str,
     y_name: str,
-    line: Sequence[tuple[float, float]] = (),
+    line: Sequence[Point] = (),
 ) -> Markup:
     """Return dots over two axes.
 
@@ -231,38 +228,30 @@ def dot_chart(
         y_name: what is up.
         line: points that a line connects, such as a front.
     """
-    dots = [dot for group in series for dot in group.dots]
-    across = _Axis(*_bounds([dot.x for dot in dots]), LEFT, DOTS_WIDTH - RIGHT)
-    bottom = DOTS_HEIGHT - 2 * BOTTOM
-    upward = _Axis(*_bounds([dot.y for dot in dots]), bottom, TOP)
-    pieces = [_horizontal(label, y, DOTS_WIDTH) for y, label in upward.ticks()]
-    pieces += [_below(label, x, DOTS_HEIGHT - BOTTOM) for x, label in across.ticks()]
-    if line:
-        pieces.append(_path(0, [(across.place(x), upward.place(y)) for x, y in line]))
-    colors = [number % COLORS for number in range(len(series))]
-    for color, group in zip(colors, series, strict=True):
+    every = [dot for group in series for dot in group.dots]
+    plane = _Plane(
+        DOTS_WIDTH,
+        DOTS_HEIGHT - BOTTOM,
+        _Axis(*_bounds([dot.x for dot in every]), LEFT, DOTS_WIDTH - RIGHT),
+        _Axis(*_bounds([dot.y for dot in every]), DOTS_HEIGHT - 2 * BOTTOM, TOP),
+    )
+    names, dots = [], []
+    for number, group in enumerate(series):
+        color = number % COLORS
+        names.append((group.name, color))
         for dot in group.dots:
-            pieces.append(_dot(color, dot, across.place(dot.x), upward.place(dot.y)))
-    pieces.append(_below(x_name, (LEFT + DOTS_WIDTH) / 2, DOTS_HEIGHT))
-    chart = _svg(title, DOTS_WIDTH, DOTS_HEIGHT, pieces)
-    names = legend([group.name for group in series], colors)
-    caption = f"{y_name} (up) over {x_name} (to the right)"
-    figure = Markup('<figure class="dots"><figcaption>{}</figcaption>{}{}</figure>')
-    return figure.format(caption, names, chart)
-
-
-def _dot(color: int, dot: Dot, x: float, y: float) -> Markup:
-    radius = 7 if dot.chosen else 4.5
-    circle = f'<circle class="f{color}" cx="{x:.1f}" cy="{y:.1f}" r="{radius}">'
-    place = f"{dot.name}: {dot.x:.1f}, {dot.y:.1f}"
-    drawn = Markup(circle) + Markup("<title>{}</title></circle>").format(place)
-    if not dot.chosen:
-        return drawn
-    # Paper and phones show no title: the point that matters bears its name.
-    is_left = x < DOTS_WIDTH / 2
-    side, shift = ("start", 11) if is_left else ("end", -11)
-    text = f'<text class="label" x="{x + shift:.1f}" y="{y + 14:.1f}" text-anchor="{side}">'
-    return drawn + Markup(text) + Markup("{}</text>").format(dot.name)
+            dots.append((color, dot, *plane.places([(dot.x, dot.y)])))
+    return render(
+        "plot",
+        kind="dots",
+        title=title,
+        caption=f"{y_name} (up) over {x_name} (to the right)",
+        plane=plane,
+        x_name=x_name,
+        paths=[(0, plane.places(line))] if line else [],
+        dots=dots,
+        names=names,
+    )
 
 
 CHARACTER = 0.47  # rem of one in a label, in the widest of the usual sans-serifs
@@ -280,15 +269,17 @@ def bar_chart(
         groups: what is measured; intervals are whiskers, chance is a dashed line.
         marked: names of the marks in every group, two at most: a circle and a diamond.
     """
-    lengths = [cell_len(group.label) for group in groups]
-    lengths += [cell_len(group.note) for group in groups]
+    longest = 0
+    for group in groups:
+        longest = max(longest, cell_len(group.label), cell_len(group.note))
+    names = [(model, number % COLORS) for number, model in enumerate(models)]
     return render(
         "bars",
         title=title,
-        models=[(name, number % COLORS) for number, name in enumerate(models)],
+        names=names,
         marked=marked,
         groups=[(group, list(_bars(group))) for group in groups],
-        label=min(MOST_LABEL, max(LEAST_LABEL, CHARACTER * max(lengths, default=0))),
+        label=min(max(CHARACTER * longest, LEAST_LABEL), MOST_LABEL),
         shows_chance=any(group.chance is not None for group in groups),
     )
 
@@ -296,7 +287,9 @@ def bar_chart(
 def _bars(group: BarGroup) -> Iterator[tuple[int, float, float, float]]:
     """Yield (color, value, low, high) of the bars that are there."""
     for number, bar in enumerate(group.bars):
-        if bar is not None:
-            low = bar.value if bar.low is None else bar.low
-            high = bar.value if bar.high is None else bar.high
-            yield number % COLORS, bar.value, low, high
+        if bar is None:
+            continue
+        low, high = bar.value, bar.value
+        if bar.low is not None and bar.high is not None:
+            low, high = bar.low, bar.high
+        yield number % COLORS, bar.value, low, high

@@ -122,6 +122,11 @@ def _percent(value: float) -> str:
     return f"{min(max(value, 0.0), 100.0):.1f}%"
 
 
+def _digit(value: float) -> str:
+    """Return a number with one digit after the point, as places in a drawing have."""
+    return f"{value:.1f}"
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
@@ -134,6 +139,7 @@ def _environment() -> Environment:
     environment.filters["symbol"] = _symbol
     environment.filters["breakable"] = _breakable
     environment.filters["percent"] = _percent
+    environment.filters["digit"] = _digit
     return environment
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -122,7 +122,10 @@ def spans(cell: Cell, digits: int) -> tuple[Span, ...]:
 
 def text(cell: Cell, digits: int) -> str:
     """Return a cell as plain text; what was changed is marked as wdiff does."""
-    return "".join(_PLAIN.get(span.mark, "{}").format(span.text) for span in spans(cell, digits))
+    pieces = []
+    for span in spans(cell, digits):
+        pieces.append(_PLAIN.get(span.mark, "{}").format(span.text))
+    return "".join(pieces)
 
 
 def speed(per_second: float) -> Cell:
@@ -132,15 +135,21 @@ def speed(per_second: float) -> Cell:
 
 def is_numeric(table: Table, column: int) -> bool:
     """Whether every cell of a column that is there is a number."""
-    cells = [row[column] for row in table.rows if row[column] is not None]
-    return bool(cells) and all(isinstance(cell, int | float) for cell in cells)
+    cells = [row[column] for row in table.rows]
+    there = [cell for cell in cells if cell is not None]
+    return bool(there) and all(isinstance(cell, int | float) for cell in there)
 
 
 def _is_label(table: Table, column: int) -> bool:
     """Whether a column names its rows, shortly: names are not broken while others can be."""
     if column:
         return False
-    return all(len(text(row[0], table.digits)) <= LABEL_WIDTH for row in table.rows)
+    labels = _texts(table, column)
+    return all(len(label) <= LABEL_WIDTH for label in labels)
+
+
+def _texts(table: Table, column: int) -> list[str]:
+    return [text(row[column], table.digits) for row in table.rows]
 
 
 def _rich_text(cell: Cell, digits: int, *, color: bool) -> Text:
@@ -167,20 +176,24 @@ def _widths(table: Table) -> list[int]:
     """Return how wide each column is where nothing is broken; headings break between words."""
     widths = []
     for index, name in enumerate(table.columns):
-        cells = [len(text(row[index], table.digits)) for row in table.rows]
-        longest_word = max((len(word) for word in name.split()), default=0)
-        widths.append(max([longest_word, *cells]))
+        lengths = [len(word) for word in name.split()]
+        lengths += map(len, _texts(table, index))
+        widths.append(max(lengths, default=0))
     return widths
 
 
 def _fits(table: Table, width: int) -> bool:
-    # A bar and two blanks beside each column, and the last bar.
-    return sum(_widths(table)) + 3 * len(table.columns) + 1 <= width
+    return _with_bars(_widths(table)) <= width
+
+
+def _with_bars(widths: Sequence[int]) -> int:
+    """Return how wide a table is: a bar and two blanks beside each column, and the last bar."""
+    return sum(widths) + 3 * len(widths) + 1
 
 
 def turned(table: Table) -> Table:
     """Return a table with its rows as columns; cells become text, as one column is of one kind."""
-    heads = (table.columns[0], *(text(row[0], table.digits) for row in table.rows))
+    heads = (table.columns[0], *_texts(table, 0))
     rows: list[tuple[Cell, ...]] = []
     for index, name in enumerate(table.columns[1:], start=1):
         cells = [spans(row[index], table.digits) for row in table.rows]
@@ -196,14 +209,21 @@ def fitted(table: Table, width: int) -> Table:
     if not table.rows or len(table.columns) < 3 or _fits(table, width):
         return table
     # Rows of one name, such as two models of a suite, would be columns that nobody tells apart.
-    names = {text(row[0], table.digits) for row in table.rows}
+    names = set(_texts(table, 0))
     turned_table = turned(table)
     if len(names) == len(table.rows) and _fits(turned_table, width):
         return turned_table
-    kept = [index for index, name in enumerate(table.columns) if name not in table.least]
+    return _without(table, table.least)
+
+
+def _without(table: Table, names: Sequence[str]) -> Table:
+    """Return a table without the columns of some names."""
+    kept = [index for index, name in enumerate(table.columns) if name not in names]
+    rows = []
+    for row in table.rows:
+        rows.append(tuple(row[index] for index in kept))
     columns = tuple(table.columns[index] for index in kept)
-    rows = tuple(tuple(row[index] for index in kept) for row in table.rows)
-    return replace(table, columns=columns, rows=rows)
+    return replace(table, columns=columns, rows=tuple(rows))
 
 
 def _print_rich(table: Table, console: Console) -> None:
@@ -212,12 +232,10 @@ def _print_rich(table: Table, console: Console) -> None:
 
     table = fitted(table, console.width)
     widths = _widths(table)
-    short = [width for width in widths if width <= SHORT]
     # Short columns stay whole as long as some room is left for the others.
-    room = console.width - sum(short) - 3 * len(widths) - 1
-    keeps_short = room >= SHORT * (len(widths) - len(short))
-    headed = sum(max(w, len(n)) for w, n in zip(widths, table.columns, strict=True))
-    is_wide = headed + 3 * len(widths) + 1 > console.width
+    keeps_short = _with_bars([min(width, SHORT) for width in widths]) <= console.width
+    headed = list(map(max, widths, map(len, table.columns)))
+    is_wide = _with_bars(headed) > console.width
     grid = RichTable(
         title=Text(table.title, style="bold"),
         title_justify="left",
@@ -233,7 +251,8 @@ def _print_rich(table: Table, console: Console) -> None:
         grid.add_column(Text(heading), justify=side, overflow="fold", no_wrap=whole)
     color = console.color_system is not None and not console.no_color
     for row in table.rows:
-        grid.add_row(*(_rich_text(cell, table.digits, color=color) for cell in row))
+        cells = [_rich_text(cell, table.digits, color=color) for cell in row]
+        grid.add_row(*cells)
     console.print(grid)
 
 
@@ -242,19 +261,29 @@ def markdown(table: Table) -> str:
 
     By hand: pandas asks for one more package, tabulate, and pads cells until lines are unreadable.
     """
-    rules = ["---:" if is_numeric(table, i) else "---" for i in range(len(table.columns))]
     heads = [_escape_markdown(name) for name in table.columns]
-    lines = [heads, rules, *([_markdown(cell, table.digits) for cell in row] for row in table.rows)]
-    body = "\n".join("| " + " | ".join(line) + " |" for line in lines)
+    lines = [heads, _per_column(table, "---", "---:")]
+    for row in table.rows:
+        lines.append([_markdown(cell, table.digits) for cell in row])
+    body = "\n".join(f"| {' | '.join(line)} |" for line in lines)
     note = f"\n\n{_escape_markdown(table.note)}" if table.note else ""
     return f"**{_escape_markdown(table.title)}**\n\n{body}{note}\n"
 
 
+def _per_column(table: Table, left: str, right: str) -> list[str]:
+    """Return `right` for each column of numbers, and `left` for the others."""
+    sides = []
+    for index in range(len(table.columns)):
+        sides.append(right if is_numeric(table, index) else left)
+    return sides
+
+
 def _markdown(cell: Cell, digits: int) -> str:
-    return "".join(
-        _MARKDOWN.get(span.mark, "{}").format(_escape_markdown(span.text))
-        for span in spans(cell, digits)
-    )
+    pieces = []
+    for span in spans(cell, digits):
+        escaped = _escape_markdown(span.text)
+        pieces.append(_MARKDOWN.get(span.mark, "{}").format(escaped))
+    return "".join(pieces)
 
 
 def _escape_markdown(value: str) -> str:
@@ -273,9 +302,11 @@ def _frame(columns: list[str], rows: list[list[Any]]) -> pd.DataFrame:
 
 def latex(table: Table) -> str:
     """Return the table as a booktabs `tabular`."""
-    sides = "".join("r" if is_numeric(table, i) else "l" for i in range(len(table.columns)))
+    sides = "".join(_per_column(table, "l", "r"))
     heads = [name.translate(_LATEX_SPECIAL) for name in table.columns]
-    rows = [[_latex(cell, table.digits) for cell in row] for row in table.rows]
+    rows = []
+    for row in table.rows:
+        rows.append([_latex(cell, table.digits) for cell in row])
     tabular = _frame(heads, rows).to_latex(index=False, escape=False, column_format=sides)
     if table.caption:
         note = table.note.translate(_LATEX_SPECIAL)
@@ -287,16 +318,22 @@ def latex(table: Table) -> str:
 
 
 def _latex(cell: Cell, digits: int) -> str:
-    return "".join(
-        _LATEX.get(span.mark, "{}").format(span.text.translate(_LATEX_SPECIAL))
-        for span in spans(cell, digits)
-    )
+    pieces = []
+    for span in spans(cell, digits):
+        escaped = span.text.translate(_LATEX_SPECIAL)
+        pieces.append(_LATEX.get(span.mark, "{}").format(escaped))
+    return "".join(pieces)
 
 
 def csv_text(table: Table) -> str:
     """Return the table as CSV, numbers at full precision, without title and note."""
-    heads = [str(_csv_cell(name.replace("\n", " "))) for name in table.columns]
-    rows = [[_csv_cell(cell) for cell in row] for row in table.rows]
+    heads = []
+    for name in table.columns:
+        # A model's name may begin like a formula as well as a cell.
+        heads.append(as_csv_cell(name.replace("\n", " ")))
+    rows = []
+    for row in table.rows:
+        rows.append([_csv_cell(cell) for cell in row])
     return _frame(heads, rows).to_csv(index=False, lineterminator="\n")
 
 
@@ -318,18 +355,21 @@ def _is_formula(content: str) -> bool:
     content = content.strip()
     if content.startswith(("=", "@")):
         return True
-    return content.startswith(("+", "-")) and len(content) > 1 and not _SIGNED.fullmatch(content)
+    if len(content) < 2 or content[0] not in "+-":
+        return False
+    return not _SIGNED.fullmatch(content)
 
 
 def as_records(table: Table) -> list[dict[str, object]]:
     """Return one mapping per row, for JSON."""
-    return [
-        {
-            name: cell if isinstance(cell, int | float | None) else text(cell, table.digits)
-            for name, cell in zip(table.columns, row, strict=True)
-        }
-        for row in table.rows
-    ]
+    records = []
+    for row in table.rows:
+        record: dict[str, object] = {}
+        for name, cell in zip(table.columns, row, strict=True):
+            is_plain = isinstance(cell, int | float | None)
+            record[name] = cell if is_plain else text(cell, table.digits)
+        records.append(record)
+    return records
 
 
 def _shown(table: Table) -> Table:

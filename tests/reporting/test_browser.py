@@ -36,7 +36,11 @@ CUT = """
     const drawing = element.closest('svg');
     const room = drawing ? drawing.getBoundingClientRect() : { left: 0, right: edge };
     const inner = element.clientWidth;
-    const clipped = !drawing && inner && element.scrollWidth > inner + 1;
+    const style = getComputedStyle(element);
+    const hides = style.overflow !== 'visible' && element.scrollHeight > element.clientHeight + 2;
+    // A number is one line high, whatever room it has.
+    const broken = element.matches('.bar b, .axis span') && box.height > 20;
+    const clipped = !drawing && inner && element.scrollWidth > inner + 1 || hides || broken;
     if (box.left < room.left - 1 || box.right > room.right + 1 || clipped)
       cut.push(element.className + ': ' + element.textContent.slice(0, 60));
   }
