@@ -21,11 +21,14 @@ class Library:
         by_name: "module:function" that takes (model, pretrained, device=, force_quick_gelu=,
             download=).
         by_folder: "module:function" that takes (folder, model, device=, force_quick_gelu=).
+        check: "module:function" that refuses (model, pretrained) that the library does not know,
+            without importing the library; empty if only the library can tell.
     """
 
     marker: str
     by_name: str
     by_folder: str
+    check: str = ""
 
 
 # A model's name may start with its library, `open_clip:ViT-B-32`; without, it is open_clip's. A
@@ -35,6 +38,7 @@ LIBRARIES = {
         marker="open_clip_config.json",
         by_name="ahnpl_cli.backbones.openclip.named:load_named",
         by_folder="ahnpl_cli.backbones.openclip.folders:load_folder",
+        check="ahnpl_cli.backbones.openclip.known:check_named",
     ),
     # After open_clip, whose repositories on the Hub often hold both files.
     "transformers": Library(
@@ -68,6 +72,14 @@ def library_of(folder: Path) -> Library | None:
         if (folder / library.marker).is_file():
             return library
     return None
+
+
+def library_named(model: str | None) -> tuple[Library, str | None]:
+    """Return the library that a model's name begins with, or open_clip, and its name there."""
+    prefix, colon, rest = (model or "").partition(":")
+    if colon and prefix in LIBRARIES:
+        return LIBRARIES[prefix], rest
+    return LIBRARIES[DEFAULT_LIBRARY], model
 
 
 def head_of(model: str | None) -> str | None:

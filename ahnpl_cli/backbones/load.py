@@ -10,11 +10,10 @@ from typing import Any
 import torch
 
 from ahnpl_cli.backbones import (
-    DEFAULT_LIBRARY,
     EMBEDDED,
-    LIBRARIES,
     TRAINED,
     head_of,
+    library_named,
     library_of,
 )
 from ahnpl_cli.backbones.base import Backbone
@@ -78,7 +77,6 @@ def load_backbone(
     device = pick_device(device)
     folder = requested_folder(model, pretrained, checkpoint)
     library = library_of(folder) if folder is not None else None
-    prefix, colon, rest = (model or "").partition(":")
     # The registry holds names of functions, so that no library is imported but the one needed.
     backbone: Backbone
     if folder is not None and library is not None:
@@ -87,15 +85,16 @@ def load_backbone(
         load = _import(library.by_folder)
         backbone = load(folder, architecture, device=device, force_quick_gelu=force_quick_gelu)
     elif (head := head_of(model)) is not None:
-        backbone = _import(TRAINED[head])(rest, device=device, download=download)
+        place = (model or "").partition(":")[2]
+        backbone = _import(TRAINED[head])(place, device=device, download=download)
     elif model in EMBEDDED:
         load = _import(EMBEDDED[model])
         backbone = load(model, pretrained, device=device, force_quick_gelu=force_quick_gelu)
     else:
-        known = bool(colon) and prefix in LIBRARIES
-        load = _import(LIBRARIES[prefix if known else DEFAULT_LIBRARY].by_name)
+        named, name = library_named(model)
+        load = _import(named.by_name)
         backbone = load(
-            rest if known else model,
+            name,
             pretrained,
             device=device,
             force_quick_gelu=force_quick_gelu,

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import importlib
 import os
 import sys
 from pathlib import Path
 from typing import Any
 
-from ahnpl_cli.backbones import EMBEDDED, LIBRARIES, TRAINED, head_of, library_of
+from ahnpl_cli.backbones import (
+    EMBEDDED,
+    LIBRARIES,
+    TRAINED,
+    head_of,
+    library_named,
+    library_of,
+)
 from ahnpl_cli.errors import ConfigError, ModelError
 from ahnpl_cli.files import read_object
 from ahnpl_cli.runs import INFO_FILE, LAST, is_run
@@ -138,7 +146,7 @@ def check_model(
 ) -> None:
     """Refuse a model that is certainly not here, before anything heavy is imported.
 
-    Whatever needs a library to be known, such as a tag of open_clip, is left to `load_backbone`.
+    What only a library can tell, such as whether weights fit, is left to `load_backbone`.
 
     Args:
         model: as for `load_backbone`.
@@ -148,7 +156,8 @@ def check_model(
 
     Raises:
         ConfigError: options contradict each other, or the model has no features.
-        ModelError: a folder or file is not there, or the default weights were never downloaded.
+        ModelError: a folder, file or tag is not there, or the default weights were never
+            downloaded.
     """
     head = head_of(model)
     if head is not None and not (matching and head in TRAINED):
@@ -165,6 +174,10 @@ def check_model(
     names_file = weights.endswith(WEIGHT_ENDINGS) or "/" in weights
     if names_file and not Path(weights).is_file():
         raise ModelError("no such file", where=weights, hint="Check --pretrained.")
+    library, name = library_named(model)
+    if library.check:
+        module, _, function = library.check.partition(":")
+        getattr(importlib.import_module(module), function)(name, pretrained)
     if (model, pretrained) == (None, None):
         here = downloaded_weights(PAPERS_REPOSITORY, PAPERS_FILE, WEIGHT_FILES)
         if here is None:

@@ -15,13 +15,15 @@ from ahnpl_cli.config import EmbedConfig
 
 @options_from(EmbedConfig)
 def embed(
-    source: Annotated[
-        Path,
+    sources: Annotated[
+        list[Path] | None,
         typer.Argument(
-            help="Captions or negatives (.jsonl, .jsonl.gz, or - for stdin), a folder of images, "
-            "or a .txt file with a text a line."
+            help="Negatives, or captions in any format that ahnpl negatives reads, tar shards and "
+            "parquet too; a folder of images; a .txt file with a text a line; - is standard "
+            "input. Default: negatives.jsonl.",
+            metavar="[SOURCE]...",
         ),
-    ] = Path("negatives.jsonl"),
+    ] = None,
     *,
     config: EmbedConfig,
     screen: Screen,
@@ -34,18 +36,22 @@ def embed(
     Example: ahnpl embed negatives.jsonl --image-root val2017 --perturb
     """
     from ahnpl_cli.backbones.locate import check_model
-    from ahnpl_cli.embedding.sources import check_images, check_source
+    from ahnpl_cli.embedding.sources import check_images, open_source
 
     # Before torch is imported, which takes seconds.
-    check_source(source)
+    paths = sources or [Path("negatives.jsonl")]
+    source = open_source(paths, config)
+    for path, file in zip(paths, source.paths, strict=True):
+        if path != file:
+            screen.note(f"{path}: reading the captions in {file}.")
     if config.on_error == "stop":
-        check_images(source, config.image_root)
+        check_images(source)
     check_model(config.model, config.pretrained, config.checkpoint)
     screen.note(f"{source}: loading PyTorch and the model.")
     from ahnpl_cli.embedding.result_tables import tables
     from ahnpl_cli.embedding.run import embed as run
 
-    report = run(source, config, track=screen.track)
+    report = run(paths, config, track=screen.track)
     screen.show(report, tables(report))
     # One part of several has no index yet that could be looked at.
     if not report.dry_run and report.shard is None:

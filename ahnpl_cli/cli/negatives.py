@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +11,7 @@ import typer
 
 from ahnpl_cli.cli.console import Screen
 from ahnpl_cli.cli.options import options_from
-from ahnpl_cli.config import NegativesConfig
+from ahnpl_cli.config import CaptionsConfig, NegativesConfig
 from ahnpl_cli.errors import ConfigError
 
 DEFAULT = "negatives.jsonl"
@@ -59,7 +60,7 @@ def _next(output: Path, source: Path, screen: Screen) -> None:
     """Say which command goes on, with the folder that the first image is in."""
     from ahnpl_cli.data.archives import exists
     from ahnpl_cli.data.gather import training_line
-    from ahnpl_cli.data.image_root import find_root
+    from ahnpl_cli.data.images import find_root
     from ahnpl_cli.data.jsonl import read_records
 
     first = next(read_records(output), None)
@@ -73,8 +74,7 @@ def _next(output: Path, source: Path, screen: Screen) -> None:
 
 def _of_many(sources: list[Path], config: NegativesConfig, screen: Screen) -> None:
     """Make negatives of several files, or of tar shards, parquet and saved data sets."""
-    from ahnpl_cli.data.captions import Layout
-    from ahnpl_cli.data.gather import gather, training_line
+    from ahnpl_cli.data.gather import gather, layout_of, training_line
     from ahnpl_cli.data.tar_output import pack
     from ahnpl_cli.data.tar_shards import is_shards
     from ahnpl_cli.negatives.generate import generate
@@ -89,25 +89,27 @@ def _of_many(sources: list[Path], config: NegativesConfig, screen: Screen) -> No
     output = Path(config.output or ("shards-negatives" if shards else DEFAULT))
     folder = output if shards else output.parent
     records = output / DEFAULT if shards else output
-    joined = records.with_name(f"{records.name.split('.')[0]}.captions.jsonl")
-    images = records.with_name(f"{records.name.split('.')[0]}.images")
-    screen.note(f"output: {output}; the captions are gathered in {joined} first.")
-    layout = Layout(
-        config.input_format, config.id_column, config.image_column, config.caption_column
-    )
-    gather(sources, layout, joined, images, on_error=config.on_error)
-    plain = replace(config, input_format="auto", id_column=None, image_column=None)
-    plain = replace(plain, caption_column=None)
-    report = generate(joined, records, plain, track=screen.track)
-    screen.show(report, tables(report))
+    layout = layout_of(config.captions, "ahnpl negatives")
+    plain = replace(config, captions=CaptionsConfig())
+    stem = records.name.split(".")[0]
+
+    def make(folder: Path) -> None:
+        joined = folder / f"{stem}.captions.jsonl"
+        gather(sources, layout, joined, folder / f"{stem}.images", on_error=config.on_error)
+        report = generate(joined, records, plain, track=screen.track)
+        screen.show(report, tables(report))
+
     if config.dry_run:
-        joined.unlink()
+        # What an earlier call has gathered beside the output stays as it is.
+        with tempfile.TemporaryDirectory() as temporary:
+            make(Path(temporary))
         return
+    screen.note(f"output: {output}; the captions are gathered beside it first.")
+    make(records.parent)
     if shards:
         written = pack(shards, records, folder, on_error=config.on_error, track=screen.track)
-        screen.note(f"{len(written)} shards are in {folder}, images and negatives together.")
+        number = f"{len(written)} shards are" if len(written) > 1 else "1 shard is"
+        screen.note(f"{number} in {folder}, images and negatives together.")
         screen.note(f"Next: {training_line(records, None, f'{folder}/*.tar')}")
-    elif images.is_dir():
-        screen.note(f"Next: {training_line(records, images)}")
     else:
         _next(records, sources[0], screen)

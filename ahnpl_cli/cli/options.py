@@ -12,6 +12,7 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
+from ahnpl_cli.backbones.locate import check_device
 from ahnpl_cli.catalog import choose
 from ahnpl_cli.cli import interrupts
 from ahnpl_cli.cli.console import Screen
@@ -256,6 +257,8 @@ def options_from(config: type) -> Callable[[Callable[..., None]], Callable[..., 
             if values["print_config"]:
                 typer.echo(to_toml(_spelled_out(settings)), nl=False)
                 return
+            if values.get("engine", "local") == "local":
+                check_device(values.get("device") or "auto")
             # From here on there is work that an interrupt should save.
             interrupts.during_work()
             with screen:

@@ -1,5 +1,8 @@
 """The options of every command, one file per command; the flags are made from their fields."""
 
+from ahnpl_cli.config.captions import (
+    CaptionsConfig,
+)
 from ahnpl_cli.config.compare import (
     CompareConfig,
 )
@@ -70,6 +73,7 @@ from ahnpl_cli.config.train import (
 )
 
 __all__ = [
+    "CaptionsConfig",
     "ClusterConfig",
     "CleanConfig",
     "CompareConfig",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from ahnpl_cli.config.captions import CaptionsConfig, captions_group
 from ahnpl_cli.config.options import (
     ClusterConfig,
     Device,
@@ -34,6 +35,7 @@ class EmbedConfig:
 
     output: str | None = output_option("Folder to write; default: embeddings.")
     image_root: str | None = image_root_option()
+    captions: CaptionsConfig = captions_group()
     model: str | None = model_option()
     pretrained: str | None = pretrained_option()
     checkpoint: str | None = opt(None, "Folder of a model, such as runs/ahnpl/last.")

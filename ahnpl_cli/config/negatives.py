@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ahnpl_cli.catalog import choose
+from ahnpl_cli.config.captions import CaptionsConfig, captions_group
 from ahnpl_cli.config.options import (
     ClusterConfig,
     Device,
@@ -80,19 +81,7 @@ class NegativesConfig:
     """Hard negative captions (AHNPL 3.1)."""
 
     output: str | None = output_option("Where to write; default: negatives.jsonl.")
-    input_format: Literal[
-        "auto", "jsonl", "coco", "karpathy", "blip", "csv", "tsv", "visual-genome", "text"
-    ] = opt("auto", "Format of the captions; auto looks into the file.")
-    id_column: str | None = opt(
-        None, "Column or field of the id; default: id, else records are numbered."
-    )
-    image_column: str | None = opt(
-        None, "Column or field of the image; default: image, filepath, file_name and the like."
-    )
-    caption_column: str | None = opt(
-        None, "Column or field of the caption; default: caption, title, text and the like."
-    )
-    split: str | None = opt(None, "Karpathy split to read; default: train and restval.")
+    captions: CaptionsConfig = captions_group()
     kinds: tuple[str, ...] = opt(
         DEFAULT_KINDS,
         f"Kinds to make, of {', '.join(KINDS)}; or a preset: {', '.join(PRESETS)}.",

@@ -44,7 +44,8 @@ class _Zip:
 
 class _Tar:
     def __init__(self, path: Path) -> None:
-        self._file = path.open("rb")
+        # A descriptor, which Python does not complain of when it is open to the end.
+        self._file = os.open(path, os.O_RDONLY)
         self._places: dict[str, tuple[int, int]] = {}
         with tarfile.open(path, "r:") as tar:
             for info in tar:
@@ -60,7 +61,7 @@ class _Tar:
             return None
         offset, size = self._places[name]
         # Not seek and read: threads of one process share the file.
-        return os.pread(self._file.fileno(), size, offset)
+        return os.pread(self._file, size, offset)
 
 
 # An open file belongs to the process that opened it: a fork would share its position.

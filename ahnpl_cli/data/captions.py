@@ -50,6 +50,7 @@ class Layout:
         image_column: column or field of the image; None takes the first name that is usual.
         caption_column: column or field of the caption, or of a list of captions; None likewise.
         splits: Karpathy splits to read.
+        command: what a message says to read other columns with.
     """
 
     format: InputFormat = "auto"
@@ -57,11 +58,12 @@ class Layout:
     image_column: str | None = None
     caption_column: str | None = None
     splits: tuple[str, ...] = KARPATHY_TRAIN
+    command: str = "ahnpl negatives"
 
     @property
     def columns(self) -> Columns:
         """The columns of image and caption."""
-        return Columns(self.image_column, self.caption_column)
+        return Columns(self.image_column, self.caption_column, self.command)
 
 
 def detect_format(path: Path) -> InputFormat:
@@ -234,7 +236,7 @@ def _columns(fields: dict[str, Any], where: str, path: Path, layout: Layout) -> 
     others = [key for key, value in fields.items() if key not in known and isinstance(value, str)]
     hint = "Every record has an image and a caption."
     if others:
-        hint = columns_hint(fields, path, Columns())
+        hint = columns_hint(fields, path, layout.command)
     raise DataError("missing", where=f"{where}: {name}", hint=hint)
 
 

@@ -1,26 +1,38 @@
-"""Captions that lie in several files, in folders or in containers, joined to one file of ours.
+"""Captions of whatever people keep them in, as one stream, or gathered in one file of ours.
 
-What is read in one stream, any text file, is left where it is; the rest is gathered once, since
-captions are read more than once.
+`ahnpl embed` reads the stream. `ahnpl negatives` reads captions more than once: a file of text is
+left where it is, and several files, folders and containers are gathered first.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import hashlib
+import json
 import logging
 import os
 import shlex
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from ahnpl_cli.data.archives import exists
-from ahnpl_cli.data.captions import Layout, read_captions
-from ahnpl_cli.data.jsonl import write_records
-from ahnpl_cli.data.tabular import columns_hint
-from ahnpl_cli.data.tar_shards import is_shards, read_shards
+from ahnpl_cli.data.captions import (
+    KARPATHY_TRAIN,
+    InputFormat,
+    Layout,
+    detect_format,
+    read_captions,
+    spool,
+)
+from ahnpl_cli.data.jsonl import read_records, write_records
+from ahnpl_cli.data.tabular import Columns, columns_hint
+from ahnpl_cli.data.tar_shards import TarMember, is_shards, read_shards
 from ahnpl_cli.errors import ConfigError, DataError, OnError
-from ahnpl_cli.files import STDIN, write_atomic
+from ahnpl_cli.files import STDIN, read_lines, write_atomic
 from ahnpl_cli.records import CaptionRecord
 
 logger = logging.getLogger(__name__)
@@ -31,19 +43,69 @@ ROWS = 1024  # read at once from a columnar file
 _ENDINGS = {b"\xff\xd8\xff": ".jpg", b"\x89PNG": ".png", b"RIFF": ".webp", b"GIF8": ".gif"}
 
 
+class CaptionOptions(Protocol):
+    """How a command line says that captions are read; see `config.CaptionsConfig`."""
+
+    @property
+    def input_format(self) -> InputFormat:
+        """The format, or `auto`."""
+
+    @property
+    def id_column(self) -> str | None:
+        """Column or field of the id."""
+
+    @property
+    def image_column(self) -> str | None:
+        """Column or field of the image."""
+
+    @property
+    def caption_column(self) -> str | None:
+        """Column or field of the caption."""
+
+    @property
+    def split(self) -> str | None:
+        """Karpathy splits, with commas between them."""
+
+
+def layout_of(options: CaptionOptions, command: str) -> Layout:
+    """Return how files are read.
+
+    Args:
+        options: of a command line.
+        command: what it begins with, for messages.
+    """
+    return Layout(
+        options.input_format,
+        options.id_column,
+        options.image_column,
+        options.caption_column,
+        tuple(options.split.split(",")) if options.split else KARPATHY_TRAIN,
+        command,
+    )
+
+
+def captions_in(folder: Path) -> Path | None:
+    """Return what holds the captions of a folder: a file, or the folder itself; None if nothing."""
+    if _is_saved_dataset(folder):
+        return folder
+    files = (folder / name for name in FOLDER_FILES)
+    return next((path for path in files if path.is_file()), None)
+
+
 def caption_file(path: Path) -> Path:
     """Return the file of captions that a folder holds; any other path as it is.
 
     Raises:
         DataError: a folder holds none.
     """
-    if path == STDIN or not path.is_dir() or _is_saved_dataset(path):
+    if path == STDIN or not path.is_dir():
         return path
-    for name in FOLDER_FILES:
-        if (path / name).is_file():
-            return path / name
-    hint = f"Name the file of captions; in a folder these are looked for: {', '.join(FOLDER_FILES)}"
-    raise DataError("is a folder, not a file", where=str(path), hint=f"{hint}.")
+    file = captions_in(path)
+    if file is None:
+        names = ", ".join(FOLDER_FILES)
+        hint = f"Name the file of captions; in a folder these are looked for: {names}."
+        raise DataError("is a folder, not a file", where=str(path), hint=hint)
+    return file
 
 
 def must_be_gathered(paths: Sequence[Path]) -> bool:
@@ -68,7 +130,7 @@ def gather(
         paths: files in any format of `read_captions`, tar shards, parquet, or what
             `datasets.save_to_disk` wrote.
         layout: how they are read.
-        output: the file.
+        output: the file; image paths in it begin in its folder, where images lie beside captions.
         images: folder for pictures that lie inside parquet or arrow files.
         on_error: stop at a broken record, or leave it out.
 
@@ -76,39 +138,129 @@ def gather(
         DataError: a record is broken.
         ConfigError: pyarrow is needed and not installed.
     """
-    many = len(paths) > 1
+    place = ImagePaths(output.parent, images)
 
     def records() -> Iterator[CaptionRecord]:
-        for path in paths:
-            for record in _read(path, layout, images, on_error):
-                # Rows are numbered in each file; together they need a name before the number.
-                if many and not is_shards(path.name):
-                    image = _as_seen_from(output.parent, path.parent, record.image)
-                    record = replace(record, id=f"{path.stem}/{record.id}", image=image)
-                yield record
+        for path, name in zip(paths, names_of(paths), strict=True):
+            yield from named(read_any(path, layout, place, on_error=on_error), name)
 
     write_records(output, records())
 
 
-def _as_seen_from(folder: Path, parent: Path, image: str) -> str:
-    """Return an image's path as seen from another folder, if it lies beside its captions."""
-    if not exists(parent / image):
-        return image
-    return Path(os.path.relpath(parent / image, folder)).as_posix()
+def names_of(paths: Sequence[Path]) -> list[str]:
+    """Return what the ids of each file begin with, since each numbers its rows alike.
+
+    One file alone needs no name, and nor do tar shards, whose keys are counted through.
+    """
+    if len(paths) == 1:
+        return [""]
+    stems = [path.stem for path in paths]
+    if len(set(stems)) < len(stems):
+        stems = [path.with_suffix("").as_posix() for path in paths]
+    return ["" if is_shards(path.name) else stem for path, stem in zip(paths, stems, strict=True)]
 
 
-def _read(path: Path, layout: Layout, images: Path, on_error: OnError) -> Iterator[CaptionRecord]:
-    if is_shards(path.name):
-        for record, _, _ in read_shards([str(path)], on_error=on_error):
-            yield record
+def named(records: Iterable[CaptionRecord], name: str) -> Iterator[CaptionRecord]:
+    """Yield records with a name in front of their ids, if there is one."""
+    for record in records:
+        yield replace(record, id=f"{name}/{record.id}") if name else record
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePaths:
+    """Where the image paths of records begin.
+
+    Attributes:
+        root: the folder.
+        extracted: folder for pictures that lie inside parquet or arrow files.
+        moves: whether paths that begin beside a file of captions are rewritten; else they are
+            taken to begin in `root` as they are.
+    """
+
+    root: Path
+    extracted: Path
+    moves: bool = True
+
+    def seen(self, path: Path) -> str:
+        """Return a path as seen from the root."""
+        return Path(os.path.relpath(path, self.root)).as_posix()
+
+
+def read_any(
+    path: Path, layout: Layout, place: ImagePaths, *, on_error: OnError = "stop"
+) -> Iterator[CaptionRecord]:
+    """Stream captions of whatever people keep them in; negatives of our own files are kept.
+
+    Args:
+        path: a file in any format of `read_captions`, a tar shard, parquet, what
+            `datasets.save_to_disk` wrote, or `-` for standard input.
+        layout: how it is read.
+        place: where image paths are to begin.
+        on_error: stop at a broken record, or leave it out.
+
+    Raises:
+        DataError: a record is broken.
+        ConfigError: pyarrow is needed and not installed.
+    """
+    if path == STDIN:
+        with tempfile.TemporaryDirectory() as folder:
+            copy = spool(Path(folder))
+            try:
+                yield from read_any(copy, layout, replace(place, moves=False), on_error=on_error)
+            except DataError as error:
+                # Nobody knows the copy.
+                where = (error.where or "").replace(str(copy), "-")
+                raise DataError(error.what, where=where, hint=error.hint) from error
+    elif is_shards(path.name):
+        shard = place.seen(path)
+        for record, picture, _ in read_shards([str(path)], on_error=on_error):
+            assert isinstance(picture, TarMember)
+            yield replace(record, image=f"{shard}/{picture.name}")
     elif _is_container(path):
-        yield from _columnar(path, layout, images)
+        yield from _columnar(path, layout, place)
     else:
-        yield from read_captions(path, layout, on_error=on_error)
+        read = read_records if _is_ours(path, layout) else partial(read_captions, layout=layout)
+        for record in read(path, on_error=on_error):
+            yield _moved(record, path.parent, place)
 
 
-def _columnar(path: Path, layout: Layout, images: Path) -> Iterator[CaptionRecord]:
+def first_record(records: Iterator[CaptionRecord]) -> CaptionRecord | None:
+    """Return the first record of a stream; None if there is none, or if it is broken."""
+    try:
+        return next(records, None)
+    except DataError:
+        return None
+
+
+def _is_ours(path: Path, layout: Layout) -> bool:
+    """Whether a file is JSON Lines as we write them, by its first record."""
+    if layout.format not in ("auto", "jsonl") or layout.columns != Columns():
+        return False
+    if layout.format == "auto" and detect_format(path) != "jsonl":
+        return False
+    _, line = next(read_lines(path), (1, b""))
+    try:
+        fields = json.loads(line)
+    except (ValueError, RecursionError):
+        return False
+    if not isinstance(fields, dict):
+        return False
+    if fields.keys() & {"negatives", "positives", "units"}:
+        return True  # Its negatives would be lost otherwise, so that it is held to our format.
+    known = {field.name for field in dataclasses.fields(CaptionRecord)}
+    return fields.keys() <= known and isinstance(fields.get("id"), str)
+
+
+def _moved(record: CaptionRecord, parent: Path, place: ImagePaths) -> CaptionRecord:
+    """Return a record whose image path begins in the root, if it lies beside its captions."""
+    if not place.moves or parent == place.root or not exists(parent / record.image):
+        return record
+    return replace(record, image=place.seen(parent / record.image))
+
+
+def _columnar(path: Path, layout: Layout, place: ImagePaths) -> Iterator[CaptionRecord]:
     """Yield the records of a parquet file, an arrow file, or a folder of these."""
+    folder = path if path.is_dir() else path.parent
     number = 0
     for row in _rows(path):
         number += 1
@@ -116,22 +268,22 @@ def _columnar(path: Path, layout: Layout, images: Path) -> Iterator[CaptionRecor
         image_column, caption_column = layout.columns.find(row)
         if image_column is None or caption_column is None:
             wanted = "caption" if image_column else "image"
-            hint = columns_hint(row, path, layout.columns)
+            hint = columns_hint(row, path, layout.command)
             raise DataError(f"no column '{wanted}'", where=str(path), hint=hint)
-        image = _image(row[image_column], number, images, where)
+        image = _image(row[image_column], place, where)
         captions = row[caption_column]
         identity = str(row.get(layout.id_column or "id") or number)
         if isinstance(captions, str):
-            yield CaptionRecord(identity, image, captions)
+            yield _moved(CaptionRecord(identity, image, captions), folder, place)
             continue
         if not isinstance(captions, list):
             raise DataError("not a text or a list of texts", where=f"{where}: {caption_column}")
         for k, caption in enumerate(captions):
             text = caption.get("raw") if isinstance(caption, dict) else caption
-            yield CaptionRecord(f"{identity}-{k}", image, str(text))
+            yield _moved(CaptionRecord(f"{identity}-{k}", image, str(text)), folder, place)
 
 
-def _image(cell: Any, number: int, images: Path, where: str) -> str:
+def _image(cell: Any, place: ImagePaths, where: str) -> str:
     """Return the path of an image; one that lies inside the file is written out.
 
     Raises:
@@ -144,19 +296,19 @@ def _image(cell: Any, number: int, images: Path, where: str) -> str:
         if content is None and name:
             return str(name)
         if isinstance(content, bytes):
-            return _write_image(content, number, images)
+            return _write_image(content, place)
     if isinstance(cell, bytes):
-        return _write_image(cell, number, images)
+        return _write_image(cell, place)
     raise DataError("neither a path nor a picture", where=where)
 
 
-def _write_image(content: bytes, number: int, images: Path) -> str:
-    # Names in such files repeat, so that the number of the row counts.
+def _write_image(content: bytes, place: ImagePaths) -> str:
     ending = next((end for mark, end in _ENDINGS.items() if content.startswith(mark)), ".img")
-    name = f"{number:08d}{ending}"
-    if not (images / name).exists():
-        write_atomic(images / name, content)
-    return name
+    # Names in such files repeat, and rows of several files have one number: the content is a name.
+    path = place.extracted / f"{hashlib.sha256(content).hexdigest()[:24]}{ending}"
+    if not path.exists():
+        write_atomic(path, content)
+    return place.seen(path)
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:

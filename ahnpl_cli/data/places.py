@@ -6,9 +6,11 @@ package of a scheme, such as s3fs, is the user's to install.
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import io
 import re
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, Any, TypeAlias
@@ -16,6 +18,7 @@ from typing import IO, Any, TypeAlias
 from ahnpl_cli.errors import DataError
 
 Place: TypeAlias = Path | str  # an address stays a text, for a path would lose its slashes
+_copies = threading.Lock()  # over the local copies of `filecache::`
 HINT = "Check --data, and that this machine may read it."
 
 
@@ -86,8 +89,12 @@ def read_stretch(address: str, start: int, size: int) -> IO[bytes]:
         DataError: it cannot be read.
     """
     system, path = _located(address)
+    # fsspec reads its list of local copies again every few seconds, and a thread that looks in
+    # between copies a shard anew while others read it.
+    guard = _copies if "::" in address else contextlib.nullcontext()
     try:
-        return io.BytesIO(system.cat_file(path, start=start, end=start + size))
+        with guard:
+            return io.BytesIO(system.cat_file(path, start=start, end=start + size))
     except Exception as error:
         raise _unreadable(address, error) from error
 

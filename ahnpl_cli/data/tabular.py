@@ -11,7 +11,7 @@ import re
 import shlex
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import Literal
@@ -45,10 +45,17 @@ _NUMBERED = re.compile(r"(\.\w+)#\d+$")
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Which columns hold image and caption; None for the first of the names that others use."""
+    """Which columns hold image and caption; None for the first of the names that others use.
+
+    Attributes:
+        image: name of the image's column.
+        caption: name of the caption's column.
+        command: what a message says to read other columns with.
+    """
 
     image: str | None = None
     caption: str | None = None
+    command: str = field(default="ahnpl negatives", compare=False)
 
     def find(self, names: Iterable[str]) -> tuple[str | None, str | None]:
         """Return the names of image and caption among those of a file; None for what is absent."""
@@ -256,22 +263,22 @@ def _check_utf8(row: dict[str, str], where: str) -> DataError | None:
     return None
 
 
-def columns_hint(example: Mapping[str, object], path: Path, columns: Columns) -> str:
+def columns_hint(example: Mapping[str, object], path: Path, command: str) -> str:
     """Return the columns there, and the line that reads them, ready to copy.
 
     Args:
         example: a record or row of the file, by its own names.
         path: the file.
-        columns: what was looked for.
+        command: what is to read them.
     """
     texts = {name: cell for name, cell in example.items() if isinstance(cell, str)}
-    image, caption = columns.find(texts)
+    image, caption = Columns().find(texts)
     # What looks like a picture's name, and the longest of the other texts.
     image = image or next((name for name, cell in texts.items() if is_picture(cell)), None)
     others = {name: len(cell) for name, cell in texts.items() if name != image}
     caption = caption or max(others, key=others.__getitem__, default=None)
     options = f"--image-column {_word(image)} --caption-column {_word(caption)}"
-    line = f"ahnpl negatives {shlex.quote(str(path))} {options}"
+    line = f"{command} {shlex.quote(str(path))} {options}"
     return f"Columns there: {', '.join(example)}. Read them with: {line}"
 
 
@@ -290,7 +297,7 @@ def _no_column(
         what = f"no column '{columns.caption or 'caption'}'"
     cells = row if isinstance(row, list) and len(row) == len(heading) else [""] * len(heading)
     # An option that names a column that is not there is no help in finding it.
-    hint = columns_hint(dict(zip(heading, cells, strict=True)), path, Columns())
+    hint = columns_hint(dict(zip(heading, cells, strict=True)), path, columns.command)
     return DataError(what, where=f"{path}:1", hint=hint)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import tarfile
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ahnpl_cli.data.jsonl import dump, read_records
@@ -75,7 +76,8 @@ def _write(target: Path, samples: Iterator[tuple[CaptionRecord, TarMember]]) -> 
             info.size = image.size
             with image.open() as file:
                 tar.addfile(info, file)
-            text = dump(record).encode()
+            # Its path beside the shards means nothing inside of them.
+            text = dump(replace(record, image=image.name)).encode()
             stem = image.name.rpartition(".")[0]
             info = tarfile.TarInfo(f"{stem}.json")
             info.size = len(text)

@@ -17,6 +17,7 @@ WHAT = "embeddings"
 INDEX = "index.json"
 JOB = ".job.json"  # the options of unfinished work
 ITEMS = ".items.sqlite"
+EXTRACTED = "images"  # folder of pictures that lay inside parquet or arrow files
 # Bytes: a line per row, so it grows with the rows, unlike other JSON.
 LARGEST_INDEX = 1 << 34
 _AGAIN = "Write it again with `ahnpl embed --force`."

@@ -10,7 +10,7 @@ import logging
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +22,14 @@ from ahnpl_cli.data.tensors import is_ours
 from ahnpl_cli.embedding import layout, shards
 from ahnpl_cli.embedding.distinct_items import TABLES, DistinctItems
 from ahnpl_cli.embedding.shards import EncoderConfig, Written, write_features, write_records
-from ahnpl_cli.embedding.sources import check_source, image_root, read_source
+from ahnpl_cli.embedding.sources import Source, open_source, read_source
 from ahnpl_cli.engines import Engine, open_engine
 from ahnpl_cli.engines.local import worker_count
 from ahnpl_cli.errors import BusyError, ConfigError, DataError
 from ahnpl_cli.files import STDIN, disk_errors
 from ahnpl_cli.outputs import foreign, lock, settle
 from ahnpl_cli.progress import Track, silent
-from ahnpl_cli.records import KINDS, SCHEMA, CaptionRecord, EmbedReport
+from ahnpl_cli.records import KINDS, SCHEMA, EmbedReport
 
 logger = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ _BYTES = {"float32": 4, "float16": 2}
 POLL = 2.0  # seconds between two looks at a part that reads the captions
 
 
-def embed(source: Path, config: EmbedConfig, *, track: Track = silent) -> EmbedReport:
+def embed(paths: Sequence[Path], config: EmbedConfig, *, track: Track = silent) -> EmbedReport:
     """Write features of images, captions and negatives; each distinct one once.
 
     Interrupted at any moment, the same command continues and ends in the same bytes. With `--shard`
@@ -45,7 +45,8 @@ def embed(source: Path, config: EmbedConfig, *, track: Track = silent) -> EmbedR
     records, whose rows can be numbered only when every image has been tried.
 
     Args:
-        source: captions.jsonl or negatives.jsonl, a folder of images, or a `.txt` file of texts.
+        paths: captions in any format that `ahnpl negatives` reads, negatives, folders of images,
+            or `.txt` files of texts.
         config: options.
         track: shows progress.
 
@@ -55,8 +56,8 @@ def embed(source: Path, config: EmbedConfig, *, track: Track = silent) -> EmbedR
         ModelError: the model is unavailable.
         BusyError: another process writes the same.
     """
-    check_source(source)
-    if config.shard and source == STDIN:
+    source = open_source(paths, config)
+    if config.shard and STDIN in source.paths:
         what = "--shard reads its captions several times, and standard input can be read once"
         raise ConfigError(what, hint="Write them to a file.")
     try:
@@ -65,7 +66,7 @@ def embed(source: Path, config: EmbedConfig, *, track: Track = silent) -> EmbedR
         shards.stop()
 
 
-def _embed(source: Path, config: EmbedConfig, track: Track) -> EmbedReport:
+def _embed(source: Source, config: EmbedConfig, track: Track) -> EmbedReport:
     setup = _encoder_config(source, config)
     info = _model_info(setup, config, track)
     if config.dry_run:
@@ -104,7 +105,7 @@ def _embed(source: Path, config: EmbedConfig, track: Track) -> EmbedReport:
     return report
 
 
-def _encoder_config(source: Path, config: EmbedConfig) -> EncoderConfig:
+def _encoder_config(source: Source, config: EmbedConfig) -> EncoderConfig:
     """Return what workers are told, on this machine or another."""
     cluster = config.cluster
     model = {
@@ -118,7 +119,7 @@ def _encoder_config(source: Path, config: EmbedConfig) -> EncoderConfig:
     decoders = worker_count(config.workers) if cluster.engine == "local" else config.workers or 0
     return EncoderConfig(
         model,
-        image_root(source, config.image_root),
+        source.root,
         dtype=config.dtype,
         batch_size=config.batch_size,
         workers=decoders,
@@ -134,10 +135,10 @@ def _model_info(setup: EncoderConfig, config: EmbedConfig, track: Track) -> Mode
     return load_backbone(**{**setup.model, "device": "cpu"}).info
 
 
-def _dry_run(source: Path, config: EmbedConfig, info: ModelInfo, track: Track) -> EmbedReport:
+def _dry_run(source: Source, config: EmbedConfig, info: ModelInfo, track: Track) -> EmbedReport:
     with tempfile.TemporaryDirectory() as temporary:
         distinct = DistinctItems(Path(temporary) / layout.ITEMS)
-        _fill(distinct, source, config, track)
+        _fill(distinct, source, config, Path(temporary), track)
         report = _report(Path(config.output or "embeddings"), distinct, config, info)
         distinct.close()
     rows = report.images + report.texts + report.negatives + report.image_negatives
@@ -145,10 +146,11 @@ def _dry_run(source: Path, config: EmbedConfig, info: ModelInfo, track: Track) -
     return dataclasses.replace(report, dry_run=True, bytes=size)
 
 
-def _job(source: Path, config: EmbedConfig, info: ModelInfo) -> dict[str, Any]:
+def _job(source: Source, config: EmbedConfig, info: ModelInfo) -> dict[str, Any]:
     """What decides the bytes of the output, besides the input's content."""
     return {
         "source": str(source),
+        **dataclasses.asdict(config.captions),
         "model": model_key(info),
         "dtype": config.dtype,
         "rows_per_shard": config.rows_per_shard,
@@ -167,7 +169,7 @@ def _locks(folder: Path, shard: str | None) -> list[str]:
 
 
 def _survey(
-    folder: Path, source: Path, config: EmbedConfig, job: dict[str, Any], track: Track
+    folder: Path, source: Source, config: EmbedConfig, job: dict[str, Any], track: Track
 ) -> DistinctItems:
     """Make the folder ready and find what is distinct; parts of a job share what the first found.
 
@@ -205,13 +207,13 @@ def _drop_survey(path: Path, *, keep: bool) -> Callable[..., None]:
 
 
 def _make_survey(
-    path: Path, source: Path, config: EmbedConfig, state: str, track: Track
+    path: Path, source: Source, config: EmbedConfig, state: str, track: Track
 ) -> DistinctItems:
     temporary = path.with_name(f"{path.name}.new")
     distinct = DistinctItems(temporary)
     try:
         with disk_errors(path):
-            _fill(distinct, source, config, track)
+            _fill(distinct, source, config, path.parent, track)
             distinct.finish(state)
     except BaseException:
         distinct.close()
@@ -223,14 +225,15 @@ def _make_survey(
     return DistinctItems(path, existing=True)
 
 
-def _state_of(source: Path, config: EmbedConfig) -> str:
+def _state_of(source: Source, config: EmbedConfig) -> str:
     """Return what the distinct items follow from, and the time when the source was changed."""
-    changed = 0 if source == STDIN else source.stat().st_mtime_ns
-    root = str(image_root(source, config.image_root).resolve())
+    changed = [path.stat().st_mtime_ns for path in source.paths if path != STDIN]
     # Standard input is never the same twice, and nor is a folder in whose depth a file changed.
-    once = time.time_ns() if source == STDIN or (source.is_dir() and not config.shard) else 0
-    parts = [str(source.resolve()), changed, root, config.limit, config.on_error, once]
-    return json.dumps(parts)
+    changes = STDIN in source.paths or any(path.is_dir() for path in source.paths)
+    once = time.time_ns() if changes and not config.shard else 0
+    places = [str(path.resolve()) for path in (*source.paths, source.root)]
+    reading = dataclasses.asdict(config.captions)
+    return json.dumps([places, changed, reading, config.limit, config.on_error, once])
 
 
 def _prepare(folder: Path, job: dict[str, Any], config: EmbedConfig) -> None:
@@ -268,14 +271,13 @@ def _prepare(folder: Path, job: dict[str, Any], config: EmbedConfig) -> None:
     (folder / layout.INDEX).unlink(missing_ok=True)
 
 
-def _records(source: Path, config: EmbedConfig) -> Iterator[CaptionRecord]:
-    return itertools.islice(read_source(source, on_error=config.on_error), config.limit)
-
-
-def _fill(distinct: DistinctItems, source: Path, config: EmbedConfig, track: Track) -> None:
-    reading = track(_records(source, config), description="Reading records", unit="records")
-    distinct.add_all(reading)
-    distinct.hash_images(image_root(source, config.image_root), config.on_error)
+def _fill(
+    distinct: DistinctItems, source: Source, config: EmbedConfig, folder: Path, track: Track
+) -> None:
+    """Collect what is distinct; pictures that lie inside a file are written out below `folder`."""
+    records = itertools.islice(read_source(source, folder / layout.EXTRACTED), config.limit)
+    distinct.add_all(track(records, description="Reading records", unit="records"))
+    distinct.hash_images(source.root, config.on_error)
     if config.perturb and not all(distinct.count(table) for table in TABLES):
         hint = "Make negatives first: ahnpl negatives captions.jsonl."
         raise ConfigError("--perturb needs images, captions and negatives", hint=hint)

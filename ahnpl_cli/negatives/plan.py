@@ -6,6 +6,7 @@ From its options, from the models that there are, and from what an earlier call 
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import hashlib
 import importlib.metadata
 import json
@@ -20,7 +21,8 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from ahnpl_cli.config import NegativesConfig, flat
-from ahnpl_cli.data.captions import KARPATHY_TRAIN, SPOOLED, Layout, detect_format, spool
+from ahnpl_cli.data.captions import SPOOLED, Layout, detect_format, spool
+from ahnpl_cli.data.gather import layout_of
 from ahnpl_cli.data.jsonl import content_sha256
 from ahnpl_cli.data.spacy_models import find_spacy_model
 from ahnpl_cli.engines.journal import JOURNAL, PART, PARTS
@@ -113,13 +115,9 @@ def make_plan(source: Path, output: Path, folder: Path, config: NegativesConfig)
     sha256 = content_sha256(path)
     spacy_model = find_spacy_model(config.spacy_model)
     tagger = _with_version(spacy_model)
-    layout = Layout(
-        detect_format(path) if config.input_format == "auto" else config.input_format,
-        config.id_column,
-        config.image_column,
-        config.caption_column,
-        tuple(config.split.split(",")) if config.split else KARPATHY_TRAIN,
-    )
+    layout = layout_of(config.captions, COMMAND)
+    if layout.format == "auto":
+        layout = dataclasses.replace(layout, format=detect_format(path))
     _refuse_unused(config, layout)
     filler = choose_filler(config.filler, config.filler_model)
     device = _device(config, filler)
@@ -185,7 +183,7 @@ def _refuse_unused(config: NegativesConfig, layout: Layout) -> None:
                 flag = f"--{name.replace('_', '-')}"
                 what = f"{flag} has no effect on captions in {layout.format} format"
                 raise ConfigError(what, hint=f"Leave {flag} out.")
-    if config.split is not None and layout.format != "karpathy":
+    if config.captions.split is not None and layout.format != "karpathy":
         what = f"--split has no effect on captions in {layout.format} format"
         raise ConfigError(what, hint="Only Karpathy's files have splits.")
 

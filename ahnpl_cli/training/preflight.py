@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import logging
+import shlex
+import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -80,8 +82,8 @@ def _check_suites(config: TrainConfig) -> None:
 
 
 def _check_data(config: TrainConfig) -> None:
-    """Refuse data files that are not there, broken at their first line, or without their images."""
-    from ahnpl_cli.data.image_root import check_image_root
+    """Refuse data files that are not there, not negatives of ours, or without their images."""
+    from ahnpl_cli.data.images import check_image_root
     from ahnpl_cli.data.jsonl import read_records
     from ahnpl_cli.data.sources import parse_sources
     from ahnpl_cli.data.tar_shards import is_shards, shard_places
@@ -91,9 +93,53 @@ def _check_data(config: TrainConfig) -> None:
             next(shard_places(source.data))
             continue
         path = Path(source.data)
-        check_regular(path, hint="Check --data.")
+        _check_negatives(path, config)
         if config.on_error == "stop" and config.run.check_images:
             check_image_root(read_records(path), source.root)
+
+
+def _check_negatives(path: Path, config: TrainConfig) -> None:
+    """Refuse captions without negatives where the objective needs some, whatever their format.
+
+    Raises:
+        DataError: there are none; the message has the command that makes them.
+    """
+    from ahnpl_cli.data.gather import first_record
+    from ahnpl_cli.data.jsonl import read_records
+
+    line = f"ahnpl negatives {shlex.quote(str(path))}"
+    if not path.is_dir():
+        check_regular(path, hint="Check --data.")
+    if config.on_error == "skip" and not path.is_dir():
+        return  # What is left when broken lines are skipped is known when all are read.
+    if path.is_dir() or first_record(read_records(path)) is None:
+        if _are_captions(path):
+            what = "captions, of which negatives have to be made first"
+            hint = f"Run: {line}; then train on negatives.jsonl."
+            raise DataError(what, where=str(path), hint=hint)
+        # Say what is wrong with it.
+        check_regular(path, hint="Check --data.")
+        next(read_records(path), None)
+    if len(config.data) > 1 or not resolve_recipe(config).uses_negatives:
+        return
+    # Read no further than the first negative: only a file without any is read to its end.
+    records = read_records(path)
+    if not any(record.negatives for record in records):
+        what = f"--objective {config.objective} needs negatives, and there are none"
+        raise DataError(what, where=str(path), hint=f"Make them with: {line}.")
+
+
+def _are_captions(path: Path) -> bool:
+    """Whether a path holds captions in any format of others."""
+    from ahnpl_cli.data.captions import Layout
+    from ahnpl_cli.data.gather import ImagePaths, caption_file, first_record, read_any
+
+    with tempfile.TemporaryDirectory() as folder:
+        places = ImagePaths(path.parent, Path(folder), moves=False)
+        try:
+            return first_record(read_any(caption_file(path), Layout(), places)) is not None
+        except (ConfigError, DataError):
+            return False
 
 
 # The folder of a run

@@ -146,7 +146,7 @@ def test_a_registered_library_trains_resumes_embeds_and_is_evaluated(tmp_path: P
 
     texts = tmp_path / "texts.txt"
     texts.write_text("a red ring\na blue circle\n")
-    embed(texts, EmbedConfig(checkpoint=str(last), device="cpu", output="features"))
+    embed([texts], EmbedConfig(checkpoint=str(last), device="cpu", output="features"))
     features = load_file(tmp_path / "features" / "text-00000.safetensors")["text_features"]
     assert features.shape == (2, 16)
 

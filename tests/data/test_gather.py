@@ -3,6 +3,7 @@
 import io
 import json
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from PIL import Image
 
 from ahnpl_cli.data.captions import Layout
 from ahnpl_cli.data.gather import caption_file, gather, must_be_gathered, training_line
+from ahnpl_cli.data.images import ImageRef, open_image
 from ahnpl_cli.data.jsonl import read_records, write_records
 from ahnpl_cli.data.tar_output import pack
 from ahnpl_cli.data.tar_shards import read_shards
@@ -76,12 +78,16 @@ def test_shards_go_in_and_come_out_with_negatives_and_the_same_images(
         ("000000000", "a red wall"),
         ("000000001", "a blue wall"),
     ]
+    with open_image(ImageRef(tmp_path / records[0].image)) as image:
+        assert image.getpixel((0, 0)) == (255, 0, 0)
     negative = Negative("attribute", "a green wall")
     negatives = [CaptionRecord(r.id, r.image, r.caption, (negative,)) for r in records]
     write_records(made, negatives)
     (written,) = pack([shard], made, tmp_path / "out")
     read = list(read_shards([f"{tmp_path}/out/*.tar"]))
-    assert [record for record, _, _ in read] == negatives
+    # Inside of a shard an image is called by its member's name.
+    inside = [replace(record, image=f"{record.id}.png") for record in negatives]
+    assert [record for record, _, _ in read] == inside
     old = [image.open().read() for _, image, _ in read_shards([str(shard)])]
     assert [image.open().read() for _, image, _ in read] == old
     before = written.stat().st_mtime_ns
@@ -89,22 +95,26 @@ def test_shards_go_in_and_come_out_with_negatives_and_the_same_images(
     assert written.stat().st_mtime_ns == before
 
 
-def test_pictures_inside_parquet_are_written_out(tmp_path: Path) -> None:
+def test_pictures_inside_parquet_are_written_out_and_never_mixed_up(tmp_path: Path) -> None:
     pyarrow = pytest.importorskip("pyarrow")
     parquet = pytest.importorskip("pyarrow.parquet")
     rows = {
         "image": [{"bytes": png("red"), "path": "x.png"}, {"bytes": None, "path": "y.png"}],
         "text": [["a cat", "a dog"], ["a bird"]],
     }
-    path = tmp_path / "data.parquet"
-    parquet.write_table(pyarrow.table(rows), path)
-    gather([path], Layout(), tmp_path / "all.jsonl", tmp_path / "images")
-    assert list(read_records(tmp_path / "all.jsonl")) == [
-        CaptionRecord("1-0", "00000001.png", "a cat"),
-        CaptionRecord("1-1", "00000001.png", "a dog"),
-        CaptionRecord("2-0", "y.png", "a bird"),
-    ]
-    assert (tmp_path / "images" / "00000001.png").read_bytes() == png("red")
+    parquet.write_table(pyarrow.table(rows), tmp_path / "data.parquet")
+    blue = {"image": [{"bytes": png("blue"), "path": "x.png"}], "text": [["a wall"]]}
+    parquet.write_table(pyarrow.table(blue), tmp_path / "more.parquet")
+    paths = [tmp_path / "data.parquet", tmp_path / "more.parquet"]
+    gather(paths, Layout(), tmp_path / "all.jsonl", tmp_path / "images")
+    cat, dog, bird, wall = read_records(tmp_path / "all.jsonl")
+    texts = ["a cat", "a dog", "a bird", "a wall"]
+    assert [record.caption for record in (cat, dog, bird, wall)] == texts
+    assert [cat.id, dog.id, wall.id] == ["data/1-0", "data/1-1", "more/1-0"]
+    assert (cat.image, bird.image) == (dog.image, "y.png")
+    # Row 1 of either file; image paths begin beside the gathered captions.
+    assert (tmp_path / cat.image).read_bytes() == png("red")
+    assert (tmp_path / wall.image).read_bytes() == png("blue")
 
 
 def test_what_datasets_saved_is_read(tmp_path: Path) -> None:

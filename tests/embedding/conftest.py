@@ -42,15 +42,15 @@ def world(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def run(tiny_model_folder: Path, tmp_path: Path) -> Run:
-    """Embeds a source with the tiny model into tmp_path/out, or where `output` says."""
+    """Embeds sources with the tiny model into tmp_path/out, or where `output` says."""
 
-    def call(source: Path, **options: object) -> EmbedReport:
+    def call(*sources: Path, **options: object) -> EmbedReport:
         defaults = {
             "checkpoint": str(tiny_model_folder),
             "output": str(tmp_path / "out"),
             "device": "cpu",
             "workers": 0,
         }
-        return embed(source, EmbedConfig(**{**defaults, **options}))  # type: ignore[arg-type]
+        return embed(sources, EmbedConfig(**{**defaults, **options}))  # type: ignore[arg-type]
 
     return call

@@ -4,9 +4,10 @@ import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
+from ahnpl_cli.config import EmbedConfig
 from ahnpl_cli.embedding.distinct_items import DistinctItems, RecordRows
 from ahnpl_cli.embedding.shards import blocks
-from ahnpl_cli.embedding.sources import read_source
+from ahnpl_cli.embedding.sources import open_source, read_source
 from ahnpl_cli.records import CaptionRecord, Edit, Negative
 
 
@@ -65,4 +66,6 @@ def test_images_come_in_the_order_of_their_folders_and_names(tmp_path: Path) -> 
     for name in names:
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).touch()
-    assert [record.id for record in read_source(tmp_path)] == sorted(names)
+    source = open_source([tmp_path], EmbedConfig())
+    records = read_source(source, tmp_path / "extracted")
+    assert [record.id for record in records] == sorted(names)

@@ -229,7 +229,7 @@ def make_embeddings(folder: Path) -> None:
     config = EmbedConfig(
         output=str(folder / "e"), checkpoint=str(MODELS["tiny"]), device="cpu", workers=0
     )
-    embed(folder / "n.jsonl", config)
+    embed([folder / "n.jsonl"], config)
 
 
 def make_cache(folder: Path) -> None:

@@ -38,7 +38,7 @@ def made(tmp_path_factory: pytest.TempPathFactory, tiny_model_folder: Path) -> P
         workers=0,
         perturb=True,
     )
-    embed(root / "n.jsonl", config)
+    embed([root / "n.jsonl"], config)
     return root / "e"
 
 

@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from ahnpl_cli.config import NegativesConfig
+from ahnpl_cli.config import CaptionsConfig, NegativesConfig
 from ahnpl_cli.data.captions import Layout, read_captions
 from ahnpl_cli.errors import BusyError, ConfigError, DataError
 from ahnpl_cli.negatives.first_pass import LONGEST, Index
@@ -229,7 +229,11 @@ def test_options_without_effect_are_refused(tmp_path, options, message):
     images = [{"id": 7, "file_name": "a.jpg"}]
     path.write_text(json.dumps({"images": images, "annotations": [note]}))
     with pytest.raises(ConfigError) as error:
-        generate(path, tmp_path / "out.jsonl", dataclasses.replace(CONFIG, **options))
+        generate(
+            path,
+            tmp_path / "out.jsonl",
+            dataclasses.replace(CONFIG, captions=CaptionsConfig(**options)),
+        )
     assert str(error.value) == message
 
 

@@ -18,22 +18,17 @@ from open_clip.transform import merge_preprocess_dict
 from ahnpl_cli.backbones.locate import (
     DOWNLOAD_PAPERS_MODEL,
     PAPERS_MODEL,
-    PAPERS_TAG,
-    WEIGHT_ENDINGS,
 )
 from ahnpl_cli.backbones.network import UNNAMED
 from ahnpl_cli.backbones.openclip import hub
 from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
 from ahnpl_cli.backbones.openclip.build import make_backbone, set_activation
 from ahnpl_cli.backbones.openclip.folders import load_folder
+from ahnpl_cli.backbones.openclip.known import HUB, QUICK, choose_named
 from ahnpl_cli.backbones.openclip.weights import is_torchscript, read_weights
-from ahnpl_cli.catalog import choose
-from ahnpl_cli.errors import ConfigError, ModelError
+from ahnpl_cli.errors import ModelError
 
 logger = logging.getLogger(__name__)
-
-_QUICK = "-quickgelu"
-_HUB = "hf-hub:"
 
 
 def load_named(
@@ -57,8 +52,8 @@ def load_named(
         ConfigError: unknown name, or no weights named.
         ModelError: the weights are unavailable, or do not say their activation.
     """
-    if model is not None and model.startswith(_HUB):
-        repo = model.removeprefix(_HUB)
+    if model is not None and model.startswith(HUB):
+        repo = model.removeprefix(HUB)
         return load_folder(
             hub.repo_folder(repo, download=download),
             device=device,
@@ -66,14 +61,14 @@ def load_named(
             name=repo.rpartition("/")[2],
             source=model,
         )
-    name, weights = _defaults(model, pretrained)
+    name, weights = choose_named(
+        model, pretrained, open_clip.list_models(), list_pretrained_tags_by_model
+    )
     config: dict[str, Any] = open_clip.get_model_config(name)
     path = Path(weights)
     if path.is_file():
         config["quick_gelu"] = _file_activation(name, config, path, force_quick_gelu)
         preprocess = _file_preprocess(name)
-    elif path.suffix in WEIGHT_ENDINGS or "/" in weights:
-        raise ModelError("no such file", where=weights, hint="Check --pretrained.")
     else:
         preprocess = _tag_config(name, weights)
         known = preprocess if _has_twin(name) else config
@@ -100,22 +95,10 @@ def load_named(
     )
 
 
-def _defaults(model: str | None, pretrained: str | None) -> tuple[str, str]:
-    """Return architecture and weights; only the papers' model has default weights."""
-    if model is None and pretrained not in (None, PAPERS_TAG):
-        hint = f"The papers' is --model {PAPERS_MODEL}."
-        raise ConfigError(f"--pretrained {pretrained} needs an architecture", hint=hint)
-    name = choose((model or PAPERS_MODEL).replace("/", "-"), open_clip.list_models(), "model")
-    if pretrained is None and name != PAPERS_MODEL:
-        known = ", ".join(list_pretrained_tags_by_model(name)) or "none"
-        raise ConfigError(f"--model {name} needs --pretrained", hint=f"Its tags: {known}.")
-    return name, pretrained or PAPERS_TAG
-
-
 def _has_twin(name: str) -> bool:
     """Whether open_clip knows an architecture with either activation."""
-    base = name.removesuffix(_QUICK)
-    return {base, base + _QUICK} <= set(open_clip.list_models())
+    base = name.removesuffix(QUICK)
+    return {base, base + QUICK} <= set(open_clip.list_models())
 
 
 def _file_activation(name: str, config: dict[str, Any], path: Path, forced: bool | None) -> bool:
@@ -134,7 +117,7 @@ def _file_activation(name: str, config: dict[str, Any], path: Path, forced: bool
     raise ModelError(
         f"the file does not say whether {name} has quick_gelu or gelu",
         where=str(path),
-        hint=f"Name --model {name}{_QUICK} if it was trained from OpenAI's weights; else pass "
+        hint=f"Name --model {name}{QUICK} if it was trained from OpenAI's weights; else pass "
         "--no-force-quick-gelu.",
     )
 
@@ -150,19 +133,9 @@ def _file_preprocess(name: str) -> dict[str, Any]:
 
 
 def _tag_config(name: str, tag: str) -> dict[str, Any]:
-    """Return open_clip's description of a tag.
-
-    Raises:
-        ModelError: the architecture has no such tag.
-    """
+    """Return open_clip's description of a tag, which either twin of an architecture may have."""
     cfg: dict[str, Any] = get_pretrained_cfg(name, tag)
-    if not cfg and name.endswith(_QUICK):
-        cfg = get_pretrained_cfg(name.removesuffix(_QUICK), tag)
-    if not cfg:
-        known = ", ".join(list_pretrained_tags_by_model(name)) or "none"
-        what = f"--pretrained {tag} is neither a file, a folder nor a tag of {name}"
-        raise ModelError(what, hint=f"Tags: {known}.")
-    return cfg
+    return cfg or get_pretrained_cfg(name.removesuffix(QUICK), tag)
 
 
 def _tokenizer_folder(config: dict[str, Any], download: bool) -> Path | None:

@@ -41,6 +41,7 @@ def mess(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "bad.jsonl": line + "{oops\n",
         "field.jsonl": '{"id": "a", "caption": "x"}\n',
         "columns.csv": "datei,wort\na.png,a dog\n",
+        "others.csv": "filepath,title\na.png,a dog\n",
         "broken.toml": "lr = \n",
         "unknown.toml": "lrr = 1\n",
         "type.toml": 'lr = "fast"\n',
@@ -56,6 +57,8 @@ def mess(tmp_path_factory: pytest.TempPathFactory) -> Path:
     Image.new("RGB", (40, 40), "red").save(here / "a.png")
     torch.save({"weight": torch.ones(2)}, here / "plain.pt")
     (here / "folder").mkdir()
+    (here / "photos").mkdir()
+    (here / "photos" / "metadata.jsonl").write_text('{"file_name": "a.png", "text": "a dog"}\n')
     item = json.dumps({"0": {"filename": "x.jpg", "caption": "a", "negative_caption": "b"}})
     for root in ("sc", "damaged"):
         (here / root / "sugarcrepe").mkdir(parents=True)

@@ -24,7 +24,7 @@ MISTAKES = [
     (
         "embed empty.txt MODEL",
         3,
-        "empty.txt: holds nothing to embed. Give captions.jsonl, a folder of images, or a .txt "
+        "empty.txt: holds nothing to embed. Give captions, a folder of images, or a .txt "
         "file with a text a line.",
     ),
     (

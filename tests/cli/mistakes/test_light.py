@@ -10,15 +10,25 @@ HEAVY = {"torch", "open_clip", "torchvision", "transformers", "spacy", "sklearn"
 LINES = [
     "train --objective anhpl",
     "train --data nope.jsonl",
-    "train --data ok.jsonl --checkpoint nope",
-    "train --data ok.jsonl --image-root nope --model scenes-tiny",
+    "train --data ok.jsonl --model scenes-tiny",
+    "train --data others.csv --model scenes-tiny",
+    "train --data full.jsonl --checkpoint nope",
+    "train --data full.jsonl --device mps",
+    "train --data full.jsonl --model ViT-B-23",
+    "train --data full.jsonl --model ViT-B-32",
+    "train --data full.jsonl --model RN50 --pretrained laion9b",
+    "train --data full.jsonl --image-root nope --model scenes-tiny",
     "train --data bad.jsonl --image-root folder --model scenes-tiny",
-    "train --data ok.jsonl --tracker wandb",
-    "train --data ok.jsonl --model scenes-tiny -o file",
-    "train --data ok.jsonl --model scenes-tiny --eval-every 5 --eval-suites sugercrepe",
+    "train --data full.jsonl --tracker wandb",
+    "train --data full.jsonl --model scenes-tiny -o file",
+    "train --data full.jsonl --model scenes-tiny --eval-every 5 --eval-suites sugercrepe",
     "embed nope.jsonl",
     "embed no-image.jsonl --model scenes-tiny",
     "embed ok.jsonl --checkpoint nope",
+    "embed columns.csv --model scenes-tiny",
+    "embed ok.jsonl --model open_clip:ViT-B-32 --pretrained nope",
+    "eval sugarcrepe --data sc --model ViT-B-23",
+    "inspect a.png a b --model ViT-B-32",
     "eval",
     "eval sugercrepe",
     "eval nope.jsonl",
@@ -70,5 +80,5 @@ def test_mistakes_are_answered_without_torch(mess: Path) -> None:
 
 
 def test_the_count_of_modules_can_fail(mess: Path) -> None:
-    line = "train --data ok.jsonl --model scenes-tiny --device cpu --dry-run"
+    line = "train --data full.jsonl --model scenes-tiny --device cpu --dry-run"
     assert "torch" in imported([line], mess)[line][1]

@@ -46,7 +46,36 @@ MISTAKES = [
         "train --data ok.jsonl MODEL",
         3,
         "ok.jsonl: --objective ahnpl needs negatives, and there are none. Make them with: ahnpl "
-        "negatives captions.jsonl.",
+        "negatives ok.jsonl.",
+    ),
+    (
+        "train --data others.csv MODEL",
+        3,
+        "others.csv: captions, of which negatives have to be made first. Run: ahnpl negatives "
+        "others.csv; then train on negatives.jsonl.",
+    ),
+    (
+        "train --data photos MODEL",
+        3,
+        "photos: captions, of which negatives have to be made first. Run: ahnpl negatives photos; "
+        "then train on negatives.jsonl.",
+    ),
+    ("train --data folder MODEL", 3, "folder: is a folder, not a file. Check --data."),
+    ("train --data list.json MODEL", 3, "list.json:1: ..."),
+    (
+        "train --data full.jsonl --model ViT-B-23",
+        2,
+        "unknown model 'ViT-B-23'. Did you mean 'ViT-B-32'? Known: ViT-B-32, ... more.",
+    ),
+    (
+        "train --data full.jsonl --model ViT-B-32",
+        2,
+        "--model ViT-B-32 needs --pretrained. Its tags: openai, laion400m_e31, ...",
+    ),
+    (
+        "train --data full.jsonl --model RN50 --pretrained laion9b",
+        4,
+        "--pretrained laion9b is neither a file, a folder nor a tag of RN50. Tags: openai, ...",
     ),
     (
         "train --data full.jsonl --image-root nowhere MODEL",
