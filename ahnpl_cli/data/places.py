@@ -6,19 +6,20 @@ package of a scheme, such as s3fs, is the user's to install.
 
 from __future__ import annotations
 
-import contextlib
 import glob
 import io
+import os
 import re
-import threading
 from collections.abc import Iterator
+from contextlib import nullcontext
+from functools import lru_cache
 from pathlib import Path
+from threading import RLock
 from typing import IO, Any, TypeAlias
 
 from ahnpl_cli.errors import DataError
 
 Place: TypeAlias = Path | str  # an address stays a text, for a path would lose its slashes
-_copies = threading.Lock()  # over the local copies of `filecache::`
 HINT = "Check --data, and that this machine may read it."
 
 
@@ -27,12 +28,23 @@ def place_of(name: str) -> Place:
     return name if "://" in name else Path(name)
 
 
+# Threads take turns: a cache of fsspec (`filecache::`) counts a copy as there before it is whole,
+# and reads its list of copies again every few seconds.
+_turn = RLock()
+
+
 def _located(address: str) -> tuple[Any, str]:
     """Return fsspec's file system of an address, and the path in it.
 
     Raises:
         DataError: no such scheme, or its package is not installed.
     """
+    return _located_here(address, os.getpid())
+
+
+@lru_cache(maxsize=1024)
+def _located_here(address: str, process: int) -> tuple[Any, str]:
+    """Do so once for all threads of a process: fsspec would give each thread a cache of its own."""
     from fsspec.core import url_to_fs
 
     try:
@@ -76,7 +88,8 @@ def open_place(place: Place) -> IO[bytes]:
         return place.open("rb")
     system, path = _located(place)
     try:
-        opened: IO[bytes] = system.open(path, "rb")
+        with _turn:
+            opened: IO[bytes] = system.open(path, "rb")
     except Exception as error:
         raise _unreadable(place, error) from error
     return opened
@@ -89,9 +102,7 @@ def read_stretch(address: str, start: int, size: int) -> IO[bytes]:
         DataError: it cannot be read.
     """
     system, path = _located(address)
-    # fsspec reads its list of local copies again every few seconds, and a thread that looks in
-    # between copies a shard anew while others read it.
-    guard = _copies if "::" in address else contextlib.nullcontext()
+    guard = _turn if "::" in address else nullcontext()
     try:
         with guard:
             return io.BytesIO(system.cat_file(path, start=start, end=start + size))

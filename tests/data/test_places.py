@@ -2,15 +2,17 @@
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import fsspec
 import pytest
+from fsspec.implementations.memory import MemoryFileSystem
 from safetensors.torch import load_file
 
 from ahnpl_cli.config import OptimizerConfig, TrainConfig
 from ahnpl_cli.data.fingerprints import fingerprints
-from ahnpl_cli.data.places import open_place, size_of
+from ahnpl_cli.data.places import open_place, read_stretch, size_of
 from ahnpl_cli.data.tar_shards import member_problem, open_member, read_shards
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.training.loop import fit
@@ -108,3 +110,22 @@ def test_a_shard_that_vanishes_is_named(memory: str) -> None:
     assert size_of("memory://shards/2.tar") is None
     with pytest.raises(DataError, match="cannot be read"):
         open_place("memory://shards/2.tar")
+
+
+def test_threads_share_one_local_copy_of_a_shard(
+    shards: Path, memory: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    copied = []
+    copy = MemoryFileSystem.get_file
+
+    def counted(system: MemoryFileSystem, path: str, *words: object, **options: object) -> None:
+        copied.append(path)
+        copy(system, path, *words, **options)
+
+    monkeypatch.setattr(MemoryFileSystem, "get_file", counted)
+    address = memory.replace("memory://shards/{0..2}", "filecache::memory://shards/2")
+    with ThreadPoolExecutor(8) as pool:
+        stretches = list(pool.map(lambda start: read_stretch(address, start, 64), range(64)))
+    whole = (shards / "2.tar").read_bytes()
+    assert [s.read() for s in stretches] == [whole[n : n + 64] for n in range(64)]
+    assert len(copied) <= 1  # none where an earlier test has it
