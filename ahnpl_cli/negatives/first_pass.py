@@ -28,6 +28,8 @@ from ahnpl_cli.stable_hash import stable_hash
 SAMPLE = 50_000  # captions whose statistics are known, by hash of their images
 INDEX = "index.sqlite"  # in the work folder
 WORDS = "words.sqlite"  # beside it: the words of sampled captions
+# What SQLite takes back when it opens that file again, after a kill in the middle of a transaction.
+UNDONE_WORDS = f"{WORDS}-journal"
 CHUNK = 10_000  # captions of a database transaction
 LISTED = 100  # skipped records named in the report
 LONGEST = 20_000  # characters of a caption: a text of ten pages describes no picture

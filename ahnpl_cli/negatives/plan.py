@@ -31,7 +31,7 @@ from ahnpl_cli.files import STDIN, read_object, write_atomic, write_json
 from ahnpl_cli.negatives.balance import BALANCE
 from ahnpl_cli.negatives.fillers import FillerChoice, NamedModel, choose_filler
 from ahnpl_cli.negatives.fillers.corpus import COUNTS
-from ahnpl_cli.negatives.first_pass import INDEX, WORDS
+from ahnpl_cli.negatives.first_pass import INDEX, UNDONE_WORDS, WORDS
 from ahnpl_cli.negatives.statistics import STATISTICS
 from ahnpl_cli.outputs import HINT, changes, foreign, settle
 from ahnpl_cli.records import NegativesReport
@@ -42,7 +42,9 @@ COMMAND = "ahnpl negatives"
 ANSWERS = "answers.sqlite"
 OPTIONS = "options.json"  # in the work folder: what its work was made with
 # All that a work folder may hold; one with anything else is not ours.
-WORK_FILES = frozenset((OPTIONS, PART, JOURNAL, INDEX, COUNTS, STATISTICS, BALANCE, SPOOLED, WORDS))
+WORK_FILES = frozenset(
+    (OPTIONS, PART, JOURNAL, INDEX, COUNTS, STATISTICS, BALANCE, SPOOLED, WORDS, UNDONE_WORDS)
+)
 # Options that do not decide the bytes of the output; `make_plan` adds what came of some of them.
 _UNDECIDING = frozenset(
     ("output", "batch_size", "workers", "resume", "force", "dry_run", "filler", "device")
@@ -341,7 +343,8 @@ def settle_work(plan: Plan) -> None:
         logger.info("Starting over: unfinished work had other options: %s.", "; ".join(differing))
     resumable = {OPTIONS}
     if not differing and plan.config.resume:
-        resumable = {OPTIONS, PART, JOURNAL, PARTS, WORDS, COUNTS, STATISTICS, BALANCE}
+        resumable = {OPTIONS, PART, JOURNAL, PARTS, COUNTS, STATISTICS, BALANCE}
+        resumable |= {WORDS, UNDONE_WORDS}
     for path in plan.folder.iterdir():
         if path.name in resumable or path == plan.source:
             continue

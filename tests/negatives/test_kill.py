@@ -49,6 +49,28 @@ def test_killed_with_kill_9_the_same_command_ends_in_the_same_bytes(world, momen
     output.unlink()
 
 
+def test_a_kill_within_a_transaction_leaves_work_that_is_resumed(world):
+    folder, whole = world
+    output, work = folder / "cut.jsonl", folder / ".cut.jsonl.work"
+    words = work / "words.sqlite"
+    # Its journal lasts for a moment: a transaction is left open here in the same way.
+    killed = kill_when(folder, lambda: (work / "journal").exists())
+    assert killed == -signal.SIGKILL
+    halfway = (
+        "import os, sqlite3, sys\n"
+        "database = sqlite3.connect(sys.argv[1], isolation_level=None)\n"
+        "database.execute('PRAGMA cache_size=1')\n"
+        "database.execute('BEGIN')\n"
+        "database.execute('DELETE FROM words')\n"
+        "os.kill(os.getpid(), 9)\n"
+    )
+    subprocess.run([sys.executable, "-c", halfway, str(words)], check=False)
+    assert words.with_name("words.sqlite-journal").exists()
+    subprocess.run(COMMAND, cwd=folder, check=True)
+    assert output.read_bytes() == (folder / "whole.jsonl").read_bytes()
+    output.unlink()
+
+
 def test_of_two_processes_on_one_output_the_second_is_refused(world):
     folder, _ = world
     output, lock = folder / "cut.jsonl", folder / ".cut.jsonl.lock"

@@ -71,7 +71,8 @@ def build_index(annotations: Path, cache: Path) -> Path:
     with atomic_path(path) as temporary, disk_errors(path):
         temporary.unlink(missing_ok=True)
         with contextlib.closing(sqlite3.connect(temporary)) as database:
-            database.executescript(_SCHEMA)
+            # Of no use after an interruption, so no journal that a kill would leave beside it.
+            database.executescript("PRAGMA journal_mode=OFF;" + _SCHEMA)
             things = sum(
                 _insert(database, *element, annotations) for element in elements(annotations)
             )
