@@ -43,7 +43,16 @@ def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
 
 def test_objectives() -> None:
     papers = ["clip", "negclip", "ce-clip", "ce-itm", "slipform", "ahnpl"]
-    assert list(OBJECTIVES) == [*papers, "fsc", "read", "degla", "gnm", "trohn", "triplet"]
+    assert list(OBJECTIVES) == [
+        *papers,
+        "fsc",
+        "read",
+        "degla",
+        "cs-clip",
+        "gnm",
+        "trohn",
+        "triplet",
+    ]
     assert tuple(PAPER) == OBJECTIVES
     assert list(RELEASED) == ["clip", "negclip", "ce-clip", "ahnpl", "degla", "gnm"]
 

@@ -215,8 +215,8 @@ def test_a_loss_that_is_no_number_stops_the_run_and_names_the_last_good_checkpoi
     config = make_config(save_every=2)
     forward = Objective.forward
 
-    def broken(self: Objective, features: object) -> object:
-        losses = forward(self, features)
+    def broken(self: Objective, features: object, *, plain: bool) -> object:
+        losses = forward(self, features, plain=plain)
         if run.state.step == 4:
             losses.total.data.fill_(value)
         return losses
@@ -250,8 +250,8 @@ def test_a_loss_that_explodes_stops_the_run(
     run = open_run(make_config(steps=14, save_every=99))
     forward = Objective.forward
 
-    def broken(self: Objective, features: object) -> object:
-        losses = forward(self, features)
+    def broken(self: Objective, features: object, *, plain: bool) -> object:
+        losses = forward(self, features, plain=plain)
         if run.state.step == 11:
             losses.total.data.mul_(1000)
         return losses
