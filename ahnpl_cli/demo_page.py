@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ahnpl_cli.config import DemoConfig, InspectConfig
-from ahnpl_cli.demo import START, DemoFolder, FinishedStage, demo_size, label
+from ahnpl_cli.demo import START, DemoFolder, FinishedStage, demo_size
 from ahnpl_cli.evaluation.report import EvalReport
 from ahnpl_cli.evaluation.result_page import eval_sections, numbers_section, settings_section
 from ahnpl_cli.evaluation.trade_off import GAIN, RETENTION, trade_offs
@@ -84,7 +84,7 @@ def _done_section(
         f"of {size.batch_size} pairs each. Measured: all four models, on {size.test} items a file "
         "of scenes that none was trained on."
     )
-    methods = [("start:", f"{START} as it is bundled")]
+    methods = [(f"{START}:", "the start, as it is bundled")]
     methods += [(f"{name}:", about) for name, about in METHODS.items()]
     rows = tuple((stage.stage.about, stage.seconds, stage.stage.command) for stage in finished)
     commands = Table("Commands", ("stage", "seconds", "as you would type it"), rows)
@@ -109,7 +109,7 @@ def _reading_section(results: EvalReport, steps: Sequence[StepReport]) -> Sectio
 def _means(results: EvalReport, kind: str) -> str:
     values = []
     for model in trade_offs(results):
-        values.append(f"{label(model.model)} {model.means[kind].value:.1f}")
+        values.append(f"{model.model} {model.means[kind].value:.1f}")
     return f"Mean of the {kind} suites, in percent: {', '.join(values)}."
 
 
@@ -120,6 +120,4 @@ def _extremes(results: EvalReport) -> str:
     for name, suite in last.suites.items():
         changes.append((suite.headline_value - first.suites[name].headline_value, name))
     (least, lost), (most, gained) = min(changes), max(changes)
-    return (
-        f"{label(last.name)} gains most on {gained} ({most:+.1f}), least on {lost} ({least:+.1f})."
-    )
+    return f"{last.name} gains most on {gained} ({most:+.1f}), least on {lost} ({least:+.1f})."

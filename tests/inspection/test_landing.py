@@ -191,5 +191,5 @@ def test_the_chart_has_a_bar_a_model_and_marks_for_the_images_themselves() -> No
 
     rows = [Landing("object", model, 3, 0.5, 0.25, 0.1, 100.0) for model in ("start", "last")]
     chart = str(landing_chart(rows))
-    assert chart.count(">50.0</text>") == 2 and chart.count("<title>25.0</title>") == 2
+    assert chart.count(">50.0</b>") == 2 and chart.count('title="25.0"') == 2
     assert landing_table(rows).rows[1] == ("object", "last", 3, 0.5, 0.25, 0.1, "100.0")
