@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import hashlib
 import logging
-import os
-import tempfile
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -27,6 +24,7 @@ from ahnpl_cli.backbones.feature_shards import (
     read_shard,
     write_shard,
 )
+from ahnpl_cli.backbones.locate import default_folder
 
 logger = logging.getLogger(__name__)
 
@@ -34,25 +32,6 @@ logger = logging.getLogger(__name__)
 BUFFER = 4096
 EMBEDDINGS = Path("embeddings")
 _ABANDONED = 3600  # seconds
-
-
-@functools.cache
-def _homeless_cache() -> tempfile.TemporaryDirectory[str]:
-    """A folder that ends with the process, for users without a home."""
-    logger.warning("No home folder is known, so features are not kept. Set AHNPL_CACHE.")
-    return tempfile.TemporaryDirectory(prefix="ahnpl-")
-
-
-def default_folder() -> Path:
-    """Return where features are kept: $AHNPL_CACHE, or ahnpl in the user's cache folder."""
-    chosen = os.environ.get("AHNPL_CACHE")
-    if chosen:
-        return Path(chosen) / "features"
-    base = os.environ.get("XDG_CACHE_HOME")
-    try:
-        return (Path(base) if base else Path.home() / ".cache") / "ahnpl" / "features"
-    except RuntimeError:
-        return Path(_homeless_cache().name) / "features"
 
 
 class FeatureCache:

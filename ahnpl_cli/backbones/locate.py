@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import importlib
+import logging
 import os
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,8 @@ from ahnpl_cli.backbones import (
 from ahnpl_cli.errors import ConfigError, ModelError
 from ahnpl_cli.files import read_object
 from ahnpl_cli.runs import INFO_FILE, LAST, is_run
+
+logger = logging.getLogger(__name__)
 
 PAPERS_MODEL = "ViT-B-32-quickgelu"
 PAPERS_TAG = "openai"
@@ -35,6 +40,25 @@ WEIGHT_FILES = ("open_clip_model.safetensors", "open_clip_pytorch_model.bin")
 # NVIDIA's driver, in a container too; that of a Jetson, of WSL, and AMD's.
 _GPU_DRIVERS = ("/dev/nvidiactl", "/dev/nvmap", "/dev/dxg", "/dev/kfd")
 WEIGHT_ENDINGS = (".pt", ".pth", ".bin", ".safetensors")
+
+
+@functools.cache
+def _homeless_cache() -> tempfile.TemporaryDirectory[str]:
+    """A folder that ends with the process, for users without a home."""
+    logger.warning("No home folder is known, so features are not kept. Set AHNPL_CACHE.")
+    return tempfile.TemporaryDirectory(prefix="ahnpl-")
+
+
+def default_folder() -> Path:
+    """Return where features are kept: $AHNPL_CACHE, or ahnpl in the user's cache folder."""
+    chosen = os.environ.get("AHNPL_CACHE")
+    if chosen:
+        return Path(chosen) / "features"
+    base = os.environ.get("XDG_CACHE_HOME")
+    try:
+        return (Path(base) if base else Path.home() / ".cache") / "ahnpl" / "features"
+    except RuntimeError:
+        return Path(_homeless_cache().name) / "features"
 
 
 def old_folder(folder: Path) -> Path:

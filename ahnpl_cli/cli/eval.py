@@ -45,10 +45,21 @@ def eval(
 
 
 def _list(names: list[str], config: EvalConfig, screen: Screen) -> None:
-    from ahnpl_cli.evaluation.availability import availability_tables, list_suites
+    from ahnpl_cli.evaluation.availability import (
+        availability_tables,
+        download_lines,
+        list_suites,
+    )
+    from ahnpl_cli.evaluation.place import check_paths
 
+    check_paths(config)
     suites = list_suites(config, names, track=screen.track)
     screen.show(suites, availability_tables(suites))
+    # Outside of the tables, which would break a line that is to be copied.
+    for line in download_lines(suites) if names else ():
+        screen.note(line)
+    if not names:
+        screen.note("Next: ahnpl eval --list SUITE shows a line that downloads it.")
 
 
 def _loading(names: list[str], screen: Screen) -> None:

@@ -36,7 +36,9 @@ class EvalConfig:
     output: str | None = output_option(
         "Report to write; default: beside the run, or in results/, named after the suites."
     )
-    image_root: str | None = opt(None, "Additional image folder, for any suite.", metavar="FOLDER")
+    image_root: str | None = opt(
+        None, "Additional image folder, zip or tar, for any suite.", metavar="FOLDER"
+    )
     checkpoint: tuple[str, ...] = checkpoint_option()
     model: tuple[str, ...] = opt(
         (),

@@ -11,7 +11,8 @@ import os
 import tarfile
 import zipfile
 import zlib
-from pathlib import Path
+from collections.abc import Iterable
+from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from ahnpl_cli.errors import DataError
@@ -29,6 +30,9 @@ class _Archive(Protocol):
     def has(self, name: str) -> bool:
         """Whether there is such a member."""
 
+    def names(self) -> Iterable[str]:
+        """Return the names of all members."""
+
 
 class _Zip:
     def __init__(self, path: Path) -> None:
@@ -37,6 +41,9 @@ class _Zip:
 
     def has(self, name: str) -> bool:
         return name in self._names
+
+    def names(self) -> Iterable[str]:
+        return self._names
 
     def read(self, name: str) -> bytes | None:
         return self._zip.read(name) if name in self._names else None
@@ -55,6 +62,9 @@ class _Tar:
 
     def has(self, name: str) -> bool:
         return name in self._places
+
+    def names(self) -> Iterable[str]:
+        return self._places
 
     def read(self, name: str) -> bytes | None:
         if name not in self._places:
@@ -82,9 +92,28 @@ def _archive(path: Path) -> _Archive:
 def split(path: Path) -> tuple[Path, str] | None:
     """Return an archive and the name of a member that a path means; None if it means a file."""
     for parent in path.parents:
-        if parent.suffix.lower() in _SUFFIXES and parent.is_file():
+        if is_archive(parent):
             return parent, path.relative_to(parent).as_posix()
     return None
+
+
+def folders(archive: Path) -> dict[Path, frozenset[str]]:
+    """Return the folders inside an archive that hold files, and the names in each.
+
+    Raises:
+        DataError: it is damaged.
+    """
+    contents: dict[Path, set[str]] = {}
+    for member in _archive(archive).names():
+        place = PurePosixPath(member)
+        if not member.endswith("/"):
+            contents.setdefault(archive / place.parent, set()).add(place.name)
+    return {folder: frozenset(names) for folder, names in sorted(contents.items())}
+
+
+def is_archive(path: Path) -> bool:
+    """Whether a path is that of a zip or tar file."""
+    return path.suffix.lower() in _SUFFIXES and path.is_file()
 
 
 def exists(path: Path) -> bool:

@@ -11,11 +11,13 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ahnpl_cli.data.images import ImageRef, coco_number, header_problem
+from ahnpl_cli.data.archives import open_member
+from ahnpl_cli.data.images import coco_number, header_problem
 from ahnpl_cli.data.tar_shards import Picture, TarMember, member_problem
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.files import read_text, write_atomic
@@ -102,17 +104,30 @@ def image_problems(
         return {number: problem for number, problem in enumerate(seen) if problem}
 
 
+def _opened(picture: Picture) -> IO[bytes]:
+    """Open an image's bytes.
+
+    Raises:
+        OSError, DataError: it is not there, or no regular file.
+    """
+    if isinstance(picture, TarMember):
+        return picture.open()
+    # Opening a FIFO would wait for somebody to write into it.
+    if picture.path.is_file():
+        return picture.path.open("rb")
+    member = open_member(picture.path)
+    if member is None:
+        raise FileNotFoundError(picture.path)
+    return member
+
+
 def fingerprint(picture: Picture) -> int:
     """Return a number that tells an image from another: its size and samples of its bytes.
 
     A copy of a file has the same number, whatever its date; `UNREADABLE` if it cannot be read.
     """
     try:
-        # Opening a FIFO would wait for somebody to write into it.
-        if isinstance(picture, ImageRef) and not picture.path.is_file():
-            return UNREADABLE
-        opened = picture.open() if isinstance(picture, TarMember) else picture.path.open("rb")
-        with opened as file:
+        with _opened(picture) as file:
             size = file.seek(0, 2)
             digest = hashlib.blake2b(str(size).encode(), digest_size=8)
             last = max(0, size - SAMPLE)

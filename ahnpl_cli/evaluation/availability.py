@@ -29,6 +29,8 @@ class Availability:
         files: what is looked for.
         found: annotation files that are here.
         missing: what is not: files, images, or published numbers that do not match.
+        size: what a download takes.
+        download: one line for a shell that fetches it; empty where there is none.
     """
 
     name: str
@@ -38,6 +40,8 @@ class Availability:
     files: str
     found: list[str]
     missing: list[str]
+    size: str = ""
+    download: str = ""
 
 
 def list_suites(
@@ -64,6 +68,8 @@ def _availability(benchmark: Benchmark, folders: DataFolders, options: LoadOptio
         files=benchmark.files,
         found=[str(path) for path in dict.fromkeys(files.values())],
         missing=_missing(benchmark, folders, files, options) if files else [benchmark.files],
+        size=benchmark.size,
+        download=benchmark.download,
     )
 
 
@@ -112,6 +118,8 @@ def availability_tables(suites: Sequence[Availability]) -> list[Table]:
             folder = Path(suite.found[0]).parent
             here.append((suite.name, f"{len(suite.found)} in {folder}", _missing_cell(suite)))
         sources.append((suite.name, "from", suite.source))
+        if suite.size:
+            sources.append(("", "size", suite.size))
         sources.append(("", "license", suite.license))
         sources.append(("", "looked for", suite.files))
     tables = [Table("Suites", ("suite", "measures", "here"), tuple(overview))]
@@ -120,3 +128,8 @@ def availability_tables(suites: Sequence[Availability]) -> list[Table]:
         tables.append(Table("Found here", columns, tuple(here)))
     tables.append(Table("Where to get them", ("suite", "", ""), tuple(sources), PLACES))
     return tables
+
+
+def download_lines(suites: Sequence[Availability]) -> list[str]:
+    """Return what to type for each suite that is not here as a whole, ready to be copied."""
+    return [suite.download for suite in suites if suite.download and suite.missing]

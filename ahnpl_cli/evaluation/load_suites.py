@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from ahnpl_cli.backbones.feature_cache import default_folder
+from ahnpl_cli.backbones.locate import default_folder
 from ahnpl_cli.config import EvalConfig
 from ahnpl_cli.data.images import SUFFIXES, file_sha256
 from ahnpl_cli.errors import BenchmarkError
@@ -22,6 +22,7 @@ from ahnpl_cli.evaluation.output import output_path
 from ahnpl_cli.evaluation.report import SuiteInfo
 from ahnpl_cli.evaluation.scoring.averages import to_json
 from ahnpl_cli.evaluation.scoring.items import Suite
+from ahnpl_cli.evaluation.suite_report import chance_of
 from ahnpl_cli.files import write_atomic
 from ahnpl_cli.outputs import foreign
 from ahnpl_cli.progress import Track
@@ -61,6 +62,34 @@ def load_options(config: EvalConfig, track: Track, *, peek: bool = False) -> Loa
     )
 
 
+def find_suites(
+    wanted: Sequence[Benchmark], config: EvalConfig, optional: Collection[str] = ()
+) -> tuple[DataFolders, dict[str, dict[str, Path]]]:
+    """Return the data folders, and the files of each benchmark that is here, by name.
+
+    Args:
+        wanted: what to look for.
+        config: says where.
+        optional: names of those that may be elsewhere.
+
+    Raises:
+        BenchmarkError: another one is not here, or nothing is.
+    """
+    folders = data_folders(config)
+    found: dict[str, dict[str, Path]] = {}
+    for benchmark in wanted:
+        files = benchmark.find(folders)
+        if benchmark.built_of_captions and config.captions:
+            files = {benchmark.built_of_captions: Path(config.captions)}
+        if files:
+            found[benchmark.name] = files
+        elif benchmark.name not in optional:
+            raise _not_found(benchmark, folders)
+    if not found:
+        raise _nothing_found(folders)
+    return folders, found
+
+
 def load_suites(
     wanted: Sequence[Benchmark],
     config: EvalConfig,
@@ -81,19 +110,16 @@ def load_suites(
     Raises:
         BenchmarkError: one is not there, or not laid out as published.
     """
-    folders = data_folders(config)
+    folders, found = find_suites(wanted, config, optional)
     options = load_options(config, track, peek=peek)
     suites: dict[str, Suite] = {}
-    absent: list[str] = []
+    absent = [benchmark.name for benchmark in wanted if benchmark.name not in found]
     for benchmark in wanted:
-        files = _files_of(benchmark, folders, options)
-        if not files and benchmark.name in optional:
-            absent.append(benchmark.name)
+        if benchmark.name in absent:
             continue
-        if not files:
-            raise _not_found(benchmark, folders)
+        copy = benchmark.copy_of(folders, found[benchmark.name], options)
         try:
-            suites[benchmark.name] = benchmark.load(benchmark.copy_of(folders, files, options))
+            suites[benchmark.name] = benchmark.load(copy)
         except BenchmarkError as error:
             # One broken file among twenty suites must not cost the other nineteen.
             if benchmark.name not in optional:
@@ -102,28 +128,25 @@ def load_suites(
     if absent:
         logger.info(f"Not here, so left out: {', '.join(absent)}")
     if not suites:
-        roots = ", ".join(str(root) for root in folders.roots)
-        hint = "See what is looked for with: ahnpl eval --list."
-        raise BenchmarkError(
-            "no benchmark found", where=roots or f"data/ and ${VARIABLE}", hint=hint
-        )
+        raise _nothing_found(folders)
     return suites
 
 
-def _files_of(benchmark: Benchmark, folders: DataFolders, options: LoadOptions) -> dict[str, Path]:
-    """Return a benchmark's files, or the captions that it is to be built of."""
-    if benchmark.built_of_captions and options.captions:
-        return {benchmark.built_of_captions: options.captions}
-    return benchmark.find(folders)
+def _places(folders: DataFolders) -> str:
+    return ", ".join(str(root) for root in folders.roots) or f"data/ and ${VARIABLE}"
+
+
+def _nothing_found(folders: DataFolders) -> BenchmarkError:
+    hint = "See what is looked for with: ahnpl eval --list."
+    return BenchmarkError("no benchmark found", where=_places(folders), hint=hint)
 
 
 def _not_found(benchmark: Benchmark, folders: DataFolders) -> BenchmarkError:
-    roots = ", ".join(str(root) for root in folders.roots)
-    return BenchmarkError(
-        f"{benchmark.name} not found: looked for {benchmark.files}",
-        where=roots or f"data/ and ${VARIABLE}",
-        hint=f"Get it from {benchmark.source}, or point --data elsewhere.",
-    )
+    hint = f"Get it from {benchmark.source}, or point --data elsewhere."
+    if benchmark.download:
+        hint += f" In one line: ahnpl eval --list {benchmark.name}"
+    what = f"{benchmark.name} not found: looked for {benchmark.files}"
+    return BenchmarkError(what, where=_places(folders), hint=hint)
 
 
 def check_images(suites: Sequence[Suite], config: EvalConfig) -> None:
@@ -205,6 +228,7 @@ def suite_info(suite: Suite, benchmark: Benchmark) -> SuiteInfo:
         headline=suite.headline,
         main_subsets=list(suite.main_subsets),
         totals=dict(suite.task.totals()),
+        chance=chance_of(suite.averages, suite.task.guesses()),
     )
 
 

@@ -12,10 +12,12 @@ from typing import Any
 from ahnpl_cli.backbones.locate import check_device, check_model
 from ahnpl_cli.backbones.source import ModelSource, models_to_evaluate
 from ahnpl_cli.config import EvalConfig
+from ahnpl_cli.data.archives import is_archive
 from ahnpl_cli.errors import ConfigError, DataError
 from ahnpl_cli.evaluation.benchmarks import benchmarks, optional_suites
 from ahnpl_cli.evaluation.benchmarks.base import Benchmark
 from ahnpl_cli.evaluation.benchmarks.find_files import data_roots
+from ahnpl_cli.evaluation.load_suites import find_suites
 from ahnpl_cli.evaluation.output import check_format, check_overwrite, read_report
 from ahnpl_cli.files import read_object, to_json
 from ahnpl_cli.runs import EVALUATIONS, INFO_FILE, is_run
@@ -80,10 +82,13 @@ def plan_evaluation(
 
     Raises:
         ConfigError: a name is unknown, there is no model, or the output exists with other options.
+        BenchmarkError: a suite is not here.
     """
     chosen = benchmarks(suites)
     if not own_models and not sources:
         sources = models_of(suites, config)
+    optional = optional_suites(suites)
+    find_suites(chosen, config, optional)
     settings = _deciding_settings(chosen, sources, own_models or {}, config)
     config = with_place(config, suites, sources, settings)
     check_format(config.scores_format)
@@ -91,7 +96,7 @@ def plan_evaluation(
     return Evaluation(
         config=config,
         benchmarks=chosen,
-        optional=optional_suites(suites),
+        optional=optional,
         sources=sources,
         own_models=own_models or {},
         settings=settings,
@@ -132,7 +137,8 @@ def check_paths(config: EvalConfig) -> None:
         value = getattr(config, option)
         if value and not Path(value).is_file():
             raise ConfigError(f"--{option}: no such file", where=value)
-    if config.image_root and not Path(config.image_root).is_dir():
+    root = Path(config.image_root or ".")
+    if not root.is_dir() and not is_archive(root):
         raise ConfigError("--image-root: no such folder", where=config.image_root)
 
 

@@ -236,6 +236,7 @@ class SuiteInfo:
         headline: the average, or derived metric, that stands for the suite.
         main_subsets: what a table shows.
         totals: verdicts per subset, and items per derived metric, if no image were missing.
+        chance: percent that guessing gives, by subset and average, where that is known.
     """
 
     measures: str
@@ -247,6 +248,7 @@ class SuiteInfo:
     headline: str = ""
     main_subsets: list[str] = field(default_factory=list)
     totals: dict[str, int] = field(default_factory=dict)
+    chance: dict[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from ahnpl_cli.evaluation.scoring.averages import (
     rows_of,
 )
 from ahnpl_cli.evaluation.scoring.derived_metrics import DerivedMetric
-from ahnpl_cli.evaluation.scoring.items import SuiteVerdicts, Verdict
+from ahnpl_cli.evaluation.scoring.items import Guesses, SuiteVerdicts, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +118,31 @@ def average_values(
             values[name] = percent(evaluate(average, correct, counts).item())
         of_models.append(values)
     return of_models
+
+
+def chance_of(averages: Mapping[str, Average], guesses: Guesses) -> dict[str, float]:
+    """Return the percent that guessing gives, by subset and average.
+
+    Args:
+        averages: by name; one over a subset of which guessing is not known is left out.
+        guesses: of every subset with a verdict; see `items.Task.guesses`.
+    """
+    rows: set[str] = set()
+    for average in averages.values():
+        rows.update(rows_of(average))
+    # A row of which no image is here weighs nothing, as in the average itself.
+    guesses = {**dict.fromkeys(rows, (0.0, 0)), **guesses}
+    right = {name: np.array([expected]) for name, (expected, _) in guesses.items()}
+    counts = {name: np.array([float(count)]) for name, (_, count) in guesses.items()}
+    chance = {}
+    for name, (expected, count) in guesses.items():
+        if count:
+            chance[name] = percent(expected / count)
+    for name, average in averages.items():
+        is_known = not any(np.isnan(right[row]).any() for row in rows_of(average))
+        if is_known:
+            chance[name] = percent(evaluate(average, right, counts).item())
+    return {name: value for name, value in chance.items() if not math.isnan(value)}
 
 
 def _support(n: int, total: int) -> Support:

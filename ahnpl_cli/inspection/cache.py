@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ahnpl_cli.backbones.locate import default_folder
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.evaluation.benchmarks import BENCHMARKS
 from ahnpl_cli.reporting.tables import Table
@@ -41,8 +42,6 @@ def cache_root(folder: Path | None) -> Path:
         DataError: what was named is no folder.
     """
     if folder is None:
-        from ahnpl_cli.backbones.feature_cache import default_folder
-
         return default_folder().parent
     if not folder.is_dir():
         raise DataError("no such folder", where=str(folder), hint="Leave --cache out for ours.")

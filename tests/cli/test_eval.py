@@ -201,6 +201,12 @@ def test_the_list_says_what_is_here_what_is_missing_and_where_to_get_it(ahnpl):
     assert result.exit_code == 0
     for words in ("winoground", "not here", "1 of 2 images", "github.com/RAIVNLab/sugar-crepe"):
         assert words in result.stdout
+    assert result.stderr == "Next: ahnpl eval --list SUITE shows a line that downloads it.\n"
+    one = ahnpl("--list", "cola")
+    assert "57 kB" in one.stdout
+    assert one.stderr.startswith("curl -L --create-dirs -o data/cola/COLA_") and (
+        one.stderr.count("\n") == 1
+    )
     listed = json.loads(ahnpl("--list", "--json").stdout)
     assert [one["name"] for one in listed] == list(BENCHMARKS)
     sugarcrepe = listed[0]
@@ -212,11 +218,11 @@ def test_a_suite_that_is_not_here_says_where_to_get_it(ahnpl, model):
     result = ahnpl("winoground", *model)
     assert result.exit_code == 5
     assert result.stderr == (
-        "winoground: loading PyTorch and the models.\n"
         "Error: data: winoground not found: looked for examples.jsonl + images/ex_0_img_0.png "
         "..., or winoground/data/test-*.parquet. Get it from "
         "huggingface.co/datasets/facebook/winoground (gated): examples.jsonl + images.zip, or the "
-        "parquet; tags: github.com/ajd12342/why-winoground-hard, or point --data elsewhere.\n"
+        "parquet; tags: github.com/ajd12342/why-winoground-hard, or point --data elsewhere. In "
+        "one line: ahnpl eval --list winoground\n"
     )
 
 

@@ -132,7 +132,7 @@ def _read_visual_genome(copy: LocalCopy) -> tuple[list[Item], dict[str, Average]
     files = {part: path for part, path in copy.files.items() if part in FILES}
     homes = [path.parent for path in files.values()]
     beside = [home / "images" for home in homes]
-    images = copy.image_finder([*beside, *copy.folders.named(*VISUAL_GENOME), *homes])
+    images = copy.image_finder([*beside, *copy.folders.image_folders(*VISUAL_GENOME), *homes])
     items: list[Item] = []
     averages: dict[str, Average] = {}
     for part, path in files.items():
@@ -195,6 +195,10 @@ BENCHMARK = Benchmark(
     license="code MIT; Visual Genome CC BY 4.0; COCO's terms; Flickr30k research only",
     files="visual_genome_relation.json visual_genome_attribution.json + images/; "
     "coco_karpathy_test.json + val2014/; flickr30k_test.json + flickr30k-images/",
+    size="0.9 GB; COCO-Order: val2014, 6.6 GB more; Flickr30k apart",
+    download="pip install gdown && mkdir -p data/aro && cd data/aro && "
+    "gdown 1kX2iCHEv0CADL8dSO1nMdW-V0NqIAiP3 && gdown 13tWvOrNOLHxl3Rm9cR3geAdHx2qR3-Tw && "
+    "gdown 1qaPlrwhGNMrR3a11iopZUT_GPP_LrgP9 && unzip -q vgr_vga_images.zip",
     find=find,
     load=load,
 )

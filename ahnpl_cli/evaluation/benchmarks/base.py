@@ -20,6 +20,42 @@ T = TypeVar("T")
 FETCH_AGAIN = "Fetch the file again from its authors."
 
 
+def fetch(url: str, to: str) -> str:
+    """Return the command that downloads a file into `data/`; photos need not be unpacked there."""
+    return f"curl -L --create-dirs -o data/{to} {url}"
+
+
+def clone(repository: str, to: str) -> str:
+    """Return the command that copies a repository of GitHub into `data/`."""
+    return f"git clone --depth 1 https://github.com/{repository} data/{to}"
+
+
+def raw(repository: str, path: str) -> str:
+    """Return the address of a file in a repository of GitHub."""
+    return f"https://raw.githubusercontent.com/{repository}/main/{path}"
+
+
+def from_hub(data_set: str, to: str, files: str = "") -> str:
+    """Return the command that downloads a data set of Hugging Face, or some of its files."""
+    wanted = f" {files}" if files else ""
+    return f"hf download {data_set}{wanted} --repo-type dataset --local-dir data/{to}"
+
+
+_COCO_ZIPS = "http://images.cocodataset.org/zips"
+COCO_VAL2017 = fetch(f"{_COCO_ZIPS}/val2017.zip", "val2017.zip")
+COCO_VAL2014 = fetch(f"{_COCO_ZIPS}/val2014.zip", "val2014.zip")
+COCO_TRAIN2014 = fetch(f"{_COCO_ZIPS}/train2014.zip", "train2014.zip")
+_VOC = "http://host.robots.ox.ac.uk/pascal/VOC/voc2007"
+VOC_TEST, VOC_TRAIN = (
+    fetch(f"{_VOC}/{name}", "voc.tar") + " && tar -xf data/voc.tar -C data"
+    for name in ("VOCtest_06-Nov-2007.tar", "VOCtrainval_06-Nov-2007.tar")
+)
+_GENOME = "https://cs.stanford.edu/people/rak248/VG_100K_2"
+VISUAL_GENOME = " && ".join(
+    fetch(f"{_GENOME}/{name}", f"VG_{name}") for name in ("images.zip", "images2.zip")
+)
+
+
 @dataclass(frozen=True, slots=True)
 class LoadOptions:
     """What loading a suite may depend on.
@@ -193,6 +229,8 @@ class Benchmark:
         derived_metrics: what its verdicts say beside shares of them, such as mAP.
         path: the file named on the command line, of a custom suite.
         built_of_captions: role of the file that `--captions` names, if the suite is built of one.
+        size: what a download takes, as far as its source says it.
+        download: one line for a shell that fetches it into `data/`; empty where there is none.
     """
 
     name: str
@@ -205,6 +243,8 @@ class Benchmark:
     derived_metrics: DerivedMetrics = no_derived_metrics
     path: Path | None = None
     built_of_captions: str | None = None
+    size: str = ""
+    download: str = ""
 
     def copy_of(
         self, folders: DataFolders, files: Mapping[str, Path], options: LoadOptions

@@ -11,7 +11,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ahnpl_cli.evaluation.benchmarks.base import Benchmark, LocalCopy, field
+from ahnpl_cli.evaluation.benchmarks.base import (
+    Benchmark,
+    LocalCopy,
+    field,
+    from_hub,
+)
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
 from ahnpl_cli.evaluation.benchmarks.tables import (
     Records,
@@ -72,8 +77,8 @@ def subsets(item: Item) -> Iterator[str]:
 def _read_records(copy: LocalCopy) -> Records:
     path = copy.files.get("csv")
     if path is None:
-        return read_tables(copy, IMAGES, copy.folders.named("val2017"))
-    places = [path.parent, *copy.folders.below(path.parent), *copy.folders.named("val2017")]
+        return read_tables(copy, IMAGES, copy.folders.image_folders("val2017"))
+    places = [path.parent, *copy.folders.below(path.parent), *copy.folders.image_folders("val2017")]
     return Records(csv_records(path, COLUMNS), copy.image_finder(places, coco=True))
 
 
@@ -111,6 +116,8 @@ BENCHMARK = Benchmark(
     "--as-benchmark` writes",
     license="MIT; photos COCO's terms",
     files="bivlc/test*.parquet or .arrow, or BiVLC.csv with its images beside it",
+    size="5,866 images",
+    download=from_hub("imirandam/BiVLC", "bivlc"),
     find=find,
     load=load,
 )

@@ -86,6 +86,7 @@ BENCHMARK = Benchmark(
     source="github.com/jaisidhsingh/CoN-CLIP ccneg_dataset/README.md; images of CC3M by URL",
     license="no license file seen; CC3M's terms",
     files=f"{STEM}.csv or .jsonl ({', '.join(COLUMNS)}) + its images, or ccneg/*.parquet",
+    size="a pickled file, which is not read here: `ahnpl docs benchmarks` says what is",
     find=find,
     load=load,
 )

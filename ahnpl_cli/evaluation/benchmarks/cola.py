@@ -14,6 +14,8 @@ from ahnpl_cli.evaluation.benchmarks.base import (
     FETCH_AGAIN,
     Benchmark,
     LocalCopy,
+    fetch,
+    raw,
     read_entries,
 )
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders, ImageFinder
@@ -51,7 +53,7 @@ def load(copy: LocalCopy) -> Suite:
     """Read the pairs; photos lie in a folder of Visual Genome, or beside the file."""
     path = copy.files["pairs"]
     entries = read_entries(path, list)
-    images = copy.image_finder([*copy.folders.named(*PLACES), path.parent])
+    images = copy.image_finder([*copy.folders.image_folders(*PLACES), path.parent])
     items = []
     for key, record in copy.limited(entries):
         items.append(read_item(key, record, images, f"{path}: {key}"))
@@ -65,6 +67,10 @@ BENCHMARK = Benchmark(
     source="github.com/arijitray1993/COLA data/; photos by the URLs in the file, or Visual Genome",
     license="annotations MIT; Visual Genome CC BY 4.0",
     files=f"{FILE} + vg_gqa_images/ or VG_100K/",
+    size="57 kB, and 218 photos by URL",
+    download=fetch(raw("arijitray1993/COLA", f"data/{FILE}"), f"cola/{FILE}")
+    + f" && grep -oh 'https[^\"]*jpg' data/cola/{FILE} | sort -u "
+    "| wget -nc -P data/cola/vg_gqa_images -i -",
     find=find,
     load=load,
 )

@@ -13,6 +13,7 @@ from ahnpl_cli.evaluation.benchmarks.base import (
     Benchmark,
     LocalCopy,
     field,
+    from_hub,
     read_entries,
 )
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
@@ -71,6 +72,8 @@ BENCHMARK = Benchmark(
     source="huggingface.co/datasets/stanfordnlp/colorswap (gated): the split test",
     license="gated, as its page says",
     files="colorswap/**/test.json + its images, or colorswap/test*.parquet or .arrow",
+    size="2,000 images, of which the test has 600; accept its terms and log in: hf auth login",
+    download=from_hub("stanfordnlp/colorswap", "colorswap"),
     find=find,
     load=load,
 )

@@ -18,7 +18,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ahnpl_cli.errors import BenchmarkError
-from ahnpl_cli.evaluation.benchmarks.base import FETCH_AGAIN, Benchmark, LocalCopy, counted
+from ahnpl_cli.evaluation.benchmarks.base import (
+    FETCH_AGAIN,
+    VISUAL_GENOME,
+    Benchmark,
+    LocalCopy,
+    clone,
+    counted,
+)
 from ahnpl_cli.evaluation.benchmarks.find_files import Box, DataFolders, ImageFinder
 from ahnpl_cli.evaluation.scoring import judging, metrics
 from ahnpl_cli.evaluation.scoring.averages import Average, mean, pool
@@ -194,7 +201,7 @@ def averages(roles: Sequence[str]) -> dict[str, Average]:
 
 def load(copy: LocalCopy) -> Suite:
     """Read the files that `find` found."""
-    images = copy.image_finder(copy.folders.named(*IMAGES))
+    images = copy.image_finder(copy.folders.image_folders(*IMAGES))
     items: list[Item] = []
     totals = dict.fromkeys(PUBLISHED, 0)
     for role, path in copy.files.items():
@@ -258,6 +265,9 @@ BENCHMARK = Benchmark(
     source="github.com/RAIVNLab/CREPE data/*.zip; Visual Genome images as VG_100K/ and VG_100K_2/",
     license="no license file seen; Visual Genome CC BY 4.0",
     files="prod_hard_negatives/{atom,swap,negate}/*.csv, syst_hard_negatives/*.csv + VG_100K/",
+    size="annotations, and Visual Genome: 15 GB",
+    download=f"{clone('RAIVNLab/CREPE', 'crepe')} && "
+    "for z in data/crepe/data/*.zip; do unzip -q $z -d data/crepe; done && " + VISUAL_GENOME,
     find=find,
     load=load,
     derived_metrics=derived_metrics,

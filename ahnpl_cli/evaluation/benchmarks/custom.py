@@ -64,6 +64,16 @@ def subsets(item: Item) -> list[str]:
     return [ALL, *dict.fromkeys(kinds), *item.subsets[len(kinds) :]]
 
 
+def guess(item: Item) -> dict[str, float]:
+    """Return how likely guessing is right: one of all texts, or of those of a kind."""
+    kinds = item.subsets[: len(item.texts) - 1]
+    above_all = 1 / len(item.texts)
+    shares = {ALL: above_all}
+    for kind in dict.fromkeys(kinds):
+        shares[kind] = 1 / (1 + kinds.count(kind))
+    return shares | dict.fromkeys(item.subsets[len(kinds) :], above_all)
+
+
 def load(copy: LocalCopy) -> Suite:
     """Read the file, in either layout.
 
@@ -180,7 +190,7 @@ def _choice_suite(copy: LocalCopy, items: list[Item], absent: set[Path]) -> Suit
         items,
         averages,
         main_subsets=[ALL, *kinds, *tags],
-        judge=judging.Judge(judge, subsets),
+        judge=judging.Judge(judge, subsets, guess),
         absent=frozenset(absent),
     )
 

@@ -23,6 +23,7 @@ from ahnpl_cli.evaluation.benchmarks.base import (
     FETCH_AGAIN,
     Benchmark,
     LocalCopy,
+    fetch,
     field,
     read_annotations,
 )
@@ -37,6 +38,7 @@ from ahnpl_cli.files import write_atomic
 from ahnpl_cli.stable_hash import stable_hash
 
 # The files of the authors' cloud folder, the most complete first, and where their images unpack.
+BUCKET = "https://storage.googleapis.com/eqben-data/eqben_subset"
 FILES = (
     "private_info_global.json",
     "ann_json_finegrained_random.json",
@@ -165,6 +167,10 @@ BENCHMARK = Benchmark(
     "of images), or all of it (100 GB)",
     license="code MIT; images of Action Genome, YouCook2, GEBC, Kubric, Stable Diffusion",
     files=f"{FILES[2]} + image_subset/, or {FILES[0]} + image/",
+    size="the 10 % subset: 10 GB packed, and as much again unpacked",
+    download=fetch(f"{BUCKET}/subset_image.tar.gz", "eqben/images.tar.gz")
+    + " && tar -xzf data/eqben/images.tar.gz -C data/eqben && "
+    + fetch(f"{BUCKET}/{FILES[2]}", f"eqben/{FILES[2]}"),
     find=find,
     load=load,
 )

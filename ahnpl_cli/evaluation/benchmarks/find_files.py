@@ -1,14 +1,19 @@
-"""Finding a benchmark's files and images as users have them: by name, a few folders down."""
+"""Finding a benchmark's files and images as users have them: by name, a few folders down.
+
+Images may stay in the archive that they came in: `val2017.zip` is as good as `val2017/`.
+"""
 
 from __future__ import annotations
 
+import functools
 import logging
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
+from ahnpl_cli.data import archives
 from ahnpl_cli.data.images import ImageRef, coco_number, is_below
-from ahnpl_cli.errors import BenchmarkError
+from ahnpl_cli.errors import BenchmarkError, DataError
 
 logger = logging.getLogger(__name__)
 
@@ -52,12 +57,17 @@ class DataFolders:
     def __init__(self, roots: Sequence[Path]) -> None:
         self.roots = list(roots)
         self.contents: dict[Path, dict[str, str]] = {}
+        self._archives: list[Path] = []
         level = [(root, 0) for root in roots]
         # Level by level, so that the copy nearest to a root comes first.
         while level:
             folder, depth = level.pop(0)
+            if archives.is_archive(folder):
+                self._archives.append(folder)
+                continue
             names, below = _list(folder)
             self.contents.setdefault(folder, names)
+            self._archives += [folder / name for name in sorted(names) if _may_be_archive(name)]
             if depth < DEPTH and len(below) <= MANY:
                 level += [(child, depth + 1) for child in below]
 
@@ -83,8 +93,27 @@ class DataFolders:
             found += [folder for folder in self.contents if folder.name.lower() == name.lower()]
         return found
 
+    def image_folders(self, *names: str) -> list[Path]:
+        """Return folders of these names as `named` does, and behind them those in archives.
+
+        An archive of that name counts too, such as `val2017.zip` without a folder in it.
+        """
+        found = self.named(*names)
+        for name in names:
+            called = name.lower()
+            for archive in self._archives:
+                # The names in a tar are found by reading through it, and shards may be many.
+                if archive.stem.lower() == called or archive.suffix.lower() == ".zip":
+                    found += [place for place in packed(archive) if _is_called(place, called)]
+        return found
+
     def below(self, folder: Path) -> list[Path]:
-        """Return a folder and the folders below it that were visited, nearest first."""
+        """Return a folder and the folders below it that were visited, nearest first.
+
+        Of an archive, the folders in it.
+        """
+        if archives.is_archive(folder):
+            return list(packed(folder))
         return [f for f in self.contents if f == folder or folder in f.parents]
 
     def files(self, folder: Path, names: Mapping[str, str]) -> dict[str, Path]:
@@ -148,8 +177,8 @@ class ImageFinder:
         coco: DataFolders | None = None,
         fallback: Iterable[Path] = (),
     ) -> None:
-        self._candidates = [folder for folder in dict.fromkeys(candidates) if folder.is_dir()]
-        self._coco = coco.named(*COCO) if coco else []
+        self._candidates = [folder for folder in dict.fromkeys(candidates) if _is_folder(folder)]
+        self._coco = coco.image_folders(*COCO) if coco else []
         self._fallback = list(fallback)
         self._names: dict[Path, frozenset[str]] = {}
         self.missing: set[Path] = set()
@@ -226,14 +255,42 @@ class ImageFinder:
 
 
 def is_existing_file(path: Path) -> bool:
-    """Whether a file is there, whatever an annotation calls it."""
+    """Whether a file, or a member of an archive, is there, whatever an annotation calls it."""
     try:
-        return path.is_file()
-    except OSError:  # such as a name that is too long
+        return archives.exists(path)
+    except (OSError, DataError):  # such as a name that is too long, or a damaged archive
         return False
 
 
+@functools.cache
+def packed(archive: Path) -> Mapping[Path, frozenset[str]]:
+    """Return the folders in an archive with the names in each; none if it is damaged."""
+    try:
+        return archives.folders(archive)
+    except (OSError, DataError) as error:
+        logger.warning(f"{archive}: left out, {error}")
+        return {}
+
+
+def _may_be_archive(name: str) -> bool:
+    return name.lower().endswith((".zip", ".tar")) and not name.startswith(".")
+
+
+def _is_called(place: Path, name: str) -> bool:
+    """Whether a folder in an archive has a name, or is the whole of an archive that has it."""
+    if archives.is_archive(place):
+        return place.stem.lower() == name
+    return place.name.lower() == name
+
+
+def _is_folder(folder: Path) -> bool:
+    return folder.is_dir() or archives.split(folder / "any") is not None
+
+
 def _names_in(folder: Path) -> frozenset[str]:
+    place = archives.split(folder / "any")
+    if place is not None:
+        return packed(place[0]).get(folder, frozenset())
     try:
         return frozenset(os.listdir(folder))
     except OSError:

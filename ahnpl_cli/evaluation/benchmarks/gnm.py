@@ -17,6 +17,7 @@ from ahnpl_cli.evaluation.benchmarks.base import (
     LocalCopy,
     counted,
     field,
+    from_hub,
 )
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
 from ahnpl_cli.evaluation.benchmarks.tables import (
@@ -166,6 +167,8 @@ BENCHMARK = Benchmark(
     license="Apache-2.0",
     files="test.jsonl with num_sample and caption_0 + test.zip, or its images; gnm/test*.parquet, "
     "gnm/test/*.arrow",
+    size="44 MB",
+    download=from_hub("ugursahin/generative-negative-mining-dataset", "gnm", "test.jsonl test.zip"),
     find=find,
     load=load,
 )

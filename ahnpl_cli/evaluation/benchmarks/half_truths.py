@@ -22,10 +22,12 @@ from ahnpl_cli.caption_words import words
 from ahnpl_cli.data.captions import read_captions
 from ahnpl_cli.errors import BenchmarkError
 from ahnpl_cli.evaluation.benchmarks.base import (
+    COCO_VAL2017,
     FETCH_AGAIN,
     Benchmark,
     LocalCopy,
     field,
+    from_hub,
 )
 from ahnpl_cli.evaluation.benchmarks.find_files import COCO, DataFolders
 from ahnpl_cli.evaluation.benchmarks.tables import Records, read_tables
@@ -195,7 +197,7 @@ def read_built(copy: LocalCopy) -> list[Item]:
         DataError: the file holds no captions.
     """
     path = copy.files[CAPTIONS]
-    images = copy.image_finder([path.parent, *copy.folders.named(*COCO)], coco=True)
+    images = copy.image_finder([path.parent, *copy.folders.image_folders(*COCO)], coco=True)
     captions = [(record.id, record.image, record.caption) for record in read_captions(path)]
     items = []
     for key, image, texts in build(captions):
@@ -262,6 +264,8 @@ BENCHMARK = Benchmark(
     "which they are built",
     license="CC BY 4.0; photos COCO's and CC3M's terms",
     files="coco_qwen.parquet, coco_mistral.parquet, cc3m_qwen.parquet (or .jsonl + images)",
+    size="three tables, and COCO val2017: 0.8 GB",
+    download=f"{from_hub('kbora/Half-Truths', 'half-truths')} && {COCO_VAL2017}",
     find=find,
     load=load,
     built_of_captions=CAPTIONS,

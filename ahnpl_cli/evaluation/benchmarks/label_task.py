@@ -17,7 +17,14 @@ from ahnpl_cli.evaluation.benchmarks.labeled_images import ClassData, LabeledIma
 from ahnpl_cli.evaluation.benchmarks.retention_sets import WHOLE, known_set, means_of
 from ahnpl_cli.evaluation.scoring.averages import Average, mean
 from ahnpl_cli.evaluation.scoring.derived_metrics import PRECISIONS
-from ahnpl_cli.evaluation.scoring.items import Features, Floats, Suite, SuiteVerdicts, Verdict
+from ahnpl_cli.evaluation.scoring.items import (
+    Features,
+    Floats,
+    Guesses,
+    Suite,
+    SuiteVerdicts,
+    Verdict,
+)
 
 TOP = 5
 # With five classes or fewer everything is in the top five.
@@ -152,6 +159,22 @@ class LabelTask:
             if data.multi:
                 totals |= {f"{data.name} {metric}": len(data.test) for metric in PRECISIONS}
         return totals
+
+    def guesses(self) -> Guesses:
+        """Return what guessing gives: k of C classes; see `items.Task.guesses`."""
+        total: Guesses = {}
+        for data in self.data:
+            if data.multi:
+                continue
+            rows = data.here(data.test)
+            classes = len(data.classes)
+            for name, guesses in tops(data).items():
+                total[name] = (len(rows) * guesses / classes, len(rows))
+            for row in rows:
+                name = _class_subset(data, row.labels[0])
+                right, count = total.get(name, (0.0, 0))
+                total[name] = (right + 1 / classes, count + 1)
+        return total
 
     def images(self) -> Iterable[ImageRef]:
         """Yield the images to encode."""

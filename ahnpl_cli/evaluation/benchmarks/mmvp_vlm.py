@@ -12,7 +12,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ahnpl_cli.errors import BenchmarkError
-from ahnpl_cli.evaluation.benchmarks.base import FETCH_AGAIN, Benchmark, LocalCopy
+from ahnpl_cli.evaluation.benchmarks.base import (
+    FETCH_AGAIN,
+    Benchmark,
+    LocalCopy,
+    from_hub,
+)
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
 from ahnpl_cli.evaluation.benchmarks.tables import csv_records
 from ahnpl_cli.evaluation.benchmarks.two_by_two import (
@@ -99,6 +104,8 @@ BENCHMARK = Benchmark(
     source="huggingface.co/datasets/MMVP/MMVP_VLM: Questions.csv, MLLM_VLM Images/",
     license="MIT",
     files="Questions.csv + MLLM_VLM Images/<pattern>/<number>.jpg",
+    size="270 images",
+    download=from_hub("MMVP/MMVP_VLM", "mmvp_vlm"),
     find=find,
     load=load,
 )

@@ -11,8 +11,15 @@ import ast
 from pathlib import Path
 
 from ahnpl_cli.errors import BenchmarkError
-from ahnpl_cli.evaluation.benchmarks.base import FETCH_AGAIN, Benchmark, LocalCopy, counted
+from ahnpl_cli.evaluation.benchmarks.base import (
+    COCO_VAL2017,
+    FETCH_AGAIN,
+    Benchmark,
+    LocalCopy,
+    counted,
+)
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
+from ahnpl_cli.evaluation.benchmarks.negbench import CSV_FILES
 from ahnpl_cli.evaluation.benchmarks.retrieval import KS, WAYS, Captioned, RetrievalTask
 from ahnpl_cli.evaluation.benchmarks.tables import csv_records
 from ahnpl_cli.evaluation.scoring.averages import Average, mean
@@ -62,7 +69,7 @@ def load(copy: LocalCopy) -> Suite:
     copy.notes.append("scores of an item: similarity of the right answer, its rank from 0")
     data: dict[str, list[Captioned]] = {}
     for part, path in copy.files.items():
-        images = copy.image_finder([*copy.folders.named("val2017"), path.parent], coco=True)
+        images = copy.image_finder([*copy.folders.image_folders("val2017"), path.parent], coco=True)
         pairs = []
         n_captions = 0
         n_empty = 0
@@ -100,6 +107,8 @@ BENCHMARK = Benchmark(
     "COCO_val_negated_retrieval_*.csv",
     license="MIT; captions CC BY 4.0, photos COCO's terms",
     files="COCO_val_retrieval.csv, COCO_val_negated_retrieval*.csv + val2017/",
+    size="5 MB, and COCO val2017: 0.8 GB",
+    download=f"{CSV_FILES} && {COCO_VAL2017}",
     find=find,
     load=load,
 )

@@ -11,12 +11,23 @@ from __future__ import annotations
 from pathlib import Path
 
 from ahnpl_cli.errors import BenchmarkError
-from ahnpl_cli.evaluation.benchmarks.base import FETCH_AGAIN, Benchmark, LocalCopy
+from ahnpl_cli.evaluation.benchmarks.base import (
+    COCO_VAL2017,
+    FETCH_AGAIN,
+    VOC_TEST,
+    Benchmark,
+    LocalCopy,
+)
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
 from ahnpl_cli.evaluation.benchmarks.tables import csv_records
 from ahnpl_cli.evaluation.scoring.averages import mean, pool
 from ahnpl_cli.evaluation.scoring.items import Item, Suite
 
+# Of both parts, the choices and the retrieval.
+CSV_FILES = (
+    "pip install gdown && gdown --folder "
+    "https://drive.google.com/drive/folders/1kSEq0mkV1t1T8GuOAM65iz_iAA7e5gxB -O data/negbench"
+)
 MIDDLE = "_mcq_"  # of the names of files: COCO_val_mcq_llama3.1_rephrased.csv
 OPTIONS = 4
 TEMPLATES = ("positive", "negative", "hybrid")
@@ -45,7 +56,7 @@ def read_items(data_set: str, copy: LocalCopy) -> list[Item]:
     path = copy.files[data_set]
     captions = [f"caption_{i}" for i in range(OPTIONS)]
     rows = csv_records(path, (*COLUMNS, *captions))
-    images = copy.image_finder([*copy.folders.named(*PLACES), path.parent], coco=True)
+    images = copy.image_finder([*copy.folders.image_folders(*PLACES), path.parent], coco=True)
     items = []
     for number, (where, row) in enumerate(rows):
         right = row["correct_answer"]
@@ -85,6 +96,8 @@ BENCHMARK = Benchmark(
     source="github.com/m1k2zoo/negbench datasets.md: COCO_val_mcq_*.csv, VOC2007_mcq_*.csv, ...",
     license="MIT; photos COCO's and VOC's terms",
     files="COCO*_mcq_*.csv + val2017/, VOC2007*_mcq_*.csv + VOC2007/JPEGImages/",
+    size="7 MB, COCO val2017 and VOC2007: 1.3 GB",
+    download=f"{CSV_FILES} && {COCO_VAL2017} && {VOC_TEST}",
     find=find,
     load=load,
 )

@@ -123,7 +123,7 @@ def read_coco(name: str, path: Path, copy: LocalCopy) -> ClassData:
     labels = [label for _, label in categories]
     prompts = read_prompts(name, path.parent, labels, copy.options)
     numbers = {key: number for number, (key, _) in enumerate(categories)}
-    images = copy.image_finder(copy.folders.named(*COCO_IMAGES), coco=True)
+    images = copy.image_finder(copy.folders.image_folders(*COCO_IMAGES), coco=True)
     test, orphans = _read_coco_images(tree, path, numbers, images)
     train_path = path.with_name(path.name.replace("_val", "_train"))
     train: Sequence[LabeledImage] = ()

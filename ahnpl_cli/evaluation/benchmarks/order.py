@@ -164,7 +164,9 @@ def read(copy: LocalCopy, names: Sequence[str]) -> tuple[list[Item], list[Path]]
     for name in names:
         path = copy.files[name]
         dataset = DATASETS[name]
-        images = copy.image_finder([*copy.folders.named(*dataset.images), path.parent], coco=True)
+        images = copy.image_finder(
+            [*copy.folders.image_folders(*dataset.images), path.parent], coco=True
+        )
         if copy.options.peek:
             # A look makes no shuffles; their captions and images are enough for it.
             captions = list(read_captions(path))

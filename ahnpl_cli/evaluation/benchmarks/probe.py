@@ -16,7 +16,12 @@ from numpy.typing import NDArray
 
 from ahnpl_cli.errors import BenchmarkError
 from ahnpl_cli.evaluation.benchmarks import labeled_sets
-from ahnpl_cli.evaluation.benchmarks.base import Benchmark, LocalCopy
+from ahnpl_cli.evaluation.benchmarks.base import (
+    VOC_TEST,
+    VOC_TRAIN,
+    Benchmark,
+    LocalCopy,
+)
 from ahnpl_cli.evaluation.benchmarks.label_task import ClassScores, label_suite, targets
 from ahnpl_cli.evaluation.benchmarks.labeled_images import ClassData, LabeledImage
 from ahnpl_cli.evaluation.benchmarks.retention_sets import retention_metrics
@@ -151,6 +156,8 @@ BENCHMARK = Benchmark(
     license="each data set's own",
     files="NAME/train/<class>/ + NAME/test|val/<class>/, NAME/labels.csv with a column split, "
     "VOCdevkit/VOC2007 with trainval, annotations/instances_train*.json",
+    size="VOC2007: 0.9 GB; other sets as their authors publish them",
+    download=f"{VOC_TRAIN} && {VOC_TEST}",
     find=labeled_sets.find,
     load=load,
     derived_metrics=retention_metrics,

@@ -16,13 +16,27 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ahnpl_cli.data.images import ImageRef
-from ahnpl_cli.evaluation.benchmarks.base import Benchmark, LocalCopy, counted
+from ahnpl_cli.evaluation.benchmarks.base import (
+    COCO_VAL2014,
+    Benchmark,
+    LocalCopy,
+    counted,
+    fetch,
+)
 from ahnpl_cli.evaluation.benchmarks.captioned_images import SOURCES, find, read
 from ahnpl_cli.evaluation.scoring.averages import Average, mean
-from ahnpl_cli.evaluation.scoring.items import Features, Floats, Suite, SuiteVerdicts, Verdict
+from ahnpl_cli.evaluation.scoring.items import (
+    Features,
+    Floats,
+    Guesses,
+    Suite,
+    SuiteVerdicts,
+    Verdict,
+)
 
 KS = (1, 5, 10)
 WAYS = ("I2T", "T2I")
+KARPATHY = "https://storage.googleapis.com/sfr-vision-language-research/datasets"
 BLOCK = 256  # queries ranked at once: 26 MB of similarities against 25,010 captions
 Captioned = tuple[ImageRef, tuple[str, ...]]
 
@@ -111,6 +125,18 @@ class RetrievalTask:
                 totals |= {f"{dataset} {way} R@{k}": queries for k in KS}
         return totals
 
+    def guesses(self) -> Guesses:
+        """Return what guessing gives: a right one among the first k; see `items.Task.guesses`."""
+        total: Guesses = {}
+        for dataset, pairs in self.scored.items():
+            captions = sum(len(texts) for _, texts in pairs)
+            text, image = (f"{dataset} {way}" for way in WAYS)
+            for k in KS if pairs else ():
+                found = sum(_hit(len(texts), captions, k) for _, texts in pairs)
+                total[f"{text} R@{k}"] = (found, len(pairs))
+                total[f"{image} R@{k}"] = (captions * _hit(1, len(pairs), k), captions)
+        return total
+
     def images(self) -> Iterable[ImageRef]:
         """Yield the images to encode."""
         for pairs in self.scored.values():
@@ -129,6 +155,14 @@ class RetrievalTask:
             if pairs:
                 verdicts += _score(dataset, pairs, features, official_ties)
         return SuiteVerdicts(verdicts)
+
+
+def _hit(right: int, candidates: int, k: int) -> float:
+    """Return how likely one of the right candidates is among k drawn of all."""
+    missed = 1.0
+    for drawn in range(min(k, candidates)):
+        missed *= max(0, candidates - right - drawn) / (candidates - drawn)
+    return 1 - missed
 
 
 def _score(
@@ -190,7 +224,9 @@ def load(copy: LocalCopy) -> Suite:
     for dataset, path in copy.files.items():
         source = SOURCES[dataset]
         everything, orphans = read(path)
-        images = copy.image_finder([*copy.folders.named(*source.images), path.parent], coco=True)
+        images = copy.image_finder(
+            [*copy.folders.image_folders(*source.images), path.parent], coco=True
+        )
         kept = copy.limited(everything)
         data[dataset] = [(images.ref(entry.image), entry.captions) for entry in kept]
         n_captions = sum(len(entry.captions) for entry in everything)
@@ -216,6 +252,9 @@ BENCHMARK = Benchmark(
     "and flickr30k_test.json; images COCO val2014/, Flickr30k by request",
     license="COCO's terms; Flickr30k research only",
     files="coco_karpathy_test.json + val2014/; flickr30k_test.json + flickr30k-images/",
+    size="2 MB, and COCO val2014: 6.6 GB; Flickr30k apart",
+    download=fetch(f"{KARPATHY}/coco_karpathy_test.json", "coco_karpathy_test.json")
+    + f" && {COCO_VAL2014}",
     find=find,
     load=load,
 )

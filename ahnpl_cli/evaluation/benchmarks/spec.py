@@ -17,6 +17,7 @@ from ahnpl_cli.evaluation.benchmarks.base import (
     Benchmark,
     LocalCopy,
     field,
+    from_hub,
     read_entries,
     texts_of,
 )
@@ -98,7 +99,7 @@ def load(copy: LocalCopy) -> Suite:
         items,
         {"mean_both_ways": mean(*ways.values()), **{f"macro_6_{way}": ways[way] for way in ways}},
         main_subsets=list(copy.files),
-        judge=judging.Judge(judge, lambda item: item.subsets),
+        judge=judging.Judge(judge, lambda item: item.subsets, judging.guess_choice),
     )
 
 
@@ -108,6 +109,9 @@ BENCHMARK = Benchmark(
     source="huggingface.co/datasets/wjpoom/SPEC: data.zip",
     license="as its page says",
     files="absolute_size/image2text.json, text2image.json and their images; six such folders",
+    size="one archive of six subsets",
+    download=from_hub("wjpoom/SPEC", "spec", "data.zip")
+    + " && unzip -q data/spec/data.zip -d data/spec",
     find=find,
     load=load,
 )

@@ -13,7 +13,14 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from ahnpl_cli.evaluation.benchmarks.base import Benchmark, LocalCopy, field, read_entries
+from ahnpl_cli.evaluation.benchmarks.base import (
+    COCO_VAL2017,
+    Benchmark,
+    LocalCopy,
+    clone,
+    field,
+    read_entries,
+)
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders, ImageFinder
 from ahnpl_cli.evaluation.scoring.averages import Average, mean, pool
 from ahnpl_cli.evaluation.scoring.items import Item, Suite
@@ -96,7 +103,7 @@ def averages() -> dict[str, Average]:
 def load(copy: LocalCopy) -> Suite:
     """Read the files that `find` found."""
     folder = next(iter(copy.files.values())).parent
-    images = copy.image_finder([*copy.folders.named("val2017"), folder], coco=True)
+    images = copy.image_finder([*copy.folders.image_folders("val2017"), folder], coco=True)
     items: list[Item] = []
     for subset, path in copy.files.items():
         subset_items = read_items(path, subset, images)
@@ -113,6 +120,8 @@ BENCHMARK = Benchmark(
     "images.cocodataset.org/zips/val2017.zip as val2017/",
     license="annotations MIT; images COCO's terms (Flickr licenses)",
     files="add_obj.json swap_att.json ... + val2017/",
+    size="2 MB, and COCO val2017: 0.8 GB",
+    download=f"{clone('RAIVNLab/sugar-crepe', 'sugarcrepe')} && {COCO_VAL2017}",
     find=find,
     load=load,
 )

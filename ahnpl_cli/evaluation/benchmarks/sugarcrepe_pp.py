@@ -9,7 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from ahnpl_cli.evaluation.benchmarks.base import Benchmark, LocalCopy, field, read_entries
+from ahnpl_cli.evaluation.benchmarks.base import (
+    COCO_VAL2017,
+    Benchmark,
+    LocalCopy,
+    clone,
+    field,
+    read_entries,
+)
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders, ImageFinder
 from ahnpl_cli.evaluation.benchmarks.sugarcrepe import TELLTALES
 from ahnpl_cli.evaluation.scoring import judging, metrics
@@ -82,7 +89,7 @@ def subsets(item: Item) -> list[str]:
 def load(copy: LocalCopy) -> Suite:
     """Read the files that `find` found."""
     folder = next(iter(copy.files.values())).parent
-    images = copy.image_finder([*copy.folders.named("val2017"), folder], coco=True)
+    images = copy.image_finder([*copy.folders.image_folders("val2017"), folder], coco=True)
     items: list[Item] = []
     for subset, path in copy.files.items():
         subset_items = read_items(path, subset, images)
@@ -111,6 +118,8 @@ BENCHMARK = Benchmark(
     source="github.com/Sri-Harsha/scpp data/*.json; images.cocodataset.org/zips/val2017.zip",
     license="annotations CC BY 4.0; images COCO's terms (Flickr licenses)",
     files="replace_obj.json swap_att.json ... without add_obj.json + val2017/",
+    size="1 MB, and COCO val2017: 0.8 GB",
+    download=f"{clone('Sri-Harsha/scpp', 'scpp')} && {COCO_VAL2017}",
     find=find,
     load=load,
 )

@@ -11,7 +11,13 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import urlparse
 
 from ahnpl_cli.data.images import ImageRef
-from ahnpl_cli.evaluation.benchmarks.base import Benchmark, LocalCopy, counted
+from ahnpl_cli.evaluation.benchmarks.base import (
+    Benchmark,
+    LocalCopy,
+    counted,
+    fetch,
+    raw,
+)
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders, ImageFinder
 from ahnpl_cli.evaluation.benchmarks.tables import csv_records
 from ahnpl_cli.evaluation.scoring.averages import mean, pool
@@ -78,6 +84,8 @@ BENCHMARK = Benchmark(
     source="github.com/google-deepmind/svo_probes: svo_probes.csv, images by URL",
     license="annotations CC BY 4.0; images by their owners' terms",
     files=f"{FILE} + images/pos_<id>.jpg or images/<id>.jpg",
+    size="a table; its images by URL, with a tool such as img2dataset",
+    download=fetch(raw("google-deepmind/svo_probes", FILE), f"svo/{FILE}"),
     find=find,
     load=load,
 )

@@ -11,7 +11,14 @@ from __future__ import annotations
 from pathlib import Path
 from typing import NamedTuple
 
-from ahnpl_cli.evaluation.benchmarks.base import Benchmark, LocalCopy, field, read_entries
+from ahnpl_cli.evaluation.benchmarks.base import (
+    COCO_VAL2017,
+    Benchmark,
+    LocalCopy,
+    clone,
+    field,
+    read_entries,
+)
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders, ImageFinder
 from ahnpl_cli.evaluation.scoring.averages import Average, mean, pool
 from ahnpl_cli.evaluation.scoring.items import Item, Suite
@@ -97,7 +104,7 @@ class _Images:
             if name.startswith(prefix):
                 folders = prefixed
         if folders not in self._finders:
-            places = [*self._copy.folders.named(*folders), self._home]
+            places = [*self._copy.folders.image_folders(*folders), self._home]
             self._finders[folders] = self._copy.image_finder(places, coco=True)
         return self._finders[folders]
 
@@ -154,6 +161,8 @@ BENCHMARK = Benchmark(
     "COCO val2017/ val2014/ train2014/, SWiG images_512/, VisDial VisualDialog_val2018/",
     license="annotations MIT; images under each source's terms",
     files="existence.json actant-swap.json foil-it.json ... + image folders",
+    size="6 MB, and COCO val2017: 0.8 GB; Visual7W, SWiG and VisDial apart",
+    download=f"{clone('Heidelberg-NLP/VALSE', 'valse')} && {COCO_VAL2017}",
     find=find,
     load=load,
 )

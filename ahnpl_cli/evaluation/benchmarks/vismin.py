@@ -11,7 +11,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from ahnpl_cli.errors import BenchmarkError
-from ahnpl_cli.evaluation.benchmarks.base import FETCH_AGAIN, Benchmark, LocalCopy, field
+from ahnpl_cli.evaluation.benchmarks.base import (
+    FETCH_AGAIN,
+    Benchmark,
+    LocalCopy,
+    fetch,
+    field,
+    from_hub,
+    raw,
+)
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
 from ahnpl_cli.evaluation.benchmarks.tables import csv_records, find_tables, read_tables
 from ahnpl_cli.evaluation.benchmarks.two_by_two import (
@@ -96,6 +104,13 @@ BENCHMARK = Benchmark(
     "github.com/rabiulcste/vismin vismin-bench/solutions",
     license="data as its page says; code without a license",
     files=f"vismin-bench/test*.parquet or .arrow, and {SOLUTION}",
+    size="4,168 images",
+    download=from_hub("mair-lab/vismin-bench", "vismin-bench")
+    + " && "
+    + fetch(
+        raw("rabiulcste/vismin", f"vismin-bench/solutions/{SOLUTION}"),
+        f"vismin-bench/{SOLUTION}",
+    ),
     find=find,
     load=load,
 )

@@ -16,8 +16,10 @@ import yaml  # type: ignore[import-untyped]
 from ahnpl_cli.errors import BenchmarkError
 from ahnpl_cli.evaluation.benchmarks.base import (
     FETCH_AGAIN,
+    VISUAL_GENOME,
     Benchmark,
     LocalCopy,
+    clone,
     read_entries,
 )
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders, ImageFinder, is_existing_file
@@ -70,7 +72,7 @@ class _Images:
     def of(self, root: str, name: str) -> ImageFinder:
         inner = PurePosixPath(name).parent
         if (root, inner) not in self._finders:
-            named = self._copy.folders.named
+            named = self._copy.folders.image_folders
             roots = [self._home / root, *named(PurePosixPath(root).name)]
             candidates = [*(folder / inner for folder in roots), *named(inner.name)]
             self._finders[root, inner] = self._copy.image_finder(candidates)
@@ -180,6 +182,8 @@ BENCHMARK = Benchmark(
     "Genome, SWiG and HAKE",
     license="no license file seen; images under each source's terms",
     files="corpus/v1/**/*.yaml + data/**/*.json + vg/ swig/ hake/",
+    size="annotations, and Visual Genome: 15 GB; SWiG and HAKE apart",
+    download=f"{clone('om-ai-lab/VL-CheckList', 'vl-checklist')} && {VISUAL_GENOME}",
     find=find,
     load=load,
 )

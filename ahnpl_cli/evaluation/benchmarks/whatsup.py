@@ -103,7 +103,7 @@ def read_items(subset: str, copy: LocalCopy) -> list[Item]:
             items.append(_controlled(subset, key, record, f"{path}: {key}", roots, images))
         return items
     places = ["val2017"] if subset.startswith("COCO") else ["vg_images", "VG_100K", "VG_100K_2"]
-    candidates = [path.parent / places[0], *copy.folders.named(*places)]
+    candidates = [path.parent / places[0], *copy.folders.image_folders(*places)]
     images = copy.image_finder(candidates, coco=subset.startswith("COCO"))
     return [_natural(subset, key, r, f"{path}: {key}", images) for key, r in entries]
 
@@ -168,6 +168,9 @@ BENCHMARK = Benchmark(
     license="MIT; photos COCO's terms, Visual Genome CC BY 4.0",
     files="controlled_images_dataset.json + controlled_images/, controlled_clevr_dataset.json + "
     "controlled_clevr/, coco_qa_*_obj.json + val2017/, vg_qa_*_obj.json + vg_images/",
+    size="its own images, COCO val2017 (0.8 GB) and Visual Genome's",
+    download="pip install gdown && gdown --folder "
+    "https://drive.google.com/drive/folders/164q6X9hrvP-QYpi3ioSnfMuyHpG5oRkZ -O data/whatsup",
     find=find,
     load=load,
     derived_metrics=derived_metrics,

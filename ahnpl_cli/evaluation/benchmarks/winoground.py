@@ -17,7 +17,13 @@ from pathlib import Path
 from typing import Any
 
 from ahnpl_cli.errors import BenchmarkError
-from ahnpl_cli.evaluation.benchmarks.base import FETCH_AGAIN, Benchmark, LocalCopy, field
+from ahnpl_cli.evaluation.benchmarks.base import (
+    FETCH_AGAIN,
+    Benchmark,
+    LocalCopy,
+    field,
+    from_hub,
+)
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders, ImageFinder
 from ahnpl_cli.evaluation.benchmarks.tables import table_records, unpacked_folder
 from ahnpl_cli.evaluation.benchmarks.two_by_two import ordered_tags, two_by_two_suite
@@ -159,6 +165,8 @@ BENCHMARK = Benchmark(
     "or the parquet; tags: github.com/ajd12342/why-winoground-hard",
     license="gated, research terms of Meta and Getty Images; tags MIT",
     files="examples.jsonl + images/ex_0_img_0.png ..., or winoground/data/test-*.parquet",
+    size="800 images; accept its terms and log in: hf auth login",
+    download=from_hub("facebook/winoground", "winoground"),
     find=find,
     load=load,
 )

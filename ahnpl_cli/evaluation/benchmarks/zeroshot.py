@@ -12,7 +12,11 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from ahnpl_cli.evaluation.benchmarks import labeled_sets
-from ahnpl_cli.evaluation.benchmarks.base import Benchmark, LocalCopy
+from ahnpl_cli.evaluation.benchmarks.base import (
+    VOC_TEST,
+    Benchmark,
+    LocalCopy,
+)
 from ahnpl_cli.evaluation.benchmarks.label_task import ClassScores, label_suite
 from ahnpl_cli.evaluation.benchmarks.labeled_images import (
     DEFAULT_TEMPLATES,
@@ -73,6 +77,8 @@ BENCHMARK = Benchmark(
     license="each data set's own",
     files="NAME/test|val/<class>/*.jpg (+ classnames.txt, templates.txt), NAME/labels.csv, "
     "VOCdevkit/VOC2007 or VOC2012, annotations/instances_val*.json",
+    size="VOC2007: 0.5 GB; other sets as their authors publish them",
+    download=VOC_TEST,
     find=labeled_sets.find,
     load=load,
     derived_metrics=retention_metrics,

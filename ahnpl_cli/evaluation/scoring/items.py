@@ -17,6 +17,8 @@ from ahnpl_cli.stable_hash import stable_hash
 Floats = NDArray[np.float32]
 Scores = tuple[float, ...]
 Half = Literal["tuning", "reported"]
+# By subset: right verdicts to expect of guessing, NaN where that is not known, and verdicts.
+Guesses = dict[str, tuple[float, int]]
 
 
 def half_of(image: str) -> Half:
@@ -159,6 +161,13 @@ class Task(Protocol):
 
     def texts(self) -> Iterable[str]:
         """Yield the texts to encode."""
+        ...
+
+    def guesses(self) -> Guesses:
+        """Return what guessing gives on what is scored.
+
+        To guess is to give every similarity a number at random: each order is as likely.
+        """
         ...
 
     def score(self, features: Features, *, official_ties: bool = False) -> SuiteVerdicts:

@@ -5,18 +5,28 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import permutations
 from pathlib import Path
 
 from ahnpl_cli.data.images import ImageRef
 from ahnpl_cli.evaluation.scoring import metrics
-from ahnpl_cli.evaluation.scoring.items import Features, Item, Scores, SuiteVerdicts, Verdict
+from ahnpl_cli.evaluation.scoring.items import (
+    Features,
+    Guesses,
+    Item,
+    Scores,
+    SuiteVerdicts,
+    Verdict,
+)
 from ahnpl_cli.evaluation.scoring.metrics import Outcome
 
 GROUP_MEASURES = ("text", "image", "group")
+MOST_ORDERED = 6  # similarities of which every order is tried: 720
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +37,29 @@ class Judge:
         verdicts: makes verdicts of an item, its similarities, and whether a tie wins.
         subsets: names every subset that the verdicts of an item count in, once per verdict, so that
             totals are known before anything is scored.
+        guess: how likely guessing is right, by subset, where that is a formula; else every order
+            of the similarities is tried, if they are few.
     """
 
     verdicts: Callable[[Item, Scores, bool], Iterable[Verdict]]
     subsets: Callable[[Item], Iterable[str]]
+    guess: Callable[[Item], Mapping[str, float]] | None = None
+
+    def guesses(self, item: Item) -> Guesses:
+        """Return what guessing gives on an item; see `Task.guesses`."""
+        if self.guess is not None:
+            return {subset: (share, 1) for subset, share in self.guess(item).items()}
+        if item.n_similarities > MOST_ORDERED:
+            return dict.fromkeys(self.subsets(item), (math.nan, 1))
+        right: Counter[str] = Counter()
+        verdicts: Counter[str] = Counter()
+        orders = 0
+        for order in permutations(map(float, range(item.n_similarities))):
+            orders += 1
+            for verdict in self.verdicts(item, order, False):
+                verdicts.update(verdict.correct.keys())
+                right.update(subset for subset, correct in verdict.correct.items() if correct)
+        return {name: (right[name] / orders, verdicts[name] // orders) for name in verdicts}
 
 
 def verdict(item: Item, scores: Scores, outcomes: dict[str, Outcome], suffix: str = "") -> Verdict:
@@ -47,7 +76,13 @@ def choose_caption(item: Item, scores: Scores, ties_win: bool) -> Iterator[Verdi
     yield verdict(item, scores, dict.fromkeys(item.subsets, outcome))
 
 
-CHOICE = Judge(choose_caption, lambda item: item.subsets)
+def guess_choice(item: Item) -> dict[str, float]:
+    """Return how likely the true ones of N candidates are above all others: 1/N of one."""
+    share = 1 / math.comb(max(len(item.texts), len(item.images)), item.positives)
+    return dict.fromkeys(item.subsets, share)
+
+
+CHOICE = Judge(choose_caption, lambda item: item.subsets, guess_choice)
 
 
 def choose_image(item: Item, scores: Scores, ties_win: bool) -> Iterator[Verdict]:
@@ -56,7 +91,7 @@ def choose_image(item: Item, scores: Scores, ties_win: bool) -> Iterator[Verdict
     yield verdict(item, scores, dict.fromkeys(item.subsets, outcome))
 
 
-IMAGE_CHOICE = Judge(choose_image, lambda item: item.subsets)
+IMAGE_CHOICE = Judge(choose_image, lambda item: item.subsets, guess_choice)
 
 
 def matrix(item: Item, scores: Scores) -> list[Scores]:
@@ -155,6 +190,21 @@ class ItemTask:
         """Yield the texts to encode."""
         for item in self.scored:
             yield from item.texts
+
+    def guesses(self) -> Guesses:
+        """Return what guessing gives on the items that are scored; see `Task.guesses`."""
+        # Items of one shape and the same subsets are guessed alike, and a suite has few of them.
+        alike: dict[tuple[object, ...], Guesses] = {}
+        total: Guesses = {}
+        for item in self.scored:
+            sizes = (len(item.images), len(item.texts), item.positives, item.text_only)
+            shape = (*sizes, item.subsets)
+            if shape not in alike:
+                alike[shape] = self.judge.guesses(item)
+            for subset, (right, verdicts) in alike[shape].items():
+                before, count = total.get(subset, (0.0, 0))
+                total[subset] = (before + right, count + verdicts)
+        return total
 
     def score(self, features: Features, *, official_ties: bool = False) -> SuiteVerdicts:
         """Return the verdicts; see `Task.score`."""

@@ -26,7 +26,7 @@ MISTAKES = [
         "eval sugarcrepe --data folder MODEL",
         5,
         "folder: sugarcrepe not found: looked for add_obj.json swap_att.json ... + val2017/. Get "
-        "it from ..., or point --data elsewhere.",
+        "it from ..., or point --data elsewhere. In one line: ahnpl eval --list sugarcrepe",
     ),
     (
         "eval sugarcrepe --data sc MODEL",

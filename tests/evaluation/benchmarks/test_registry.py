@@ -1,6 +1,7 @@
 """A benchmark is one file and one line of the registry; the rest follows from it."""
 
 import json
+import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
@@ -190,3 +191,17 @@ def test_every_suite_but_ones_own_belongs_to_one_of_two_sets():
     halves = [{b.name for b in benchmarks([name])} for name in ("compositional", "retention")]
     assert halves[0] | halves[1] == every and not halves[0] & halves[1]
     assert {benchmark.name for benchmark in benchmarks(["all"])} == every
+
+
+def test_every_download_is_one_line_that_a_shell_can_read():
+    lines = {benchmark.name: benchmark.download for benchmark in benchmarks(list(BENCHMARKS))}
+    # One's own files, and pickles that we do not read.
+    assert {name for name, line in lines.items() if not line} == {"custom", "cc-neg"}
+    assert not any("\n" in line for line in lines.values())
+    script = "\n".join(lines.values())
+    done = subprocess.run(["bash", "-n"], input=script, text=True, capture_output=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    # Whatever is fetched lies where suites are looked for.
+    assert all("data/" in line for line in lines.values() if line)
+    sizes = [benchmark.size for benchmark in benchmarks(list(lines)) if benchmark.name != "custom"]
+    assert all(sizes)
