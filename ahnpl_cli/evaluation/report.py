@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from ahnpl_cli.evaluation.scoring.averages import PARTIAL
 from ahnpl_cli.records import SCHEMA
 
 Change = Literal["gained", "lost", "missed"]
@@ -284,3 +285,9 @@ class EvalReport:
     kind: str = "ahnpl eval"
     examples: list[ExampleItem] = field(default_factory=list)
     checksum: str | None = None
+
+    def chance(self, suite: str, name: str) -> float | None:
+        """Return the percent that guessing gives on a subset or average, if it is known."""
+        known = self.suites[suite].chance if suite in self.suites else {}
+        # An average without one of its rows is guessed as what is left of it.
+        return known.get(name, known.get(name.removesuffix(PARTIAL)))

@@ -16,7 +16,6 @@ from ahnpl_cli.evaluation.report import (
     SuiteReport,
 )
 from ahnpl_cli.evaluation.result_tables import eval_tables
-from ahnpl_cli.evaluation.summary import chance
 from ahnpl_cli.evaluation.table_cells import (
     FULL,
     Row,
@@ -106,7 +105,7 @@ def headline_table(report: EvalReport) -> Table:
         values = [_with_interval(model.suites[name]) for model in report.models]
         gain = [_gain(report, name, last.name)] if several else []
         label = _label(name, suite.headline, *support(suite.headline, suite))
-        rows.append((label, chance(name, suite.headline), *values, *gain))
+        rows.append((label, report.chance(name, suite.headline), *values, *gain))
     note = (
         "Percent, with 95 % intervals: bootstrap over images; a mean's takes suites as independent."
     )
@@ -201,7 +200,7 @@ def _groups(report: EvalReport, suite: str) -> list[BarGroup]:
         bars = tuple(_bar(model.suites[suite], name) for model in report.models)
         if any(bar is not None for bar in bars):
             marks = tuple(values.get(name) for values in printed)
-            groups.append(BarGroup(name, bars, marks, note, chance(suite, name)))
+            groups.append(BarGroup(name, bars, marks, note, report.chance(suite, name)))
     return groups
 
 

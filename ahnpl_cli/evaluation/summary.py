@@ -6,7 +6,7 @@ Everything else that was measured is in the report, and on the terminal behind `
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from ahnpl_cli.config import TableFormat
 from ahnpl_cli.evaluation.report import Difference, EvalReport, SuiteReport
@@ -16,7 +16,6 @@ from ahnpl_cli.evaluation.result_tables import (
     extra_tables,
     tidy_table,
 )
-from ahnpl_cli.evaluation.scoring.averages import PARTIAL
 from ahnpl_cli.evaluation.table_cells import (
     Row,
     coverage,
@@ -36,24 +35,6 @@ from ahnpl_cli.evaluation.trade_off import (
 )
 from ahnpl_cli.reporting.tables import Cell, Span, Table
 
-# Percent that guessing gives on a suite's headline. Where items differ in their number of
-# candidates (GNM, SPEC, What'sUp, files of one's own), or all images are candidates, it has none.
-CHANCE: Mapping[str, float] = {
-    **dict.fromkeys(("sugarcrepe", "aro", "valse", "vl-checklist", "cc-neg"), 50.0),
-    **dict.fromkeys(("negrefcocog", "svo-probes"), 50.0),
-    "sugarcrepe++": 100 / 3,  # two captions above one foil: one of three orders
-    "crepe": 100 / 6,  # five foils
-    "negbench": 25.0,  # four captions
-}
-# Two images and two captions; of four similarities in random order one in six gives the group.
-_TWO_BY_TWO = ("winoground", "bivlc", "cola", "colorswap", "mmvp-vlm", "vismin", "eqben")
-_TWO_BY_TWO_MEASURES: Mapping[str, float] = {"text": 25.0, "image": 25.0, "group": 100 / 6}
-# Half-truths: the short text above the false one, or all three texts in one of six orders.
-_HALF_TRUTHS: Mapping[str, float] = {
-    **dict.fromkeys(("macro_3_half_truth", "half_truth", "full_over_half"), 50.0),
-    "order": 100 / 6,
-}
-_ORDER = 20.0  # ARO without its photos of Visual Genome: one caption and four shuffles
 SEVERAL = (
     "Percent, ± half of the 95 % interval (bootstrap over images). Difference to {first} on the "
     "same items, ± half of its interval; * is significant: McNemar p < .05 where the headline is "
@@ -61,27 +42,6 @@ SEVERAL = (
 )
 ONE = "Percent; 95 % intervals: bootstrap over images. {more}"
 MORE = "Every subset, average and test: --full."
-
-
-def chance(suite: str, name: str) -> float | None:
-    """Return the percent that guessing gives, if it is one number.
-
-    Args:
-        suite: a benchmark.
-        name: its headline, or another average or subset of it.
-    """
-    # Tags, complexities and the like follow a slash; they change nothing about the question.
-    measure = name.removesuffix(PARTIAL).partition(" / ")[0]
-    if suite in _TWO_BY_TWO:
-        return _TWO_BY_TWO_MEASURES.get(measure)
-    if suite == "half-truths":
-        return _HALF_TRUTHS.get(measure)
-    if measure.endswith(("_p1", "-Order")):
-        return _ORDER
-    # CREPE's systematicity has as many foils as each compound allows.
-    if suite == "crepe" and measure.startswith(("seen_", "unseen_", "macro_syst")):
-        return None
-    return CHANCE.get(suite)
 
 
 def summary_table(report: EvalReport, note: str = MORE) -> Table:
@@ -103,7 +63,9 @@ def _of_one(report: EvalReport, note: str) -> Table:
         n, _ = support_of(suite.headline, suite)
         value = None if math.isnan(suite.headline_value) else suite.headline_value
         ends = interval(*headline_ends(suite))
-        rows.append((name, suite.headline, n, value, ends, *_chance_and_coverage(name, suite)))
+        rows.append(
+            (name, suite.headline, n, value, ends, *_chance_and_coverage(report, name, suite))
+        )
     (means,) = trade_offs(report)
     for kind, names in shared_suites(report).items():
         if len(names) > 1:
@@ -126,7 +88,7 @@ def _of_several(report: EvalReport, note: str) -> Table:
             value = estimate_cell(suite.headline_value, headline_ends(suite), None)
             difference = _difference_cell(differences.get((model.name, headline)))
             cells = (name, headline, model.name, n, value, difference)
-            rows.append((*cells, *_chance_and_coverage(name, suite)))
+            rows.append((*cells, *_chance_and_coverage(report, name, suite)))
     rows += _mean_rows(report)
     columns = ("suite", "headline", "model", "n", "%", "difference", "chance", COVERAGE)
     text = SEVERAL.format(first=first.name, more=note).strip()
@@ -152,11 +114,14 @@ def _mean_interval(mean: SuiteMean) -> Cell:
     return interval(mean.value - mean.half, mean.value + mean.half)
 
 
-def _chance_and_coverage(name: str, suite: SuiteReport) -> tuple[Cell, Cell]:
+def _chance_and_coverage(report: EvalReport, name: str, suite: SuiteReport) -> tuple[Cell, Cell]:
     """Return what stands beside every headline, also where everything was scored."""
     support = suite.support.get(suite.headline)
     scored = suite.coverage if support is None else support.coverage
-    return chance(name, suite.headline), coverage(scored)
+    guessed = report.chance(name, suite.headline)
+    # One caption of 25,010 is not none.
+    shown = "<0.1" if guessed is not None and guessed < 0.05 else guessed
+    return shown, coverage(scored)
 
 
 def _difference_cell(difference: Difference | None) -> Cell:

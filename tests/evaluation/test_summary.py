@@ -10,11 +10,12 @@ from ahnpl_cli.evaluation.report import (
     EvalReport,
     ModelReport,
     SubsetReport,
+    SuiteInfo,
     SuiteReport,
     Support,
 )
 from ahnpl_cli.evaluation.result_tables import comparison_tables
-from ahnpl_cli.evaluation.summary import chance, shown_tables
+from ahnpl_cli.evaluation.summary import shown_tables
 from ahnpl_cli.reporting.tables import fitted, text
 
 
@@ -48,7 +49,9 @@ def report(*percents: float, coverage: float = 100.0) -> EvalReport:
         # What the bootstrap alone would say of the very same verdicts.
         average = replace(subset, name="macro_vg", average=True, p=None, significant=True)
         comparisons.append(Comparison("aro", "model-0", model.name, 60, [subset, average]))
-    return EvalReport(models, {}, comparisons, {"tie": "strict"}, {})
+    chance = {"VG-Relation": 50.0, "macro_vg": 50.0}
+    infos = {"aro": SuiteInfo("relations", {}, [], [], {}, 0, chance=chance)}
+    return EvalReport(models, infos, comparisons, {"tie": "strict"}, {})
 
 
 def cells(table, column: str) -> list[str]:
@@ -103,23 +106,8 @@ def test_on_a_narrow_terminal_two_models_stay_two_rows():
     assert "headline" not in narrow.columns and "cover %" in narrow.columns
 
 
-@pytest.mark.parametrize(
-    ("suite_name", "headline", "percent"),
-    [
-        ("sugarcrepe", "macro_7_partial", 50.0),
-        ("winoground", "group", 100 / 6),
-        ("cola", "image", 25.0),
-        ("aro", "coco_order_p1", 20.0),
-        ("half-truths", "order", 100 / 6),
-        ("half-truths", "full_over_half / object", 50.0),
-        ("winoground", "text / Relation", 25.0),
-        ("aro", "COCO-Order", 20.0),
-        ("aro", "VG-Relation", 50.0),
-        ("crepe", "atom", 100 / 6),
-        ("crepe", "seen_compounds_in_laion / atom", None),
-        ("gnm", "group_all", None),
-        ("retrieval", "mean R@1", None),
-    ],
-)
-def test_chance_is_the_headlines(suite_name, headline, percent):
-    assert chance(suite_name, headline) == percent
+def test_chance_of_many_candidates_is_small_and_not_none():
+    results = report(50.0)
+    results.suites["aro"] = replace(results.suites["aro"], chance={"macro_vg": 0.004})
+    (table,) = shown_tables(results, "rich", full=False)
+    assert cells(table, "chance") == ["<0.1"]

@@ -35,7 +35,7 @@ def report() -> EvalReport:
             ModelReport("start", {}, {"winoground": winoground(4.0)}),
             ModelReport("ahnpl", {}, {"winoground": winoground(12.0)}),
         ],
-        suites={"winoground": SuiteInfo("groups", {}, [], [], {}, 0)},
+        suites={"winoground": SuiteInfo("groups", {}, [], [], {}, 0, chance={"group": 100 / 6})},
         comparisons=[Comparison("winoground", "start", "ahnpl", 400, rows)],
         settings={},
         versions={},

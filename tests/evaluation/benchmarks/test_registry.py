@@ -27,6 +27,7 @@ from ahnpl_cli.evaluation.benchmarks.base import LoadOptions
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
 from ahnpl_cli.evaluation.scoring.items import Suite
 from ahnpl_cli.evaluation.scoring.judging import ItemTask
+from ahnpl_cli.evaluation.suite_report import chance_of
 
 TOY = '''
 """A toy: one image, a caption, a foil."""
@@ -135,6 +136,25 @@ def test_totals_are_the_verdicts_that_judging_gives(tmp_path, name):
         for verdict in task.judge.verdicts(item, (0.0,) * item.n_similarities, False):
             counted.update(list(verdict.correct))
     assert task.totals() == counted
+
+
+# Percent on the headline of each suite's fixture, as its paper says or as its candidates are.
+CHANCE = {
+    **dict.fromkeys(("sugarcrepe", "valse", "aro", "cc-neg", "negrefcocog", "svo-probes"), 50.0),
+    **dict.fromkeys(("winoground", "bivlc", "colorswap", "vismin", "eqben"), 100 / 6),
+    **dict.fromkeys(("cola", "mmvp-vlm", "negbench"), 25.0),
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_guessing_is_known_of_every_verdict_and_is_what_papers_say(tmp_path, name):
+    suite = load(name, write_suite(name, tmp_path / "d"))
+    guesses = suite.task.guesses()
+    assert {row: count for row, (_, count) in guesses.items()} == suite.task.totals()
+    chance = chance_of(suite.averages, guesses)
+    if name in CHANCE:
+        assert chance[suite.headline] == pytest.approx(CHANCE[name], abs=1e-4)
+    assert all(0 < value <= 100 for value in chance.values())
 
 
 @pytest.mark.parametrize("name", NAMES)
