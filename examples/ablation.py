@@ -2,11 +2,18 @@
 
 Draws the scenes, makes negatives and their pictures, fine-tunes every row over several seeds from
 the same start, and prints one table: mean and standard deviation over seeds, in percent, on
-held-out scenes. `losses` are the rows of AHNPL's Table 3 and its rivals, `pictures` methods that
-train on exact pictures of the negatives, `amounts` GNM by number of painted images (its Fig. 4).
-Every line it runs is a command line that can be typed. Interrupted, it goes on where it stopped.
+held-out scenes. Every line it runs is a command line that can be typed. Interrupted, it goes on
+where it stopped.
 
     python examples/ablation.py ablation --seeds 0 1 2 --rows losses
+
+    losses    AHNPL's Table 3 and its rivals
+    pictures  methods that train on exact pictures of the negatives
+    amounts   GNM by number of painted images (its Fig. 4)
+    figures   CE-CLIP's Figs. 4-6: one kind at a time, fixed margins, u, alpha, beta
+    slipform  a margin in the softmax: constant or by concreteness, of three sizes
+    rivals    further methods at the same number of steps, on negatives with positives and units
+    travel    AHNPL with one thing more on the same data: what it is worth elsewhere
 """
 
 from __future__ import annotations
@@ -31,6 +38,43 @@ ROWS: dict[str, str] = {
     "CE-CLIP": "--objective ce-clip",
     "Slipform": "--objective slipform",
 }
+CE_CLIP = "--objective ce-clip"
+# The kinds of the paper's negatives that drawn scenes have.
+SINGLE_KINDS = {f"CE-CLIP, {kind} alone": kind for kind in ("swap", "attribute", "object")}
+FIGURES: dict[str, str] = {
+    # Fig. 5: a margin of so many logits against the adaptive one, which is the row CE-CLIP.
+    **{f"CE-CLIP, Th fixed at {th}": f"{CE_CLIP} --margin-fixed {th}" for th in (1, 5, 10)},
+    **{f"CE-CLIP, u {u}": f"{CE_CLIP} --rank-cap {u}" for u in (2, 5, 20)},
+    # Fig. 6: alpha is 0.2 in the row CE-CLIP, and beta 0.4.
+    **{f"CE-CLIP, alpha {w}": f"{CE_CLIP} --weight-intra-modal {w}" for w in (0.1, 0.4)},
+    **{f"CE-CLIP, beta {w}": f"{CE_CLIP} --weight-cross-modal-rank {w}" for w in (0.2, 0.8)},
+}
+# Slipform has one negative a pair, and its margin in the softmax of the batch.
+IN_SOFTMAX = "--objective negclip --one-negative --softmax-negatives own"
+SLIPFORM: dict[str, str] = {"own negative in the softmax, no margin": IN_SOFTMAX}
+for shape in ("constant", "concreteness"):
+    for size in (0.01, 0.02, 0.05):
+        margin = f"--softmax-margin {shape} --softmax-margin-size {size}"
+        SLIPFORM[f"margin by {shape}, {size}"] = f"{IN_SOFTMAX} {margin}"
+# What these learn from is in `travel.jsonl`: more kinds, other true texts, units.
+RIVALS: dict[str, str] = {
+    "NegCLIP with neighbors": "--objective negclip --image-neighbors 3 --batch-size 32",
+    "FSC-CLIP": "--objective fsc",
+    "READ": "--objective read",
+    "CS-CLIP": "--objective cs-clip",
+    "DeGLA": "--objective degla",
+}
+TRAVEL: dict[str, str] = {
+    "AHNPL, more kinds": "--objective ahnpl",
+    "AHNPL + paraphrase": "--objective ahnpl --weight-paraphrase 0.5",
+    "AHNPL + units": "--objective ahnpl --weight-unit 0.5",
+    "AHNPL + addition": "--objective ahnpl --weight-addition 1",
+    "AHNPL + neighbors": "--objective ahnpl --image-neighbors 3 --batch-size 32",
+    "AHNPL + plain steps": "--objective ahnpl --plain-every 2",
+    "AHNPL + teacher": "--objective ahnpl --teacher start --weight-teacher-similarity 0.5",
+    "AHNPL, image frozen": "--objective ahnpl --freeze image",
+    "AHNPL, shift of the start": "--objective ahnpl --shift-model start",
+}
 # A crop of a drawn scene cuts off what its caption says of places.
 GNM = "--objective gnm --random-crop 1"
 PICTURES: dict[str, str] = {
@@ -47,7 +91,14 @@ GROUPS = {
     "losses": tuple(ROWS),
     "pictures": (*PLAIN, *PICTURES),
     "amounts": ("CLIP fine-tuned", *AMOUNTS, "GNM"),
+    "figures": ("CE-CLIP", *SINGLE_KINDS, *FIGURES),
+    "slipform": ("CLIP fine-tuned", "+ negatives", "Slipform", *SLIPFORM),
+    "rivals": ("CLIP fine-tuned", "+ negatives", "AHNPL", "CE-CLIP", *RIVALS),
+    "travel": ("CLIP fine-tuned", "AHNPL", *TRAVEL),
 }
+ORDER = (*ROWS, *SINGLE_KINDS, *FIGURES, *SLIPFORM, *RIVALS, *TRAVEL, *PICTURES, *AMOUNTS)
+# Made for rows beyond the paper's own negatives.
+TRAVEL_OPTIONS = ("--kinds", "paper,spatial,quantity,addition", "--positives", "all", "--units")
 # Columns of Table 3, then BiVLC's groups, whose scenes are each other's exact image negatives, and
 # retrieval, where a collapse would show first: (suite, average).
 COLUMNS = {
@@ -76,17 +127,39 @@ def ahnpl(*words: object) -> str:
 def rows_of(groups: list[str]) -> list[str]:
     """Return the rows of some groups, each once, in the order of the table."""
     wanted = {name for group in groups for name in GROUPS[group]}
-    return [name for name in (*ROWS, *PICTURES, *AMOUNTS) if name in wanted]
+    return [name for name in ORDER if name in wanted]
 
 
 def options_of(row: str, out: Path) -> list[str]:
     """Return the options of a row, with the file that it trains on."""
-    if row in ROWS:
-        return ["--data", str(out / "negatives.jsonl"), *ROWS[row].split()]
+    paper = out / "negatives.jsonl"
+    for options in (ROWS, FIGURES, SLIPFORM):
+        if row in options:
+            return ["--data", str(paper), *options[row].split()]
+    if row in SINGLE_KINDS:
+        return ["--data", str(of_kind(paper, SINGLE_KINDS[row])), *CE_CLIP.split()]
+    for options in (RIVALS, TRAVEL):
+        if row in options:
+            return ["--data", str(out / "travel.jsonl"), *options[row].split()]
     painted = out / "images" / "images.jsonl"
     if row in AMOUNTS:
         return ["--data", str(fewer(painted, AMOUNTS[row])), *GNM.split()]
     return ["--data", str(painted), *PICTURES[row].split()]
+
+
+def of_kind(negatives: Path, kind: str) -> Path:
+    """Return a file of the same records with the negatives of one kind alone."""
+    path = negatives.with_name(f"negatives-{kind}.jsonl")
+    if path.exists():
+        return path
+    lines = []
+    for line in negatives.read_text(encoding="utf-8").splitlines():
+        record = json.loads(line)
+        every = record.get("negatives", ())
+        record["negatives"] = [negative for negative in every if negative["kind"] == kind]
+        lines.append(json.dumps(record) + "\n")
+    path.write_text("".join(lines), encoding="utf-8")
+    return path
 
 
 def fewer(painted: Path, count: int) -> Path:
@@ -108,20 +181,23 @@ def train(out: Path, args: argparse.Namespace) -> list[Path]:
     """Fine-tune every row with every seed; return the runs."""
     world, negatives = out / "scenes", out / "negatives.jsonl"
     ahnpl("scenes", world, "--train", args.train, "--test", args.test)
-    kinds = "paper"
-    options = ("--filler", "corpus", "--kinds", kinds)
-    ahnpl("negatives", world / "captions.jsonl", "-o", negatives, *options)
+    captions, corpus = world / "captions.jsonl", ("--filler", "corpus")
+    ahnpl("negatives", captions, "-o", negatives, *corpus, "--kinds", "paper")
     rows = rows_of(args.rows)
-    if not set(rows) <= set(ROWS):
+    if {*RIVALS, *TRAVEL} & set(rows):
+        ahnpl("negatives", captions, "-o", out / "travel.jsonl", *corpus, *TRAVEL_OPTIONS)
+    if {*PICTURES, *AMOUNTS} & set(rows):
         ahnpl("images", negatives, "--image-root", world, "-o", out / "images")
     runs = []
     for seed in args.seeds:
         for name in rows:
             runs.append(out / f"{slug(name)}-{seed}")
             ahnpl(
-                *("train", *options_of(name, out), "--image-root", world, "--model", START),
+                *("train", "--image-root", world, "--model", START),
                 *("-o", runs[-1], "--seed", seed, "--steps", args.steps),
                 *("--batch-size", 64, "--lr", 1e-3, "--warmup", 20, "--keep", 0),
+                # Behind what all rows share: of an option given twice the last counts.
+                *options_of(name, out),
             )
     return runs
 

@@ -4,6 +4,7 @@ import importlib.util
 import json
 import subprocess
 import sys
+from dataclasses import is_dataclass
 from pathlib import Path
 from types import ModuleType
 
@@ -47,7 +48,8 @@ def test_a_small_world_has_averages_over_every_class(ablation: ModuleType) -> No
 
 def test_rows_have_folders_of_their_own(ablation: ModuleType) -> None:
     rows = ablation.rows_of(list(ablation.GROUPS))
-    assert len({ablation.slug(row) for row in rows}) == len(rows) == 15
+    assert set(rows) == set(ablation.ORDER)
+    assert len({ablation.slug(row) for row in rows}) == len(rows) == len(ablation.ORDER)
 
 
 def test_fewer_painted_images_are_those_of_the_first_images(
@@ -71,11 +73,39 @@ def test_the_negatives_row_is_negclips_recipe() -> None:
     assert resolve_recipe(TrainConfig(weights=weights)) == PAPER["negclip"]
 
 
-def test_every_row_is_an_objective_and_weights(ablation: ModuleType) -> None:
-    for line in (*ablation.ROWS.values(), *ablation.PICTURES.values()):
+def test_every_row_is_a_command_line_that_train_takes(ablation: ModuleType) -> None:
+    lines = {}
+    for rows in ("ROWS", "FIGURES", "SLIPFORM", "RIVALS", "TRAVEL", "PICTURES"):
+        lines |= getattr(ablation, rows)
+    known = flag_names()
+    for name, line in lines.items():
         words = line.split()
         assert words[0] == "--objective"
         assert words[1] in OBJECTIVES
+        flags = {word for word in words if word.startswith("--")}
+        assert flags <= known, name
+
+
+def flag_names() -> set[str]:
+    """Every option of `ahnpl train`, by its flag."""
+    config = TrainConfig()
+    names = set(vars(config))
+    for group in vars(config).values():
+        names |= vars(group).keys() if is_dataclass(group) else set()
+    return {f"--{name.replace('_', '-')}" for name in names}
+
+
+def test_one_kind_at_a_time_leaves_every_caption(ablation: ModuleType, tmp_path: Path) -> None:
+    kinds = (["swap", "object"], ["object"], [])
+    path = tmp_path / "negatives.jsonl"
+    lines = []
+    for number, own in enumerate(kinds):
+        record = {"id": str(number), "negatives": [{"kind": kind} for kind in own]}
+        lines.append(json.dumps(record) + "\n")
+    path.write_text("".join(lines))
+    kept = [json.loads(line) for line in ablation.of_kind(path, "swap").read_text().splitlines()]
+    assert [len(record["negatives"]) for record in kept] == [1, 0, 0]
+    assert [record["id"] for record in kept] == ["0", "1", "2"]
 
 
 @pytest.mark.slow
