@@ -63,6 +63,7 @@ RIVALS: dict[str, str] = {
     "READ": "--objective read",
     "CS-CLIP": "--objective cs-clip",
     "DeGLA": "--objective degla",
+    "CLIC": "--objective clic",
 }
 TRAVEL: dict[str, str] = {
     "AHNPL, more kinds": "--objective ahnpl",

@@ -13,12 +13,14 @@ import logging
 import math
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ahnpl_cli.data.draw import NONE, Draw, Ints
 from ahnpl_cli.data.further_texts import FurtherTexts
+from ahnpl_cli.data.joined import EXCHANGE, Joiner
 from ahnpl_cli.data.jsonl import duplicate_id
 from ahnpl_cli.data.tar_shards import Picture, PlacedRecord, TarMember
 from ahnpl_cli.data.tokens import Tokenize, TokenTable
@@ -29,66 +31,6 @@ from ahnpl_cli.records import KINDS, LONGER, Kind, Negative
 from ahnpl_cli.stable_hash import stable_hash, stable_rng
 
 logger = logging.getLogger(__name__)
-
-Ints = NDArray[np.int64]
-NONE = -1  # where there is no text or no picture
-
-
-@dataclass(frozen=True)
-class Draw:
-    """The texts and pictures of one batch, by their numbers.
-
-    Attributes:
-        rows: the pairs (N,).
-        text: each pair's caption, as a row of the token table (N,).
-        negative: each slot's negative, likewise (N, K); -1 where there is none.
-        valid: which slots hold one (N, K), bool.
-        concreteness: rating of each slot's changed word (N, K); NaN if unrated or empty.
-        caption_of: the images that each slot's text is a true caption of, -1 beyond their number
-            (N, K, M); M is the same in every batch, and mostly 0.
-        picture: each pair's image (N,).
-        painted: the picture of each slot's negative (N, K), -1 where there is none; (N, 0) if
-            pictures of negatives are not used.
-        positive: another true text of each pair (N, 1), -1 where there is none; (N, 0) if such
-            texts are not used.
-        unit: short texts that are true of each pair's image (N, U), -1 where there are fewer;
-            (N, 0) if units are not used.
-        foil: each unit's false twin (N, U).
-        said: every unit of each pair's image (N, S), -1 beyond their number.
-    """
-
-    rows: Ints
-    text: Ints
-    negative: Ints
-    valid: NDArray[np.bool_]
-    concreteness: NDArray[np.float32]
-    caption_of: Ints
-    picture: Ints
-    painted: Ints
-    positive: Ints
-    unit: Ints
-    foil: Ints
-    said: Ints
-
-    @property
-    def painted_once(self) -> Ints:
-        """The distinct pictures of negatives, in order of their numbers (P,)."""
-        return np.unique(self.painted[self.painted >= 0])
-
-    @property
-    def pictures(self) -> Ints:
-        """What has to be loaded: an image for each pair, then `painted_once` (N + P,)."""
-        return np.concatenate([self.picture, self.painted_once])
-
-    def without_negatives(self) -> Draw:
-        """Return the pairs alone."""
-        of_slots = ["negative", "valid", "concreteness", "caption_of", "painted", "positive"]
-        of_slots += ["unit", "foil", "said"]
-        return replace(self, **{name: getattr(self, name)[:, :0] for name in of_slots})
-
-    def take(self, places: Ints) -> Draw:
-        """Return some of the pairs."""
-        return Draw(**{name: values[places] for name, values in vars(self).items()})
 
 
 class _Candidates:
@@ -147,6 +89,7 @@ class TrainingSet:
         one_negative: bool = False,
         positives: bool = False,
         units_drawn: int = 0,
+        joined: bool = False,
         placeholder: str | None = None,
         track: Track = silent,
     ) -> None:
@@ -161,6 +104,7 @@ class TrainingSet:
             one_negative: whether of all slots of a pair one is drawn.
             positives: whether other true texts are read.
             units_drawn: how many units of a pair a step takes; 0 reads none.
+            joined: whether two pairs are made one, whose only negative has words exchanged.
             placeholder: a text that stands in empty slots, as in the released code.
             track: shows progress.
 
@@ -174,7 +118,10 @@ class TrainingSet:
         pictures_of: list[int] = []
         is_painted: list[bool] = []
         candidates = _Candidates()
-        self.further = FurtherTexts(positives=positives, units_drawn=units_drawn)
+        # Joined pairs have true texts of their own.
+        self._joins_texts = positives
+        self.further = FurtherTexts(positives=positives and not joined, units_drawn=units_drawn)
+        self.joiner = Joiner(tokenize, pad_id) if joined else None
 
         def number_of(text: str) -> int:
             return texts.setdefault(text, len(texts))
@@ -189,6 +136,9 @@ class TrainingSet:
         for record, where, places in track(records, description="Reading records", unit="records"):
             row = add_pair(record.id, record.caption, where, own_caption=True)
             self.further.add(row, record, number_of)
+            if self.joiner:
+                self.joiner.add(record)
+                continue
             for number, negative in enumerate(record.negatives):
                 place = None if painted == "none" else places[number]
                 if painted == "pairs" and place is not None:
@@ -212,6 +162,8 @@ class TrainingSet:
         self.tokens = TokenTable(list(texts), tokenize, pad_id=pad_id, track=track)
         self._one_negative = one_negative
         self.further.settle(self.tokens, self.picture_of)
+        if self.joiner:
+            self.joiner.settle(self.picture_of)
         self._pack(candidates)
         self.rows: Ints = np.arange(len(self.ids))
 
@@ -240,7 +192,9 @@ class TrainingSet:
         columns = [self._caption, self._start, self._texts, self.tokens.hashes]
         if self.painted:
             columns += [self.picture_of, self._painted]
-        for numbers in [*columns, *self.further.columns()]:
+        columns += self.further.columns()
+        columns += self.joiner.columns() if self.joiner else []
+        for numbers in columns:
             digest.update(numbers.tobytes())
         return digest.hexdigest()
 
@@ -281,6 +235,9 @@ class TrainingSet:
         row, kind, text, picture = row[differs], kind[differs], text[differs], picture[differs]
         ratings = ratings[differs]
         numbers, counts = np.unique(kind, return_counts=True)
+        if self.joiner:
+            counts = np.array([self.joiner.pairs_with_words])
+            numbers = np.array([KINDS.index(EXCHANGE)])[counts > 0]
         self.kinds: tuple[Kind, ...] = tuple(KINDS[number] for number in numbers)
         self.negatives: dict[str, int] = dict(zip(self.kinds, counts.tolist(), strict=True))
         self.is_longer: NDArray[np.bool_] = np.array([kind in LONGER for kind in self.kinds], bool)
@@ -311,14 +268,21 @@ class TrainingSet:
         self._captioned_start: Ints = np.concatenate([[0], np.cumsum(per_text)]).astype(np.int64)
         self._captioned_most = int(per_text.max(initial=0))
 
-    def draw(self, rows: Ints, *, seed: int, epoch: int) -> Draw:
+    def draw(self, rows: Ints, *, seed: int, epoch: int, plain: bool = False) -> Draw:
         """Return the texts of some pairs, one negative per slot.
 
         Args:
             rows: numbers of N pairs.
             seed: of the run.
             epoch: number of the pass, from 0.
+            plain: whether the pairs are taken alone, without negatives.
         """
+        draw = self._draw(rows, seed, epoch)
+        if plain:
+            return draw.without_negatives()
+        return self._join(draw, seed, epoch) if self.joiner else draw
+
+    def _draw(self, rows: Ints, seed: int, epoch: int) -> Draw:
         shape = (len(rows), len(self.kinds))
         cells = rows[:, None] * shape[1] + np.arange(shape[1])
         first, count = self._start[cells], self._start[cells + 1] - self._start[cells]
@@ -352,6 +316,23 @@ class TrainingSet:
             unit=units.unit,
             foil=units.foil,
             said=units.said,
+            beside=np.zeros((len(rows), 0), np.int64),
+        )
+
+    def _join(self, draw: Draw, seed: int, epoch: int) -> Draw:
+        """Return pairs each joined with another one."""
+        assert self.joiner is not None
+        joined = self.joiner.draw(draw.rows, self.rows, self.ids, seed=seed, epoch=epoch)
+        negative = joined.negative[:, : len(self.kinds)]
+        return replace(
+            draw,
+            text=joined.text,
+            negative=negative,
+            valid=negative >= 0,
+            picture=joined.left,
+            beside=joined.right[:, None],
+            positive=joined.positive if self._joins_texts else joined.positive[:, :0],
+            tokens=joined.tokens,
         )
 
     def _one_slot(

@@ -7,14 +7,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from ahnpl_cli.data.draw import NONE, Ints
 from ahnpl_cli.data.tokens import TokenTable
 from ahnpl_cli.records import CaptionRecord
 from ahnpl_cli.stable_hash import stable_hash, stable_rng
-
-Ints = NDArray[np.int64]
-NONE = -1  # where there is no text
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -49,6 +51,26 @@ def contrastive_loss(
     if hard_negative_logits is not None:
         to_text = torch.cat([logits, hard_negative_logits], dim=1)
     return (to_text.logsumexp(1) - own) + (logits.logsumexp(0) - own)
+
+
+def mean_over_slots(
+    valid: Tensor, loss: Callable[[Tensor, int], Tensor], *, like: Tensor
+) -> Tensor:
+    """Return the mean of a loss over the texts of each pair, which compete slot by slot.
+
+    Args:
+        valid: which texts there are (N, S).
+        loss: of numbers of pairs (P,) and a slot that all of them have, to values (P,).
+        like: of the type of the values (N,).
+
+    Returns:
+        One value per pair: (N,); 0 for a pair without any text.
+    """
+    total = torch.zeros_like(like)
+    for slot in range(valid.shape[1]):
+        pairs = valid[:, slot].nonzero().flatten()
+        total = total.index_add(0, pairs, loss(pairs, slot))
+    return total / valid.sum(1).clamp(min=1)
 
 
 def contrastive_term(features: Features, state: TermState) -> Tensor:

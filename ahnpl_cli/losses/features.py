@@ -74,8 +74,8 @@ class Features:
         teachers: features of the same pairs by other models, `start` and `ema`, as far as the
             recipe looks at them.
         image_valid: which slots have such a picture (N, K), bool; (N, 0) likewise.
-        positive_features: e_T' of another true text of each pair (N, 1, D); (N, 0, D) by default.
-        positive_valid: which pairs have one (N, 1), bool; (N, 0) likewise.
+        positive_features: e_T' of other true texts of each pair (N, P, D); (N, 0, D) by default.
+        positive_valid: which of them there are (N, P), bool; (N, 0) likewise.
         unit_features: of short texts that are true of each image (N, U, D); (N, 0, D) by default.
         foil_features: of each unit's false twin (N, U, D); (N, 0, D) likewise.
         unit_valid: which units there are (N, U), bool; (N, 0) likewise.

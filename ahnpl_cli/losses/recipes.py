@@ -68,6 +68,8 @@ class Recipe:
             none.
         image_neighbors: of how many nearest images one joins the batch with each pair (NegCLIP: 3);
             0 for none.
+        joined_images: whether each pair is joined with another one: images side by side, captions
+            behind each other, and as negative both with a word of one kind exchanged (CLIC).
     """
 
     weights: Mapping[str, float]
@@ -96,6 +98,7 @@ class Recipe:
     shift_model: Literal["trained", "start"] = "trained"
     plain_every: int = 0
     image_neighbors: int = 0
+    joined_images: bool = False
 
     def __post_init__(self) -> None:
         for name in self.weights:
@@ -220,6 +223,13 @@ PAPER: Mapping[str, Recipe] = {
     # Kargi et al. 2026: NegCLIP and the same over units, of which its language model writes two or
     # three foils each and we have one.
     "cs-clip": Recipe(weights={"contrastive": 0.5, "unit": 0.5}),
+    # Peleg et al. 2025, Eq. 7, and its alternate steps.
+    "clic": Recipe(
+        weights={"every_text": 0.5, "separate_negative": 0.5, "same_text": 1.0},
+        softmax_negatives="none",
+        joined_images=True,
+        plain_every=2,
+    ),
     # Sahin et al. 2024, 3.2: plain contrast, on batches of which half are painted pairs.
     "gnm": Recipe(weights={"contrastive": 0.5}, softmax_negatives="none", painted_share=0.5),
     # Miranda et al. 2024 (BiVLC, TROHN-Img): every pair beside its negative pair, 2N x 2N.
@@ -313,6 +323,8 @@ _READ = Hyperparameters(epochs=5, batch_size=256, lr=1e-5, weight_decay=0.1)
 _DEGLA = Hyperparameters(epochs=5, batch_size=256, lr=1e-6, weight_decay=0.1)
 # CS-CLIP's: 8 GPUs of 128; its rate is scaled by nothing.
 _CS_CLIP = Hyperparameters(epochs=25, batch_size=1024, lr=5e-6, weight_decay=0.01)
+# CLIC's script, 4 GPUs of 200, one pass over a million pairs.
+_CLIC = Hyperparameters(epochs=1, batch_size=800, lr=1e-6, weight_decay=0.1, freeze="image")
 # GNM 4, with "the default image augmentation techniques that were used during pretraining CLIP":
 # a random crop, which open_clip has of 0.9 of the area or more.
 _GNM = Hyperparameters(epochs=20, batch_size=400, lr=1e-6, weight_decay=0.2, random_crop=0.9)
@@ -332,6 +344,7 @@ PAPER_TRAINING: Mapping[str, Hyperparameters] = {
     "read": _READ,
     "degla": _DEGLA,
     "cs-clip": _CS_CLIP,
+    "clic": _CLIC,
     "gnm": _GNM,
     "trohn": _TROHN,
     # TripletCLIP trains from scratch (5e-4, batch 1024), and prints nothing for fine-tuning.

@@ -208,7 +208,6 @@ TERMS: dict[str, Term] = {
             label="L_unit",
             equation="CS-CLIP: entities and relations of a caption as texts, each with its foil",
             paper=f"{_LOSSES}.units:unit_term",
-            sigmoid=f"{_LOSSES}.units:sigmoid_unit_term",
             uses_negatives=False,
             uses_units=True,
         ),
@@ -219,6 +218,29 @@ TERMS: dict[str, Term] = {
             paper=f"{_LOSSES}.addition:addition_term",
             hinge=f"{_LOSSES}.addition:addition_hinge",
             kind="addition",
+        ),
+        Term(
+            name="every_text",
+            label="L_cont all texts",
+            equation="CLIC Eq. 4: contrast with each of an image's true texts",
+            paper=f"{_LOSSES}.clic:every_text_term",
+            uses_negatives=False,
+            uses_positives=True,
+        ),
+        Term(
+            name="separate_negative",
+            label="L_S-neg",
+            equation="CLIC Eq. 5: each true text against own negatives alone",
+            paper=f"{_LOSSES}.clic:separate_negative_term",
+            uses_positives=True,
+        ),
+        Term(
+            name="same_text",
+            label="L_uni",
+            equation="CLIC Eq. 6: squared distance of a caption and another true text",
+            paper=f"{_LOSSES}.clic:same_text_term",
+            uses_negatives=False,
+            uses_positives=True,
         ),
     )
 }

@@ -7,11 +7,15 @@ compare two similarities, or take cosines without a temperature (AHNPL's Eqs. 5-
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from ahnpl_cli.losses.cement import softmax_margin
+from ahnpl_cli.losses.contrastive import contrastive_loss
 from ahnpl_cli.losses.features import Features, TermState
 from ahnpl_cli.losses.trohn import excluded_pairs
 from ahnpl_cli.similarity import pairwise_similarity
@@ -56,6 +60,13 @@ def sigmoid_contrastive_loss(
     if hard_negative_logits is not None:
         loss = loss + 2 * functional.softplus(hard_negative_logits).sum(1)
     return loss
+
+
+def contrast_of(features: Features) -> Callable[..., Tensor]:
+    """Return the contrast of both directions that fits a model: Eq. 4's softmax, or SigLIP's."""
+    if features.logit_bias is None:
+        return contrastive_loss
+    return partial(sigmoid_contrastive_loss, logit_bias=features.logit_bias)
 
 
 def sigmoid_intra_modal_loss(

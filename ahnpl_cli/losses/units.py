@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-
 import torch
 from torch import Tensor
 
-from ahnpl_cli.losses.contrastive import contrastive_loss
+from ahnpl_cli.losses.contrastive import mean_over_slots
 from ahnpl_cli.losses.features import Features, TermState
-from ahnpl_cli.losses.sigmoid import sigmoid_contrastive_loss
+from ahnpl_cli.losses.sigmoid import contrast_of
 from ahnpl_cli.similarity import pairwise_similarity
 
 
@@ -24,48 +21,16 @@ def unit_term(features: Features, state: TermState) -> Tensor:
     code, slot after slot: j runs over the pairs that have a unit in the slot. Short texts are true
     of many images; what is word for word a unit of an image is no negative of it (ours).
 
+    A sigmoid model has SigLIP's loss for the softmax.
+
     Returns:
         The mean over each pair's units (N,); 0 for a pair without.
     """
-    return _mean_over_units(features, state, contrastive_loss, bias=0.0)
+    valid, contrast = features.unit_valid, contrast_of(features)
+    bias = 0.0 if features.logit_bias is None else features.logit_bias
 
-
-def sigmoid_unit_term(features: Features, state: TermState) -> Tensor:
-    """The same with SigLIP's loss for a softmax."""
-    assert features.logit_bias is not None
-    loss = partial(_sigmoid, logit_bias=features.logit_bias)
-    return _mean_over_units(features, state, loss, bias=features.logit_bias)
-
-
-def _sigmoid(
-    image_features: Tensor,
-    text_features: Tensor,
-    logit_scale: Tensor,
-    *,
-    logit_bias: Tensor,
-    hard_negative_logits: Tensor,
-    excluded: Tensor | None,
-) -> Tensor:
-    return sigmoid_contrastive_loss(
-        image_features,
-        text_features,
-        logit_scale,
-        logit_bias,
-        hard_negative_logits=hard_negative_logits,
-        excluded=excluded,
-    )
-
-
-def _mean_over_units(
-    features: Features, state: TermState, loss: Callable[..., Tensor], *, bias: Tensor | float
-) -> Tensor:
-    """Return half of a loss of both directions, slot by slot of units (N,)."""
-    valid = features.unit_valid
-    total = features.positive.new_zeros(len(valid))
-    for slot in range(valid.shape[1]):
-        pairs = valid[:, slot].nonzero().flatten()
+    def loss(pairs: Tensor, slot: int) -> Tensor:
         images = features.image_features[pairs]
-        units = features.unit_features[pairs, slot]
         foils = features.foil_features[pairs, slot]
         foil_logits = features.logit_scale * pairwise_similarity(images, foils) + bias
         excluded = None
@@ -73,14 +38,15 @@ def _mean_over_units(
             assert features.foil_true is not None
             # A unit is true of its own image, where it is the right answer.
             excluded = features.unit_true[pairs][:, pairs, slot].fill_diagonal_(False)
-            false_of = ~features.foil_true[pairs][:, pairs, slot]
-            foil_logits = foil_logits.masked_fill(~false_of, -torch.inf)
-        values = loss(
+            true_of = features.foil_true[pairs][:, pairs, slot]
+            foil_logits = foil_logits.masked_fill(true_of, -torch.inf)
+        both = contrast(
             images,
-            units,
+            features.unit_features[pairs, slot],
             features.logit_scale,
             hard_negative_logits=foil_logits,
             excluded=excluded,
         )
-        total = total.index_add(0, pairs, values / 2)
-    return total / valid.sum(1).clamp(min=1)
+        return both / 2
+
+    return mean_over_slots(valid, loss, like=features.positive)

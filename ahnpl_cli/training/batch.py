@@ -9,10 +9,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ahnpl_cli.data.dataset import NONE, Draw, TrainingSet
+from ahnpl_cli.data.dataset import TrainingSet
+from ahnpl_cli.data.draw import NONE, Draw
+from ahnpl_cli.data.joined import side_by_side
 from ahnpl_cli.data.loader import Loaded
 from ahnpl_cli.data.pixels import Pixels, count, split
-from ahnpl_cli.data.tokens import length_buckets
+from ahnpl_cli.data.tokens import TokenTable, length_buckets
 from ahnpl_cli.losses.features import Features, TeacherFeatures
 
 # What one more bucket costs, in tokens: little on a CPU, kernel launches on a GPU.
@@ -29,7 +31,7 @@ class Index:
             negatives are not used.
         text: each pair's caption, as a row of the text features (N,).
         negative: each slot's negative, likewise (N, K); -1 where there is none.
-        positive: another true text of each pair, likewise (N, 1), or (N, 0) if not used.
+        positive: other true texts of each pair, likewise (N, P), P 0 if not used.
         valid: which slots hold one (N, K), bool.
         concreteness: rating of each slot's changed word (N, K); NaN if unrated or empty.
         image_ids: number of each pair's image (N,).
@@ -210,6 +212,9 @@ def make_batch(
         overhead: cost of one more length bucket, in tokens.
         matching: whether a matching head looks at each pair and its negatives.
     """
+    tokens = draw.tokens or data.tokens
+    if draw.beside.shape[1]:
+        loaded = side_by_side(loaded, len(draw.rows))
     # Where each picture stands among those that could be read.
     read = loaded.kept.numpy()
     position = np.full(len(draw.pictures), NONE, np.int64)
@@ -224,7 +229,7 @@ def make_batch(
     behind = (draw.negative, draw.positive, draw.unit, draw.foil)
     further = [numbers[numbers >= 0] for numbers in behind]
     texts = np.unique(np.concatenate([draw.text, *further]))
-    texts = texts[np.argsort(data.tokens.lengths[texts], kind="stable")]
+    texts = texts[np.argsort(tokens.lengths[texts], kind="stable")]
     index = Index(
         image=torch.from_numpy(position[kept]),
         painted=torch.from_numpy(painted[kept]),
@@ -233,7 +238,8 @@ def make_batch(
         positive=torch.from_numpy(_positions(draw.positive, texts)),
         valid=torch.from_numpy(draw.valid),
         concreteness=torch.from_numpy(draw.concreteness),
-        image_ids=torch.from_numpy(draw.picture),
+        # A joined image is its own, whatever its halves are.
+        image_ids=torch.from_numpy(draw.rows if draw.tokens else draw.picture),
         caption_of=torch.from_numpy(draw.caption_of),
         longer=torch.from_numpy(draw.valid & data.is_longer[: draw.valid.shape[1]]),
         unit=torch.from_numpy(_positions(draw.unit, texts)),
@@ -250,8 +256,8 @@ def make_batch(
     start = 0
     for pixels, piece in zip(images, pieces, strict=True):
         own = slice(start, start + count(pixels))
-        matches = _matches(data, draw, own) if matching else None
-        encoded_together.append(Part(pixels, _buckets(data, piece, overhead), matches))
+        matches = _matches(tokens, draw, own) if matching else None
+        encoded_together.append(Part(pixels, _buckets(tokens, piece, overhead), matches))
         start = own.stop
     return Batch(encoded_together, index)
 
@@ -261,7 +267,7 @@ def with_positive(valid: Tensor) -> Tensor:
     return torch.cat([torch.ones_like(valid[:, :1], dtype=torch.bool), valid], dim=1)
 
 
-def _matches(data: TrainingSet, draw: Draw, own: slice) -> Matches | None:
+def _matches(tokens: TokenTable, draw: Draw, own: slice) -> Matches | None:
     """Return what a matching head looks at with the images of some pairs, pair by pair."""
     valid = draw.valid[own]
     # A part may hold pictures of negatives alone.
@@ -270,7 +276,7 @@ def _matches(data: TrainingSet, draw: Draw, own: slice) -> Matches | None:
     texts = np.concatenate([draw.text[own, None], draw.negative[own]], axis=1)
     scored = np.concatenate([np.ones((len(valid), 1), dtype=bool), valid], axis=1)
     image, _ = np.nonzero(scored)
-    return Matches(data.tokens.padded(texts[scored]), torch.from_numpy(image))
+    return Matches(tokens.padded(texts[scored]), torch.from_numpy(image))
 
 
 def _positions(numbers: NDArray[np.int64], distinct: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -282,8 +288,8 @@ def _positions(numbers: NDArray[np.int64], distinct: NDArray[np.int64]) -> NDArr
     return np.where(numbers < 0, NONE, by_number[ranks])
 
 
-def _buckets(data: TrainingSet, texts: NDArray[np.int64], overhead: int) -> list[Tensor]:
+def _buckets(tokens: TokenTable, texts: NDArray[np.int64], overhead: int) -> list[Tensor]:
     """Return token ids of texts of similar length together, padded to the longest."""
-    ends = length_buckets(data.tokens.lengths[texts].tolist(), overhead=overhead)
+    ends = length_buckets(tokens.lengths[texts].tolist(), overhead=overhead)
     starts = [0, *ends[:-1]]
-    return [data.tokens.padded(texts[a:b]) for a, b in zip(starts, ends, strict=True)]
+    return [tokens.padded(texts[a:b]) for a, b in zip(starts, ends, strict=True)]

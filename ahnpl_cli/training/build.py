@@ -175,6 +175,7 @@ def _read_data(
         one_negative=recipe.one_negative,
         positives=recipe.uses_positives,
         units_drawn=recipe.units_drawn if recipe.uses_units else 0,
+        joined=recipe.joined_images,
         placeholder=PLACEHOLDER if recipe.fidelity == "released" else None,
         track=track,
     )
@@ -201,7 +202,8 @@ def _read_data(
             where=", ".join(config.data),
             hint="Make them with: ahnpl negatives captions.jsonl --units.",
         )
-    if recipe.uses_positives and not data.further.positives:
+    made_of_captions = recipe.joined_images
+    if recipe.uses_positives and not (made_of_captions or data.further.positives):
         raise DataError(
             f"--objective {config.objective} needs other true texts, and there are none",
             where=", ".join(config.data),

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from ahnpl_cli.config import TrainConfig, flat, resolve_training, resolved
-from ahnpl_cli.data.dataset import Draw
+from ahnpl_cli.data.draw import Draw
 from ahnpl_cli.data.loader import Loaded
 from ahnpl_cli.engines.local import DIED_HINT
 from ahnpl_cli.errors import AhnplError, DataError, TrainingError
@@ -244,9 +244,8 @@ def batches(
         # Read ahead by the loader's workers, so that this runs some steps before the loop.
         for step in range(first, order.total):
             rows = local_share(data.rows[order.rows(step)])
-            draw = data.draw(rows, seed=order.seed, epoch=order.epoch(step))
-            if not whole and _is_plain(parts, step):
-                draw = draw.without_negatives()
+            plain = not whole and _is_plain(parts, step)
+            draw = data.draw(rows, seed=order.seed, epoch=order.epoch(step), plain=plain)
             drawn.append(draw)
             yield draw.pictures.tolist()
 

@@ -66,11 +66,16 @@ def check_trainable(config: TrainConfig, backbone: Backbone) -> None:
     """Return if the model has all that the losses ask of one.
 
     Raises:
-        ConfigError: the released code could not train it, or it has no matching head.
+        ConfigError: the released code could not train it, it has no matching head, or it takes
+            images that cannot be joined.
     """
     if resolve_recipe(config).uses_matching and not isinstance(backbone, MatchingBackbone):
         what = f"--objective {config.objective} trains a matching head, and {backbone.info.name}"
         raise ConfigError(f"{what} has none", hint="Start from a BLIP: --model itm:FOLDER.")
+    square = stack([backbone.preprocess(Image.new("RGB", (8, 8)))])
+    if resolve_recipe(config).joined_images and not isinstance(square, torch.Tensor):
+        what = f"{backbone.info.name} keeps the shape of images, and these cannot be joined"
+        raise ConfigError(what, hint="Start from a model that takes squares.")
     if config.fidelity == "released" and backbone.loss_family == "sigmoid":
         what = f"--fidelity released has no sigmoid loss, and {backbone.info.name} needs one"
         raise ConfigError(what, hint="Leave --fidelity out.")

@@ -44,6 +44,7 @@ WEIGHTS: dict[tuple[str, Fidelity], tuple[dict[str, float], str]] = {
         "batch",
     ),
     ("cs-clip", "paper"): ({"contrastive": 0.5, "unit": 0.5}, "batch"),
+    ("clic", "paper"): ({"every_text": 0.5, "separate_negative": 0.5, "same_text": 1.0}, "none"),
     ("gnm", "paper"): ({"contrastive": 0.5}, "none"),
     ("trohn", "paper"): ({"negative_pairs": 0.5}, "none"),
     ("triplet", "paper"): ({"contrastive": 0.5, "exchanged": 0.5}, "batch"),
@@ -174,11 +175,12 @@ def test_what_a_term_depends_on_gets_gradient(name: str) -> None:
     TERMS[name].function("paper")(features(*tensors), state).sum().backward()
     images, texts, *_ = (tensor.grad is not None for tensor in tensors)
     over_pictures = name in VALUES
-    texts_only = ("hard_negative_textual", "exchanged", "paraphrase", "text_grounded")
+    texts_only = ("hard_negative_textual", "exchanged", "paraphrase", "text_grounded", "same_text")
     moves_image = name not in texts_only
     moves_negative = name not in ("positive_margin", "teacher_similarity")
     scaled = ["contrastive", "intra_modal", "cross_modal_rank", "cement", "matching"]
     scaled += ["calibrated", "paraphrase", "teacher_similarity", "unit", "addition"]
+    scaled += ["every_text", "separate_negative"]
     uses_scale = name in scaled or over_pictures
     assert bool(tensors[4].grad is not None and tensors[4].grad.any()) == over_pictures
     assert texts

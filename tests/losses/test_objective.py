@@ -245,6 +245,7 @@ def test_clip_needs_no_negatives_and_the_others_do() -> None:
         "read": True,
         "degla": True,
         "cs-clip": True,
+        "clic": True,
         "gnm": False,
         "trohn": True,
         "triplet": True,

@@ -117,8 +117,10 @@ LOOPS: dict[str, Callable[[Features, int], float]] = {
 
 
 # These have loops of their own, in the test of each.
-ELSEWHERE = {"negative_pairs", "exchanged", "calibrated", "paraphrase", "unit"} | {
-    name for name, term in TERMS.items() if term.uses_teacher
+ELSEWHERE = {
+    *("negative_pairs", "exchanged", "calibrated", "paraphrase", "unit"),
+    *("every_text", "separate_negative", "same_text"),
+    *(name for name, term in TERMS.items() if term.uses_teacher),
 }
 
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from ahnpl_cli.losses.features import Features
 from ahnpl_cli.losses.objective import Objective
 from ahnpl_cli.losses.recipes import PAPER, Recipe
-from ahnpl_cli.losses.units import sigmoid_unit_term, unit_term
+from ahnpl_cli.losses.units import unit_term
 
 CS_CLIP = PAPER["cs-clip"]
 
@@ -90,7 +90,7 @@ def test_with_sigmoids_each_text_is_a_question_of_its_own(features: Features) ->
             value += sum(cost(other, unit, -1) for other in images)
             values.append(value / 2)
         want.append(sum(values) / len(values) if values else 0.0)
-    got = sigmoid_unit_term(f, state(f))
+    got = unit_term(f, state(f))
     torch.testing.assert_close(got, torch.tensor(want, dtype=got.dtype))
 
 

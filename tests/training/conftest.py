@@ -27,6 +27,14 @@ def negative(kind: str, caption: str, concreteness: float | None = None) -> dict
     return made if concreteness is None else {**made, "concreteness": concreteness}
 
 
+def recolored(caption: str, old: str, new: str) -> dict[str, Any]:
+    """The caption with another color, and where the word stands if it stands there once."""
+    made = negative("attribute", caption.replace(old, new), 4.0)
+    start = caption.index(old)
+    edit = {"start": start, "end": start + len(old), "old": old, "new": new}
+    return made if caption.count(old) > 1 else {**made, "edits": [edit]}
+
+
 def record(number: int) -> dict[str, Any]:
     """Two colors side by side; every third has no swap, and one in five no negative at all.
 
@@ -37,7 +45,7 @@ def record(number: int) -> dict[str, Any]:
     if number % 2:
         caption = f"a photo of {caption}, seen from the front"
     negatives = [
-        negative("attribute", caption.replace(left, NAMES[(number + 2) % 4]), 4.0),
+        recolored(caption, left, NAMES[(number + 2) % 4]),
         negative("attribute", caption.replace(right, NAMES[(number + 3) % 4]), 2.0),
         negative("object", caption.replace("square", "circle")),
     ]

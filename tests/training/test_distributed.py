@@ -70,6 +70,8 @@ CASES = [
     pytest.param(2, "matching", marks=SLOW),
     # Processes differ in how many pictures they encode, and teachers see what each encodes.
     pytest.param(2, "painted"),
+    # Pairs are joined with pairs of the other process's share.
+    pytest.param(2, "joined"),
 ]
 
 
@@ -90,6 +92,8 @@ def test_two_processes_have_the_loss_gradient_and_margins_of_one(
     elif family == "matching":
         options |= {"checkpoint": None, "model": f"itm:{transformers_folder('blip')}"}
         options["objective"] = "ce-itm"
+    elif family == "joined":
+        options |= {"objective": "clic"}
     elif family == "painted":
         options |= {"teacher": "ema", "weight_teacher_similarity": 0.5, "shift_model": "start"}
         options |= {"image_negatives": "both", "weight_paraphrase": 0.5, "weight_unit": 0.5}

@@ -86,6 +86,7 @@ def test_a_run_killed_with_kill_9_ends_in_the_same_bits(
         {"objective": "degla", "lora": 2, "teacher_decay": 0.5, "plain_every": 3},
         {"teacher": "start", "weight_teacher_similarity": 0.5, "shift_model": "start"},
         {"objective": "negclip", "image_neighbors": 2},
+        {"objective": "clic"},
         {"objective": "cs-clip", "units_drawn": 1, "plain_every": 3},
     ],
     ids=str,

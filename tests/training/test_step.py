@@ -12,7 +12,7 @@ from torch import Tensor
 from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.backbones.load import load_backbone
 from ahnpl_cli.config import TrainConfig
-from ahnpl_cli.data.dataset import Draw
+from ahnpl_cli.data.draw import Draw
 from ahnpl_cli.data.loader import Loaded
 from ahnpl_cli.data.tar_shards import open_picture
 from ahnpl_cli.losses.features import Features, TeacherFeatures
@@ -114,12 +114,19 @@ def encoded_one_by_one(
     backbone: Backbone, built: TrainingParts, draw: Draw
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Features of images, captions and negatives."""
-    texts = backbone.encode_text(built.data.tokens.padded(draw.text))
+    tokens = draw.tokens or built.data.tokens
+    texts = backbone.encode_text(tokens.padded(draw.text))
     negatives = torch.zeros(*draw.valid.shape, backbone.info.embed_dim)
     for i, k in zip(*draw.valid.nonzero(), strict=True):
-        text = built.data.tokens.padded(draw.negative[i, k : k + 1])
+        text = tokens.padded(draw.negative[i, k : k + 1])
         negatives[i, k] = backbone.encode_text(text)[0]
-    return backbone.encode_image(load(built, draw).pixels[: len(texts)]), texts, negatives
+    pixels = load(built, draw).pixels
+    images = pixels[: len(texts)]
+    if draw.beside.shape[1]:
+        # Columns two by two, the second image behind the first.
+        halves = [p[..., 0::2] / 2 + p[..., 1::2] / 2 for p in (images, pixels[len(texts) :])]
+        images = torch.cat(halves, dim=-1)
+    return backbone.encode_image(images), texts, negatives
 
 
 def looped_said(built: TrainingParts, draw: Draw, texts: np.ndarray) -> Tensor:
@@ -135,11 +142,11 @@ def looped_said(built: TrainingParts, draw: Draw, texts: np.ndarray) -> Tensor:
     return said
 
 
-def texts_of_slots(built: TrainingParts, texts: np.ndarray) -> Tensor:
+def texts_of_slots(built: TrainingParts, draw: Draw, texts: np.ndarray) -> Tensor:
     """Features of texts (N, U), zeros where there is none."""
     features = torch.zeros(*texts.shape, built.backbone.info.embed_dim)
     for place in zip(*np.nonzero(texts >= 0), strict=True):
-        tokens = built.data.tokens.padded(texts[place][None])
+        tokens = (draw.tokens or built.data.tokens).padded(texts[place][None])
         features[place] = built.backbone.encode_text(tokens)[0]
     return features
 
@@ -180,13 +187,10 @@ def test_the_cut_at_the_features_is_plain_backpropagation(
         if draw.painted[i, k] >= 0:
             picture = open_picture(built.data.pictures[draw.painted[i, k]])
             pictures[i, k] = backbone.encode_image(backbone.preprocess(picture)[None])[0]
-    others = torch.zeros(10, draw.positive.shape[1], backbone.info.embed_dim)
-    for i in range(10 if draw.positive.shape[1] else 0):
-        if draw.positive[i, 0] >= 0:
-            text = built.data.tokens.padded(draw.positive[i])
-            others[i, 0] = backbone.encode_text(text)[0]
+    others = texts_of_slots(built, draw, draw.positive)
     assert others.any() or not built.objective.recipe.uses_positives
-    units = texts_of_slots(built, draw.unit)
+    units = texts_of_slots(built, draw, draw.unit)
+    assert draw.valid.any() or not built.objective.recipe.uses_negatives
     assert units.any() or not built.objective.recipe.uses_units
     if built.objective.recipe.painted in ("slots", "required"):
         assert pictures.any()
@@ -201,11 +205,12 @@ def test_the_cut_at_the_features_is_plain_backpropagation(
         negative_features=negatives,
         valid=torch.from_numpy(draw.valid),
         logit_scale=backbone.logit_scale,
-        image_ids=torch.from_numpy(built.data.picture_of[:10]),
+        # Joined images are all different ones.
+        image_ids=torch.from_numpy(draw.rows if draw.tokens else built.data.picture_of[:10]),
         concreteness=torch.from_numpy(draw.concreteness),
-        also_true=looped_also_true(built, draw),
+        also_true=None if draw.tokens else looped_also_true(built, draw),
         unit_features=units,
-        foil_features=texts_of_slots(built, draw.foil),
+        foil_features=texts_of_slots(built, draw, draw.foil),
         unit_valid=torch.from_numpy(draw.unit >= 0),
         unit_true=looped_said(built, draw, draw.unit),
         foil_true=looped_said(built, draw, draw.foil),
