@@ -104,7 +104,7 @@ class NegativesConfig:
         1.0, "With --select concreteness: below 1 sharper, above 1 flatter (ours).", min=0.01
     )
     balance: float = opt(
-        0.25,
+        0.15,
         "How far words that tell a negative without its image are avoided; 0 makes more (ours).",
         min=0,
     )

@@ -20,7 +20,7 @@ from ahnpl_cli.negatives.statistics import tokens_of
 from ahnpl_cli.records import Negative
 
 BALANCE = "balance.json"  # in the work folder
-TRIED = 2_048  # first captions of the file that are tried, whatever the shard
+TRIED = 4_096  # first captions of the file that are tried, whatever the shard
 PSEUDO = 2.0
 LEAST = 3  # times that a word must be gained or lost to tell anything
 

@@ -131,14 +131,17 @@ class Checker:
 
         It stays with chance exp(DOUBT * plausibility - balance * telling).
         """
-        if plausibility is None or proposal.kind not in validity.DOUBTED:
+        if plausibility is None or proposal.kind not in validity.DOUBT:
             return False
-        if plausibility < validity.LEAST_PLAUSIBLE:
+        kind = proposal.kind
+        if plausibility < validity.LEAST_PLAUSIBLE[kind]:
             return True
-        chance = min(0.0, plausibility) * validity.DOUBT
-        odds = self.odds.get(proposal.kind)
-        if odds is not None and proposal.kind in validity.BALANCED:
-            chance -= self.balance * telling(odds, proposal.caption.record.caption, text)
+        chance = min(0.0, plausibility) * validity.DOUBT[kind]
+        odds = self.odds.get(kind)
+        if odds is not None:
+            caption = proposal.caption.record.caption
+            weight = self.balance * validity.TELLING[kind]
+            chance -= weight * telling(odds, caption, text)
         if chance >= 0:
             return False
         stream = RandomStream(self.seed, proposal.caption.record.id, proposal.kind, text)

@@ -263,7 +263,7 @@ def _report(
 ) -> NegativesReport:
     seconds = time.perf_counter() - plan.began
     kinds = plan.config.kinds
-    sample = _sample(read_records(plan.folder / PART))
+    sample = _sample(read_records(plan.folder / PART), counts.captions)
     examples = [record for record in sample if record.negatives]
     llm = plan.llm
     return NegativesReport(
@@ -295,9 +295,13 @@ def _report(
     )
 
 
-def _sample(records: Iterator[CaptionRecord]) -> list[CaptionRecord]:
-    """The first captions of the output, of which more is said than their number."""
-    return list(islice(records, SAMPLED))
+def _sample(records: Iterator[CaptionRecord], total: int) -> list[CaptionRecord]:
+    """Some captions of the output, of which more is said than their number.
+
+    Behind those whose words were balanced, if there are more: there they tell a little more.
+    """
+    first = min(balance.TRIED, max(0, total - SAMPLED))
+    return list(islice(records, first, first + SAMPLED))
 
 
 def _mean_plausibility(records: Sequence[CaptionRecord]) -> dict[str, float]:

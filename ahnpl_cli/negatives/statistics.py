@@ -18,7 +18,7 @@ import json
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -42,9 +42,17 @@ LEAST_TOPIC, STRANGE = -0.1, -1.2
 SLACK = 0.1  # by which it may be less at home than the noun it stands for
 RARE = 0.05  # share of what is said of one kind below which it may be a slip
 SMALL = 1_000  # captions
+KNOWN_HEAD = 60  # relations said of a noun from which it needs no other of its group
+MOST_SAID = 250  # of them that are looked at
 PSEUDO = 2.0  # images that an association counts before it is believed
 ASSOCIATION_MOST = 3.0
+# Share of a thing's images that another is said of from which it may be on any of them (ours).
+USUAL, LEAST_USUAL = 0.12, 3
+OF_GROUP = 4  # nouns of a group that something must be said of before it goes for all (ours)
 TEXT_END = "."
+_NOTHING: dict[str, int] = {}
+Heard = Callable[[str], bool]  # whether captions say a word in some place
+_Side = dict[tuple[str, str], frozenset[str]]
 _TOKEN = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*|\d+|[.,;:!?]")
 
 
@@ -64,7 +72,7 @@ class Statistics:
         pairs: "word word" -> how often.
         triples: "word word word" -> how often, if more than once.
         seen: noun -> images that it is said of; verbs too, as `doing` writes them.
-        together: "noun|noun" in alphabetical order -> images that both are said of, if several.
+        together: noun -> noun behind it in the alphabet -> images of both, if several.
         single: noun -> how often it stands in the singular behind a or an.
         described: noun -> adjective -> how often.
         relations: "head|object" -> "form|words" -> how often; heads are nouns, `*group` for
@@ -78,7 +86,7 @@ class Statistics:
     pairs: dict[str, int] = field(default_factory=dict)
     triples: dict[str, int] = field(default_factory=dict)
     seen: dict[str, int] = field(default_factory=dict)
-    together: dict[str, int] = field(default_factory=dict)
+    together: dict[str, dict[str, int]] = field(default_factory=dict)
     single: dict[str, int] = field(default_factory=dict)
     described: dict[str, dict[str, int]] = field(default_factory=dict)
     relations: dict[str, dict[str, int]] = field(default_factory=dict)
@@ -164,12 +172,12 @@ class Tally:
     def statistics(self) -> Statistics:
         """Return what was counted."""
         seen: Counter[str] = Counter()
-        together: Counter[str] = Counter()
+        together: dict[str, Counter[str]] = defaultdict(Counter)
         for nouns in self._nouns_of.values():
             named = sorted(nouns)
             seen.update(named)
             for place, noun in enumerate(named):
-                together.update(f"{noun}|{other}" for other in named[place + 1 :])
+                together[noun].update(named[place + 1 :])
         return Statistics(
             self.captions,
             len(self._nouns_of),
@@ -178,7 +186,7 @@ class Tally:
             # A caption is judged without itself, so what stands in one alone says nothing of it.
             _several(self._triples),
             dict(seen),
-            _several(together),
+            {noun: _several(others) for noun, others in together.items()},
             dict(self._single),
             {noun: dict(counts) for noun, counts in self._described.items() if counts},
             {pair: dict(counts) for pair, counts in self._relations.items()},
@@ -201,6 +209,21 @@ def read_statistics(path: Path) -> Statistics:
     return Statistics(**json.loads(path.read_text(encoding="utf-8")))
 
 
+def _association_of(times: int, by_chance: float) -> float:
+    value = math.log((times + PSEUDO) / (by_chance + PSEUDO))
+    return max(-ASSOCIATION_MOST, min(ASSOCIATION_MOST, value))
+
+
+def _act(said: str) -> tuple[str, str]:
+    """Verb and preposition of a relation, as statistics hold it."""
+    first, _, rest = said.partition("|")[2].partition(" ")
+    return lemma(first, "v"), rest
+
+
+def _frozen(sets: dict[tuple[str, str], set[str]]) -> _Side:
+    return {key: frozenset(values) for key, values in sets.items()}
+
+
 class Corpus:
     """What the captions tell about a possible edit.
 
@@ -215,7 +238,6 @@ class Corpus:
         self.things = functools.cache(self._things)
         self._associations = functools.lru_cache(maxsize=1 << 11)(self._all_associations)
         self.acts = functools.lru_cache(maxsize=1 << 14)(self._acts)
-        self.relating = functools.lru_cache(maxsize=1 << 14)(self._relating)
 
     @property
     def is_small(self) -> bool:
@@ -228,11 +250,37 @@ class Corpus:
 
     def follows(self, first: str, second: str) -> int:
         """How often a word, in lower case, follows another; "" begins and `TEXT_END` ends."""
-        return self.statistics.pairs.get(f"{first.split()[-1]} {second.split()[0]}", 0)
+        last = first.rpartition(" ")[2]
+        return self.statistics.pairs.get(f"{last} {second.partition(' ')[0]}", 0)
 
     def relations(self, head: str, target: str) -> dict[str, int]:
         """Return the relations, as "form|words", of one noun to another, with how often."""
         return self.statistics.relations.get(f"{head}|{target}", {})
+
+    def said_of(self, head: str, group: str, form: str) -> list[tuple[str, str, int]]:
+        """Return (relation, thing, how often) that captions say of a noun in one form.
+
+        Of a noun that they hardly name, what they say of its group.
+        """
+        own = self._by_head.get((head, form), [])
+        if sum(times for *_, times in own) >= KNOWN_HEAD:
+            return own
+        return self._by_head.get((f"*{group}", form), own)
+
+    @functools.cached_property
+    def _by_head(self) -> dict[tuple[str, str], list[tuple[str, str, int]]]:
+        """(Noun or group, form) -> relations and things said of it more than once, most first."""
+        by_head: dict[tuple[str, str], list[tuple[str, str, int]]] = defaultdict(list)
+        for pair, said in self.statistics.relations.items():
+            head, _, thing = pair.partition("|")
+            for relation, times in said.items():
+                form, _, text = relation.partition("|")
+                if times > 1:
+                    by_head[head, form].append((text, thing, times))
+        for rows in by_head.values():
+            rows.sort(key=lambda row: (-row[2], row))
+            del rows[MOST_SAID:]
+        return by_head
 
     def does(self, verb: str, noun: str) -> bool:
         """Whether a verb is said of things like a noun, and not by some slip of the tagger."""
@@ -251,10 +299,13 @@ class Corpus:
         """
         seen = self.statistics.seen
         by_chance = seen.get(first, 0) * seen.get(second, 0) / max(1, self.statistics.images)
-        key = f"{first}|{second}" if first < second else f"{second}|{first}"
-        times = self.statistics.together.get(key, 0)
-        value = math.log((times + PSEUDO) / (by_chance + PSEUDO))
-        return max(-ASSOCIATION_MOST, min(ASSOCIATION_MOST, value))
+        return _association_of(self._together(first, second), by_chance)
+
+    def _together(self, first: str, second: str) -> int:
+        """How many images two nouns are said of."""
+        if second < first:
+            first, second = second, first
+        return self.statistics.together.get(first, _NOTHING).get(second, 0)
 
     def companions(self, nouns: Sequence[str], least: int) -> list[tuple[str, float]]:
         """Return the things that are seen with nouns, by their mean association, best first.
@@ -274,38 +325,116 @@ class Corpus:
         values = [self._association(noun, thing) for thing in self.things(least)]
         return np.array(values, np.float32)
 
+    def seen(self, noun: str) -> int:
+        """How many images a noun is said of."""
+        return self.statistics.seen.get(noun, 0)
+
+    def descriptions_of_group(self, group: str) -> frozenset[str]:
+        """Return the adjectives that captions say of several nouns of a group."""
+        return self._by_group.get(group, frozenset())
+
+    @functools.cached_property
+    def _by_group(self) -> dict[str, frozenset[str]]:
+        nouns_with: dict[str, Counter[str]] = defaultdict(Counter)
+        for noun, adjectives in self.statistics.described.items():
+            nouns_with[group_of(noun)].update(adjectives.keys())
+        return {
+            group: frozenset(word for word, nouns in counts.items() if nouns >= OF_GROUP)
+            for group, counts in nouns_with.items()
+        }
+
+    def objects_of(self, group: str, text: str) -> frozenset[str]:
+        """Return the nouns that captions say to be in a relation to things of a group."""
+        return self._sides[0].get((group, text), frozenset())
+
+    def groups_saying(self, text: str, target: str) -> frozenset[str]:
+        """Return the groups of which captions say a relation to a noun."""
+        groups = (self._sides[1].get((text, name), frozenset()) for name in names_of(target))
+        return frozenset().union(*groups)
+
+    @functools.cached_property
+    def _sides(self) -> tuple[_Side, _Side]:
+        """(Group, relation) -> nouns, and (relation, noun) -> groups."""
+        objects: dict[tuple[str, str], set[str]] = defaultdict(set)
+        groups: dict[tuple[str, str], set[str]] = defaultdict(set)
+        for pair, said in self.statistics.relations.items():
+            head, _, noun = pair.partition("|")
+            # "*" alone is any head.
+            if head[0] != "*" or head == "*":
+                continue
+            for relation in said:
+                text = relation.partition("|")[2]
+                objects[head[1:], text].add(noun)
+                groups[text, noun].add(head[1:])
+        return _frozen(objects), _frozen(groups)
+
     def _acts(self, group: str, target: str) -> frozenset[tuple[str, str]]:
-        """The verbs that nouns of a group are said with to a noun, each with its preposition."""
-        acts = set()
+        """The verbs that nouns of a group are said with to a noun, each with its preposition.
+
+        Or to several other nouns of its group: who walks on streets and paths may do so on an
+        alley.
+        """
+        acts = set(self._acts_on_groups.get((group, group_of(target)), ()))
         for name in names_of(target):
-            for said in self.relations(f"*{group}", name):
-                text = said.partition("|")[2]
-                first, _, rest = text.partition(" ")
-                acts.add((lemma(first, "v"), rest))
+            acts.update(_act(said) for said in self.relations(f"*{group}", name))
         return frozenset(acts)
 
-    def _relating(self, group: str, target: str) -> frozenset[str]:
-        """What captions say between nouns of a group and a noun, whatever the form."""
-        texts: set[str] = set()
-        for name in names_of(target):
-            texts.update(said.partition("|")[2] for said in self.relations(f"*{group}", name))
-        return frozenset(texts)
+    @functools.cached_property
+    def _acts_on_groups(self) -> dict[tuple[str, str], set[tuple[str, str]]]:
+        counts: dict[tuple[str, str], Counter[tuple[str, str]]] = defaultdict(Counter)
+        for pair, said in self.statistics.relations.items():
+            head, _, noun = pair.partition("|")
+            if head[0] == "*":
+                counts[head[1:], group_of(noun)].update({_act(relation) for relation in said})
+        return {
+            groups: {act for act, nouns in acts.items() if nouns >= OF_GROUP}
+            for groups, acts in counts.items()
+        }
 
-    def belongs(self, noun: str, others: Sequence[str], instead_of: str | None = None) -> bool:
-        """Whether a noun is seen with others, and with none of them hardly ever.
+    def belonging(self, others: Sequence[str], instead_of: str | None = None) -> Heard:
+        """Return what tells whether a noun is seen with others, and with none hardly ever.
 
         Or about as much as the one that it stands for: where all images show a thing or two of a
         few, as drawn ones do, no two of them are seen together as often as by chance.
         """
-        values = [self.association(noun, other) for other in others if other != noun]
-        if not values:
-            return True
+        if not others:
+            return lambda noun: True
+        seen, images = self.statistics.seen, max(1, self.statistics.images)
         least, mean = STRANGE, LEAST_TOPIC
         if instead_of is not None:
-            old = [self.association(instead_of, other) for other in others] or [0.0]
+            old = [self.association(instead_of, other) for other in others]
             least = min(least, min(old) - SLACK)
             mean = min(mean, sum(old) / len(old) - SLACK)
-        return min(values) >= least and sum(values) >= mean * len(values)
+        shares = [(other, seen.get(other, 0) / images) for other in others]
+
+        def belongs(noun: str) -> bool:
+            total, often = 0.0, seen.get(noun, 0)
+            for other, share in shares:
+                value = _association_of(self._together(noun, other), often * share)
+                if value < least and noun != other:
+                    return False
+                total += value
+            return total >= mean * len(shares)
+
+        return belongs
+
+    def belongs(self, noun: str, others: Sequence[str]) -> bool:
+        """Return whether a noun is seen with others, and with none of them hardly ever."""
+        return self.belonging(others)(noun)
+
+    def usual(self, others: Sequence[str]) -> Heard:
+        """Return what tells whether a thing is seen with one of others so often as to go unsaid.
+
+        What is said of a share of the images of a thing is there on more of them.
+        """
+        counts = [(other, USUAL * self.statistics.seen.get(other, 0)) for other in others]
+
+        def is_usual(thing: str) -> bool:
+            return any(
+                self._together(thing, other) > max(least, LEAST_USUAL) for other, least in counts
+            )
+
+        return is_usual
 
     def topic(self, noun: str, others: Sequence[str]) -> float:
         """Return the mean association of a noun with others."""

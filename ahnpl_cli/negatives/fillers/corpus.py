@@ -36,7 +36,7 @@ PSEUDO, DISCOUNT = 2.0, 0.6
 WEIGHTS = (1.0, 1.0, 0.8, 0.8, 1.0)  # left word, right word, left content, right content, governor
 OTHER_SORT = 14.0  # penalty of nouns of another sort (see `noun_sorts`)
 # How much worse than the word that stands there another may fit, by part of speech.
-WORST = {"n": -0.7, "v": -7.5, "a": -13.0}
+WORST = {"n": -4.0, "v": -9.0, "a": -16.0}
 # Captions that must use a word before it is put anywhere: one more from each of these sizes on.
 SIZES = (1_000, 10_000)
 SURE = 0.95  # share of a word's uses under one tag from which it counts as unambiguous

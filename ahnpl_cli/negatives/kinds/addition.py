@@ -1,13 +1,14 @@
 """Negatives by something added (`addition`): a thing, or an attribute, that is not there.
 
-A thing goes with the caption's things in other captions, and no caption of the image names it. It
-is added to a list or behind the last noun or, as often, put in the place of a detail, so that the
-length tells nothing. An attribute is added only where another caption of the image says the
-contrary of the same noun.
+A thing goes with the caption's things in other captions, and no caption of the image names it. An
+attribute is one that another caption of the image contradicts. Most of them take the place of a
+detail that is there, with its relation and all, so that neither the length nor the words alone tell
+the negative; `PURE` of captions have something added to what they say.
 """
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -21,8 +22,8 @@ from ahnpl_cli.negatives.lexicon.noun_sorts import animate, same_sort, sorts_of
 from ahnpl_cli.negatives.lexicon.tables import alike, contraries, dimensions, word_list
 from ahnpl_cli.negatives.statistics import Corpus, group_of, kind_of
 from ahnpl_cli.negatives.text import grammar
-from ahnpl_cli.negatives.text.relations import REDUCED, read_relation, relations_of
-from ahnpl_cli.negatives.text.spelling import match_case, vowel_sound
+from ahnpl_cli.negatives.text.relations import REDUCED, Relation, read_relation, relations_of
+from ahnpl_cli.negatives.text.spelling import match_case, vowel_sound, with_article
 from ahnpl_cli.negatives.text.words import Word
 from ahnpl_cli.records import Edit
 from ahnpl_cli.stable_hash import RandomStream
@@ -32,12 +33,16 @@ LIKELY = 10  # best things for a place, of which one is drawn
 ASSOCIATED = 0.5  # least mean association with the caption's nouns
 KNOWN = 40  # absent things that are looked at
 SHARE = 0.05  # of what is said between such nouns below which a relation is odd (ours)
+TRIED = 3  # of them in one place
 NEAR = "next to"  # where captions do not say how something is to a thing
-TRIED = 2  # of them in one place
+DRAWN = 12  # details drawn for a place
+PURE = 0.08  # share of captions that become longer: length tells all of these (ours)
 # Things of these sorts are places, or parts of others, and stand beside nothing.
 _NO_THINGS = frozenset(
     ("sport", "meal", "room", "outdoors", "way", "building", "window", "shape", "body", "clothing")
 )
+_BOUND_BEHIND = frozenset(("of", "with"))
+_AFTER_DETAIL = frozenset((".", ",", "IN", "CC"))
 _WITH = frozenset(("with", "holding", "has", "carrying"))
 # Relations that would place something inside what is added.
 _INSIDE = frozenset(("in", "inside", "inside of", "into", "out of", "through", "of"))
@@ -50,7 +55,7 @@ class _Place(NamedTuple):
 
     Attributes:
         form: `listed` behind "and", `exchanged` within a list, `beside` the last noun, or `instead`
-            of the last phrase.
+            of a relation and its noun.
         start: first character of what is replaced.
         end: one past its last.
         beside: number of the noun next to which the new one will stand.
@@ -72,8 +77,9 @@ def add_detail(
     if _LIMITED.search(text.lower()):
         yield Rejected("negated")
         return
-    attributes = list(_attributes(caption, corpus))
-    things = list(_things(caption, stream, corpus))
+    is_pure = stream.uniform() < PURE
+    attributes = list(_attributes(caption, corpus, is_pure=is_pure))
+    things = list(_things(caption, stream, corpus, is_pure=is_pure))
     # Attributes are sure to be false, and rarer.
     first, second = (attributes, things) if stream.uniform() < 0.5 else (things, attributes)
     yield from first
@@ -83,23 +89,93 @@ def add_detail(
 # Things
 
 
-def _things(caption: ParsedCaption, stream: RandomStream, corpus: Corpus) -> Iterator[Candidate]:
+def _things(
+    caption: ParsedCaption, stream: RandomStream, corpus: Corpus, *, is_pure: bool
+) -> Iterator[Candidate]:
     words = caption.words
     nouns = [index for index, word in enumerate(words) if grammar.is_noun(word)]
     if not nouns:
         return
-    places = [*_exchanges(caption, nouns), *_ends(caption, nouns)]
+    exchanges = list(_exchanges(caption, nouns))
+    if is_pure:
+        yield from _added_things(caption, [*_ends(caption, nouns), *exchanges], stream, corpus)
+    else:
+        yield from _details(caption, nouns, stream, corpus)
+        yield from _added_things(caption, exchanges, stream, corpus)
+
+
+def _added_things(
+    caption: ParsedCaption, places: Sequence[_Place], stream: RandomStream, corpus: Corpus
+) -> Iterator[Candidate]:
+    """Things that go with those of the caption, in some places."""
     if not places:
         return
-    absent = list(islice(_absent(caption, [words[i].lemma for i in nouns], corpus), KNOWN))
+    words = caption.words
     for place in stream.order(places):
         beside = words[place.beside].lemma
+        kept = caption.nouns_but(place.beside if place.form == "exchanged" else -1)
+        absent = list(islice(_absent(caption, kept, corpus), KNOWN)) if kept else []
         fitting = [thing for thing in absent if _fits(thing, beside, place.form)][:LIKELY]
         # Drawn by how common they are, so that rare things do not tell a negative.
         weights = [corpus.statistics.seen[thing] for thing in fitting]
         for thing in islice(stream.order(fitting, weights), TRIED):
             relation = _relation(caption, place, thing, stream, corpus)
             yield _added(caption, place, thing, relation)
+
+
+def _details(
+    caption: ParsedCaption, nouns: Sequence[int], stream: RandomStream, corpus: Corpus
+) -> Iterator[Candidate]:
+    """What something is to a thing becomes what it is to another: "holding a kite", "on a bed".
+
+    Relation and thing are drawn together, as often as captions say them of such things; so what
+    negatives gain is much like what they lose.
+    """
+    words = caption.words
+    for relation in stream.order(_loose_relations(caption, corpus)):
+        head = words[relation.head].lemma
+        kept = [words[index].lemma for index in nouns if index != relation.object]
+        start, end = words[relation.first].start, words[relation.object].end
+        place = _Place("instead", start, end, relation.object, relation.head)
+        said = corpus.said_of(head, group_of(head), relation.form)
+        weights = [times * math.exp(corpus.topic(thing, kept)) for _, thing, times in said]
+        for text, thing, _ in islice(stream.order(said, weights), DRAWN):
+            if _is_absent(caption, text, thing, kept, corpus):
+                yield _added(caption, place, thing, text)
+
+
+def _loose_relations(caption: ParsedCaption, corpus: Corpus) -> list[Relation]:
+    """The relations of a caption that can go with their noun, as nothing more is said of it."""
+    words = caption.words
+    loose = []
+    for relation in relations_of(words):
+        target = words[relation.object].lemma
+        # What is never added would be lost only, and so tell the negative.
+        is_known = corpus.statistics.seen.get(target, 0) >= LEAST and _may_be_added(target)
+        is_free = is_known and _is_last_said(words, relation.object)
+        if is_free and grammar.is_noun(words[relation.head]):
+            loose.append(relation)
+    return loose
+
+
+def _is_last_said(words: Sequence[Word], noun: int) -> bool:
+    """Whether what follows a noun says nothing of it, and so nothing of what takes its place."""
+    if noun + 1 >= len(words):
+        return True
+    following = words[noun + 1]
+    is_new = following.tag in _AFTER_DETAIL or following.lower == "next"
+    return is_new and following.lower not in _BOUND_BEHIND
+
+
+def _is_absent(
+    caption: ParsedCaption, text: str, thing: str, kept: Sequence[str], corpus: Corpus
+) -> bool:
+    """Whether a relation to a thing may be said falsely of a caption's image."""
+    if read_relation(text).preposition in _INSIDE or not _may_be_added(thing):
+        return False
+    if validity.said_of_image(thing, "n", caption.image_words):
+        return False
+    return corpus.belongs(thing, kept)
 
 
 def _absent(caption: ParsedCaption, nouns: Sequence[str], corpus: Corpus) -> Iterator[str]:
@@ -133,7 +209,7 @@ def _fits(thing: str, beside: str, kind: str) -> bool:
 
 
 def _ends(caption: ParsedCaption, nouns: Sequence[int]) -> Iterator[_Place]:
-    """Behind the last noun, or instead of the phrase of place that it ends."""
+    """Behind the last noun."""
     words = caption.words
     last = _last_word(caption)
     if last is None or last not in nouns or words[last].tag not in ("NN", "NNS"):
@@ -145,24 +221,21 @@ def _ends(caption: ParsedCaption, nouns: Sequence[int]) -> Iterator[_Place]:
         yield _Place("listed", end, end, last, last)
     elif governor in grammar.PLACES:
         yield _Place("beside", end, end, last, last)
-    relations = relations_of(words)
-    if relations and relations[-1].object == last and relations[-1].form == REDUCED:
-        # Instead of where it is: "sitting on a beach" gives "holding a surfboard".
-        first, head = relations[-1].first, relations[-1].head
-        if words[first - 1].pos == "n":
-            yield _Place("instead", words[first].start, end, last, head)
 
 
 def _exchanges(caption: ParsedCaption, nouns: Sequence[int]) -> Iterator[_Place]:
-    """Second nouns of lists: "a dog and a cat" may give "a dog and a horse"."""
+    """Things in lists and behind "with": "a dog and a cat" may give "a dog and a horse"."""
     words = caption.words
     for place in nouns:
         start = place - 1
         while start > 0 and words[start].tag in ("JJ", "NN") and words[start].lower != "and":
             start -= 1
-        if start < 2 or words[start].lower not in ("a", "an") or words[start - 1].lower != "and":
+        if start < 2 or words[start].lower not in ("a", "an") or words[place].tag != "NN":
             continue
-        if words[start - 2].pos == "n" and words[place].tag == "NN":
+        if not _is_last_said(words, place):
+            continue
+        before = words[start - 1].lower
+        if before == "with" or before in ("and", ",") and words[start - 2].pos == "n":
             yield _Place("exchanged", words[start].start, words[place].end, place, place)
 
 
@@ -191,51 +264,76 @@ def _added(caption: ParsedCaption, place: _Place, thing: str, relation: str) -> 
 def _relation(
     caption: ParsedCaption, place: _Place, thing: str, stream: RandomStream, corpus: Corpus
 ) -> str:
-    """How captions say that a thing like the one beside it is to what is added."""
-    if place.form not in ("beside", "instead"):
+    """How captions say that such a thing is to what is added."""
+    if place.form != "beside":
         return ""
-    head = caption.words[place.head]
-    said = corpus.relations(f"*{group_of(head.lemma)}", thing)
+    head = caption.words[place.head].lemma
+    weights = _relations_between(corpus, group_of(head), kind_of(head), thing)
+    return next(stream.order(list(weights), list(weights.values())), NEAR)
+
+
+def _relations_between(corpus: Corpus, group: str, kind: str, thing: str) -> dict[str, float]:
+    """What captions say between things of a group and a thing, with how often."""
+    said = corpus.relations(f"*{group}", thing)
     least = max(2.0, SHARE * sum(said.values()))
-    weights = {}
+    weights: dict[str, float] = {}
     for relation, times in sorted(said.items()):
         form, _, text = relation.partition("|")
         words = read_relation(text)
         # Only who lives does anything.
-        does = words.verb is not None and kind_of(head.lemma) == "thing"
+        does = words.verb is not None and kind == "thing"
         if form == REDUCED and times >= least and not does and words.preposition not in _INSIDE:
             weights[text] = times
-    return next(stream.order(list(weights), list(weights.values())), NEAR)
+    return weights
 
 
 # Attributes
 
 
-def _attributes(caption: ParsedCaption, corpus: Corpus) -> Iterator[Candidate]:
+def _attributes(caption: ParsedCaption, corpus: Corpus, *, is_pure: bool) -> Iterator[Candidate]:
     """Adjectives contrary to what another caption of the image says of the same noun."""
     words = caption.words
     for index, word in enumerate(words):
-        if not grammar.is_noun(word) or index == 0 or grammar.modifiers(words, index):
+        if not grammar.is_noun(word) or index == 0 or grammar.negated(words, index):
             continue
         before = words[index - 1]
-        if before.lower not in _ARTICLES or grammar.negated(words, index):
-            continue
-        adjective = _false_attribute(caption, word, corpus)
-        if adjective is not None:
-            yield _described(caption, before, word, adjective)
+        is_described = before.tag == "JJ" and before.pos == "a"
+        if is_pure and not is_described and before.lower in _ARTICLES:
+            adjective = _false_attribute(caption, word, corpus)
+            if adjective is not None:
+                yield _described(caption, before, word, adjective)
+        elif is_described and index > 1 and words[index - 2].lower in _ARTICLES:
+            adjective = _false_attribute(caption, word, corpus, but=before.lower)
+            if adjective is not None:
+                yield _described_otherwise(caption, before, adjective)
 
 
-def _false_attribute(caption: ParsedCaption, noun: Word, corpus: Corpus) -> str | None:
-    """The commonest adjective of a noun that is contrary to what is said of it in this image."""
-    said = _said(caption, noun)
+def _described_otherwise(caption: ParsedCaption, old: Word, adjective: str) -> Candidate:
+    """One adjective instead of another: "a large truck" gives "a green truck"."""
+    edits = with_article(caption.record.caption, Edit(old.start, old.end, old.text, adjective))
+    change = Change(old, adjective, adjective)
+    return Candidate((change,), edits, mean_rating(adjective), filler="corpus")
+
+
+def _false_attribute(
+    caption: ParsedCaption, noun: Word, corpus: Corpus, but: str | None = None
+) -> str | None:
+    """The commonest adjective of a noun that is contrary to what is said of it in this image.
+
+    It is none of the dimension of `but`, which would be a change of that.
+    """
+    said = _said(caption, noun) - {but}
     if not said:
         return None
+    dimension = dimensions("attributes").get(but or "", frozenset())
     best, most = None, 1
     for adjective, times in sorted(corpus.descriptions(noun.lemma).items()):
         if times <= most or adjective in word_list("weak_adjectives"):
             continue
         against = contraries("attributes").get(adjective, frozenset())
         if adjective in caption.image_words or adjective in said or against.isdisjoint(said):
+            continue
+        if not dimension.isdisjoint(dimensions("attributes").get(adjective, frozenset())):
             continue
         best, most = adjective, times
     return best

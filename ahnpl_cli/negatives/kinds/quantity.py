@@ -1,15 +1,23 @@
-"""Negatives by another number (`quantity`): several for one, one for several, a number near it."""
+"""Negatives by another number (`quantity`): several for one, one for several, a number near it.
+
+Captions gain as many numbers as they lose, so that neither "two" nor "a" tells a negative: what
+falls to one comes out of the same forms ("two dogs", "a group of dogs", "dogs") that one rises to,
+and about as often.
+"""
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from ahnpl_cli.negatives import validity
 from ahnpl_cli.negatives.candidates import Candidate, Change, ParsedCaption, Rejected
 from ahnpl_cli.negatives.lexicon import wordnet
 from ahnpl_cli.negatives.lexicon.concreteness import Weigh, mean_rating
-from ahnpl_cli.negatives.lexicon.tables import word_list
+from ahnpl_cli.negatives.lexicon.noun_sorts import sorts_of
+from ahnpl_cli.negatives.lexicon.tables import Words, word_list
 from ahnpl_cli.negatives.statistics import Corpus
 from ahnpl_cli.negatives.text import grammar
 from ahnpl_cli.negatives.text.spelling import match_case, plural, vowel_sound
@@ -19,39 +27,55 @@ from ahnpl_cli.stable_hash import RandomStream
 
 NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 NEAR = 3  # a wrong count is at most this far from the right one (ours)
-# Chances, as numbers are said in captions; two is by far the commonest.
-_SEVERAL = {"two": 0.55, "three": 0.2, "several": 0.15, "four": 0.06, "many": 0.04}
+BARE = ""  # several without a word for it: "dogs"
+# Chances of what one rises to, about as often as captions of COCO say each where they may fall.
+_SEVERAL = {
+    **{"two": 0.4, "three": 0.09, "several": 0.08, "some": 0.06, "many": 0.05, "four": 0.03},
+    **{"a group of": 0.12, "a couple of": 0.07, BARE: 0.25},
+}
 _NEARER = 0.3  # how much less often a number one further off is drawn
-# How often one becomes several, so that captions lose as many numbers as they gain, and neither
-# "two" nor "a" tells the negative; measured on COCO (see the manual).
-RISE = 0.7
-FALL = 0.75  # how often two, three or four become one
-_MANY = ("several", "many", "numerous", "multiple")
+# How often one may become several, and two, three or four one; measured on COCO (see the manual).
+RISE = 0.95
+FALL = 0.85
+_MANY = ("several", "many", "numerous", "multiple", "some")
+_GROUPS = frozenset(("group", "couple", "bunch", "herd", "flock", "crowd", "lot", "row"))
 _ONE = ("single", "lone", "solitary")
 _BEFORE_HEAD = ("JJ", "JJR", "VBN", "NNP", "CC")
 _BEFORE_NOUN = frozenset(("JJ", "VBN", "VBG", "CC", "NN"))
+_BEFORE_BARE = frozenset(("IN", "TO", "VBG", "VBZ", "VBP"))
+# Behind other words one seldom says several where one was: nobody rides two bicycles.
+_BEFORE_SEVERAL = frozenset(
+    ("with", "near", "has", "by", "to", "behind", "holding", "watching", "eating", "passing")
+    + ("between", "and", "carrying", "beside", "past", "around", "at", "feeding", "chasing")
+)
 _AFTER_NOUN = frozenset(("VBG", "IN", "VBN", ".", ",", "TO", "CC"))
 _PLURAL_VERBS = {"is": "are", "has": "have", "was": "were", "does": "do", "'s": "are"}
 _SINGULAR_VERBS = {"are": "is", "have": "has", "were": "was", "do": "does"}
+# Several persons are anyone, and anyone may be several: "people" are more than "persons" are said.
+_PERSONS = {"people": ("person", "man", "woman")}
+_MANY_PERSONS = {"person": ("people",), "man": ("men", "people"), "woman": ("women", "people")}
 # Words that would no longer agree, or that say how many in another way.
 _BOUND_TO_ONE = re.compile(
     r"\b(its|it|he|she|his|her|him|himself|herself|itself|alone|each|single|another|others?|one)\b"
 )
 _BOUND_TO_SEVERAL = re.compile(
-    r"\b(their|they|them|themselves|each|others?|both|either|together|another|while)\b"
+    r"\b(their|they|them|themselves|each|others?|both|either|together|another|while|various"
+    r"|different|variety|assorted)\b"
 )
 _CLAUSE_ENDS = frozenset((",", ".", ";", "that", "which", "who", "while", "as", "and", "where"))
 _OTHERS = re.compile(r"\b(others?|another)\b")
-_GROUPS = re.compile(
-    r"\b(several|many|some|both|couple|group|pair|herd|flock|two|three|four|five|six|\d+|few|row"
-    r"|bunch|family|team|others)\b"
+# What another caption calls several things without their name.
+_SEVERAL_UNNAMED = re.compile(
+    r"\b(both|couple|pair|group|crowd|herd|flock|bunch|team|family|others?|another|row|set)\b"
 )
+_COUNTED = re.compile(r"\b(several|many|some|two|three|four|five|six|\d+|few)\b")
 
 
-class _Noun(NamedTuple):
-    """A noun and the article or number that it stands behind, by place."""
+class _Several(NamedTuple):
+    """What says that there are several: a quantifier's first and last word, and the noun."""
 
     first: int
+    last: int
     noun: int
 
 
@@ -67,35 +91,34 @@ def change_quantity(
     for index in stream.order(range(len(words))):
         if words[index].lower != "no" and grammar.negated(words, index):
             continue
-        candidate = _number(caption, index, stream, corpus)
-        if candidate is None and rises:
-            candidate = _several_of_one(caption, index, stream, corpus)
+        candidate = _number(caption, index, stream)
         if candidate is not None:
             yield candidate
+        elif rises:
+            yield from _several_of_one(caption, index, stream, corpus)
 
 
-def _number(
-    caption: ParsedCaption, index: int, stream: RandomStream, corpus: Corpus
-) -> Candidate | None:
+def _number(caption: ParsedCaption, index: int, stream: RandomStream) -> Candidate | None:
     """The change of one quantifier and, where its number changes, of its noun and verb."""
     words = caption.words
     word = words[index]
     before = words[index - 1] if index else None
-    head = grammar.noun_ahead(words, index + 1, _BEFORE_HEAD, 4)
     if word.lower == "no":
-        return _some(caption, index, head)
+        return _some(caption, index, grammar.noun_ahead(words, index + 1, _BEFORE_HEAD, 4))
+    several = _several(words, index)
+    if several is not None:
+        # Half of the small numbers fall to one, half become another number.
+        if word.lower not in NUMBERS[1:4] or stream.uniform() < FALL:
+            alone = _one_of_several(caption, several, stream)
+            if alone is not None:
+                return alone
+        if word.lower in _MANY and word.lower != "some":
+            return _replace(caption, word, word, "two")
+    head = grammar.noun_ahead(words, index + 1, _BEFORE_HEAD, 4)
     if head is None or head + 1 < len(words) and words[head + 1].lower == "of":
         return None
     noun = words[head]
     if noun.tag == "NNS":
-        # Half of the small numbers fall to one, half become another number.
-        falls = word.lower in NUMBERS[1:4] and stream.uniform() < FALL
-        if falls or word.lower in _MANY:
-            alone = _one_of_several(caption, _Noun(index, head))
-            if alone is not None:
-                return alone
-        if word.lower in _MANY:
-            return _replace(caption, word, word, "two")
         number = _other_number(word.lower, before, stream) if word.tag == "CD" else None
         return _replace(caption, word, word, number) if number else None
     if word.lower in _ONE and before is not None and before.lower == "a":
@@ -104,6 +127,40 @@ def _number(
         exact = before is not None and before.lower == "exactly"
         return _pluralize(caption, word, word, "two" if exact else "several", head)
     return None
+
+
+def _several(words: Sequence[Word], index: int) -> _Several | None:
+    """What says from a word on that there are several of a noun, if anything does."""
+    lower = words[index].lower
+    last = index
+    if lower in ("a", "lots"):
+        following = [word.lower for word in words[index + 1 : index + 3]]
+        if following[:1] == ["few"]:
+            last = index + 1
+        elif following[1:] == ["of"] and following[0] in _GROUPS:
+            last = index + 2
+        elif lower == "lots" and following[:1] == ["of"]:
+            last = index + 1
+        else:
+            return None
+    elif lower not in _MANY and lower not in NUMBERS[1:]:
+        if words[index].tag not in ("NNS", "JJ") or not _may_be_bare(words, index):
+            return None
+        last = index - 1  # nothing but the plural
+    noun = grammar.noun_ahead(words, last + 1, _BEFORE_HEAD, 4)
+    if noun is None or words[noun].tag != "NNS":
+        return None
+    if noun + 1 < len(words) and words[noun + 1].lower in ("of", "and", ","):
+        return None
+    return _Several(index, last, noun)
+
+
+def _may_be_bare(words: Sequence[Word], index: int) -> bool:
+    """Whether a noun phrase that begins here may be a plural without a quantifier."""
+    if index == 0:
+        return True
+    before = words[index - 1]
+    return before.tag in _BEFORE_BARE and before.lower != "of"
 
 
 def _may_be_many(caption: ParsedCaption, before: Word | None) -> bool:
@@ -164,28 +221,69 @@ def _replace(caption: ParsedCaption, first: Word, last: Word, new: str) -> Candi
 
 def _several_of_one(
     caption: ParsedCaption, index: int, stream: RandomStream, corpus: Corpus
-) -> Candidate | None:
+) -> Iterator[Candidate]:
     """One becomes several with the verb, where no caption of the image says that there are."""
     words = caption.words
     if words[index].lower not in ("a", "an"):
-        return None
+        return
     head = _singular(words, index + 1)
-    if head is None:
-        return None
+    if head is None or _BOUND_TO_ONE.search(caption.record.caption.lower()):
+        return
     noun = words[head]
-    many = plural(noun.lower)
+    is_first = not any(word.pos == "n" for word in words[:index])
+    if not is_first and words[index - 1].lower not in _BEFORE_SEVERAL:
+        return
     if noun.lower in word_list("mass") or noun.lemma in word_list("groups"):
-        return None
-    if not corpus.heard("two", many):
-        return None
+        return
+    if _may_be_several(caption, noun):
+        return
+    for quantifier in stream.order(list(_SEVERAL), list(_SEVERAL.values())):
+        many = next(stream.order(_MANY_PERSONS.get(noun.lower, (plural(noun.lower),))))
+        if quantifier == BARE:
+            before = words[index - 1].lower if index else ""
+            is_heard = not corpus.is_small and corpus.follows(before, many) > 1
+            if not is_heard or not _may_be_bare(words, index):
+                continue
+        elif not corpus.heard(quantifier.rpartition(" ")[2], many):
+            continue
+        candidate = _pluralize(caption, words[index], words[index], quantifier, head, many)
+        if candidate is not None:
+            yield candidate
+
+
+def _may_be_several(caption: ParsedCaption, noun: Word) -> bool:
+    """Whether a caption of the image says, or may say, that there are several of a thing."""
     others = caption.image_captions or (caption.record.caption.lower(),)
-    counted = re.compile(rf"\b{re.escape(many)}\b")
-    if any(counted.search(other) or _GROUPS.search(other) for other in others):
-        return None
-    if _BOUND_TO_ONE.search(caption.record.caption.lower()):
-        return None
-    number = next(stream.order(list(_SEVERAL), list(_SEVERAL.values())))
-    return _pluralize(caption, words[index], words[index], number, head)
+    # "Two sheep" are told by their number alone.
+    is_alike = plural(noun.lower) == noun.lower
+    is_person = validity.is_person(noun.lemma)
+    for other in others:
+        if _SEVERAL_UNNAMED.search(other) or is_alike and _COUNTED.search(other):
+            return True
+        for form in re.findall(r"[a-z]+", other):
+            if form in ("people", "men", "women"):
+                if is_person:
+                    return True
+            elif _is_several_of(form, noun.lemma):
+                return True
+    return False
+
+
+@functools.lru_cache(maxsize=1 << 17)
+def _is_several_of(form: str, lemma: str) -> bool:
+    """Whether a word is a plural that may name several of what a noun names."""
+    if form[-1:] != "s" and form not in ("children", "people", "men", "women", "geese", "mice"):
+        return False
+    single = wordnet.lemma(form, "n")
+    if single == form or not wordnet.known(form, "n"):
+        return False
+    if validity.is_person(single) and validity.is_person(lemma):
+        return True
+    return single in _aliases(lemma) or wordnet.related(single, lemma, "n") is not None
+
+
+def _aliases(lemma: str) -> Words:
+    return validity.aliases(lemma, "n")
 
 
 def _singular(words: Sequence[Word], start: int) -> int | None:
@@ -200,46 +298,86 @@ def _singular(words: Sequence[Word], start: int) -> int | None:
     return head
 
 
-def _one_of_several(caption: ParsedCaption, place: _Noun) -> Candidate | None:
+def _one_of_several(
+    caption: ParsedCaption, several: _Several, stream: RandomStream
+) -> Candidate | None:
     """Several become one, with the verb."""
     words = caption.words
-    noun = words[place.noun]
-    before = words[place.first - 1] if place.first else None
-    if before is not None and before.tag in ("DT", "CD", "PRP$", "RB", "JJ"):
+    noun = words[several.noun]
+    before = words[several.first - 1] if several.first else None
+    if before is not None and before.tag in ("DT", "CD", "PRP$", "RB", "JJ", "VBP"):
         return None
-    if _BOUND_TO_SEVERAL.search(caption.record.caption.lower()):
+    if noun.lemma in word_list("groups") or "body" in sorts_of(noun.lemma):
         return None
-    if not grammar.is_noun(noun):
+    if _BOUND_TO_SEVERAL.search(caption.record.caption.lower()) or not grammar.is_noun(noun):
         return None
-    single = "person" if noun.lower == "people" else noun.lemma
-    if single == noun.lower or single in word_list("mass"):
+    single = next(stream.order(_PERSONS.get(noun.lower, (noun.lemma,))))
+    if single == noun.lower or single in word_list("mass") or _is_said_of_one(caption, single):
         return None
-    verb = _verb(words, place.noun, _SINGULAR_VERBS)
+    verb = _verb(words, several.noun, _SINGULAR_VERBS)
     if verb is None:
         return None
-    following = words[place.first + 1].lower if place.noun > place.first + 1 else single
+    start = several.last + 1
+    following = words[start].lower if several.noun > start else single
     article = "an" if vowel_sound(following) else "a"
-    candidate = _replace(caption, words[place.first], words[place.first], article)
-    new = match_case(single, noun.text)
-    edits = (*candidate.edits, Edit(noun.start, noun.end, noun.text, new), *verb)
-    return Candidate(candidate.changes, edits, mean_rating(noun.lemma))
+    edits = _with_one(caption, several, article, single)
+    change = Change(words[several.first], edits[0].new, "a")
+    return Candidate((change,), (*edits, *verb), mean_rating(noun.lemma))
+
+
+def _with_one(
+    caption: ParsedCaption, several: _Several, article: str, single: str
+) -> tuple[Edit, ...]:
+    """The edits of quantifier and noun."""
+    words = caption.words
+    noun = words[several.noun]
+    text = match_case(single, noun.text)
+    edit = Edit(noun.start, noun.end, noun.text, text)
+    if several.last >= several.first:
+        return (*_replace(caption, words[several.first], words[several.last], article).edits, edit)
+    # A plural without a quantifier gets an article: "Young dogs" gives "A young dog".
+    first = words[several.first]
+    is_upper = len(first.text) > 1 and first.text.isupper()
+    lowered = first.text if is_upper else first.text[:1].lower() + first.text[1:]
+    if several.noun == several.first:
+        lowered = text if is_upper else single
+    new = f"{match_case(article, first.text)} {lowered}"
+    opening = Edit(first.start, first.end, first.text, new)
+    return (opening,) if several.noun == several.first else (opening, edit)
+
+
+def _is_said_of_one(caption: ParsedCaption, single: str) -> bool:
+    """Whether another caption of the image names one such thing."""
+    one = re.compile(rf"\b(a|an|one|the|single)( \w+)? {re.escape(single)}\b")
+    return any(one.search(other) for other in caption.image_captions)
 
 
 def _pluralize(
-    caption: ParsedCaption, first: Word, last: Word, new: str, head: int
+    caption: ParsedCaption, first: Word, last: Word, new: str, head: int, many: str | None = None
 ) -> Candidate | None:
     """Change a quantifier and make its noun and verb plurals; None if they have none."""
-    noun = caption.words[head]
+    words = caption.words
+    noun = words[head]
     if noun.lower in word_list("mass"):
         return None
-    verb = _verb(caption.words, head, _PLURAL_VERBS)
+    verb = _verb(words, head, _PLURAL_VERBS)
     if verb is None:
         return None
-    quantifier = _replace(caption, first, last, new)
-    many = match_case(plural(noun.lower), noun.text)
+    many = match_case(many or plural(noun.lower), noun.text)
     edit = Edit(noun.start, noun.end, noun.text, many)
-    edits = (*quantifier.edits, edit, *verb)
-    return Candidate(quantifier.changes, edits, mean_rating(noun.lemma))
+    if new != BARE:
+        quantifier = _replace(caption, first, last, new)
+        edits = (*quantifier.edits, edit, *verb)
+        return Candidate(quantifier.changes, edits, mean_rating(noun.lemma))
+    # "A dog" gives "Dogs", "A brown dog" gives "Brown dogs".
+    follower = words[words.index(last) + 1]
+    text = many if follower is noun else follower.text
+    # An article in capitals is one at the beginning: "A dog".
+    cased = text[:1].upper() + text[1:] if first.text[0].isupper() else text
+    old = caption.record.caption[first.start : follower.end]
+    opening = Edit(first.start, follower.end, old, cased)
+    edits = (opening, *verb) if follower is noun else (opening, edit, *verb)
+    return Candidate((Change(first, cased, many),), edits, mean_rating(noun.lemma))
 
 
 def _verb(words: Sequence[Word], noun: int, irregular: dict[str, str]) -> tuple[Edit, ...] | None:
@@ -250,6 +388,9 @@ def _verb(words: Sequence[Word], noun: int, irregular: dict[str, str]) -> tuple[
     if verb.tag not in ("VBZ", "VBP", "VBD", "MD"):
         fits = verb.tag in _AFTER_NOUN or verb.tag == "RB"
         return () if fits and not _has_verb(words, noun + 1) else None
+    # "A group of dogs is": the verb agrees with the group, and with one dog.
+    if verb.lower in irregular.values():
+        return ()
     new = irregular.get(verb.lower)
     if new is None and verb.tag == "VBZ":
         new = wordnet.lemma(verb.lower, "v")

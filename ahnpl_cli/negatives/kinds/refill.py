@@ -12,17 +12,24 @@ from ahnpl_cli.negatives import validity
 from ahnpl_cli.negatives.candidates import Candidate, Change, MaskedWord, ParsedCaption, Ranking
 from ahnpl_cli.negatives.lexicon import wordnet
 from ahnpl_cli.negatives.lexicon.concreteness import Weigh, mean_rating
-from ahnpl_cli.negatives.lexicon.noun_sorts import PERSON
+from ahnpl_cli.negatives.lexicon.noun_sorts import PERSON, sorts_of, widened
 from ahnpl_cli.negatives.lexicon.tables import contraries, different, dimensions, word_list
-from ahnpl_cli.negatives.statistics import TEXT_END, Corpus, doing, group_of, kind_of, names_of
+from ahnpl_cli.negatives.statistics import (
+    TEXT_END,
+    Corpus,
+    Heard,
+    doing,
+    group_of,
+    kind_of,
+    names_of,
+)
 from ahnpl_cli.negatives.text import grammar
-from ahnpl_cli.negatives.text.relations import Relation, relations_of, verbs_exclude
+from ahnpl_cli.negatives.text.relations import relations_of, verbs_exclude
 from ahnpl_cli.negatives.text.spelling import match_case, with_article
 from ahnpl_cli.negatives.text.words import Word
 from ahnpl_cli.records import Edit
 from ahnpl_cli.stable_hash import RandomStream
 
-Heard = Callable[[str], bool]
 _PICTURES = frozenset(("photo", "photograph", "picture", "image", "photos", "shot", "pictures"))
 FIT = 0.3  # what a filler's score of a noun counts for beside its association (ours)
 KNOWN = 20  # images that must show a noun before it is known what is never done to it
@@ -101,50 +108,72 @@ ACTION = Refill(_is_action)
 OBJECT = Refill(_is_object)
 
 
-def _is_done(masked: MaskedWord, word: str, corpus: Corpus) -> bool:
-    """Whether captions say a verb as it would stand: of such a thing, before such words.
+# Whether captions say a new word where the masked one stands. What the place asks for is found out
+# once, since a filler names dozens of words for it.
+
+
+def _verb_heard(masked: MaskedWord, corpus: Corpus) -> Heard:
+    """A verb is said of such a thing, before such words.
 
     "A dog eats" but no chair does; "falls into the water" but nothing sits into it.
     """
     words, index = masked.caption.words, masked.index
-    lemma = wordnet.lemma(word.lower(), "v")
     doer = grammar.subject(words, index)
-    if doer is not None:
-        kind = kind_of(words[doer].lemma)
-        if not verbs_exclude(masked.word.lemma, lemma, kind):
+    noun = None if doer is None else words[doer].lemma
+    kind = None if noun is None else kind_of(noun)
+    seen_together = corpus.belonging(masked.caption.nouns_but(index))
+    may_follow = _what_follows(masked, noun, corpus)
+
+    def is_heard(word: str) -> bool:
+        verb = wordnet.lemma(word, "v")
+        if kind is not None and not verbs_exclude(masked.word.lemma, verb, kind):
             return False
-        if not corpus.does(lemma, words[doer].lemma):
+        if noun is not None and not corpus.does(verb, noun):
             return False
-    # Nobody skis where there is an alley, whatever people do.
-    others = masked.caption.nouns_but(index)
-    if others and not corpus.belongs(doing(lemma), others):
-        return False
+        # Nobody skis where there is an alley, whatever people do; they stand anywhere.
+        is_anywhere = verb in QUIET and noun is not None
+        return may_follow(word, verb) and (is_anywhere or seen_together(doing(verb)))
+
+    return is_heard
+
+
+def _what_follows(
+    masked: MaskedWord, noun: str | None, corpus: Corpus
+) -> Callable[[str, str], bool]:
+    """Whether a verb, by form and lemma, is said before the words behind the masked one."""
+    words, index = masked.caption.words, masked.index
     following = words[index + 1] if index + 1 < len(words) else None
     if following is None or following.tag in (".", ",", "CC"):
-        return corpus.heard(word, TEXT_END) or corpus.heard(word, ",")
+        return lambda word, verb: corpus.heard(word, TEXT_END) or corpus.heard(word, ",")
+    preposition, target = "", None
     if following.tag in BEFORE_OBJECT or following.pos in ("n", "a"):
-        target = grammar.noun_ahead(words, index + 1, BEFORE_OBJECT, 5)
-        return target is None or _is_done_to(masked, doer, lemma, "", words[target], corpus)
-    # "Laying down" is one verb.
-    if following.tag == "RP" or not corpus.heard(word, following.lower):
-        return False
-    target = grammar.noun_ahead(words, index + 2, BEFORE_OBJECT, 5)
-    if target is None or following.tag not in ("IN", "TO"):
-        return True
-    return _is_done_to(masked, doer, lemma, following.lower, words[target], corpus)
+        target = _object(words, index + 1)
+    else:
+        preposition = following.lower
+        if following.tag in ("IN", "TO", "RP"):
+            target = _object(words, index + 2)
+    known = None
+    # Of what captions hardly name it cannot be told what is never done to it.
+    if target is not None and corpus.seen(target) >= KNOWN:
+        known = corpus.acts("" if noun is None else group_of(noun), target)
+
+    def may_follow(word: str, verb: str) -> bool:
+        if preposition and not corpus.heard(word, preposition):
+            return False
+        return known is None or (verb, preposition) in known
+
+    return may_follow
 
 
-def _is_done_to(
-    masked: MaskedWord, doer: int | None, verb: str, preposition: str, target: Word, corpus: Corpus
-) -> bool:
-    """Whether captions say a verb to a noun, of doers like this one if there is one."""
-    if corpus.is_small:
-        return True
-    heads = masked.caption.words
-    if corpus.statistics.seen.get(names_of(target.lemma)[-1], 0) < KNOWN:
-        return True
-    group = "" if doer is None else group_of(heads[doer].lemma)
-    return (verb, preposition) in corpus.acts(group, target.lemma)
+def _object(words: Sequence[Word], start: int) -> str | None:
+    """The noun that a phrase is about: of "a slice of pizza" the pizza."""
+    place = grammar.noun_ahead(words, start, BEFORE_OBJECT, 5)
+    if place is None:
+        return None
+    following = words[place + 1 : place + 2]
+    if following and following[0].lower == "of" and words[place].lower in word_list("measures"):
+        place = grammar.noun_ahead(words, place + 2, BEFORE_OBJECT, 4) or place
+    return names_of(words[place].lemma)[-1]
 
 
 def _noun_heard(masked: MaskedWord, corpus: Corpus) -> Heard:
@@ -155,36 +184,34 @@ def _noun_heard(masked: MaskedWord, corpus: Corpus) -> Heard:
     words, index = masked.caption.words, masked.index
     kind = kind_of(masked.word.lemma)
     others = masked.caption.nouns_but(index)
-    sides = [side for side in relations_of(words) if index in (side.head, side.object)]
-    # Persons and animals stand for each other only where nothing is done.
-    may_differ = kind != "thing" and not _does_something(words, index)
+    seen_together = corpus.belonging(others, masked.word.lemma)
+    is_usual = corpus.usual(others)
+    groups: list[frozenset[str]] = []
+    objects: list[frozenset[str]] = []
+    for side in relations_of(words):
+        text = " ".join(word.lower for word in words[side.first : side.last + 1])
+        if index == side.head:
+            groups.append(corpus.groups_saying(text, words[side.object].lemma))
+        elif index == side.object:
+            objects.append(corpus.objects_of(group_of(words[side.head].lemma), text))
+
+    sorts = widened(sorts_of(masked.word.lemma))
 
     def is_heard(word: str) -> bool:
         noun = wordnet.lemma(word, "n")
-        other_kind = kind_of(noun)
-        if other_kind != kind and not (may_differ and other_kind != "thing"):
+        # Fillers prefer nouns of one sort, but anything is likelier than a word hardly ever said.
+        if kind_of(noun) != kind or sorts.isdisjoint(sorts_of(noun)):
             return False
-        if not all(_relates(side, words, index, noun, corpus) for side in sides):
+        if any(group_of(noun) not in group for group in groups):
             return False
-        return not others or corpus.belongs(noun, others, masked.word.lemma)
+        if any(said.isdisjoint(names_of(noun)) for said in objects):
+            return False
+        # A kitchen with an oven has a fridge as well.
+        if kind == "thing" and is_usual(noun):
+            return False
+        return seen_together(noun)
 
     return is_heard
-
-
-def _relates(
-    relation: Relation, words: Sequence[Word], index: int, noun: str, corpus: Corpus
-) -> bool:
-    """Whether captions say a relation with another noun in the place of a word."""
-    text = " ".join(word.lower for word in words[relation.first : relation.last + 1])
-    if index == relation.head:
-        return text in corpus.relating(group_of(noun), words[relation.object].lemma)
-    return text in corpus.relating(group_of(words[relation.head].lemma), noun)
-
-
-def _does_something(words: Sequence[Word], index: int) -> bool:
-    """Whether a verb, other than of posture, follows a noun."""
-    following = words[index + 1 : index + 4]
-    return any(word.pos == "v" and word.lemma not in QUIET for word in following)
 
 
 def _adjective_heard(masked: MaskedWord, corpus: Corpus) -> Heard:
@@ -198,14 +225,13 @@ def _adjective_heard(masked: MaskedWord, corpus: Corpus) -> Heard:
     said: set[str] = set()
     for name in names_of(words[head].lemma):
         said.update(corpus.descriptions(name))
+    # No boy is old, whatever persons are; but what trucks are, vans may be.
+    if kind_of(words[head].lemma) != PERSON:
+        said |= corpus.descriptions_of_group(group_of(words[head].lemma))
     # What has a color may have any.
     if any("color" in dimensions("attributes").get(word, ()) for word in said):
         said.update(word for word, lines in dimensions("attributes").items() if "color" in lines)
     return said.__contains__
-
-
-def _verb_heard(masked: MaskedWord, corpus: Corpus) -> Heard:
-    return lambda word: _is_done(masked, word, corpus)
 
 
 # Part of speech -> what tells whether captions say a new word, in lower case, as it would stand.

@@ -30,7 +30,7 @@ from ahnpl_cli.stable_hash import RandomStream
 
 # What a relation of another head of the same group counts for, and one of any head (ours).
 OF_GROUP, OF_ANY = 0.2, 0.02
-STAYS = 0.02  # what the old relation counts for when a new one is drawn (ours)
+STAYS = 0.005  # what the old relation counts for when a new one is drawn (ours)
 # What is tried where there are too few captions to tell what is said.
 PLACES = ("on", "under", "next to", "behind", "in front of", "in", "above")
 SHARE = 0.02  # of what is said between such nouns below which a relation is odd (ours)
@@ -71,6 +71,7 @@ def change_relation(
         possible = _possible(caption, relation, corpus)
         if not possible:
             yield Rejected("unheard of")
+            continue
         old = _text(words, relation)
         stays = STAYS * _weight(corpus, words, relation, f"{relation.form}|{old}")
         texts = [*possible, old]
@@ -103,10 +104,10 @@ def _possible(caption: ParsedCaption, relation: Relation, corpus: Corpus) -> dic
         least = max(LEAST, SHARE * sum(of_group.values()))
         for said, times in sorted(corpus.relations("*", name).items()):
             form, _, text = said.partition("|")
-            if form != relation.form or times < LEAST or not excludes(old, text, kind):
+            if form != relation.form or not excludes(old, text, kind):
                 continue
             # Anything can be beside anything; for more, such a thing has to be heard of.
-            if text not in BESIDE and of_group.get(said, 0) < least:
+            if text not in BESIDE and (times < LEAST or of_group.get(said, 0) < least):
                 continue
             # What is on a street is beside it soon enough.
             if text in BESIDE and is_region:

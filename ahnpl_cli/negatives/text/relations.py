@@ -19,6 +19,7 @@ REDUCED = "reduced"
 _PHRASE_TAGS = frozenset(["DT", "JJ", "JJR", "JJS", "PRP$", "CD", "NN", "NNP", "HYPH"])
 _RELATION_TAGS = frozenset([*VERBS, "IN", "TO", "RP", "RB"])
 _AUXILIARIES = frozenset(("is", "are", "was", "were", "'s", "being", "be"))
+_PRONOUNS = frozenset(("that", "who", "which"))
 _INSIDE_PHRASES = frozenset(("front", "top", "next", "close"))
 _VAGUE = frozenset(
     ("of", "with", "for", "from", "as", "like", "during", "at", "about", "than", "that", "because")
@@ -74,6 +75,9 @@ def _relation_to(words: Sequence[Word], noun: int) -> Relation | None:
         first -= 1
     head = first
     first += 1
+    # "A dog that is under a bench": the dog is.
+    if head > 0 and words[head].lower in _PRONOUNS:
+        head -= 1
     if head < 0 or first > last or words[head].pos != "n":
         return None
     while first <= last and (words[first].lower in _AUXILIARIES or words[first].tag == "RB"):

@@ -87,6 +87,9 @@ def test_words_that_tell_no_place_or_no_difference_are_left(parse, caption):
         ("A dog is asleep", {"Two dogs are asleep", "Several dogs are asleep"}),
         ("a horse runs on the sand", {"two horses run on the sand"}),
         ("a bus on the left", {"two buses on the left", "three buses on the left"}),
+        ("a herd of cows are in the sun", {"a cow is in the sun"}),
+        ("Some young dogs on the sand", {"A young dog on the sand"}),
+        ("Brown dogs on the sand", {"A brown dog on the sand"}),
         ("exactly 3 circles", {"exactly 0 circles", "exactly 2 circles", "exactly 4 circles"}),
     ],
 )
@@ -113,13 +116,23 @@ def test_a_number_becomes_another_that_is_near(parse):
         # Nothing was denied, and what is denied has no number.
         *("a no parking sign", "the sky is without a cloud", "he had no idea"),
         # Words that would no longer agree, or that count in another way.
-        *("a dog and its toy", "a bowl of fruit", "a herd of cows"),
+        *("a dog and its toy", "a bowl of fruit", "there are cows"),
+        # Nobody rides two of them at once, and body parts are counted by nobody.
+        *("the man riding a horse", "the dog has brown eyes"),
         "a man that is jumping",
     ],
 )
 def test_quantities_are_left_where_the_rest_would_not_fit(parse, caption):
     for seed in range(10):
         assert texts(change_quantity, parse(caption), seed) == set()
+
+
+def test_several_are_not_one_where_another_caption_names_one(parse):
+    caption = parse("two dogs on the sand")
+    more = replace(caption, image_captions=("two dogs on the sand", "a small dog at the beach"))
+    for seed in range(10):
+        made = texts(change_quantity, more, seed)
+        assert "a dog on the sand" not in made and made
 
 
 def test_one_is_not_several_where_another_caption_counts_more(parse):
