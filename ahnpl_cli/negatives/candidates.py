@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+from ahnpl_cli.negatives.evidence import Corpus
 from ahnpl_cli.negatives.lexicon.concreteness import Weigh
-from ahnpl_cli.negatives.statistics import Corpus
 from ahnpl_cli.negatives.text import grammar
 from ahnpl_cli.negatives.text.words import Word
 from ahnpl_cli.records import CaptionRecord, Edit

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from ahnpl_cli.negatives import validity
 from ahnpl_cli.negatives.balance import Odds, telling
 from ahnpl_cli.negatives.candidates import Candidate, ParsedCaption
+from ahnpl_cli.negatives.evidence import Corpus
 from ahnpl_cli.negatives.fillers import Filler
-from ahnpl_cli.negatives.statistics import Corpus
 from ahnpl_cli.negatives.text import grammar
 from ahnpl_cli.negatives.text.tagging import Tagger
 from ahnpl_cli.negatives.text.words import MODIFYING

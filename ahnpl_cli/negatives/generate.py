@@ -28,6 +28,7 @@ from ahnpl_cli.engines.local import worker_count
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.negatives import balance, worker
 from ahnpl_cli.negatives.balance import BALANCE, Changes, add_changes, odds_of, write_balance
+from ahnpl_cli.negatives.evidence import SMALL
 from ahnpl_cli.negatives.fillers.corpus import COUNTS, count, write_counts
 from ahnpl_cli.negatives.first_pass import Captions, FirstPass, Index, first_pass
 from ahnpl_cli.negatives.plan import (
@@ -43,7 +44,7 @@ from ahnpl_cli.negatives.plan import (
     write_report,
 )
 from ahnpl_cli.negatives.saved_statistics import load, save
-from ahnpl_cli.negatives.statistics import SMALL, STATISTICS, Tally, write_statistics
+from ahnpl_cli.negatives.statistics import STATISTICS, Tally, write_statistics
 from ahnpl_cli.negatives.text.words import Word
 from ahnpl_cli.negatives.worker import BLOCK, Block, Counts, WorkerConfig
 from ahnpl_cli.outputs import lock

@@ -23,10 +23,10 @@ from ahnpl_cli.negatives.candidates import (
     Rejected,
 )
 from ahnpl_cli.negatives.checking import Checker, Likelihoods, Proposal, Verdict
+from ahnpl_cli.negatives.evidence import Corpus
 from ahnpl_cli.negatives.fillers import Filler
 from ahnpl_cli.negatives.kinds.refill import Refill, RefillJob
 from ahnpl_cli.negatives.lexicon.concreteness import Weigh
-from ahnpl_cli.negatives.statistics import Corpus
 from ahnpl_cli.negatives.text.tagging import Tagger
 from ahnpl_cli.negatives.text.words import Word
 from ahnpl_cli.negatives.units import (

@@ -23,6 +23,7 @@ from ahnpl_cli.negatives.balance import (
 )
 from ahnpl_cli.negatives.candidates import ParsedCaption
 from ahnpl_cli.negatives.checking import Likelihoods
+from ahnpl_cli.negatives.evidence import Corpus
 from ahnpl_cli.negatives.fillers import Filler, FillerChoice, NamedModel
 from ahnpl_cli.negatives.fillers.corpus import COUNTS, CorpusFiller, read_counts
 from ahnpl_cli.negatives.first_pass import Index
@@ -30,7 +31,7 @@ from ahnpl_cli.negatives.lexicon.concreteness import word_weights
 from ahnpl_cli.negatives.maker import Maker
 from ahnpl_cli.negatives.positives import Reworder
 from ahnpl_cli.negatives.rewrites import rewording_reason
-from ahnpl_cli.negatives.statistics import STATISTICS, Corpus, read_statistics
+from ahnpl_cli.negatives.statistics import STATISTICS, read_statistics
 from ahnpl_cli.negatives.text.context import Window
 from ahnpl_cli.negatives.text.tagging import Tagger
 from ahnpl_cli.negatives.text.words import Word, words_of

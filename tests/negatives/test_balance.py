@@ -7,7 +7,8 @@ import pytest
 from ahnpl_cli.negatives.balance import add_changes, changes_of, odds_of, parts_of, telling
 from ahnpl_cli.negatives.candidates import Candidate, Change
 from ahnpl_cli.negatives.checking import Checker, Proposal
-from ahnpl_cli.negatives.statistics import SMALL, Corpus, Tally
+from ahnpl_cli.negatives.evidence import SMALL, Corpus
+from ahnpl_cli.negatives.statistics import Tally
 from ahnpl_cli.records import Edit, Negative
 
 CAPTION = "a dog on a bed"

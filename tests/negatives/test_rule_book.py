@@ -5,10 +5,11 @@ import pytest
 
 from ahnpl_cli.negatives import validity
 from ahnpl_cli.negatives.candidates import MaskedWord
+from ahnpl_cli.negatives.evidence import Corpus
 from ahnpl_cli.negatives.fillers.corpus import WORST, CorpusFiller, _best_first, count
 from ahnpl_cli.negatives.kinds.refill import best_valid
 from ahnpl_cli.negatives.lexicon import wordnet
-from ahnpl_cli.negatives.statistics import Corpus, Statistics
+from ahnpl_cli.negatives.statistics import Statistics
 
 NOUN_TEXT = (
     "animal apple ball banana bat beach bear bench bicycle bike bowl boy building bus "

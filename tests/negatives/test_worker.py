@@ -1,7 +1,8 @@
 import pytest
 
+from ahnpl_cli.negatives.evidence import Corpus
 from ahnpl_cli.negatives.lexicon.concreteness import word_weights
-from ahnpl_cli.negatives.statistics import Corpus, Statistics
+from ahnpl_cli.negatives.statistics import Statistics
 from ahnpl_cli.negatives.worker import Maker
 
 

@@ -16,11 +16,12 @@ from typing import NamedTuple
 
 from ahnpl_cli.negatives import validity
 from ahnpl_cli.negatives.candidates import Candidate, Change, ParsedCaption, Rejected
+from ahnpl_cli.negatives.evidence import Corpus
 from ahnpl_cli.negatives.lexicon import wordnet
 from ahnpl_cli.negatives.lexicon.concreteness import Weigh, mean_rating
 from ahnpl_cli.negatives.lexicon.noun_sorts import animate, same_sort, sorts_of
 from ahnpl_cli.negatives.lexicon.tables import alike, contraries, dimensions, word_list
-from ahnpl_cli.negatives.statistics import Corpus, group_of, kind_of
+from ahnpl_cli.negatives.statistics import group_of, kind_of
 from ahnpl_cli.negatives.text import grammar
 from ahnpl_cli.negatives.text.relations import REDUCED, Relation, read_relation, relations_of
 from ahnpl_cli.negatives.text.spelling import match_case, vowel_sound, with_article

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 
 from ahnpl_cli.negatives import validity
 from ahnpl_cli.negatives.candidates import Candidate, Change, ParsedCaption, Rejected
+from ahnpl_cli.negatives.evidence import Corpus
 from ahnpl_cli.negatives.lexicon.concreteness import Weigh, mean_rating
 from ahnpl_cli.negatives.lexicon.tables import word_list
-from ahnpl_cli.negatives.statistics import Corpus
 from ahnpl_cli.negatives.text import grammar
 from ahnpl_cli.negatives.text.spelling import vowel_sound
 from ahnpl_cli.negatives.text.words import Word

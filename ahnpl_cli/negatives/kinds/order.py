@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ahnpl_cli.negatives.candidates import Candidate, Change, ParsedCaption, Rejected
+from ahnpl_cli.negatives.evidence import Corpus
 from ahnpl_cli.negatives.lexicon.concreteness import Weigh
-from ahnpl_cli.negatives.statistics import Corpus
 from ahnpl_cli.negatives.text.words import Word
 from ahnpl_cli.records import Edit
 from ahnpl_cli.stable_hash import RandomStream

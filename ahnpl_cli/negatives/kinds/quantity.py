@@ -1,8 +1,7 @@
 """Negatives by another number (`quantity`): several for one, one for several, a number near it.
 
-Captions gain as many numbers as they lose, so that neither "two" nor "a" tells a negative: what
-falls to one comes out of the same forms ("two dogs", "a group of dogs", "dogs") that one rises to,
-and about as often.
+What falls to one comes out of the same forms ("two dogs", "a group of dogs", "dogs") that one rises
+to, and about as often, so that neither "two" nor "a" tells a negative.
 """
 
 from __future__ import annotations
@@ -14,11 +13,11 @@ from typing import NamedTuple
 
 from ahnpl_cli.negatives import validity
 from ahnpl_cli.negatives.candidates import Candidate, Change, ParsedCaption, Rejected
+from ahnpl_cli.negatives.evidence import Corpus
 from ahnpl_cli.negatives.lexicon import wordnet
 from ahnpl_cli.negatives.lexicon.concreteness import Weigh, mean_rating
 from ahnpl_cli.negatives.lexicon.noun_sorts import sorts_of
-from ahnpl_cli.negatives.lexicon.tables import Words, word_list
-from ahnpl_cli.negatives.statistics import Corpus
+from ahnpl_cli.negatives.lexicon.tables import word_list
 from ahnpl_cli.negatives.text import grammar
 from ahnpl_cli.negatives.text.spelling import match_case, plural, vowel_sound
 from ahnpl_cli.negatives.text.words import Word
@@ -68,6 +67,7 @@ _OTHERS = re.compile(r"\b(others?|another)\b")
 _SEVERAL_UNNAMED = re.compile(
     r"\b(both|couple|pair|group|crowd|herd|flock|bunch|team|family|others?|another|row|set)\b"
 )
+_LETTERS = re.compile("[a-z]+")
 _COUNTED = re.compile(r"\b(several|many|some|two|three|four|five|six|\d+|few)\b")
 
 
@@ -193,7 +193,9 @@ def _some(caption: ParsedCaption, index: int, head: int | None) -> Candidate | N
     following = words[index + 1] if index + 1 < len(words) else no
     if head is None and following.tag != "JJ":
         return None
-    if head is not None and not _can_be_some(words[head]):
+    if head is not None and (
+        words[head].lower in word_list("mass") or not grammar.is_noun(words[head])
+    ):
         return None
     # "A no parking sign", "had no idea": there is no noun that was denied.
     if index and words[index - 1].tag in ("DT", "PRP$", "JJ"):
@@ -203,10 +205,6 @@ def _some(caption: ParsedCaption, index: int, head: int | None) -> Candidate | N
     cased = match_case("a", no.text)
     article = cased + "n" if vowel_sound(following.lower) else cased
     return Candidate((Change(no, cased, "a"),), (Edit(no.start, no.end, no.text, article),))
-
-
-def _can_be_some(noun: Word) -> bool:
-    return grammar.is_noun(noun) and noun.lower not in word_list("mass")
 
 
 def _replace(caption: ParsedCaption, first: Word, last: Word, new: str) -> Candidate:
@@ -233,9 +231,8 @@ def _several_of_one(
     is_first = not any(word.pos == "n" for word in words[:index])
     if not is_first and words[index - 1].lower not in _BEFORE_SEVERAL:
         return
-    if noun.lower in word_list("mass") or noun.lemma in word_list("groups"):
-        return
-    if _may_be_several(caption, noun):
+    is_plural = noun.lower in word_list("mass") or noun.lemma in word_list("groups")
+    if is_plural or _may_be_several(caption, noun):
         return
     for quantifier in stream.order(list(_SEVERAL), list(_SEVERAL.values())):
         many = next(stream.order(_MANY_PERSONS.get(noun.lower, (plural(noun.lower),))))
@@ -256,34 +253,27 @@ def _may_be_several(caption: ParsedCaption, noun: Word) -> bool:
     others = caption.image_captions or (caption.record.caption.lower(),)
     # "Two sheep" are told by their number alone.
     is_alike = plural(noun.lower) == noun.lower
-    is_person = validity.is_person(noun.lemma)
     for other in others:
         if _SEVERAL_UNNAMED.search(other) or is_alike and _COUNTED.search(other):
             return True
-        for form in re.findall(r"[a-z]+", other):
-            if form in ("people", "men", "women"):
-                if is_person:
-                    return True
-            elif _is_several_of(form, noun.lemma):
-                return True
+        if any(_is_several_of(form, noun.lemma) for form in _LETTERS.findall(other)):
+            return True
     return False
 
 
 @functools.lru_cache(maxsize=1 << 17)
 def _is_several_of(form: str, lemma: str) -> bool:
     """Whether a word is a plural that may name several of what a noun names."""
-    if form[-1:] != "s" and form not in ("children", "people", "men", "women", "geese", "mice"):
+    if form in ("people", "men", "women"):
+        return validity.is_person(lemma)
+    if form[-1:] != "s" and form not in ("children", "geese", "mice"):
         return False
     single = wordnet.lemma(form, "n")
     if single == form or not wordnet.known(form, "n"):
         return False
     if validity.is_person(single) and validity.is_person(lemma):
         return True
-    return single in _aliases(lemma) or wordnet.related(single, lemma, "n") is not None
-
-
-def _aliases(lemma: str) -> Words:
-    return validity.aliases(lemma, "n")
+    return single in validity.aliases(lemma, "n") or wordnet.related(single, lemma, "n") is not None
 
 
 def _singular(words: Sequence[Word], start: int) -> int | None:
@@ -338,9 +328,8 @@ def _with_one(
     # A plural without a quantifier gets an article: "Young dogs" gives "A young dog".
     first = words[several.first]
     is_upper = len(first.text) > 1 and first.text.isupper()
-    lowered = first.text if is_upper else first.text[:1].lower() + first.text[1:]
-    if several.noun == several.first:
-        lowered = text if is_upper else single
+    old = first.text if several.noun != several.first else text
+    lowered = old if is_upper else old[:1].lower() + old[1:]
     new = f"{match_case(article, first.text)} {lowered}"
     opening = Edit(first.start, first.end, first.text, new)
     return (opening,) if several.noun == several.first else (opening, edit)
@@ -395,7 +384,7 @@ def _verb(words: Sequence[Word], noun: int, irregular: dict[str, str]) -> tuple[
     if new is None and verb.tag == "VBZ":
         new = wordnet.lemma(verb.lower, "v")
     elif new is None and verb.tag == "VBP":
-        new = _third_person(verb.lower)
+        new = plural(verb.lower)  # whose endings are those of the third person
     if new is None or verb.tag == "VBD" and verb.lower not in irregular:
         return ()
     return (Edit(verb.start, verb.end, verb.text, match_case(new, verb.text)),)
@@ -409,8 +398,3 @@ def _has_verb(words: Sequence[Word], start: int) -> bool:
         if word.tag in ("VBZ", "VBP") or word.lower in ("was", "were"):
             return True
     return False
-
-
-def _third_person(verb: str) -> str:
-    """A verb in the third person, whose endings are those of plurals."""
-    return plural(verb) if verb not in ("be", "have") else {"be": "is", "have": "has"}[verb]

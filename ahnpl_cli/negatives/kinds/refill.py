@@ -10,19 +10,12 @@ from typing import Protocol
 
 from ahnpl_cli.negatives import validity
 from ahnpl_cli.negatives.candidates import Candidate, Change, MaskedWord, ParsedCaption, Ranking
+from ahnpl_cli.negatives.evidence import Corpus, Heard
 from ahnpl_cli.negatives.lexicon import wordnet
 from ahnpl_cli.negatives.lexicon.concreteness import Weigh, mean_rating
 from ahnpl_cli.negatives.lexicon.noun_sorts import PERSON, sorts_of, widened
 from ahnpl_cli.negatives.lexicon.tables import contraries, different, dimensions, word_list
-from ahnpl_cli.negatives.statistics import (
-    TEXT_END,
-    Corpus,
-    Heard,
-    doing,
-    group_of,
-    kind_of,
-    names_of,
-)
+from ahnpl_cli.negatives.statistics import TEXT_END, doing, group_of, kind_of, names_of
 from ahnpl_cli.negatives.text import grammar
 from ahnpl_cli.negatives.text.relations import relations_of, verbs_exclude
 from ahnpl_cli.negatives.text.spelling import match_case, with_article

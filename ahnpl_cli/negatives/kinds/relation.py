@@ -11,10 +11,11 @@ import re
 from collections.abc import Iterator, Sequence
 
 from ahnpl_cli.negatives.candidates import Candidate, Change, ParsedCaption, Rejected
+from ahnpl_cli.negatives.evidence import Corpus
 from ahnpl_cli.negatives.lexicon.concreteness import Weigh, mean_rating
 from ahnpl_cli.negatives.lexicon.noun_sorts import sorts_of
 from ahnpl_cli.negatives.lexicon.tables import word_list
-from ahnpl_cli.negatives.statistics import Corpus, group_of, kind_of, names_of
+from ahnpl_cli.negatives.statistics import group_of, kind_of, names_of
 from ahnpl_cli.negatives.text import grammar
 from ahnpl_cli.negatives.text.relations import (
     REDUCED,

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ahnpl_cli.negatives.candidates import Candidate, Change, ParsedCaption, Rejected
+from ahnpl_cli.negatives.evidence import Corpus
 from ahnpl_cli.negatives.lexicon.concreteness import Weigh
 from ahnpl_cli.negatives.lexicon.tables import table_lines, word_list
-from ahnpl_cli.negatives.statistics import Corpus
 from ahnpl_cli.negatives.text import grammar
 from ahnpl_cli.negatives.text.spelling import match_case, with_article
 from ahnpl_cli.negatives.text.words import NOUNS, Word

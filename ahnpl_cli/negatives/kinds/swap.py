@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple, TypeVar
 
 from ahnpl_cli.negatives.candidates import Candidate, Change, ParsedCaption, Rejected
+from ahnpl_cli.negatives.evidence import Corpus
 from ahnpl_cli.negatives.lexicon import wordnet
 from ahnpl_cli.negatives.lexicon.concreteness import Weigh, mean_rating
 from ahnpl_cli.negatives.lexicon.noun_sorts import animate, same_sort
 from ahnpl_cli.negatives.lexicon.tables import contrary, word_list
-from ahnpl_cli.negatives.statistics import Corpus
 from ahnpl_cli.negatives.text import grammar
 from ahnpl_cli.negatives.text.spelling import match_case, with_article
 from ahnpl_cli.negatives.text.words import Word

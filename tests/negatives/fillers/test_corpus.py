@@ -3,9 +3,10 @@ import math
 import pytest
 
 from ahnpl_cli.negatives.candidates import MaskedWord
+from ahnpl_cli.negatives.evidence import Corpus
 from ahnpl_cli.negatives.fillers.corpus import DISCOUNT, PSEUDO, WEIGHTS, CorpusFiller, count
 from ahnpl_cli.negatives.kinds.refill import best_valid
-from ahnpl_cli.negatives.statistics import Corpus, Statistics
+from ahnpl_cli.negatives.statistics import Statistics
 
 CAPTIONS = (
     ["a red car on a road"] * 6

@@ -3,9 +3,10 @@ import itertools
 import pytest
 
 from ahnpl_cli.negatives.candidates import Candidate, Rejected
+from ahnpl_cli.negatives.evidence import Corpus
 from ahnpl_cli.negatives.kinds.swap import swap_adjectives, swap_nouns
 from ahnpl_cli.negatives.lexicon.concreteness import word_weights
-from ahnpl_cli.negatives.statistics import Corpus, Statistics
+from ahnpl_cli.negatives.statistics import Statistics
 from ahnpl_cli.records import apply_edits
 from ahnpl_cli.stable_hash import RandomStream
 

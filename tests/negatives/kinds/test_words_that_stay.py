@@ -3,10 +3,11 @@
 import pytest
 
 from ahnpl_cli.negatives.candidates import Candidate
+from ahnpl_cli.negatives.evidence import Corpus
 from ahnpl_cli.negatives.kinds.refill import ACTION, ATTRIBUTE, OBJECT
 from ahnpl_cli.negatives.kinds.swap import swap_nouns
 from ahnpl_cli.negatives.lexicon.concreteness import word_weights
-from ahnpl_cli.negatives.statistics import Corpus, Statistics
+from ahnpl_cli.negatives.statistics import Statistics
 from ahnpl_cli.records import apply_edits
 from ahnpl_cli.stable_hash import RandomStream
 

@@ -1,0 +1,360 @@
+"""What captions tell about a possible edit, by the statistics of them.
+
+The kinds ask what is possible ("does anything lie under a bench?"), and how plausible an edit is
+(`Corpus.plausibility`):
+
+    sum over the words that change and the two behind them of [log p(w_i | w_i-2 w_i-1) + H]
+    + TOPIC * sum over the nouns that change of their mean association with the caption's others
+
+taken of the negative less the same of the caption. p interpolates counts of three, two and one
+words; H, the mean surprise of a word, makes texts of different lengths comparable. The caption
+itself is left out of the counts that it is judged by. Formula and values are ours.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ahnpl_cli.negatives.lexicon.wordnet import lemma
+from ahnpl_cli.negatives.statistics import (
+    TEXT_END,
+    Statistics,
+    group_of,
+    kind_of,
+    names_of,
+    tokens_of,
+)
+
+THREE, TWO, ONE = 0.5, 0.35, 0.15  # weights of the counts of three, two and one words
+FLOOR = 0.5  # what a word never seen counts for
+SURPRISE = 3.0  # H: nats of a word of a caption
+TOPIC = 1.0
+# Mean association with the other nouns, and the least with one, below which a noun is out of place.
+LEAST_TOPIC, STRANGE = -0.1, -1.2
+SLACK = 0.1  # by which it may be less at home than the noun it stands for
+RARE = 0.05  # share of what is said of one kind below which it may be a slip
+SMALL = 1_000  # captions
+KNOWN_HEAD = 60  # relations said of a noun from which it needs no other of its group
+MOST_SAID = 250  # of them that are looked at
+PSEUDO = 2.0  # images that an association counts before it is believed
+ASSOCIATION_MOST = 3.0
+# Share of a thing's images that another is said of from which it may be on any of them (ours).
+USUAL, LEAST_USUAL = 0.12, 3
+OF_GROUP = 4  # nouns of a group that something must be said of before it goes for all (ours)
+_NOTHING: dict[str, int] = {}
+Heard = Callable[[str], bool]  # whether captions say a word in some place
+_Side = dict[tuple[str, str], frozenset[str]]
+
+
+def _association_of(times: int, by_chance: float) -> float:
+    value = math.log((times + PSEUDO) / (by_chance + PSEUDO))
+    return max(-ASSOCIATION_MOST, min(ASSOCIATION_MOST, value))
+
+
+def _act(said: str) -> tuple[str, str]:
+    """Verb and preposition of a relation, as statistics hold it."""
+    first, _, rest = said.partition("|")[2].partition(" ")
+    return lemma(first, "v"), rest
+
+
+def _frozen(sets: dict[tuple[str, str], set[str]]) -> _Side:
+    return {key: frozenset(values) for key, values in sets.items()}
+
+
+class Corpus:
+    """What the captions tell about a possible edit.
+
+    Args:
+        statistics: counts over them.
+    """
+
+    def __init__(self, statistics: Statistics) -> None:
+        self.statistics = statistics
+        self._tokens = max(1, sum(statistics.words.values()))
+        self.association = functools.lru_cache(maxsize=1 << 16)(self._association)
+        self.things = functools.cache(self._things)
+        self._associations = functools.lru_cache(maxsize=1 << 11)(self._all_associations)
+        self.acts = functools.lru_cache(maxsize=1 << 14)(self._acts)
+
+    @property
+    def is_small(self) -> bool:
+        """Whether there are too few captions to tell what cannot be said."""
+        return self.statistics.captions < SMALL
+
+    def heard(self, first: str, second: str, least: int = 2) -> bool:
+        """Whether a word follows another more than once, as far as the captions can tell."""
+        return self.is_small or self.follows(first, second) >= least
+
+    def follows(self, first: str, second: str) -> int:
+        """How often a word, in lower case, follows another; "" begins and `TEXT_END` ends."""
+        last = first.rpartition(" ")[2]
+        return self.statistics.pairs.get(f"{last} {second.partition(' ')[0]}", 0)
+
+    def relations(self, head: str, target: str) -> dict[str, int]:
+        """Return the relations, as "form|words", of one noun to another, with how often."""
+        return self.statistics.relations.get(f"{head}|{target}", {})
+
+    def said_of(self, head: str, group: str, form: str) -> list[tuple[str, str, int]]:
+        """Return (relation, thing, how often) that captions say of a noun in one form.
+
+        Of a noun that they hardly name, what they say of its group.
+        """
+        own = self._by_head.get((head, form), [])
+        if sum(times for *_, times in own) >= KNOWN_HEAD:
+            return own
+        return self._by_head.get((f"*{group}", form), own)
+
+    @functools.cached_property
+    def _by_head(self) -> dict[tuple[str, str], list[tuple[str, str, int]]]:
+        """(Noun or group, form) -> relations and things said of it more than once, most first."""
+        by_head: dict[tuple[str, str], list[tuple[str, str, int]]] = defaultdict(list)
+        for pair, said in self.statistics.relations.items():
+            head, _, thing = pair.partition("|")
+            for relation, times in said.items():
+                form, _, text = relation.partition("|")
+                if times > 1:
+                    by_head[head, form].append((text, thing, times))
+        for rows in by_head.values():
+            rows.sort(key=lambda row: (-row[2], row))
+            del rows[MOST_SAID:]
+        return by_head
+
+    def does(self, verb: str, noun: str) -> bool:
+        """Whether a verb is said of things like a noun, and not by some slip of the tagger."""
+        by_kind = self.statistics.doers.get(verb, {})
+        least = max(2.0, RARE * sum(by_kind.values()))
+        return self.is_small or by_kind.get(kind_of(noun), 0) >= least
+
+    def descriptions(self, noun: str) -> dict[str, int]:
+        """Return the adjectives said of a noun, with how often."""
+        return self.statistics.described.get(noun, {})
+
+    def _association(self, first: str, second: str) -> float:
+        """Log of how much more often than by chance two nouns are said of one image.
+
+        Believed as far as the counts carry: 0 for nouns that were hardly seen.
+        """
+        seen = self.statistics.seen
+        by_chance = seen.get(first, 0) * seen.get(second, 0) / max(1, self.statistics.images)
+        return _association_of(self._together(first, second), by_chance)
+
+    def _together(self, first: str, second: str) -> int:
+        """How many images two nouns are said of."""
+        if second < first:
+            first, second = second, first
+        return self.statistics.together.get(first, _NOTHING).get(second, 0)
+
+    def companions(self, nouns: Sequence[str], least: int) -> list[tuple[str, float]]:
+        """Return the things that are seen with nouns, by their mean association, best first.
+
+        Args:
+            nouns: of a caption.
+            least: images that must show a thing (see `things`).
+        """
+        things = self.things(least)
+        if not things:
+            return []
+        means = np.mean([self._associations(noun, least) for noun in nouns], axis=0)
+        ranked = np.argsort(-means, kind="stable")
+        return [(things[index], float(means[index])) for index in ranked.tolist()]
+
+    def _all_associations(self, noun: str, least: int) -> NDArray[np.float32]:
+        values = [self._association(noun, thing) for thing in self.things(least)]
+        return np.array(values, np.float32)
+
+    def seen(self, noun: str) -> int:
+        """How many images a noun is said of."""
+        return self.statistics.seen.get(noun, 0)
+
+    def descriptions_of_group(self, group: str) -> frozenset[str]:
+        """Return the adjectives that captions say of several nouns of a group."""
+        return self._by_group.get(group, frozenset())
+
+    @functools.cached_property
+    def _by_group(self) -> dict[str, frozenset[str]]:
+        nouns_with: dict[str, Counter[str]] = defaultdict(Counter)
+        for noun, adjectives in self.statistics.described.items():
+            nouns_with[group_of(noun)].update(adjectives.keys())
+        return {
+            group: frozenset(word for word, nouns in counts.items() if nouns >= OF_GROUP)
+            for group, counts in nouns_with.items()
+        }
+
+    def objects_of(self, group: str, text: str) -> frozenset[str]:
+        """Return the nouns that captions say to be in a relation to things of a group."""
+        return self._sides[0].get((group, text), frozenset())
+
+    def groups_saying(self, text: str, target: str) -> frozenset[str]:
+        """Return the groups of which captions say a relation to a noun."""
+        groups = (self._sides[1].get((text, name), frozenset()) for name in names_of(target))
+        return frozenset().union(*groups)
+
+    @functools.cached_property
+    def _sides(self) -> tuple[_Side, _Side]:
+        """(Group, relation) -> nouns, and (relation, noun) -> groups."""
+        objects: dict[tuple[str, str], set[str]] = defaultdict(set)
+        groups: dict[tuple[str, str], set[str]] = defaultdict(set)
+        for pair, said in self.statistics.relations.items():
+            head, _, noun = pair.partition("|")
+            # "*" alone is any head.
+            if head[0] != "*" or head == "*":
+                continue
+            for relation in said:
+                text = relation.partition("|")[2]
+                objects[head[1:], text].add(noun)
+                groups[text, noun].add(head[1:])
+        return _frozen(objects), _frozen(groups)
+
+    def _acts(self, group: str, target: str) -> frozenset[tuple[str, str]]:
+        """The verbs that nouns of a group are said with to a noun, each with its preposition.
+
+        Or to several other nouns of its group: who walks on streets and paths may do so on an
+        alley.
+        """
+        acts = set(self._acts_on_groups.get((group, group_of(target)), ()))
+        for name in names_of(target):
+            acts.update(_act(said) for said in self.relations(f"*{group}", name))
+        return frozenset(acts)
+
+    @functools.cached_property
+    def _acts_on_groups(self) -> dict[tuple[str, str], set[tuple[str, str]]]:
+        counts: dict[tuple[str, str], Counter[tuple[str, str]]] = defaultdict(Counter)
+        for pair, said in self.statistics.relations.items():
+            head, _, noun = pair.partition("|")
+            if head[0] == "*":
+                counts[head[1:], group_of(noun)].update({_act(relation) for relation in said})
+        return {
+            groups: {act for act, nouns in acts.items() if nouns >= OF_GROUP}
+            for groups, acts in counts.items()
+        }
+
+    def belonging(self, others: Sequence[str], instead_of: str | None = None) -> Heard:
+        """Return what tells whether a noun is seen with others, and with none hardly ever.
+
+        Or about as much as the one that it stands for: where all images show a thing or two of a
+        few, as drawn ones do, no two of them are seen together as often as by chance.
+        """
+        if not others:
+            return lambda noun: True
+        seen, images = self.statistics.seen, max(1, self.statistics.images)
+        least, mean = STRANGE, LEAST_TOPIC
+        if instead_of is not None:
+            old = [self.association(instead_of, other) for other in others]
+            least = min(least, min(old) - SLACK)
+            mean = min(mean, sum(old) / len(old) - SLACK)
+        shares = [(other, seen.get(other, 0) / images) for other in others]
+
+        def belongs(noun: str) -> bool:
+            total, often = 0.0, seen.get(noun, 0)
+            for other, share in shares:
+                value = _association_of(self._together(noun, other), often * share)
+                if value < least and noun != other:
+                    return False
+                total += value
+            return total >= mean * len(shares)
+
+        return belongs
+
+    def belongs(self, noun: str, others: Sequence[str]) -> bool:
+        """Return whether a noun is seen with others, and with none of them hardly ever."""
+        return self.belonging(others)(noun)
+
+    def usual(self, others: Sequence[str]) -> Heard:
+        """Return what tells whether a thing is seen with one of others so often as to go unsaid.
+
+        What is said of a share of the images of a thing is there on more of them.
+        """
+        counts = [(other, USUAL * self.statistics.seen.get(other, 0)) for other in others]
+
+        def is_usual(thing: str) -> bool:
+            return any(
+                self._together(thing, other) > max(least, LEAST_USUAL) for other, least in counts
+            )
+
+        return is_usual
+
+    def topic(self, noun: str, others: Sequence[str]) -> float:
+        """Return the mean association of a noun with others."""
+        return self._topic(noun, others)
+
+    def _things(self, least: int) -> tuple[str, ...]:
+        """Nouns said often enough, also in the singular behind a or an."""
+        single = self.statistics.single
+        least = 2 if self.is_small else least
+        return tuple(
+            sorted(
+                noun
+                for noun, images in self.statistics.seen.items()
+                if images >= least and single.get(noun, 0) >= least // 2
+            )
+        )
+
+    # How plausible an edit is
+
+    def plausibility(
+        self, old: str, new: str, others: Iterable[str], lost: str | None, gained: str | None
+    ) -> float:
+        """Return the log-odds of an edited text against the caption (see the module's head).
+
+        Args:
+            old: the caption.
+            new: the negative.
+            others: nouns that both have.
+            lost: noun that only the caption has, if any.
+            gained: noun that only the negative has, if any.
+        """
+        before, after = _changed(old, new)
+        value = self._logs(after, own=0) - self._logs(before, own=1)
+        if gained is not None:
+            value += TOPIC * (self._topic(gained, others) - self._topic(lost, others))
+        return round(value, 3)
+
+    def _topic(self, noun: str | None, others: Iterable[str]) -> float:
+        if noun is None:
+            return 0.0
+        values = [self.association(noun, other) for other in others if other != noun]
+        return sum(values) / len(values) if values else 0.0
+
+    def _logs(self, window: tuple[list[str], int], own: int) -> float:
+        """Sum of log p + H of the words of a window from a place on."""
+        tokens, start = window
+        words, pairs, triples = (
+            self.statistics.words,
+            self.statistics.pairs,
+            self.statistics.triples,
+        )
+        total = 0.0
+        for index in range(start, len(tokens)):
+            first, second, third = tokens[index - 2 : index + 1]
+            pair = f"{first} {second}"
+            share = ONE * max(words.get(third, 0) - own, FLOOR) / self._tokens
+            following = words.get(second, self.statistics.captions) - own
+            if following > 0:
+                share += TWO * max(0, pairs.get(f"{second} {third}", 0) - own) / following
+            following = pairs.get(pair, 0) - own
+            if following > 0:
+                share += THREE * max(0, triples.get(f"{pair} {third}", 0) - own) / following
+            total += math.log(share) + SURPRISE
+        return total
+
+
+def _changed(old: str, new: str) -> tuple[tuple[list[str], int], tuple[list[str], int]]:
+    """Both texts as words with where they begin to differ, without what is equal at the end."""
+    before = ["", "", *tokens_of(old.strip().rstrip(".")), TEXT_END]
+    after = ["", "", *tokens_of(new.strip().rstrip(".")), TEXT_END]
+    shortest = min(len(before), len(after))
+    start = 2
+    while start < shortest and before[start] == after[start]:
+        start += 1
+    same = 0
+    while same < shortest - start and before[-1 - same] == after[-1 - same]:
+        same += 1
+    # Two words behind the change still depend on it.
+    drop = max(0, same - 2)
+    return (before[: len(before) - drop], start), (after[: len(after) - drop], start)
