@@ -18,7 +18,7 @@ LAYERS = {
         *("__init__", "errors", "files", "visible", "outputs", "records", "config", "stable_hash"),
         "version",
         *("losses.registry", "losses.recipes"),
-        *("progress", "catalog", "runs", "caption_words"),
+        *("progress", "catalog", "runs", "caption_words", "spelling"),
     ),
     "maths": (
         "similarity",
@@ -51,6 +51,7 @@ APART = {
     "training": ("inspection", "negatives"),
     "evaluation": ("negatives", "inspection", "training"),
     "negatives": ("evaluation", "training", "inspection"),
+    "imaging": ("negatives", "evaluation", "training", "inspection"),
     "backbones": ("scenes", "training", "evaluation"),
     "reporting": ("inspection", "evaluation", "training", "negatives", "scenes", "imaging"),
 }

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Literal, Protocol, Self, runtime_checkable
+from typing import Any, Literal, Protocol, Self, runtime_checkable
 
+import torch
 from PIL import Image
 from torch import Tensor, nn
 
 from ahnpl_cli.backbones.mixing import layer_depths
 from ahnpl_cli.data.pixels import Pixels
 from ahnpl_cli.losses.registry import LossFamily
+
+logger = logging.getLogger(__name__)
 
 Tower = Literal["image", "text", "shared"]
 
@@ -169,3 +175,95 @@ class MatchingBackbone(Protocol):
     def match(self, patches: Tensor, tokens: Tensor) -> Tensor:
         """Return log-odds (P,) that patches (P, S, W) match tokens (P, L), pair by pair."""
         ...
+
+
+# What adapters share
+
+
+class WeightsHash:
+    """SHA-256 over names, types, shapes and bytes of every weight, in order of name.
+
+    Hashing all weights takes seconds, so the tensors' versions are kept beside what they gave: each
+    change in place, such as an optimizer's step, counts a version up.
+    """
+
+    def __init__(self, module: nn.Module) -> None:
+        self._module = module
+        self._known: tuple[int, str] | None = None
+
+    def __call__(self) -> str:
+        """Return the hash of the weights as they are now."""
+        version = sum(tensor._version for tensor in self._module.state_dict().values())
+        if self._known is None or self._known[0] != version:
+            self._known = version, self._compute()
+        return self._known[1]
+
+    def _compute(self) -> str:
+        digest = hashlib.sha256()
+        for name, tensor in sorted(self._module.state_dict().items()):
+            digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+            digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+        return digest.hexdigest()
+
+
+def encoder_sha256(configuration: dict[str, Any], tokenizer: Any) -> str:
+    """Return a hash over a model's configuration and over what decides the ids of its tokenizer.
+
+    Args:
+        configuration: of the model, as its library writes it.
+        tokenizer: open_clip's, or one of transformers, perhaps wrapped by open_clip's.
+    """
+    wrapped = getattr(tokenizer, "tokenizer", tokenizer)
+    backend = getattr(wrapped, "backend_tokenizer", None)
+    vocabulary = getattr(wrapped, "encoder", None)
+    if backend is not None:
+        vocabulary = json.loads(backend.to_str())
+        # How the last call padded and cut, which is no part of the tokenizer.
+        vocabulary.pop("padding", None)
+        vocabulary.pop("truncation", None)
+    elif hasattr(wrapped, "get_vocab"):
+        vocabulary = wrapped.get_vocab()
+    options = {
+        "kind": type(tokenizer).__name__,
+        "length": getattr(tokenizer, "context_length", None),
+        "clean": getattr(getattr(tokenizer, "clean_fn", None), "__name__", None),
+        "reduction": getattr(getattr(tokenizer, "reduction_fn", None), "__name__", None),
+        "strip": getattr(tokenizer, "strip_sep_token", None),
+        "mode": getattr(tokenizer, "tokenizer_mode", None),
+        "vocabulary": vocabulary,
+    }
+    text = json.dumps([configuration, options], sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+# Texts of different lengths, to compare features at own and at full length.
+PROBES = ("a cat", "a red cube left of a blue ball on a table, and two dogs asleep behind it")
+# Exact in exact arithmetic; kernels add in other orders at other lengths.
+TOLERANCE = 1e-4
+
+
+def is_exact_at_own_length(name: str, context_length: int, gap: float | None) -> bool:
+    """Return whether own length gives the features of full length; warn once if it does not.
+
+    Args:
+        name: of the model, for the warning.
+        context_length: what texts are padded to otherwise.
+        gap: how far the features of `PROBES` differ; None if the tower sees its padding anyway.
+    """
+    if gap is None:
+        logger.warning(
+            "The text tower of %s is not causal: texts are padded to %d tokens, which is slow.",
+            name,
+            context_length,
+        )
+        return False
+    if gap <= TOLERANCE:
+        return True
+    logger.warning(
+        "Texts of %s are padded to %d tokens, which is slow: at their own length features "
+        "differ by %.1g.",
+        name,
+        context_length,
+        gap,
+    )
+    return False

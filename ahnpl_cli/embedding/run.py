@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from ahnpl_cli.backbones.base import ModelInfo
-from ahnpl_cli.backbones.feature_shards import model_key
+from ahnpl_cli.backbones.feature_cache import model_key
 from ahnpl_cli.backbones.load import load_backbone
 from ahnpl_cli.config import EmbedConfig, parse_shard
 from ahnpl_cli.data.tensors import is_ours

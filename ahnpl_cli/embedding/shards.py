@@ -17,7 +17,7 @@ import torch
 
 from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.backbones.encode import encode_images, encode_texts
-from ahnpl_cli.backbones.feature_shards import model_key, pack_keys, write_shard
+from ahnpl_cli.backbones.feature_cache import model_key, pack_keys, write_shard
 from ahnpl_cli.backbones.load import load_backbone
 from ahnpl_cli.data.images import ImageRef, open_image
 from ahnpl_cli.data.tensors import Array, open_tensors, read_metadata, write_tensors

@@ -90,7 +90,7 @@ def text_scores(
     """
     if not names:
         return {}
-    from ahnpl_cli.language_models.text_scorer import load_text_scorer
+    from ahnpl_cli.backbones.transformers.text_scorer import load_text_scorer
 
     texts: dict[str, None] = {}
     for task in tasks:

@@ -7,8 +7,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from ahnpl_cli.backbones.base import Backbone
-from ahnpl_cli.backbones.own_length import PROBES
+from ahnpl_cli.backbones.base import PROBES, Backbone
 from ahnpl_cli.errors import ModelError
 
 LARGEST = 1e-4

@@ -14,7 +14,7 @@ from ahnpl_cli.evaluation.benchmarks import BENCHMARKS
 from ahnpl_cli.reporting.tables import Table
 
 # What stages write below the cache's folder, beside what a benchmark unpacks under its own name.
-FEATURES = "features"  # a folder a model, called by the hash that `feature_shards.model_key` gives
+FEATURES = "features"  # a folder a model, called by the hash that `feature_cache.model_key` gives
 ORDERS = "orders"  # frozen shuffles of captions
 INDICES = "coco"  # of its annotation files
 _MODEL = re.compile(r"[0-9a-f]{16}")

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from ahnpl_cli.backbones.feature_shards import read_shard, write_shard
+from ahnpl_cli.backbones.feature_cache import read_shard, write_shard
 from ahnpl_cli.data.captions import read_captions
 from ahnpl_cli.data.images import ImageRef, header_problem, open_image
 from ahnpl_cli.data.tar_shards import member_problem, open_member, read_shards

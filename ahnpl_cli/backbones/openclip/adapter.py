@@ -15,9 +15,15 @@ from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from ahnpl_cli.backbones import own_length
-from ahnpl_cli.backbones.base import Backbone, ModelInfo, Tower
-from ahnpl_cli.backbones.hashing import WeightsHash, encoder_sha256
+from ahnpl_cli.backbones.base import (
+    PROBES,
+    Backbone,
+    ModelInfo,
+    Tower,
+    WeightsHash,
+    encoder_sha256,
+    is_exact_at_own_length,
+)
 from ahnpl_cli.backbones.openclip import text_tower
 from ahnpl_cli.backbones.openclip.config import CONFIG_FILE, WEIGHTS_FILE
 from ahnpl_cli.data.pixels import Pixels, move
@@ -157,9 +163,9 @@ class OpenClipBackbone(Backbone):
         """Compare features at own and full length once, and warn if they differ."""
         gap = None
         if text_tower.is_causal(self.module):
-            tokens = self._tokenizer(list(own_length.PROBES)).to(self.device)
+            tokens = self._tokenizer(list(PROBES)).to(self.device)
             gap = text_tower.difference(self.module, tokens, self.pad_id)
-        return own_length.is_exact(self._names["name"], self._context_length, gap)
+        return is_exact_at_own_length(self._names["name"], self._context_length, gap)
 
     def clone(self) -> Self:
         """Return the same model with weights of its own."""

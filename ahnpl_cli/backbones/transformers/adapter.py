@@ -13,9 +13,15 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from ahnpl_cli.backbones import own_length
-from ahnpl_cli.backbones.base import Backbone, ModelInfo, Tower
-from ahnpl_cli.backbones.hashing import WeightsHash, encoder_sha256
+from ahnpl_cli.backbones.base import (
+    PROBES,
+    Backbone,
+    ModelInfo,
+    Tower,
+    WeightsHash,
+    encoder_sha256,
+    is_exact_at_own_length,
+)
 from ahnpl_cli.backbones.transformers.pretrained import quiet, read_module
 from ahnpl_cli.data.pixels import Pixels, move
 from ahnpl_cli.data.tensors import share
@@ -230,13 +236,13 @@ class TransformersBackbone(Backbone):
         """Compare features at own and full length once, and warn if they differ."""
         gap = None
         if self._is_causal:
-            full = self._tokenize(own_length.PROBES).to(self.device)
+            full = self._tokenize(PROBES).to(self.device)
             with torch.autocast(full.device.type, enabled=False):
                 short = self._text_features(trim(full, self.pad_id))
                 long = self._text_features(full)
             unit = nn.functional.normalize
             gap = float((unit(short.float(), dim=-1) - unit(long.float(), dim=-1)).abs().max())
-        return own_length.is_exact(self._names["name"], self._context_length, gap)
+        return is_exact_at_own_length(self._names["name"], self._context_length, gap)
 
     def clone(self) -> Self:
         """Return the same model with weights of its own."""

@@ -15,7 +15,7 @@ from PIL import Image
 from torch import Tensor
 from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
 
-from ahnpl_cli.backbones.hashing import WeightsHash
+from ahnpl_cli.backbones.base import WeightsHash
 from ahnpl_cli.backbones.transformers.named import find_folder
 from ahnpl_cli.backbones.transformers.pretrained import SAFE, read_config, read_module, read_part
 from ahnpl_cli.errors import ModelError

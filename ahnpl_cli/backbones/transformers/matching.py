@@ -15,7 +15,7 @@ import transformers
 from PIL import Image
 from torch import Tensor, nn
 
-from ahnpl_cli.backbones.hashing import WeightsHash
+from ahnpl_cli.backbones.base import WeightsHash
 from ahnpl_cli.backbones.transformers.named import find_folder
 from ahnpl_cli.backbones.transformers.pretrained import (
     read_config,

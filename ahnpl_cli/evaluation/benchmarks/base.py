@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +15,7 @@ from ahnpl_cli.evaluation.scoring.averages import PARTIAL, Average, renamed_wher
 from ahnpl_cli.evaluation.scoring.derived_metrics import DerivedMetrics, no_derived_metrics
 from ahnpl_cli.evaluation.scoring.items import Count, Item, Suite, Task
 from ahnpl_cli.evaluation.scoring.judging import CHOICE, ItemTask, Judge
-from ahnpl_cli.files import read_json
+from ahnpl_cli.files import read_json, read_text
 from ahnpl_cli.progress import Track, silent
 
 T = TypeVar("T")
@@ -310,6 +312,38 @@ def read_entries(path: Path, container: type) -> list[tuple[str, Any]]:
         return [(str(number), record) for number, record in enumerate(tree)]
     shape = "an object" if container is dict else "a list"
     raise BenchmarkError(f"not {shape} of records", where=str(path), hint=FETCH_AGAIN)
+
+
+def csv_records(
+    path: Path, columns: Sequence[str], delimiter: str = ","
+) -> list[tuple[str, dict[str, str]]]:
+    """Return the rows of a CSV file with their places.
+
+    Args:
+        path: the file, with a header.
+        columns: that it has to have.
+        delimiter: between cells.
+
+    Raises:
+        BenchmarkError: it is not UTF-8, a column is missing, or a row is too short.
+    """
+    text = io.StringIO(read_text(path, error=BenchmarkError), newline="")
+    reader = csv.DictReader(text, delimiter=delimiter)
+    missing = [column for column in columns if column not in (reader.fieldnames or ())]
+    if missing:
+        what = f"no column {', '.join(missing)}"
+        raise BenchmarkError(what, where=str(path), hint=FETCH_AGAIN)
+    rows = []
+    try:
+        for row in reader:
+            where = f"{path}:{reader.line_num}"
+            if any(row[column] is None for column in columns):
+                raise BenchmarkError("a row is too short", where=where, hint=FETCH_AGAIN)
+            rows.append((where, row))
+    except csv.Error as error:
+        where = f"{path}:{reader.line_num}"
+        raise BenchmarkError(f"not CSV: {error}", where=where, hint=FETCH_AGAIN) from error
+    return rows
 
 
 def count_notes(counts: Iterable[Count]) -> list[str]:

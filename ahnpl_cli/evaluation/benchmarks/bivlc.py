@@ -14,13 +14,13 @@ from pathlib import Path
 from ahnpl_cli.evaluation.benchmarks.base import (
     Benchmark,
     LocalCopy,
+    csv_records,
     field,
     from_hub,
 )
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
 from ahnpl_cli.evaluation.benchmarks.tables import (
     Records,
-    csv_records,
     find_tables,
     read_tables,
 )

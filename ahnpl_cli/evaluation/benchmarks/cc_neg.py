@@ -11,12 +11,17 @@ from __future__ import annotations
 from pathlib import Path
 
 from ahnpl_cli.errors import BenchmarkError
-from ahnpl_cli.evaluation.benchmarks.base import FETCH_AGAIN, Benchmark, LocalCopy, field
+from ahnpl_cli.evaluation.benchmarks.base import (
+    FETCH_AGAIN,
+    Benchmark,
+    LocalCopy,
+    csv_records,
+    field,
+)
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
 from ahnpl_cli.evaluation.benchmarks.tables import (
     TABLE,
     Records,
-    csv_records,
     find_tables,
     read_tables,
 )

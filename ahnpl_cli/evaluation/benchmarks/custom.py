@@ -16,9 +16,14 @@ from typing import Any
 from ahnpl_cli.data.images import ImageRef
 from ahnpl_cli.data.jsonl import read_records
 from ahnpl_cli.errors import BenchmarkError
-from ahnpl_cli.evaluation.benchmarks.base import Benchmark, LocalCopy, counted, field
+from ahnpl_cli.evaluation.benchmarks.base import (
+    Benchmark,
+    LocalCopy,
+    counted,
+    csv_records,
+    field,
+)
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders, is_existing_file
-from ahnpl_cli.evaluation.benchmarks.tables import csv_records
 from ahnpl_cli.evaluation.benchmarks.two_by_two import (
     ordered_tags,
     tag_means,

@@ -16,10 +16,10 @@ from ahnpl_cli.evaluation.benchmarks.base import (
     FETCH_AGAIN,
     Benchmark,
     LocalCopy,
+    csv_records,
     from_hub,
 )
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
-from ahnpl_cli.evaluation.benchmarks.tables import csv_records
 from ahnpl_cli.evaluation.benchmarks.two_by_two import (
     IMAGE,
     ordered_tags,

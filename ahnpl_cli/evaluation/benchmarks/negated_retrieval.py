@@ -17,11 +17,11 @@ from ahnpl_cli.evaluation.benchmarks.base import (
     Benchmark,
     LocalCopy,
     counted,
+    csv_records,
 )
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
 from ahnpl_cli.evaluation.benchmarks.negbench import CSV_FILES
 from ahnpl_cli.evaluation.benchmarks.retrieval import KS, WAYS, Captioned, RetrievalTask
-from ahnpl_cli.evaluation.benchmarks.tables import csv_records
 from ahnpl_cli.evaluation.scoring.averages import Average, mean
 from ahnpl_cli.evaluation.scoring.items import Suite
 

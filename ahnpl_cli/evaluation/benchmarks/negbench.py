@@ -17,9 +17,9 @@ from ahnpl_cli.evaluation.benchmarks.base import (
     VOC_TEST,
     Benchmark,
     LocalCopy,
+    csv_records,
 )
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
-from ahnpl_cli.evaluation.benchmarks.tables import csv_records
 from ahnpl_cli.evaluation.scoring.averages import mean, pool
 from ahnpl_cli.evaluation.scoring.items import Item, Suite
 

@@ -15,11 +15,11 @@ from ahnpl_cli.evaluation.benchmarks.base import (
     Benchmark,
     LocalCopy,
     counted,
+    csv_records,
     fetch,
     raw,
 )
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders, ImageFinder
-from ahnpl_cli.evaluation.benchmarks.tables import csv_records
 from ahnpl_cli.evaluation.scoring.averages import mean, pool
 from ahnpl_cli.evaluation.scoring.items import Item, Suite
 from ahnpl_cli.evaluation.scoring.judging import IMAGE_CHOICE

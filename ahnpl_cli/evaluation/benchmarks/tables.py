@@ -6,8 +6,6 @@ the same name never shows the images of the first.
 
 from __future__ import annotations
 
-import csv
-import io
 import zipfile
 import zlib
 from collections.abc import Iterator, Sequence
@@ -19,7 +17,7 @@ from ahnpl_cli.data.images import SUFFIXES, file_sha256
 from ahnpl_cli.errors import BenchmarkError
 from ahnpl_cli.evaluation.benchmarks.base import FETCH_AGAIN, LocalCopy
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders, ImageFinder
-from ahnpl_cli.files import read_text, write_atomic
+from ahnpl_cli.files import write_atomic
 
 ROWS = 64  # read at once: images are large
 TABLE = "table"  # begins the role of a table among a benchmark's files
@@ -106,38 +104,6 @@ def read_tables(
         unpacked.append(folder)
     # After unpacking, since a finder looks only into folders that are there.
     return Records(rows, copy.image_finder([*unpacked, *places]), embedded=True)
-
-
-def csv_records(
-    path: Path, columns: Sequence[str], delimiter: str = ","
-) -> list[tuple[str, dict[str, str]]]:
-    """Return the rows of a CSV file with their places.
-
-    Args:
-        path: the file, with a header.
-        columns: that it has to have.
-        delimiter: between cells.
-
-    Raises:
-        BenchmarkError: it is not UTF-8, a column is missing, or a row is too short.
-    """
-    text = io.StringIO(read_text(path, error=BenchmarkError), newline="")
-    reader = csv.DictReader(text, delimiter=delimiter)
-    missing = [column for column in columns if column not in (reader.fieldnames or ())]
-    if missing:
-        what = f"no column {', '.join(missing)}"
-        raise BenchmarkError(what, where=str(path), hint=FETCH_AGAIN)
-    rows = []
-    try:
-        for row in reader:
-            where = f"{path}:{reader.line_num}"
-            if any(row[column] is None for column in columns):
-                raise BenchmarkError("a row is too short", where=where, hint=FETCH_AGAIN)
-            rows.append((where, row))
-    except csv.Error as error:
-        where = f"{path}:{reader.line_num}"
-        raise BenchmarkError(f"not CSV: {error}", where=where, hint=FETCH_AGAIN) from error
-    return rows
 
 
 def unpacked_folder(archive: Path, cache: Path) -> Path:

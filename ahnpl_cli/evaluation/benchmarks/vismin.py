@@ -15,13 +15,14 @@ from ahnpl_cli.evaluation.benchmarks.base import (
     FETCH_AGAIN,
     Benchmark,
     LocalCopy,
+    csv_records,
     fetch,
     field,
     from_hub,
     raw,
 )
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
-from ahnpl_cli.evaluation.benchmarks.tables import csv_records, find_tables, read_tables
+from ahnpl_cli.evaluation.benchmarks.tables import find_tables, read_tables
 from ahnpl_cli.evaluation.benchmarks.two_by_two import (
     ordered_tags,
     tag_means,

@@ -22,7 +22,7 @@ from ahnpl_cli.negatives.lexicon import wordnet
 from ahnpl_cli.negatives.lexicon.noun_sorts import sorts_of, widened
 from ahnpl_cli.negatives.lexicon.tables import contraries, dimensions
 from ahnpl_cli.negatives.lexicon.wordnet import Pos
-from ahnpl_cli.negatives.text.spelling import plural
+from ahnpl_cli.spelling import plural
 
 # Masked captions at once; fixed, since the last bits of scores depend on it. On a CPU more would
 # not fit its caches: with roberta-base, 128 are a quarter slower than 32.

@@ -24,9 +24,9 @@ from ahnpl_cli.negatives.lexicon.tables import alike, contraries, dimensions, wo
 from ahnpl_cli.negatives.statistics import group_of, kind_of
 from ahnpl_cli.negatives.text import grammar
 from ahnpl_cli.negatives.text.relations import REDUCED, Relation, read_relation, relations_of
-from ahnpl_cli.negatives.text.spelling import match_case, vowel_sound, with_article
 from ahnpl_cli.negatives.text.words import Word
 from ahnpl_cli.records import Edit
+from ahnpl_cli.spelling import match_case, vowel_sound, with_article
 from ahnpl_cli.stable_hash import RandomStream
 
 LEAST = 12  # images that must show a thing

@@ -15,9 +15,9 @@ from ahnpl_cli.negatives.evidence import Corpus
 from ahnpl_cli.negatives.lexicon.concreteness import Weigh, mean_rating
 from ahnpl_cli.negatives.lexicon.tables import word_list
 from ahnpl_cli.negatives.text import grammar
-from ahnpl_cli.negatives.text.spelling import vowel_sound
 from ahnpl_cli.negatives.text.words import Word
 from ahnpl_cli.records import Edit
+from ahnpl_cli.spelling import vowel_sound
 from ahnpl_cli.stable_hash import RandomStream
 
 # Sentences behind a caption; {thing} has its article or is a plural.

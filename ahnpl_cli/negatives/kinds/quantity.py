@@ -19,9 +19,9 @@ from ahnpl_cli.negatives.lexicon.concreteness import Weigh, mean_rating
 from ahnpl_cli.negatives.lexicon.noun_sorts import sorts_of
 from ahnpl_cli.negatives.lexicon.tables import word_list
 from ahnpl_cli.negatives.text import grammar
-from ahnpl_cli.negatives.text.spelling import match_case, plural, vowel_sound
 from ahnpl_cli.negatives.text.words import Word
 from ahnpl_cli.records import Edit
+from ahnpl_cli.spelling import match_case, plural, vowel_sound
 from ahnpl_cli.stable_hash import RandomStream
 
 NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")

@@ -18,9 +18,9 @@ from ahnpl_cli.negatives.lexicon.tables import contraries, different, dimensions
 from ahnpl_cli.negatives.statistics import TEXT_END, doing, group_of, kind_of, names_of
 from ahnpl_cli.negatives.text import grammar
 from ahnpl_cli.negatives.text.relations import relations_of, verbs_exclude
-from ahnpl_cli.negatives.text.spelling import match_case, with_article
 from ahnpl_cli.negatives.text.words import Word
 from ahnpl_cli.records import Edit
+from ahnpl_cli.spelling import match_case, with_article
 from ahnpl_cli.stable_hash import RandomStream
 
 _PICTURES = frozenset(("photo", "photograph", "picture", "image", "photos", "shot", "pictures"))

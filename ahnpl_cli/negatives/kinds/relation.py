@@ -24,9 +24,9 @@ from ahnpl_cli.negatives.text.relations import (
     read_relation,
     relations_of,
 )
-from ahnpl_cli.negatives.text.spelling import match_case
 from ahnpl_cli.negatives.text.words import Word
 from ahnpl_cli.records import Edit
+from ahnpl_cli.spelling import match_case
 from ahnpl_cli.stable_hash import RandomStream
 
 # What a relation of another head of the same group counts for, and one of any head (ours).

@@ -11,9 +11,9 @@ from ahnpl_cli.negatives.evidence import Corpus
 from ahnpl_cli.negatives.lexicon.concreteness import Weigh
 from ahnpl_cli.negatives.lexicon.tables import table_lines, word_list
 from ahnpl_cli.negatives.text import grammar
-from ahnpl_cli.negatives.text.spelling import match_case, with_article
 from ahnpl_cli.negatives.text.words import NOUNS, Word
 from ahnpl_cli.records import Edit
+from ahnpl_cli.spelling import match_case, with_article
 from ahnpl_cli.stable_hash import RandomStream
 
 _BEFORE_SIDE = frozenset(

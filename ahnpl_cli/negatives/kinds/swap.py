@@ -13,9 +13,9 @@ from ahnpl_cli.negatives.lexicon.concreteness import Weigh, mean_rating
 from ahnpl_cli.negatives.lexicon.noun_sorts import animate, same_sort
 from ahnpl_cli.negatives.lexicon.tables import contrary, word_list
 from ahnpl_cli.negatives.text import grammar
-from ahnpl_cli.negatives.text.spelling import match_case, with_article
 from ahnpl_cli.negatives.text.words import Word
 from ahnpl_cli.records import Edit
+from ahnpl_cli.spelling import match_case, with_article
 from ahnpl_cli.stable_hash import RandomStream
 
 T = TypeVar("T")
