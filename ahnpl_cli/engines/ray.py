@@ -11,6 +11,7 @@ import importlib
 import logging
 import os
 import signal
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ MOST_DEATHS = 3  # of actors over one task, which then is what kills them
 DIED_HINT = (
     "If memory ran out, use fewer --actors per machine; the same command continues from here."
 )
+POLL = 10.0  # seconds between two looks at the cluster while no task ends
+PATIENCE = 180.0  # seconds that a cluster without room is given to get a machine back
 SHARED_HINT = "All machines need the same folder at the same path, such as on NFS."
 
 
@@ -91,8 +94,9 @@ class ActorMap:
         self._is_ours = not self._ray.is_initialized()
         if self._is_ours:
             _connect(self._ray, cluster.address, (cluster.actors or 0) * cpus)
+        self._cluster, self._cpus = cluster, cpus
         try:
-            count = _count(self._ray.cluster_resources(), cluster, cpus)
+            count = _count(self._room(), cluster, cpus)
         except BaseException:
             self.__exit__(None, None, None)
             raise
@@ -102,6 +106,7 @@ class ActorMap:
         self._most_ahead = count * AHEAD
         self._idle: list[Any] = []
         self._under_way: dict[Any, tuple[Any, _Job]] = {}
+        self._without_room: float | None = None
         for number in range(count):
             self._start_actor(_Job(-1 - number, None))
         logger.info("%d actors of Ray.", count)
@@ -111,6 +116,13 @@ class ActorMap:
         self._actors.append(actor)
         reference = actor.prepare.remote(os.getcwd(), self._prepare, self._args)
         self._under_way[reference] = actor, job
+
+    def _room(self) -> int:
+        """Return how many actors the machines hold that are there now."""
+        resources = self._ray.cluster_resources()
+        room = int(resources.get("CPU", 0) // self._cpus)
+        gpus = self._cluster.gpus_per_actor
+        return min(room, int(resources.get("GPU", 0) / gpus)) if gpus else room
 
     def __enter__(self) -> ActorMap:
         return self
@@ -131,7 +143,8 @@ class ActorMap:
         """Yield `function(task)` in the order of the tasks, a few of them worked on ahead.
 
         Raises:
-            AhnplError: what an actor raised, or a task that killed several actors.
+            AhnplError: what an actor raised, a task that killed several actors, or a cluster that
+                lost its machines.
         """
         fresh = (_Job(number, task) for number, task in enumerate(tasks))
         # What dead actors leave behind goes first: the oldest of them is what all others wait for.
@@ -151,12 +164,34 @@ class ActorMap:
                 self._under_way[actor.run.remote(function, job.task)] = actor, job
             if exhausted and yielded == given:
                 return
-            done, _ = self._ray.wait(list(self._under_way), num_returns=1)
+            done, _ = self._ray.wait(list(self._under_way), num_returns=1, timeout=POLL)
+            if not done:
+                self._check_room()
             for reference in done:
                 self._finish(reference, results, left)
             while yielded in results:
                 yield results.pop(yielded)
                 yielded += 1
+
+    def _check_room(self) -> None:
+        """Give up on a cluster that has lost the machines that actors ran on.
+
+        A task may take hours, and ends, or fails with its machine. But an actor that has no room is
+        waited for without end by Ray.
+
+        Raises:
+            AhnplError: for long there was no room for a single actor, and none is at work.
+        """
+        at_work = any(job.number >= 0 for _, job in self._under_way.values())
+        if at_work or self._room() > 0:
+            self._without_room = None
+        elif self._without_room is None:
+            self._without_room = time.monotonic()
+            logger.warning("The cluster lost its machines; waiting %.0f s for one.", PATIENCE)
+        elif time.monotonic() - self._without_room > PATIENCE:
+            what = f"the cluster has had no machine for an actor for {PATIENCE:.0f} s"
+            hint = "Start one with `ray start`; the same command continues from here."
+            raise AhnplError(what, hint=hint)
 
     def _finish(self, reference: Any, results: dict[int, Any], left: deque[_Job]) -> None:
         """Take in what an actor has done, or that it died."""
@@ -193,7 +228,7 @@ def _import_ray() -> Any:
         return importlib.import_module("ray")
     except ImportError as error:
         what = "--engine ray needs Ray, which is not installed"
-        raise ConfigError(what, hint="pip install 'ahnpl[ray]', or --engine local.") from error
+        raise ConfigError(what, hint="Run: pip install ray; or leave --engine out.") from error
 
 
 @contextlib.contextmanager
@@ -226,16 +261,14 @@ def _connect(ray: Any, address: str | None, cpus: int) -> None:
         logger.info("No cluster of Ray runs here: one was started on this machine.")
 
 
-def _count(resources: dict[str, float], cluster: Cluster, cpus: int) -> int:
+def _count(room: int, cluster: Cluster, cpus: int) -> int:
     """Return how many actors there will be; by default, as many as there is room for.
 
     Raises:
         ConfigError: there is no room for them, for which Ray would wait without end.
     """
-    room = int(resources.get("CPU", 0) // cpus)
     each = f"{cpus} cores" if cpus > 1 else "1 core"
     if cluster.gpus_per_actor:
-        room = min(room, int(resources.get("GPU", 0) / cluster.gpus_per_actor))
         each += f" and {cluster.gpus_per_actor:g} GPUs"
     wanted = cluster.actors or max(room, 1)
     if wanted > room:
