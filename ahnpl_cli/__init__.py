@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from ahnpl_cli.losses import Objective as Objective
     from ahnpl_cli.losses import recipe as recipe
     from ahnpl_cli.negatives.generate import hard_negatives as hard_negatives
+    from ahnpl_cli.training.fit import fit as fit
     from ahnpl_cli.version import __version__ as __version__
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "Objective",
     "__version__",
     "evaluate",
+    "fit",
     "hard_negatives",
     "read_results",
     "recipe",
@@ -36,6 +38,7 @@ _MODULES = {
     "Features": "ahnpl_cli.losses",
     "Objective": "ahnpl_cli.losses",
     "evaluate": "ahnpl_cli.evaluation.run",
+    "fit": "ahnpl_cli.training.fit",
     "hard_negatives": "ahnpl_cli.negatives.generate",
     "read_results": "ahnpl_cli.evaluation.saved_results",
     "recipe": "ahnpl_cli.losses",

@@ -15,7 +15,7 @@ from ahnpl_cli.losses.registry import TERMS
 
 SURFACE = [
     *("EvalConfig", "Features", "Objective", "__version__"),
-    *("evaluate", "hard_negatives", "read_results", "recipe"),
+    *("evaluate", "fit", "hard_negatives", "read_results", "recipe"),
 ]
 
 

@@ -46,12 +46,9 @@ from ahnpl_cli.config.options import (
     ConsoleConfig,
     Device,
     TableFormat,
-    as_flags,
-    flat,
     group,
     opt,
     parse_shard,
-    to_toml,
 )
 from ahnpl_cli.config.runs import (
     CleanConfig,
@@ -70,6 +67,12 @@ from ahnpl_cli.config.train import (
     resolve_recipe,
     resolve_training,
     resolved,
+)
+from ahnpl_cli.config.values import (
+    as_flags,
+    flat,
+    from_options,
+    to_toml,
 )
 
 __all__ = [
@@ -105,6 +108,7 @@ __all__ = [
     "deciding",
     "deciding_options",
     "flat",
+    "from_options",
     "group",
     "opt",
     "parse_shard",

@@ -11,9 +11,7 @@ objects; only workflows and the command line see them.
 from __future__ import annotations
 
 import dataclasses
-import json
 import re
-import shlex
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -332,51 +330,3 @@ def refuse_workers(cluster: ClusterConfig, workers: int | None) -> None:
     """
     if cluster.engine == "ray" and workers is not None:
         raise ConfigError("--workers has no effect with --engine ray", hint="Give --actors.")
-
-
-def flat(config: Any) -> dict[str, Any]:
-    """Return every option by its flag's name, nested groups included, None left out."""
-    options: dict[str, Any] = {}
-    for field in dataclasses.fields(config):
-        value = getattr(config, field.name)
-        if dataclasses.is_dataclass(value):
-            options.update(flat(value))
-        elif value is not None:
-            options[field.name] = list(value) if isinstance(value, tuple) else value
-    return options
-
-
-def to_toml(config: Any) -> str:
-    """Return options as a file for `--config`."""
-    lines = []
-    for name, value in flat(config).items():
-        # JSON's strings, numbers, booleans and lists of strings are TOML's too.
-        lines.append(f"{name} = {json.dumps(value, ensure_ascii=False)}")
-    return "\n".join(lines) + "\n"
-
-
-def as_flags(config: Any, *, leave_out: tuple[str, ...] = ()) -> str:
-    """Return the options that are not their defaults, as they are typed on a command line."""
-    words: list[str] = []
-    for field in dataclasses.fields(config):
-        value = getattr(config, field.name)
-        if dataclasses.is_dataclass(value):
-            words += [flags for flags in [as_flags(value, leave_out=leave_out)] if flags]
-        elif field.name not in leave_out and value != field.default:
-            words += _typed(field, value)
-    return " ".join(words)
-
-
-def _typed(field: dataclasses.Field[Any], value: Any) -> list[str]:
-    """Return the words that give an option a value."""
-    flag = "--" + field.name.replace("_", "-")
-    if isinstance(value, bool):
-        return [flag if value else f"--no-{flag[2:]}"]
-    if not isinstance(value, tuple):
-        return [flag, shlex.quote(str(value))]
-    if "," in (field.metadata["metavar"] or ""):
-        return [flag, shlex.quote(",".join(value))]
-    words = []
-    for entry in value:
-        words += [flag, shlex.quote(entry)]
-    return words

@@ -20,7 +20,7 @@ from statistics import fmean
 from typing import Any
 
 from ahnpl_cli.caption_words import blind_accuracy
-from ahnpl_cli.config import LanguageConfig, NegativesConfig, parse_shard
+from ahnpl_cli.config import NegativesConfig, from_options, parse_shard
 from ahnpl_cli.data.jsonl import read_records, write_records
 from ahnpl_cli.engines import Engine, open_engine
 from ahnpl_cli.engines.journal import JOURNAL, PART, Journal
@@ -364,9 +364,7 @@ def hard_negatives(
         >>> record.negatives[0].caption
         'a bed on a red dog'
     """
-    names = {field.name for field in dataclasses.fields(LanguageConfig)}
-    language = {name: options.pop(name) for name in names & options.keys()}
-    config = NegativesConfig(kinds=tuple(kinds), language=LanguageConfig(**language), **options)
+    config = from_options(NegativesConfig, {"kinds": tuple(kinds), **options})
     # The workflow streams from file to file, so that it can resume; here the files are its own.
     with tempfile.TemporaryDirectory(prefix="ahnpl-") as folder:
         source = Path(folder) / "captions.jsonl"
