@@ -56,6 +56,11 @@ for shape in ("constant", "concreteness"):
     for size in (0.01, 0.02, 0.05):
         margin = f"--softmax-margin {shape} --softmax-margin-size {size}"
         SLIPFORM[f"margin by {shape}, {size}"] = f"{IN_SOFTMAX} {margin}"
+# One negative a caption, of one of its three most concrete words (ConcretePlant).
+CONCRETE: dict[str, str] = {
+    "concrete words, no margin": IN_SOFTMAX,
+    "concrete words, margin by concreteness": f"{IN_SOFTMAX} --softmax-margin concreteness",
+}
 # What these learn from is in `travel.jsonl`: more kinds, other true texts, units.
 RIVALS: dict[str, str] = {
     "NegCLIP with neighbors": "--objective negclip --image-neighbors 3 --batch-size 32",
@@ -93,11 +98,21 @@ GROUPS = {
     "pictures": (*PLAIN, *PICTURES),
     "amounts": ("CLIP fine-tuned", *AMOUNTS, "GNM"),
     "figures": ("CE-CLIP", *SINGLE_KINDS, *FIGURES),
-    "slipform": ("CLIP fine-tuned", "+ negatives", "Slipform", *SLIPFORM),
+    "slipform": ("CLIP fine-tuned", "+ negatives", "Slipform", *SLIPFORM, *CONCRETE),
     "rivals": ("CLIP fine-tuned", "+ negatives", "AHNPL", "CE-CLIP", *RIVALS),
     "travel": ("CLIP fine-tuned", "AHNPL", *TRAVEL),
 }
-ORDER = (*ROWS, *SINGLE_KINDS, *FIGURES, *SLIPFORM, *RIVALS, *TRAVEL, *PICTURES, *AMOUNTS)
+ORDER = (
+    *ROWS,
+    *SINGLE_KINDS,
+    *FIGURES,
+    *SLIPFORM,
+    *CONCRETE,
+    *RIVALS,
+    *TRAVEL,
+    *PICTURES,
+    *AMOUNTS,
+)
 # Made for rows beyond the paper's own negatives.
 TRAVEL_OPTIONS = ("--kinds", "paper,spatial,quantity,addition", "--positives", "all", "--units")
 # Columns of Table 3, then BiVLC's groups, whose scenes are each other's exact image negatives, and
@@ -139,6 +154,8 @@ def options_of(row: str, out: Path) -> list[str]:
             return ["--data", str(paper), *options[row].split()]
     if row in SINGLE_KINDS:
         return ["--data", str(of_kind(paper, SINGLE_KINDS[row])), *CE_CLIP.split()]
+    if row in CONCRETE:
+        return ["--data", str(out / "concrete.jsonl"), *CONCRETE[row].split()]
     for options in (RIVALS, TRAVEL):
         if row in options:
             return ["--data", str(out / "travel.jsonl"), *options[row].split()]
@@ -185,6 +202,9 @@ def train(out: Path, args: argparse.Namespace) -> list[Path]:
     captions, corpus = world / "captions.jsonl", ("--filler", "corpus")
     ahnpl("negatives", captions, "-o", negatives, *corpus, "--kinds", "paper")
     rows = rows_of(args.rows)
+    if set(CONCRETE) & set(rows):
+        concrete = ("--kinds", "paper,spatial", "--select", "top-k")
+        ahnpl("negatives", captions, "-o", out / "concrete.jsonl", *corpus, *concrete)
     if {*RIVALS, *TRAVEL} & set(rows):
         ahnpl("negatives", captions, "-o", out / "travel.jsonl", *corpus, *TRAVEL_OPTIONS)
     if {*PICTURES, *AMOUNTS} & set(rows):

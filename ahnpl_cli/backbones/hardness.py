@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from torch import Tensor
@@ -14,11 +15,24 @@ from ahnpl_cli.backbones.encode import encode_images, encode_texts
 from ahnpl_cli.backbones.feature_cache import known_features
 from ahnpl_cli.data.images import ImageRef, image_key, text_key
 from ahnpl_cli.progress import Track, silent
-from ahnpl_cli.records import KINDS, CaptionRecord, Hardness
+from ahnpl_cli.records import KINDS, CaptionRecord, ConcretenessFifth, Hardness
 from ahnpl_cli.stable_hash import stable_hash
 
 SAMPLE = 1000  # records; the standard error of a share is then below 1.6 points
 Placed = tuple[CaptionRecord, Path]
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a model makes of a sample of negatives.
+
+    Attributes:
+        kinds: by kind.
+        fifths: by concreteness of the changed word; empty without five rated ones with images.
+    """
+
+    kinds: tuple[Hardness, ...]
+    fifths: tuple[ConcretenessFifth, ...]
 
 
 def placed(records: Iterable[CaptionRecord], root: Path) -> Iterator[Placed]:
@@ -52,6 +66,38 @@ def _summary(kind: str, similarities: list[float], gaps: list[float]) -> Hardnes
     )
 
 
+def _fifths(
+    sample: list[Placed], images: dict[Path, Tensor], texts: dict[str, Tensor]
+) -> tuple[ConcretenessFifth, ...]:
+    """Return similarities by fifth of concreteness (Slipform's Figure 4); none of fewer than 5."""
+    rated: list[tuple[float, float, float]] = []
+    for record, path in sample:
+        image, text = images.get(path), texts.get(record.caption)
+        for negative in record.negatives:
+            other = texts.get(negative.caption)
+            known = image is not None and text is not None and other is not None
+            if known and negative.concreteness is not None:
+                cosines = (float(image @ text), float(image @ other))  # type: ignore[operator]
+                rated.append((negative.concreteness, *cosines))
+    rated.sort(key=lambda row: row[0])
+    fifths = []
+    for fifth in range(5 if len(rated) >= 5 else 0):
+        rows = rated[fifth * len(rated) // 5 : (fifth + 1) * len(rated) // 5]
+        concreteness, positive, negatives = zip(*rows, strict=True)
+        wins = sum(own > other for _, own, other in rows)
+        fifths.append(
+            ConcretenessFifth(
+                low=concreteness[0],
+                high=concreteness[-1],
+                n=len(rows),
+                positive=sum(positive) / len(rows),
+                negative=sum(negatives) / len(rows),
+                right=100 * wins / len(rows),
+            )
+        )
+    return tuple(fifths)
+
+
 def _tabulate(
     sample: list[Placed], images: dict[Path, Tensor], texts: dict[str, Tensor]
 ) -> tuple[Hardness, ...]:
@@ -76,8 +122,8 @@ def measure(
     *,
     seed: int,
     track: Track = silent,
-) -> tuple[Hardness, ...]:
-    """Return how hard a sample of negatives is, by kind.
+) -> Measured:
+    """Return how hard a sample of negatives is, by kind and by fifth of concreteness.
 
     What `ahnpl embed` or `ahnpl eval` computed is taken from there.
 
@@ -93,9 +139,10 @@ def measure(
     refs = [ImageRef(path) for path in paths]
     images = encode_images(backbone, refs, cache=cache, track=track)
     features = encode_texts(backbone, texts, cache=cache, track=track)
-    return _tabulate(
-        sample, dict(zip(paths, images, strict=True)), dict(zip(texts, features, strict=True))
-    )
+    image_features = dict(zip(paths, images, strict=True))
+    text_features = dict(zip(texts, features, strict=True))
+    by_kind = _tabulate(sample, image_features, text_features)
+    return Measured(by_kind, _fifths(sample, image_features, text_features))
 
 
 def recall(records: Iterable[Placed], info: ModelInfo, *, seed: int) -> tuple[Hardness, ...]:

@@ -96,9 +96,10 @@ class NegativesConfig:
         None, "Masked language model of transformers, or a folder; default: roberta-base."
     )
     top_k: int = opt(10, "Candidate words per masked word, most fitting first (ours).", min=1)
-    select: Literal["random", "concreteness", "plausible"] = opt(
+    select: Literal["random", "concreteness", "plausible", "top-k"] = opt(
         "random",
-        "Which change is made: any; concrete words more often (Slipform); the more plausible.",
+        "Which change is made: any; concrete words more often; the more plausible; or one negative "
+        "a caption, of one of its three most concrete words over all kinds (Slipform).",
     )
     select_temperature: float = opt(
         1.0, "With --select concreteness: below 1 sharper, above 1 flatter (ours).", min=0.01
@@ -155,6 +156,9 @@ class NegativesConfig:
         object.__setattr__(self, "kinds", expand_presets(self.kinds))
         for kind in self.kinds:
             choose(kind, KINDS, "kind of negative")
+        if self.select == "top-k" and self.per_kind > 1:
+            what = "--select top-k makes one negative a caption, not several of a kind"
+            raise ConfigError(what, hint="Leave out --per-kind.")
         choose(self.filler, ("auto", "roberta", "corpus", "llm"), "filler")
         object.__setattr__(self, "positives", expand_positives(self.positives))
         self._check_language()

@@ -69,6 +69,13 @@ def _by_name(
     return {name: line(name) for name in names}
 
 
+def _softmax(steps: Sequence[StepReport], prefix: str) -> dict[str, Points]:
+    """Return the curves of what a softmax says, by the end of their names."""
+    every = _by_name(steps, lambda step: step.softmax)
+    names = [name for name in every if name.startswith(prefix)]
+    return {name.removeprefix(prefix): every[name] for name in names}
+
+
 def curves(steps: Sequence[StepReport]) -> list[Curves]:
     """Return what a run's metrics show: losses, M per kind, a, similarities, gradients, speed."""
     similarities = {"S(I,T)": _line(steps, lambda s: s.positive)}
@@ -81,6 +88,9 @@ def curves(steps: Sequence[StepReport]) -> list[Curves]:
         ),
         Curves("S(I,T) - S(I,T_neg)", {"gap": _line(steps, lambda s: s.gap)}),
         Curves("Similarities", similarities),
+        Curves("Units, mean S", _by_name(steps, lambda s: s.units)),
+        Curves("Softmax of Eq. 4, mean log p", _softmax(steps, "log_p_"), "log p "),
+        Curves("Gradient on S in Eq. 4", _softmax(steps, "gradient_"), "gradient on S, "),
         Curves("Threshold M per kind (Eq. 10)", _by_name(steps, lambda s: s.margins), "M "),
         Curves("a (Eq. 8)", {"a": _line(steps, lambda s: s.a)}),
         Curves("Share of the gradient", _by_name(steps, lambda s: s.shares), "share "),

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from ahnpl_cli.backbones.base import Backbone
-from ahnpl_cli.backbones.hardness import SAMPLE, measure, placed
+from ahnpl_cli.backbones.hardness import SAMPLE, Measured, measure, placed
 from ahnpl_cli.caption_words import WordCounts, guess_rate, half_of, most_skewed, words
 from ahnpl_cli.config import InspectConfig
 from ahnpl_cli.data.jsonl import read_records
@@ -20,9 +19,9 @@ from ahnpl_cli.inspection.pages import file_page
 from ahnpl_cli.inspection.report import Example, FileReport, Finding, file_report
 from ahnpl_cli.negatives.plan import meta_path
 from ahnpl_cli.progress import Track, silent
-from ahnpl_cli.records import KINDS, CaptionRecord, Hardness, Negative, apply_edits
+from ahnpl_cli.records import KINDS, CaptionRecord, Negative, apply_edits
 from ahnpl_cli.reporting.edits import changed
-from ahnpl_cli.reporting.hardness import hardness_table
+from ahnpl_cli.reporting.hardness import concreteness_table, hardness_table
 from ahnpl_cli.reporting.tables import Cell, Table
 
 BLIND_LIMIT = 60.0  # percent; SugarCrepe's own blind models stay below it
@@ -66,7 +65,7 @@ class NegativesDetails:
         kinds: one summary per kind, in slot order.
         rejections: (kind, reason, candidates rejected) when the file was made, the most first.
         skewed_words: (word, times in captions only, times in negatives only), most telling first.
-        hardness: what a model makes of them, when one is given.
+        measured: what a model makes of them, when one is given.
         examples: some, drawn by seed.
     """
 
@@ -74,7 +73,7 @@ class NegativesDetails:
     rejections: tuple[tuple[str, str, int], ...]
     skewed_words: tuple[tuple[str, int, int], ...]
     examples: tuple[Example, ...]
-    hardness: tuple[Hardness, ...] = ()
+    measured: Measured | None = None
 
 
 @dataclass(slots=True)
@@ -168,21 +167,16 @@ class _Tally:
         self.word_counts[negative.kind].add(half, record.caption, negative.caption)
 
 
-def _pairs(path: Path) -> Iterator[tuple[CaptionRecord, Negative]]:
-    for record in read_records(path):
-        for negative in record.negatives:
-            yield record, negative
-
-
 def _second_pass(path: Path, tally: _Tally) -> tuple[dict[str, Counter[int]], int]:
     """Signs of blind scores by kind, and negatives that another caption of the same image says."""
     signs: dict[str, Counter[int]] = defaultdict(Counter)
     true_after_all = 0
-    for record, negative in _pairs(path):
-        counts = tally.word_counts[negative.kind]
-        score = counts.score(half_of(record.image), record.caption, negative.caption)
-        signs[negative.kind][(score > 0) - (score < 0)] += 1
-        true_after_all += hash((record.image, negative.caption)) in tally.captions
+    for record in read_records(path):
+        for negative in record.negatives:
+            counts = tally.word_counts[negative.kind]
+            score = counts.score(half_of(record.image), record.caption, negative.caption)
+            signs[negative.kind][(score > 0) - (score < 0)] += 1
+            true_after_all += hash((record.image, negative.caption)) in tally.captions
     return signs, true_after_all
 
 
@@ -308,15 +302,15 @@ def inspect_negatives(
     blind, true_after_all = _second_pass(path, tally)
     kinds = [_summary(kind, tally, blind[kind]) for kind in KINDS if tally.per_kind[kind]]
     records = sample.records()
-    hardness: tuple[Hardness, ...] = ()
+    measured = None
     if backbone is not None:
-        hardness = measure(placed(records, root), backbone, seed=seed, track=track)
+        measured = measure(placed(records, root), backbone, seed=seed, track=track)
     details = NegativesDetails(
         kinds=tuple(kinds),
         rejections=_rejections(read_meta(path)),
         skewed_words=tuple(most_skewed(tally.word_counts.values())),
         examples=tuple(draw_examples(records, root, count, seed=seed, need_images=False)),
-        hardness=hardness,
+        measured=measured,
     )
     findings = [*_fault_findings(tally, true_after_all), *_blind_findings(kinds)]
     return file_report(str(path), "negatives", _facts(tally), findings, details)
@@ -361,8 +355,11 @@ def tables(details: NegativesDetails) -> list[Table]:
         note = "Counted where the word stands on one side of the pair only."
         columns = ("word", "in captions", "in negatives")
         shown.append(Table("Most one-sided words", columns, details.skewed_words, note))
-    if details.hardness:
-        shown.append(hardness_table(details.hardness, "Hardness under the model"))
+    measured = details.measured
+    if measured and measured.kinds:
+        shown.append(hardness_table(measured.kinds, "Hardness under the model"))
+    if measured and measured.fifths:
+        shown.append(concreteness_table(measured.fifths))
     shown.append(_example_table(details.examples))
     return shown
 

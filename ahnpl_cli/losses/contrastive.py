@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -83,6 +84,40 @@ def contrastive_term(features: Features, state: TermState) -> Tensor:
         hard_negative_logits=_softmax_negatives(features, recipe),
         excluded=features.same_image if recipe.mask_same_image else None,
     )
+
+
+@dataclass(frozen=True)
+class SoftmaxParts:
+    """Who has the rest of an image's probability in Eq. 4's image-to-text softmax (Slipform).
+
+    The loss pulls with p / tau on a similarity: on those of the hard negatives together with p_hard
+    / tau, of the other texts with p_easy / tau, and on the pair's own with the sum of both.
+
+    Attributes:
+        log_hard: log p_hard, of all hard negatives that compete (N,); None without any.
+        log_easy: log p_easy, of the batch's other captions (N,).
+    """
+
+    log_hard: Tensor | None
+    log_easy: Tensor
+
+
+def softmax_parts(features: Features, recipe: Recipe) -> SoftmaxParts:
+    """Return the parts of Eq. 4's softmax as the recipe has it."""
+    logits = features.logit_scale * pairwise_similarity(
+        features.image_features, features.text_features
+    )
+    if recipe.mask_same_image:
+        logits = logits.masked_fill(features.same_image, -torch.inf)
+    hard = _softmax_negatives(features, recipe)
+    # Without any slot the softmax has no column for them.
+    competing = hard is not None and hard.shape[1] > 0
+    joined = torch.cat([logits, hard], dim=1) if hard is not None else logits
+    whole = joined.logsumexp(1)
+    own = torch.eye(len(logits), dtype=torch.bool, device=logits.device)
+    easy = logits.masked_fill(own, -torch.inf).logsumexp(1)
+    log_hard = hard.logsumexp(1) - whole if hard is not None and competing else None
+    return SoftmaxParts(log_hard, easy - whole)
 
 
 def _softmax_negatives(features: Features, recipe: Recipe) -> Tensor | None:

@@ -26,7 +26,7 @@ from ahnpl_cli.negatives.checking import Checker, Likelihoods, Proposal, Verdict
 from ahnpl_cli.negatives.evidence import Corpus
 from ahnpl_cli.negatives.fillers import Filler
 from ahnpl_cli.negatives.kinds.refill import Refill, RefillJob
-from ahnpl_cli.negatives.lexicon.concreteness import Weigh
+from ahnpl_cli.negatives.lexicon.concreteness import MIDDLE, Weigh
 from ahnpl_cli.negatives.text.tagging import Tagger
 from ahnpl_cli.negatives.text.words import Word
 from ahnpl_cli.negatives.units import (
@@ -44,6 +44,7 @@ from ahnpl_cli.stable_hash import RandomStream
 if TYPE_CHECKING:
     from ahnpl_cli.negatives.fillers.llm import LanguageModelFiller
 
+CONCRETE = 3  # words a caption among which `--select top-k` draws, as in ConcretePlant's example
 POOL = 6  # candidates of a kind and caption among which `--select plausible` draws (ours)
 NO_PLACE = "nothing to change"
 
@@ -110,6 +111,7 @@ class Maker:
         weigh: how often a word is the one that is changed.
         corpus: what the captions say together.
         plausible_first: whether the more plausible of several candidates are drawn.
+        most_concrete: whether a caption has one negative, of one of its most concrete words.
         balance: how far words that tell a negative are avoided (see `negatives.balance`).
         writer: writes negatives of the kinds in `rewrite` as whole captions.
         rewrite: kinds that are not made by rule.
@@ -129,6 +131,7 @@ class Maker:
         weigh: Weigh,
         corpus: Corpus,
         plausible_first: bool = False,
+        most_concrete: bool = False,
         balance: float = 0.0,
         writer: LanguageModelFiller | None = None,
         rewrite: Iterable[Kind] = (),
@@ -137,8 +140,10 @@ class Maker:
     ) -> None:
         self.filler, self.corpus = filler, corpus
         self.checker = Checker(filler, tagger, corpus, seed, likelihoods, threshold, balance)
-        self.plausible_first = plausible_first
+        self.plausible_first, self.most_concrete = plausible_first, most_concrete
         self._enough = max(per_kind, POOL) if plausible_first else per_kind
+        if most_concrete:
+            self._enough = CONCRETE
         self.per_kind, self.top_k = per_kind, top_k
         self.seed, self.weigh = seed, weigh
         self.writer, self.rewrite = writer, frozenset(rewrite)
@@ -162,7 +167,25 @@ class Maker:
                 result.rejected[job.kind, reason] += count
             if not job.negatives:
                 result.lost[job.kind, _main_reason(job.source.rejected)] += 1
+        if self.most_concrete:
+            for caption, negatives in zip(block, result.negatives, strict=True):
+                negatives[:] = self._of_concrete_word(caption, negatives)
         return result
+
+    def _of_concrete_word(
+        self, caption: ParsedCaption, negatives: Sequence[Negative]
+    ) -> list[Negative]:
+        """Draw one negative among those of the three most concrete words (Slipform).
+
+        ConcretePlant ranks a caption's words over all parts of speech and draws one of the first;
+        the kind follows from the word. Here a word counts if a negative of any kind changes it.
+        """
+        by_word: dict[int, Negative] = {}
+        for negative in negatives:
+            by_word.setdefault(negative.edits[0].start, negative)
+        ranked = sorted(by_word.values(), key=lambda n: -(n.concreteness or MIDDLE))
+        stream = RandomStream(self.seed, caption.record.id, "top-k")
+        return list(stream.order(ranked[:CONCRETE]))[:1]
 
     def units(self, block: Sequence[ParsedCaption]) -> list[list[Unit]]:
         """Return the units of each caption, each that a foil could be made of."""

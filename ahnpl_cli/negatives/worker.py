@@ -253,6 +253,7 @@ class _Worker:
                 weigh=word_weights(options.select, options.select_temperature),
                 corpus=Corpus(read_statistics(self.config.folder / STATISTICS)),
                 plausible_first=options.select == "plausible",
+                most_concrete=options.select == "top-k",
                 balance=options.balance,
                 writer=self._writer,
                 rewrite=language.rewrite,

@@ -41,6 +41,7 @@ from ahnpl_cli.records.schema import SCHEMA
 from ahnpl_cli.records.training import (
     DEAD_AFTER,
     CheckpointOrigin,
+    ConcretenessFifth,
     Hardness,
     RunStart,
     StepReport,
@@ -55,6 +56,7 @@ __all__ = [
     "BenchmarkExport",
     "CaptionRecord",
     "CheckpointOrigin",
+    "ConcretenessFifth",
     "DEAD_AFTER",
     "DEFAULT_KINDS",
     "Edit",

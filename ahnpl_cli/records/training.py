@@ -36,6 +36,9 @@ class StepReport:
         evaluation: primary average of each suite in percent, when it was measured at this step.
         logit_bias: what a sigmoid model adds to its logits; None for a softmax model.
         units: mean S(I, u) of `unit`s and of their `foil`s, where a term looks at them.
+        softmax: of Eq. 4's image-to-text softmax, mean `log_p_hard` and `log_p_easy`, and the
+            gradients on the similarities of the pair itself (`gradient_own`), of hard negatives
+            (`gradient_hard`) and of the batch's other captions (`gradient_easy`).
     """
 
     step: int
@@ -58,6 +61,7 @@ class StepReport:
     evaluation: dict[str, float] = field(default_factory=dict)
     logit_bias: float | None = None
     units: dict[str, float] = field(default_factory=dict)
+    softmax: dict[str, float] = field(default_factory=dict)
 
     @property
     def gap(self) -> float | None:
@@ -192,6 +196,27 @@ class Hardness:
     with_image: int
     right: float | None
     gap: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ConcretenessFifth:
+    """A fifth of the sampled negatives by the concreteness of the changed word, under a model.
+
+    Attributes:
+        low: lowest rating in it.
+        high: highest rating.
+        n: negatives.
+        positive: mean S(I,T) of their pairs.
+        negative: mean S(I,T_neg).
+        right: percent with S(I,T) > S(I,T_neg).
+    """
+
+    low: float
+    high: float
+    n: int
+    positive: float
+    negative: float
+    right: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,10 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from ahnpl_cli.losses.contrastive import softmax_parts
 from ahnpl_cli.losses.features import Features
 from ahnpl_cli.losses.objective import Losses, Objective
+from ahnpl_cli.losses.recipes import Recipe
 from ahnpl_cli.losses.registry import TERMS, resolve
 from ahnpl_cli.progress import duration, rate
 from ahnpl_cli.records import StepReport
@@ -94,6 +96,33 @@ def unit_similarities(features: Features) -> dict[str, float]:
     return {name: similarity(images, own)[valid].mean().item() for name, own in texts.items()}
 
 
+@torch.no_grad()
+def softmax_shares(features: Features, recipe: Recipe) -> dict[str, float]:
+    """Return how hard and easy negatives share Eq. 4's softmax, and the gradients that follow.
+
+    Slipform's three: on S(I,T), on the hard negatives' similarities, and on those of the other
+    captions, the mean over pairs of each. Empty where Eq. 4 is not as printed, or a sigmoid.
+    """
+    printed = recipe.fidelity == "paper" and features.logit_bias is None
+    if not printed or "contrastive" not in recipe.active:
+        return {}
+    parts = softmax_parts(features, recipe)
+    logs = {"easy": parts.log_easy, "hard": parts.log_hard}
+    values: dict[str, float] = {}
+    pull = 0.0
+    for name, log_p in logs.items():
+        if log_p is None:
+            continue
+        # A pair whose texts are all left out has a p of 0.
+        known = log_p[log_p.isfinite()]
+        if len(known):
+            values[f"log_p_{name}"] = known.mean().item()
+        gradient = float(features.logit_scale * log_p.exp().mean())
+        values[f"gradient_{name}"] = gradient
+        pull += gradient
+    return {**values, "gradient_own": pull}
+
+
 def margins(objective: Objective, kinds: Sequence[str]) -> dict[str, float]:
     """Return the margins by kind of the first active term that has some.
 
@@ -158,6 +187,7 @@ def describe(
             positive=features.positive.mean().item(),
             negatives=negatives,
             units=unit_similarities(features),
+            softmax=softmax_shares(features, objective.recipe),
             valid=float(features.valid.float().mean()) if features.valid.numel() else 0.0,
             logit_scale=features.logit_scale.item(),
             logit_bias=None if features.logit_bias is None else features.logit_bias.item(),

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from ahnpl_cli.backbones.encode import encode_images, encode_texts
 from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
+from ahnpl_cli.data.images import ImageRef
 from ahnpl_cli.data.jsonl import write_records
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.inspection.negatives import NegativesDetails, inspect_negatives
@@ -205,10 +207,38 @@ def test_hardness_is_measured_with_and_without_images(
         tmp_path / "n.jsonl", [record("a", "a dog", "a cat"), record("gone", "a cow", "a pig")]
     )
     report = inspect_negatives(tmp_path / "n.jsonl", backbone=make_tiny())
-    (hardness,) = details_of(report).hardness
+    measured = details_of(report).measured
+    assert measured is not None
+    (hardness,) = measured.kinds
     assert (hardness.kind, hardness.n, hardness.with_image) == ("object", 2, 1)
     assert hardness.right in (0.0, 100.0)
     assert -1 <= hardness.text_similarity <= 1
+
+
+def test_similarities_are_shown_by_fifth_of_concreteness(
+    tmp_path: Path, make_tiny: Callable[..., OpenClipBackbone]
+) -> None:
+    Image.new("RGB", (32, 32), "red").save(tmp_path / "a.png")
+    ratings = [4.5, None, 1.5, 2.5, 3.5, 5.0, 2.0, 3.0, 4.0, 1.0, 1.2]
+    negatives = tuple(
+        Negative("object", f"a cat number {place}", concreteness=rating)
+        for place, rating in enumerate(ratings)
+    )
+    write_records(tmp_path / "n.jsonl", [CaptionRecord("0", "a.png", "a dog", negatives)])
+    model = make_tiny()
+    report = inspect_negatives(tmp_path / "n.jsonl", backbone=model)
+    measured = details_of(report).measured
+    assert measured is not None
+    bounds = [(fifth.low, fifth.high) for fifth in measured.fifths]
+    assert bounds == [(1.0, 1.2), (1.5, 2.0), (2.5, 3.0), (3.5, 4.0), (4.5, 5.0)]
+    image = encode_images(model, [ImageRef(tmp_path / "a.png")])[0]
+    for fifth in measured.fifths:
+        own = [n.caption for n in negatives if n.concreteness in (fifth.low, fifth.high)]
+        cosines = encode_texts(model, own) @ image
+        assert fifth.n == 2
+        assert fifth.negative == pytest.approx(float(cosines.mean()), abs=1e-5)
+    shown = {table.title: table for table in tables(report)}
+    assert shown["Similarity by concreteness"].rows[0][:2] == ("1.00 to 1.20", 2)
 
 
 def test_negatives_by_hand_need_no_edits(tmp_path: Path) -> None:

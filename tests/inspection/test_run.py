@@ -11,7 +11,8 @@ import pytest
 from ahnpl_cli.backbones.checkpoint import save_checkpoint
 from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
 from ahnpl_cli.errors import DataError
-from ahnpl_cli.inspection.curves import epoch_rows
+from ahnpl_cli.inspection.curves import curve_table, curves, epoch_rows
+from ahnpl_cli.inspection.plot import draw, read_runs
 from ahnpl_cli.inspection.run import inspect_run
 from ahnpl_cli.records import StepReport, dead_terms
 from ahnpl_cli.runs import read_metrics
@@ -106,3 +107,29 @@ def test_there_is_one_row_an_epoch_its_last_step() -> None:
     assert [s.step for s in epoch_rows(long)] == [9, 19, 29]
     short = tuple(step(n) for n in range(100))
     assert [s.step for s in epoch_rows(short)] == [99]
+
+
+def test_the_course_of_margins_and_of_the_softmax_is_drawn(run: Path, tmp_path: Path) -> None:
+    softmax = {"log_p_hard": -1.0, "log_p_easy": -2.0, "gradient_own": 30.0}
+    softmax |= {"gradient_hard": 20.0, "gradient_easy": 10.0}
+    steps = []
+    for number in (1, 2, 3):
+        margins = {"object": 0.01 * number, "relation": 0.02}
+        steps.append(dataclasses.replace(step(number), margins=margins, softmax=softmax))
+    drawn = {group.title: group.lines for group in curves(steps)}
+    assert drawn["Threshold M per kind (Eq. 10)"] == {
+        "object": ((1, 0.01), (2, 0.02), (3, 0.03)),
+        "relation": ((1, 0.02), (2, 0.02), (3, 0.02)),
+    }
+    assert drawn["Softmax of Eq. 4, mean log p"].keys() == {"hard", "easy"}
+    assert drawn["Gradient on S in Eq. 4"].keys() == {"own", "hard", "easy"}
+    labels = [row[0] for row in curve_table(steps).rows]
+    assert {"M object", "log p hard", "gradient on S, easy"} <= set(labels)
+    write(run / "metrics.jsonl", steps)
+    pytest.importorskip("matplotlib")
+    picture = tmp_path / "curves.svg"
+    draw(read_runs([run]), picture)
+    # Text is drawn as outlines; each is named in a comment.
+    text = picture.read_text()
+    for name in ("Threshold M per kind (Eq. 10)", "Softmax of Eq. 4, mean log p", "relation"):
+        assert f"<!-- {name} -->" in text

@@ -1,6 +1,8 @@
 """Captions in memory are made into the negatives that the command writes."""
 
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -8,7 +10,7 @@ from ahnpl_cli.config import NegativesConfig
 from ahnpl_cli.data.jsonl import read_records, write_records
 from ahnpl_cli.errors import ConfigError, DataError
 from ahnpl_cli.negatives.generate import generate, hard_negatives
-from ahnpl_cli.records import CaptionRecord
+from ahnpl_cli.records import CaptionRecord, Negative
 
 CAPTIONS = ["a dog on a red bed", "two cats beside a small table", "a man rides a brown horse"]
 
@@ -38,3 +40,41 @@ def test_a_wrong_option_is_named() -> None:
         hard_negatives(CAPTIONS, ["objekt"])
     with pytest.raises(TypeError, match="fillerr"):
         hard_negatives(CAPTIONS, fillerr="corpus")
+
+
+def test_top_k_draws_one_of_the_three_most_concrete_words_of_a_caption() -> None:
+    things = ("dog", "cat", "horse", "sheep")
+    captions = []
+    for number in range(48):
+        first, second = things[number % 4], things[(number + 1 + number // 4 % 3) % 4]
+        color = ("red", "blue", "green")[number % 3]
+        other = ("red", "blue", "green")[(number + 1) % 3]
+        captions.append(f"a {color} {first} near a {other} bench and a {second}")
+    kinds = ["relation", "attribute", "object", "swap"]
+    options: dict[str, Any] = {"filler": "corpus", "seed": 1, "workers": 0}
+    # What there is to draw from: three of each kind, the most concrete words first.
+    sharp = {"select": "concreteness", "select_temperature": 0.05, "per_kind": 3}
+    pools = hard_negatives(captions, kinds, **sharp, **options)
+    ranks: Counter[int] = Counter()
+    words: list[int] = []
+    for pool, record in zip(
+        pools, hard_negatives(captions, kinds, select="top-k", **options), strict=True
+    ):
+        places: dict[int, Negative] = {}
+        for negative in pool.negatives:
+            places.setdefault(negative.edits[0].start, negative)
+        ranked = sorted(places.values(), key=lambda n: -(n.concreteness or 3.0))
+        words.append(len(ranked))
+        (chosen,) = record.negatives
+        ranks[ranked.index(chosen)] += 1
+    assert set(ranks) == {0, 1, 2}
+    assert max(words) > 3
+    assert min(ranks.values()) > 6
+
+
+def test_top_k_makes_one_negative_a_caption() -> None:
+    with pytest.raises(ConfigError) as caught:
+        NegativesConfig(select="top-k", per_kind=2)
+    assert str(caught.value) == (
+        "--select top-k makes one negative a caption, not several of a kind. Leave out --per-kind."
+    )

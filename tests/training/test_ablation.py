@@ -75,7 +75,7 @@ def test_the_negatives_row_is_negclips_recipe() -> None:
 
 def test_every_row_is_a_command_line_that_train_takes(ablation: ModuleType) -> None:
     lines = {}
-    for rows in ("ROWS", "FIGURES", "SLIPFORM", "RIVALS", "TRAVEL", "PICTURES"):
+    for rows in ("ROWS", "FIGURES", "SLIPFORM", "CONCRETE", "RIVALS", "TRAVEL", "PICTURES"):
         lines |= getattr(ablation, rows)
     known = flag_names()
     for name, line in lines.items():

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 import torch
@@ -15,6 +16,7 @@ from ahnpl_cli.training.diagnostics import (
     gradient_shares,
     margins,
     mean_by_kind,
+    softmax_shares,
 )
 
 # S(I, T) = 0.6 and 1; S(I, T_n) = 0.8, 0 and 0, 0.6. The last slot of the first pair is empty.
@@ -49,6 +51,42 @@ def test_shares_are_those_of_the_weighted_terms_gradient_norms() -> None:
         norms[name] = weight * math.sqrt(sum(float((g**2).sum()) for g in across))
     want = {name: norm / sum(norms.values()) for name, norm in norms.items()}
     assert gradient_shares(losses, leaves[:2]) == pytest.approx(want)
+
+
+@pytest.mark.parametrize("joins", ["own", "batch"])
+def test_the_softmaxs_gradients_are_those_of_autograd(joins: Literal["own", "batch"]) -> None:
+    recipe = Recipe(weights={"contrastive": 1.0}, softmax_negatives=joins, mask_same_image=False)
+    images, texts = FEATURES.image_features.detach(), FEATURES.text_features.detach()
+    captions = (images @ texts.T).requires_grad_()
+    hard = (images @ FEATURES.packed_negatives.T).requires_grad_()
+    # Pair 0 has the first of the three negatives, pair 1 the others.
+    own = torch.tensor([[True, False, False], [False, True, True]])
+    competing = hard if joins == "batch" else hard.masked_fill(~own, -math.inf)
+    logits = 10 * torch.cat([captions, competing], dim=1)
+    p = logits.softmax(1).detach()
+    torch.nn.functional.cross_entropy(logits, torch.arange(2), reduction="sum").backward()
+    shares = softmax_shares(FEATURES, recipe)
+    pulls = captions.grad.diagonal()
+    assert shares["gradient_own"] == pytest.approx(-float(pulls.mean()), rel=1e-5)
+    assert shares["gradient_easy"] == pytest.approx(float(captions.grad.sum() - pulls.sum()) / 2)
+    assert shares["gradient_hard"] == pytest.approx(float(hard.grad.sum()) / 2)
+    logs = p[:, 2:].sum(1).log(), torch.stack([p[0, 1], p[1, 0]]).log()
+    assert shares["log_p_hard"] == pytest.approx(float(logs[0].mean()), rel=1e-5)
+    assert shares["log_p_easy"] == pytest.approx(float(logs[1].mean()), rel=1e-5)
+
+
+def test_a_softmax_without_hard_negatives_has_easy_ones_alone() -> None:
+    plain = Recipe(weights={"contrastive": 1.0}, softmax_negatives="none")
+    shares = softmax_shares(FEATURES, plain)
+    assert shares.keys() == {"log_p_easy", "gradient_easy", "gradient_own"}
+    assert shares["gradient_own"] == shares["gradient_easy"] > 0
+    assert softmax_shares(FEATURES.without_negatives(), Recipe(weights={"contrastive": 1.0})) == (
+        pytest.approx(shares)
+    )
+    # One image with two captions: nothing is left to tell apart.
+    same = replace(FEATURES, image_ids=torch.zeros(2))
+    assert softmax_shares(same, plain) == {"gradient_easy": 0.0, "gradient_own": 0.0}
+    assert softmax_shares(FEATURES, Recipe(weights={"cement": 1.0})) == {}
 
 
 def test_active_hinges_are_counted_over_the_valid_slots() -> None:

@@ -16,10 +16,11 @@ from typing import Literal
 
 from ahnpl_cli.errors import ModelError
 
-Select = Literal["random", "concreteness", "plausible"]
+Select = Literal["random", "concreteness", "plausible", "top-k"]
 Weigh = Callable[..., float]  # lemmas -> weight with which their words are drawn
 MIDDLE = 3.0  # of the scale: what an unrated word counts for when one is drawn (ours)
 MOST = 5.0
+SHARPEST = 0.05  # temperature at which the most concrete words come first, whatever is drawn
 SPREAD = 0.25  # about what the ratings of nouns in captions differ by (ours)
 
 
@@ -73,8 +74,10 @@ def word_weights(select: Select, temperature: float) -> Weigh:
     proportion to the rating would change next to nothing. The formula is ours: of Slipform only the
     abstract, which has none, could be read. An unrated word counts as the middle of the scale.
     """
-    if select != "concreteness":
+    if select not in ("concreteness", "top-k"):
         return lambda *lemmas: 1.0
+    if select == "top-k":
+        temperature = SHARPEST
 
     def weigh(*lemmas: str) -> float:
         value = mean_rating(*lemmas)
