@@ -48,6 +48,10 @@ RESULTS_NOTE = (
     "McNemar p < .05 for a subset, interval without 0 for an average. More subsets are in "
     "results.json."
 )
+BRIEF_NOTE = (
+    "Each value with its difference from {first} on the same items, green or red where it is "
+    "significant. A wider terminal shows n and intervals; every number is in results.json."
+)
 # Of these a table of several models shows no row: they have a table or a file of their own.
 _DETAILS = (" / ",)
 _DETAIL_ENDS = ("R@5", "R@10")
@@ -234,35 +238,48 @@ def results_table(
         names: what the table calls each model, if not as the report does.
     """
     models = report.models
-    names = names or {model.name: model.name for model in models}
-    rows: list[Row] = []
-    for name, suite in models[0].suites.items():
-        of_subsets = _subset_differences(report.comparisons, name)
-        of_averages = differences_of(report.comparisons, name)
-        for label in [subset.name for subset in suite.subsets if not _is_detail(subset.name)]:
-            n, cover = support_of(label, suite)
-            cells = [_subset_cell(model, name, label, of_subsets) for model in models]
-            rows.append((label, n, cover, *cells))
-        headline = Span(f"{name}: {suite.headline}", "bold")
-        cells = [_headline_cell(model, name, of_averages) for model in models]
-        rows.append((headline, None, support_of(suite.headline, suite)[1], *cells))
-    columns = ("suite", "n", COVERAGE, *(names[model.name] for model in models))
-    note = RESULTS_NOTE.format(first=names[models[0].name])
-    return covered(Table(title, columns, tuple(rows), note))
+    heads = [(names or {}).get(model.name, model.name) for model in models]
+    note = RESULTS_NOTE.format(first=heads[0])
+    tables = []
+    for brief in (False, True):
+        rows: list[Row] = []
+        for suite in models[0].suites:
+            rows += _suite_rows(report, suite, brief)
+        columns = ("suite", "n", COVERAGE, *heads)
+        tables.append(covered(Table(title, columns, tuple(rows), note, least=("n",))))
+    full, narrow = tables
+    return replace(full, narrow=replace(narrow, note=BRIEF_NOTE.format(first=heads[0])))
 
 
-def _subset_cell(model: ModelReport, suite: str, label: str, differences: Differences) -> Cell:
+def _suite_rows(report: EvalReport, suite: str, brief: bool) -> Iterator[Row]:
+    """Yield a suite's headline, in bold, and below it its subsets."""
+    models = report.models
+    first = models[0].suites[suite]
+    of_averages = differences_of(report.comparisons, suite)
+    cells = [_headline_cell(model, suite, of_averages, brief) for model in models]
+    name = suite if brief else f"{suite}: {first.headline}"
+    yield Span(name, "bold"), *support_of(first.headline, first), *cells
+    of_subsets = _subset_differences(report.comparisons, suite)
+    for subset in first.subsets:
+        if not _is_detail(subset.name):
+            cells = [_subset_cell(model, suite, subset.name, of_subsets, brief) for model in models]
+            yield f"  {subset.name}", *support_of(subset.name, first), *cells
+
+
+def _subset_cell(
+    model: ModelReport, suite: str, label: str, differences: Differences, brief: bool
+) -> Cell:
     subset = next(subset for subset in model.suites[suite].subsets if subset.name == label)
-    difference = differences.get((model.name, label))
-    return estimate_cell(subset.accuracy, (subset.low, subset.high), difference)
+    ends = (None, None) if brief else (subset.low, subset.high)
+    return estimate_cell(subset.accuracy, ends, differences.get((model.name, label)))
 
 
-def _headline_cell(model: ModelReport, suite: str, differences: Differences) -> Cell:
+def _headline_cell(model: ModelReport, suite: str, differences: Differences, brief: bool) -> Cell:
     """Return a suite's headline of a model, in bold."""
-    found = model.suites[suite]
-    low, high = found.intervals.get(found.headline, (None, None))
-    difference = differences.get((model.name, found.headline))
-    return estimate_cell(found.headline_value, (low, high), difference, "bold")
+    of_model = model.suites[suite]
+    ends = (None, None) if brief else of_model.intervals.get(of_model.headline, (None, None))
+    difference = differences.get((model.name, of_model.headline))
+    return estimate_cell(of_model.headline_value, ends, difference, "bold")
 
 
 def comparison_tables(comparisons: Sequence[Comparison]) -> list[Table]:

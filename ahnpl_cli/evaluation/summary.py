@@ -73,7 +73,8 @@ def _of_one(report: EvalReport, note: str) -> Table:
             cells = (kind, f"mean of {len(names)}", mean.n, mean.value, _mean_interval(mean), None)
             rows.append((*cells, coverage(mean.coverage)))
     columns = ("suite", "headline", "n", "%", "95 % interval", "chance", COVERAGE)
-    return Table(f"Summary: {model.name}", columns, tuple(rows), ONE.format(more=note).strip())
+    text = ONE.format(more=note).strip()
+    return Table(f"Summary: {model.name}", columns, tuple(rows), text, least=("headline", "chance"))
 
 
 def _of_several(report: EvalReport, note: str) -> Table:

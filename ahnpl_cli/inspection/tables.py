@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from ahnpl_cli.inspection.identify import OUTPUTS
@@ -17,9 +16,6 @@ from ahnpl_cli.inspection.report import (
 from ahnpl_cli.reporting.edits import changed
 from ahnpl_cli.reporting.tables import Cell, Mark, Span, Table
 from ahnpl_cli.runs import checkpoint_label
-
-MODELS_BESIDE = 2  # 4x4 matrices that fit beside each other on a terminal of 80 columns
-
 
 _MARKS: dict[Level, tuple[str, Mark]] = {
     "fine": ("✓", "good"),
@@ -76,38 +72,23 @@ def example_table(report: ComparisonReport) -> Table:
     )
 
 
-def _distance_row(views: Sequence[View], index: int, row: int) -> tuple[Cell, ...]:
-    cells: list[Cell] = []
-    for view in views:
-        cells += view.distances[index][row]
-    return tuple(cells)
-
-
-def _distance_table(number: int, item: ExampleReport, index: int, views: Sequence[View]) -> Table:
-    other = item.example.others[index]
-    heads = []
-    for view in views:
-        label = checkpoint_label(view.model)
-        heads += [f"{label}\n{name}" for name in EMBEDDINGS]
+def _distance_table(number: int, item: ExampleReport, index: int) -> Table:
     rows: list[tuple[Cell, ...]] = []
-    for row, name in enumerate(EMBEDDINGS):
-        rows.append((name, *_distance_row(views, index, row)))
-    return Table(
-        title=f"Example {number}, {other.kind}: cosine distances (Table 5)",
-        columns=("", *heads),
-        rows=tuple(rows),
-        digits=3,
-    )
+    for view in item.views:
+        label = checkpoint_label(view.model)
+        for name, distances in zip(EMBEDDINGS, view.distances[index], strict=True):
+            rows.append((label, name, *distances))
+    kind = item.example.others[index].kind
+    title = f"Example {number}, {kind}: cosine distances (Table 5)"
+    return Table(title, ("model", "", *EMBEDDINGS), tuple(rows), digits=3)
 
 
 def distance_tables(report: ComparisonReport) -> list[Table]:
-    """Return the 4x4 cosine distances of every example, models side by side."""
+    """Return the 4x4 cosine distances of every example, one model below the other."""
     tables = []
     for number, item in enumerate(report.examples, 1):
         for index in range(len(item.example.others)):
-            for first in range(0, len(item.views), MODELS_BESIDE):
-                views = item.views[first : first + MODELS_BESIDE]
-                tables.append(_distance_table(number, item, index, views))
+            tables.append(_distance_table(number, item, index))
     return tables
 
 

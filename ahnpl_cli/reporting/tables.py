@@ -92,7 +92,8 @@ class Table:
         rows: one tuple a row, as long as `columns`.
         note: how to read it: units, n, definitions of averages.
         digits: digits after the point of floats.
-        least: columns that a narrow terminal does without.
+        least: columns that a narrow terminal does without, the first the most easily.
+        narrow: the same in fewer characters, for a narrow terminal.
         caption: whether LaTeX gets a table with the note as its caption, and not a tabular alone.
     """
 
@@ -103,6 +104,7 @@ class Table:
     digits: int = 1
     caption: bool = False
     least: tuple[str, ...] = ()
+    narrow: Table | None = None
 
 
 def spans(cell: Cell, digits: int) -> tuple[Span, ...]:
@@ -208,11 +210,17 @@ def fitted(table: Table, width: int) -> Table:
     """
     if not table.rows or len(table.columns) < 3 or _fits(table, width):
         return table
+    if table.narrow is not None:
+        return fitted(table.narrow, width)
     # Rows of one name, such as two models of a suite, would be columns that nobody tells apart.
     names = set(_texts(table, 0))
     turned_table = turned(table)
     if len(names) == len(table.rows) and _fits(turned_table, width):
         return turned_table
+    for count in range(1, len(table.least) + 1):
+        shorter = _without(table, table.least[:count])
+        if _fits(shorter, width):
+            return shorter
     return _without(table, table.least)
 
 

@@ -95,7 +95,7 @@ def test_json_holds_every_number() -> None:
     [
         ("markdown", "a ~~dog~~**bed** on a ~~bed~~**dog**"),
         ("latex", r"\sout{dog}\textbf{bed}"),
-        ("csv", "start e_I,start e_T,start e_Tneg,start e_Ineg"),
+        ("csv", "model,,e_I,e_T,e_Tneg,e_Ineg\nstart,e_I,0.0,"),
     ],
 )
 def test_tables_come_in_other_formats(format: str, part: str) -> None:

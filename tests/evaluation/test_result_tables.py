@@ -77,6 +77,15 @@ def test_of_three_models_each_is_set_against_the_first():
     ]
 
 
+def test_subsets_stand_below_their_suite_one_line_each_on_a_narrow_terminal():
+    table = eval_tables(report(suite(50.0), suite(80.0), suite(60.0)))[-1]
+    assert [text(row[0], 1) for row in table.rows] == ["sugarcrepe: macro_7", "  swap_att"]
+    assert text(table.rows[1][-1], 1).startswith("60.0 ±")
+    narrow = table.narrow
+    assert [text(row[0], 1) for row in narrow.rows] == ["sugarcrepe", "  swap_att"]
+    assert text(narrow.rows[1][-1], 1).startswith("60.0 +10.0")
+
+
 def test_csv_has_one_row_a_number_and_an_empty_cell_for_what_is_not():
     (table,) = eval_tables(report(suite(50.0), suite(80.0)), "csv")
     assert [row[0] for row in table.rows] == ["a", "a", "b", "b"]

@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console
 
-from ahnpl_cli.reporting.tables import Table, fitted, print_table
+from ahnpl_cli.reporting.tables import Table, csv_text, fitted, print_table
 
 NAMES = ("macro_7", "vg_relation_micro_all_rows", "macro_groups_of_micro", "text", "image")
 WIDE = Table(
@@ -38,6 +38,21 @@ def test_columns_that_can_be_done_without_go_where_turning_does_not_help() -> No
     table = Table("Long", ("name", "text", "lowest", "highest"), rows, least=("lowest", "highest"))
     assert fitted(table, 50).columns == ("name", "text")
     assert fitted(table, 80) is table
+
+
+def test_of_columns_that_can_be_done_without_no_more_go_than_have_to() -> None:
+    rows = tuple((f"row {number}", "x" * 30, 1.0, 2.0) for number in range(30))
+    table = Table("Long", ("name", "text", "lowest", "highest"), rows, least=("lowest", "highest"))
+    assert fitted(table, 58).columns == ("name", "text", "highest")
+
+
+def test_a_narrow_terminal_gets_the_brief_form_and_a_program_the_whole() -> None:
+    rows = (("sugarcrepe", "67.8 ±1.4 +2.9"), ("  swap_obj", "50.4 ±4.4 -0.6"))
+    brief = Table("T", ("suite", "a"), (("sugarcrepe", "67.8 +2.9"), ("  swap_obj", "50.4 -0.6")))
+    table = Table("T", ("suite", "n", "a"), tuple((a, 500, b) for a, b in rows), narrow=brief)
+    assert fitted(table, 30) is brief
+    assert fitted(table, 60) is table
+    assert "67.8 ±1.4 +2.9" in csv_text(table)
 
 
 @pytest.mark.parametrize("width", [60, 80, 100])
