@@ -124,7 +124,7 @@ def _mean_rows(report: EvalReport) -> Iterator[Row]:
             label = _label(kind, f"mean of {len(names)}", means[0].n, means[0].coverage)
             values = [_mean_with_interval(mean) for mean in means]
             gain = [_mean_gain(means[-1])] if len(models) > 1 else []
-            yield label, None, *values, *gain
+            yield label, means[0].chance, *values, *gain
 
 
 def _label(name: str, headline: str, n: int | None, scored: float) -> Cell:
@@ -216,7 +216,7 @@ def bars_section(report: EvalReport) -> Section:
             blocks.append(Markup("<div><h3>{}</h3>{}</div>").format(suite, chart))
     text = (
         "Accuracy in percent of n verdicts; whiskers are 95 % intervals. A dashed line is what "
-        "guessing gives, where that is one number."
+        "guessing gives, where that is known."
     )
     if report.published:
         text += " Published values are of the official files, with ViT-B/32."

@@ -70,8 +70,8 @@ def _of_one(report: EvalReport, note: str) -> Table:
     for kind, names in shared_suites(report).items():
         if len(names) > 1:
             mean = means.means[kind]
-            cells = (kind, f"mean of {len(names)}", mean.n, mean.value, _mean_interval(mean), None)
-            rows.append((*cells, coverage(mean.coverage)))
+            cells = (kind, f"mean of {len(names)}", mean.n, mean.value, _mean_interval(mean))
+            rows.append((*cells, mean.chance, coverage(mean.coverage)))
     columns = ("suite", "headline", "n", "%", "95 % interval", "chance", COVERAGE)
     text = ONE.format(more=note).strip()
     return Table(f"Summary: {model.name}", columns, tuple(rows), text, least=("headline", "chance"))
@@ -105,8 +105,9 @@ def _mean_rows(report: EvalReport) -> Iterator[Row]:
             continue
         for model in models:
             mean = model.means[kind]
-            numbers = (mean.n, mean_cell(mean), change_cell(mean), None, coverage(mean.coverage))
-            yield kind, f"mean of {len(names)}", model.model, *numbers
+            numbers = (mean.n, mean_cell(mean), change_cell(mean), mean.chance)
+            name = f"mean of {len(names)}"
+            yield kind, name, model.model, *numbers, coverage(mean.coverage)
 
 
 def _mean_interval(mean: SuiteMean) -> Cell:

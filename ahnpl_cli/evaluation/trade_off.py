@@ -38,6 +38,7 @@ class SuiteMean:
         half: half of its 95 % interval; None if a headline has none.
         n: verdicts of all headlines together.
         coverage: n in percent of what there would be with every image.
+        chance: mean of what guessing gives on each; None if that of one is not known.
         change: difference to the first model; None for that one.
         change_half: half of the interval of the difference, from the same items.
         significant: whether that interval leaves out 0; of a single suite, what its own test says.
@@ -47,6 +48,7 @@ class SuiteMean:
     half: float | None
     n: int
     coverage: float
+    chance: float | None = None
     change: float | None = None
     change_half: float | None = None
     significant: bool = False
@@ -107,9 +109,21 @@ def _mean(report: EvalReport, model: ModelReport, names: Sequence[str]) -> Suite
         half=_half_of_mean([headline_ends(suite) for suite in suites]),
         n=round(n),
         coverage=100 * n / total if total else suites[0].coverage,
+        chance=_chance(report, model, names),
     )
     first = report.models[0]
     return mean if model is first else _compared(mean, report, model, names)
+
+
+def _chance(report: EvalReport, model: ModelReport, names: Sequence[str]) -> float | None:
+    """Return what guessing gives on the mean of suites."""
+    total = 0.0
+    for name in names:
+        guessed = report.chance(name, model.suites[name].headline)
+        if guessed is None:
+            return None
+        total += guessed
+    return total / len(names)
 
 
 def _compared(

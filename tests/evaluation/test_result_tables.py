@@ -83,7 +83,7 @@ def test_subsets_stand_below_their_suite_one_line_each_on_a_narrow_terminal():
     assert text(table.rows[1][-1], 1).startswith("60.0 ±")
     narrow = table.narrow
     assert [text(row[0], 1) for row in narrow.rows] == ["sugarcrepe", "  swap_att"]
-    assert text(narrow.rows[1][-1], 1).startswith("60.0 +10.0")
+    assert text(narrow.rows[1][-1], 1).startswith("60.0 +30.0")
 
 
 def test_csv_has_one_row_a_number_and_an_empty_cell_for_what_is_not():

@@ -65,6 +65,8 @@ def test_the_interval_of_a_mean_is_that_of_independent_suites(report):
     assert mean.half == pytest.approx(math.hypot(*halves) / 2)
     assert mean.n == sum(suite.support[suite.headline].n for suite in suites)
     assert mean.coverage == 100.0
+    guesses = [report.chance(name, model.suites[name].headline) for name in ("cola", "sugarcrepe")]
+    assert mean.chance == pytest.approx(sum(guesses) / 2)
 
 
 def test_the_summary_ends_in_the_means_that_the_page_opens_with(report):

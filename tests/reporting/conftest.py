@@ -167,7 +167,9 @@ def _wide(folder: Path) -> EvalReport:
     infos = {}
     for suite in suites:
         files = {f"a/very/long/path/of/a/file/{i}/{suite}.json": 64 * "b" for i in range(4)}
-        infos[suite] = SuiteInfo(suite, {}, [], ["a note"], files, 0)
+        headline, subsets = suites[suite]
+        chance = dict.fromkeys((headline, *subsets), 100 / 6)
+        infos[suite] = SuiteInfo(suite, {}, [], ["a note"], files, 0, chance=chance)
     published = [Published("sugarcrepe", "CLIP", "AHNPL", {"swap_obj": 61.2, "macro_7": 73.0})]
     return EvalReport(
         models,
