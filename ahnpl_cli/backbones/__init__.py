@@ -9,7 +9,6 @@ line and one folder add a library.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,25 +63,3 @@ EMBEDDED = {
     "scenes-tiny": "ahnpl_cli.scenes.start:load_start_model",
     "scenes-clip": "ahnpl_cli.scenes.start:load_start_model",
 }
-
-
-def library_of(folder: Path) -> Library | None:
-    """Return the library whose model a folder holds, or None."""
-    for library in LIBRARIES.values():
-        if (folder / library.marker).is_file():
-            return library
-    return None
-
-
-def library_named(model: str | None) -> tuple[Library, str | None]:
-    """Return the library that a model's name begins with, or open_clip, and its name there."""
-    prefix, colon, rest = (model or "").partition(":")
-    if colon and prefix in LIBRARIES:
-        return LIBRARIES[prefix], rest
-    return LIBRARIES[DEFAULT_LIBRARY], model
-
-
-def head_of(model: str | None) -> str | None:
-    """Return the head that a name asks for, or None for a dual encoder's name."""
-    head, colon, _ = (model or "").partition(":")
-    return head if colon and head in HEADS else None

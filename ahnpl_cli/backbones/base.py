@@ -16,7 +16,7 @@ from PIL import Image
 from torch import Tensor, nn
 
 from ahnpl_cli.backbones.mixing import layer_depths
-from ahnpl_cli.data.pixels import Pixels
+from ahnpl_cli.data.inputs import Pixels
 from ahnpl_cli.losses.registry import LossFamily
 
 logger = logging.getLogger(__name__)

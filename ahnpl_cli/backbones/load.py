@@ -12,12 +12,16 @@ import torch
 from ahnpl_cli.backbones import (
     EMBEDDED,
     TRAINED,
+)
+from ahnpl_cli.backbones.base import Backbone
+from ahnpl_cli.backbones.locate import (
+    absent_device,
+    check_model,
     head_of,
     library_named,
     library_of,
+    requested_folder,
 )
-from ahnpl_cli.backbones.base import Backbone
-from ahnpl_cli.backbones.locate import absent_device, check_model, requested_folder
 from ahnpl_cli.errors import ModelError
 
 logger = logging.getLogger(__name__)

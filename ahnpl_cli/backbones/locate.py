@@ -11,14 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from ahnpl_cli.backbones import (
-    EMBEDDED,
-    LIBRARIES,
-    TRAINED,
-    head_of,
-    library_named,
-    library_of,
-)
+from ahnpl_cli.backbones import DEFAULT_LIBRARY, EMBEDDED, HEADS, LIBRARIES, TRAINED, Library
 from ahnpl_cli.errors import ConfigError, ModelError
 from ahnpl_cli.files import read_object
 from ahnpl_cli.runs import INFO_FILE, LAST, is_run
@@ -59,6 +52,28 @@ def default_folder() -> Path:
         return (Path(base) if base else Path.home() / ".cache") / "ahnpl" / "features"
     except RuntimeError:
         return Path(_homeless_cache().name) / "features"
+
+
+def library_of(folder: Path) -> Library | None:
+    """Return the library whose model a folder holds, or None."""
+    for library in LIBRARIES.values():
+        if (folder / library.marker).is_file():
+            return library
+    return None
+
+
+def library_named(model: str | None) -> tuple[Library, str | None]:
+    """Return the library that a model's name begins with, or open_clip, and its name there."""
+    prefix, colon, rest = (model or "").partition(":")
+    if colon and prefix in LIBRARIES:
+        return LIBRARIES[prefix], rest
+    return LIBRARIES[DEFAULT_LIBRARY], model
+
+
+def head_of(model: str | None) -> str | None:
+    """Return the head that a name asks for, or None for a dual encoder's name."""
+    head, colon, _ = (model or "").partition(":")
+    return head if colon and head in HEADS else None
 
 
 def old_folder(folder: Path) -> Path:

@@ -116,6 +116,11 @@ def is_archive(path: Path) -> bool:
     return path.suffix.lower() in _SUFFIXES and path.is_file()
 
 
+def is_shards(pattern: str) -> bool:
+    """Whether a `--data` value names tar shards."""
+    return pattern.endswith((".tar", ".tar.gz", ".tgz"))
+
+
 def exists(path: Path) -> bool:
     """Whether a path is that of a file, or of a member of an archive."""
     if path.is_file():

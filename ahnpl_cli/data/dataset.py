@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 
 from ahnpl_cli.data.draw import NONE, Draw, Ints
 from ahnpl_cli.data.further_texts import FurtherTexts
+from ahnpl_cli.data.inputs import Tokenize, TokenTable
 from ahnpl_cli.data.joined import EXCHANGE, Joiner
 from ahnpl_cli.data.jsonl import duplicate_id
 from ahnpl_cli.data.tar_shards import Picture, PlacedRecord, TarMember
-from ahnpl_cli.data.tokens import Tokenize, TokenTable
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.losses.recipes import PaintedUse
 from ahnpl_cli.progress import Track, silent

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ahnpl_cli.data.tokens import TokenTable
+from ahnpl_cli.data.inputs import TokenTable
 
 Ints = NDArray[np.int64]
 NONE = -1  # where there is no text or no picture

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ahnpl_cli.data.draw import NONE, Ints
-from ahnpl_cli.data.tokens import TokenTable
+from ahnpl_cli.data.inputs import TokenTable
 from ahnpl_cli.records import CaptionRecord
 from ahnpl_cli.stable_hash import stable_hash, stable_rng
 

@@ -19,26 +19,26 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
-from ahnpl_cli.data.archives import exists
+from ahnpl_cli.data.archives import exists, is_shards
 from ahnpl_cli.data.captions import (
     KARPATHY_TRAIN,
     InputFormat,
     Layout,
-    detect_format,
     read_captions,
     spool,
 )
 from ahnpl_cli.data.jsonl import read_records, write_records
-from ahnpl_cli.data.tabular import Columns, columns_hint
-from ahnpl_cli.data.tar_shards import TarMember, is_shards, read_shards
+from ahnpl_cli.data.tabular import columns_hint
+from ahnpl_cli.data.tar_shards import TarMember, read_shards
 from ahnpl_cli.errors import ConfigError, DataError, OnError
-from ahnpl_cli.files import STDIN, read_lines, write_atomic
+from ahnpl_cli.files import STDIN, open_bytes, write_atomic
 from ahnpl_cli.records import CaptionRecord
 
 logger = logging.getLogger(__name__)
 
 # What a folder of images may keep its captions in, as Hugging Face's image folders do.
 FOLDER_FILES = ("metadata.jsonl", "metadata.csv", "metadata.parquet", "captions.jsonl")
+LONGEST_RECORD = 1 << 22  # bytes of a first line that may be one of ours
 ROWS = 1024  # read at once from a columnar file
 _ENDINGS = {b"\xff\xd8\xff": ".jpg", b"\x89PNG": ".png", b"RIFF": ".webp", b"GIF8": ".gif"}
 
@@ -234,11 +234,11 @@ def first_record(records: Iterator[CaptionRecord]) -> CaptionRecord | None:
 
 def _is_ours(path: Path, layout: Layout) -> bool:
     """Whether a file is JSON Lines as we write them, by its first record."""
-    if layout.format not in ("auto", "jsonl") or layout.columns != Columns():
+    others = (layout.id_column, layout.image_column, layout.caption_column)
+    if layout.format not in ("auto", "jsonl") or any(others):
         return False
-    if layout.format == "auto" and detect_format(path) != "jsonl":
-        return False
-    _, line = next(read_lines(path), (1, b""))
+    with open_bytes(path) as stream:
+        line = stream.readline(LONGEST_RECORD)
     try:
         fields = json.loads(line)
     except (ValueError, RecursionError):

@@ -16,8 +16,8 @@ import numpy as np
 import torch
 
 from ahnpl_cli.data.draw import Ints
+from ahnpl_cli.data.inputs import Tokenize, TokenTable
 from ahnpl_cli.data.loader import Loaded
-from ahnpl_cli.data.tokens import Tokenize, TokenTable
 from ahnpl_cli.records import CaptionRecord, Edit, apply_edits
 from ahnpl_cli.stable_hash import stable_rng
 

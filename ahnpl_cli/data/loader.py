@@ -17,8 +17,8 @@ from PIL import Image
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
+from ahnpl_cli.data.inputs import Pixels, map_pixels, size, stack, unstack
 from ahnpl_cli.data.pixel_cache import PixelCache
-from ahnpl_cli.data.pixels import Pixels, map_pixels, size, stack, unstack
 from ahnpl_cli.data.tar_shards import Picture, open_picture
 from ahnpl_cli.engines.local import worker_errors
 from ahnpl_cli.errors import DataError

@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ahnpl_cli.data.pixels import Pixels
+from ahnpl_cli.data.inputs import Pixels
 
 logger = logging.getLogger(__name__)
 _SHADES = 256

@@ -109,11 +109,6 @@ class _Window(io.RawIOBase):
         super().close()
 
 
-def is_shards(pattern: str) -> bool:
-    """Whether a `--data` value names tar shards."""
-    return pattern.endswith((".tar", ".tar.gz", ".tgz"))
-
-
 def shard_places(pattern: str) -> Iterator[Place]:
     """Yield the shards that a pattern with braces or `*` names, in its order.
 

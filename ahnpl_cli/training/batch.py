@@ -11,10 +11,9 @@ from torch import Tensor
 
 from ahnpl_cli.data.dataset import TrainingSet
 from ahnpl_cli.data.draw import NONE, Draw
+from ahnpl_cli.data.inputs import Pixels, TokenTable, count, length_buckets, split
 from ahnpl_cli.data.joined import side_by_side
 from ahnpl_cli.data.loader import Loaded
-from ahnpl_cli.data.pixels import Pixels, count, split
-from ahnpl_cli.data.tokens import TokenTable, length_buckets
 from ahnpl_cli.losses.features import Features, TeacherFeatures
 
 # What one more bucket costs, in tokens: little on a CPU, kernel launches on a GPU.

@@ -19,6 +19,7 @@ from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.backbones.load import load_backbone, pick_device
 from ahnpl_cli.backbones.source import seen_from
 from ahnpl_cli.config import TrainConfig, resolve_recipe, resolve_training
+from ahnpl_cli.data.archives import is_shards
 from ahnpl_cli.data.dataset import TrainingSet
 from ahnpl_cli.data.fingerprints import fingerprints, image_problems
 from ahnpl_cli.data.jsonl import read_records
@@ -26,7 +27,7 @@ from ahnpl_cli.data.loader import ImageLoader, RandomCrop
 from ahnpl_cli.data.pixel_cache import PixelCache
 from ahnpl_cli.data.places import Place
 from ahnpl_cli.data.sources import parse_sources, resolve_files
-from ahnpl_cli.data.tar_shards import PlacedRecord, is_shards, read_shards, shard_places
+from ahnpl_cli.data.tar_shards import PlacedRecord, read_shards, shard_places
 from ahnpl_cli.engines.local import worker_count
 from ahnpl_cli.errors import ConfigError, DataError
 from ahnpl_cli.losses.objective import Objective

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ahnpl_cli.backbones.base import Backbone, MatchingBackbone
-from ahnpl_cli.data.pixels import Pixels
+from ahnpl_cli.data.inputs import Pixels
 from ahnpl_cli.training.batch import Matches
 
 MAX_LOGIT_SCALE = 100.0  # Radford et al. 2021

@@ -9,7 +9,7 @@ from PIL import Image
 
 from ahnpl_cli.backbones.base import Backbone, MatchingBackbone
 from ahnpl_cli.config import TrainConfig, resolve_recipe
-from ahnpl_cli.data.pixels import move, stack
+from ahnpl_cli.data.inputs import move, stack
 from ahnpl_cli.errors import ConfigError
 from ahnpl_cli.training.encoders import MAX_LOGIT_SCALE
 

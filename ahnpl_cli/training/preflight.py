@@ -83,10 +83,11 @@ def _check_suites(config: TrainConfig) -> None:
 
 def _check_data(config: TrainConfig) -> None:
     """Refuse data files that are not there, not negatives of ours, or without their images."""
+    from ahnpl_cli.data.archives import is_shards
     from ahnpl_cli.data.images import check_image_root
     from ahnpl_cli.data.jsonl import read_records
     from ahnpl_cli.data.sources import parse_sources
-    from ahnpl_cli.data.tar_shards import is_shards, shard_places
+    from ahnpl_cli.data.tar_shards import shard_places
 
     for source in parse_sources(config.data, config.image_root):
         if is_shards(source.data):

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from ahnpl_cli.data.pixels import count, move
+from ahnpl_cli.data.inputs import count, move
 from ahnpl_cli.losses.features import Features, TeacherFeatures
 from ahnpl_cli.losses.objective import Losses, Objective
 from ahnpl_cli.training.batch import Batch, Part

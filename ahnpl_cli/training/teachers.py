@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ahnpl_cli.backbones.base import Backbone
-from ahnpl_cli.data.pixels import move
+from ahnpl_cli.data.inputs import move
 from ahnpl_cli.losses.recipes import Recipe
 from ahnpl_cli.training.batch import Batch
 from ahnpl_cli.training.checkpoints import RunningMean

@@ -12,7 +12,7 @@ from ahnpl_cli.backbones import EMBEDDED, LIBRARIES
 from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.backbones.checkpoint import save_checkpoint
 from ahnpl_cli.backbones.load import load_backbone
-from ahnpl_cli.data.pixels import Pixels, count, stack
+from ahnpl_cli.data.inputs import Pixels, count, stack
 
 KINDS = ["clip", "siglip", "siglip2"]
 TEXTS = ["a cat", "a red cube left of a blue ball on the long wooden table", ""]

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from ahnpl_cli.data.inputs import trim
 from ahnpl_cli.data.joined import Joiner, side_by_side
 from ahnpl_cli.data.loader import Loaded
-from ahnpl_cli.data.tokens import trim
 from ahnpl_cli.records import CaptionRecord, Edit, Negative
 
 WORDS: dict[str, int] = {}

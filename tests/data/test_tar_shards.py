@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 from PIL import Image
 
+from ahnpl_cli.data.archives import is_shards
 from ahnpl_cli.data.images import ImageRef
 from ahnpl_cli.data.places import expand_braces
 from ahnpl_cli.data.tar_shards import (
-    is_shards,
     member_problem,
     open_member,
     open_picture,

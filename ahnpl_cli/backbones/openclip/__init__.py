@@ -2,5 +2,5 @@
 
 This folder is the only place that knows open_clip. `named` finds a model by its name, `folders`
 reads a model's own folder, `weights` and `hub` get the weight file, `adapter` makes the backbone,
-and `text_tower` encodes texts at their own length.
+and `adapter` encodes texts at their own length.
 """

@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import torch
 from open_clip.transform import PreprocessCfg, image_transform_v2
+from open_clip.transformer import ResidualAttentionBlock
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -24,11 +25,9 @@ from ahnpl_cli.backbones.base import (
     encoder_sha256,
     is_exact_at_own_length,
 )
-from ahnpl_cli.backbones.openclip import text_tower
 from ahnpl_cli.backbones.openclip.config import CONFIG_FILE, WEIGHTS_FILE
-from ahnpl_cli.data.pixels import Pixels, move
+from ahnpl_cli.data.inputs import Pixels, move, pad, trim
 from ahnpl_cli.data.tensors import share
-from ahnpl_cli.data.tokens import pad, trim
 from ahnpl_cli.files import disk_errors, write_json
 
 # Attention in and out, and the two layers of the MLP, by the end of their names.
@@ -153,7 +152,7 @@ class OpenClipBackbone(Backbone):
         if self._encodes_own_length is None:
             self._encodes_own_length = self._check_own_length()
         if self._encodes_own_length:
-            features = text_tower.encode_own_length(self.module, tokens)
+            features = encode_own_length(self.module, tokens)
         else:
             tokens = pad(tokens, self._context_length, self.pad_id)
             features = self.module.encode_text(tokens)  # type: ignore[operator]
@@ -162,9 +161,9 @@ class OpenClipBackbone(Backbone):
     def _check_own_length(self) -> bool:
         """Compare features at own and full length once, and warn if they differ."""
         gap = None
-        if text_tower.is_causal(self.module):
+        if is_causal(self.module):
             tokens = self._tokenizer(list(PROBES)).to(self.device)
-            gap = text_tower.difference(self.module, tokens, self.pad_id)
+            gap = difference(self.module, tokens, self.pad_id)
         return is_exact_at_own_length(self._names["name"], self._context_length, gap)
 
     def clone(self) -> Self:
@@ -188,3 +187,83 @@ class OpenClipBackbone(Backbone):
     def restore(self, folder: Path) -> None:
         """Take the weights that `save` wrote into a folder."""
         self.module.load_state_dict(load_file(folder / WEIGHTS_FILE))
+
+
+# The text tower at a text's own length instead of the longest possible. Under a causal mask no
+# token sees the padding behind it, and the feature is taken at the end-of-text token, so leaving
+# the padding out changes nothing but the time (openai/CLIP issue 183). open_clip adds all 77
+# positions; this is its `encode_text` with positions and mask cut to the tokens, and with the last
+# block computed for the end-of-text token alone.
+
+
+def is_causal(module: Any) -> bool:
+    """Whether a model's text tower is causal and pools at the end-of-text token."""
+    tower = getattr(module, "text", module)
+    pool = getattr(tower, "text_pool_type", getattr(tower, "pool_type", None))
+    return (
+        getattr(tower, "attn_mask", None) is not None
+        and getattr(tower, "cls_emb", None) is None
+        and not getattr(tower, "output_tokens", False)
+        and pool in ("argmax", "eos")
+    )
+
+
+def _end_of_text(tower: Any, tokens: Tensor) -> Tensor:
+    """Return where each text's feature is taken (N,), as open_clip's `text_global_pool` has it."""
+    pool = getattr(tower, "text_pool_type", getattr(tower, "pool_type", None))
+    if pool == "argmax":
+        return tokens.argmax(dim=-1)
+    end: Any = getattr(tower, "text_eos_id", getattr(tower, "eos_id", None))
+    return tokens.eq(end).int().argmax(dim=-1)
+
+
+def _transform(transformer: Any, x: Tensor, mask: Tensor, end: Tensor) -> Tensor:
+    """Return the transformer's output (N, W) of x (N, L, W) at positions `end` (N,)."""
+    rows = torch.arange(len(x), device=x.device)
+    *blocks, last = transformer.resblocks
+    plain = type(last) is ResidualAttentionBlock and transformer.batch_first
+    if not plain or transformer.grad_checkpointing:
+        whole: Tensor = transformer(x, attn_mask=mask)
+        return whole[rows, end]
+    for block in blocks:
+        x = block(x, attn_mask=mask)
+    # Only the end-of-text token is read from the last block, so only it is computed there.
+    normed = last.ln_1(x)
+    # One query a text, so the mask differs from text to text: (N * heads, 1, L).
+    own_mask = mask[end].repeat_interleave(last.attn.num_heads, dim=0).unsqueeze(1)
+    query = normed[rows, end].unsqueeze(1)
+    attended = last.attention(q_x=query, k_x=normed, v_x=normed, attn_mask=own_mask)
+    residual = x[rows, end].unsqueeze(1) + last.ls_1(attended)
+    output: Tensor = residual + last.ls_2(last.mlp(last.ln_2(residual)))
+    return output.squeeze(1)
+
+
+def encode_own_length(module: Any, tokens: Tensor) -> Tensor:
+    """Return features (N, D), not normalised, of tokens (N, L) with L at most the context length.
+
+    Only for models that `is_causal` holds of.
+    """
+    tower = getattr(module, "text", module)
+    length = tokens.shape[1]
+    dtype = tower.transformer.get_cast_dtype()
+    x = tower.token_embedding(tokens).to(dtype)
+    x = x + tower.positional_embedding[:length].to(dtype)
+    mask = tower.attn_mask[:length, :length]
+    pooled: Tensor = tower.ln_final(
+        _transform(tower.transformer, x, mask, _end_of_text(tower, tokens))
+    )
+    projection = tower.text_projection
+    if isinstance(projection, nn.Linear):
+        return nn.functional.linear(pooled, projection.weight, projection.bias)
+    return pooled if projection is None else pooled @ projection
+
+
+@torch.no_grad()
+def difference(module: Any, tokens: Tensor, pad_id: int) -> float:
+    """Return how far normalised features at own length are from those at full length, at most."""
+    with torch.autocast(tokens.device.type, enabled=False):
+        short = encode_own_length(module, trim(tokens, pad_id))
+        full = module.encode_text(tokens)
+    unit = nn.functional.normalize
+    gap = unit(short.float(), dim=-1) - unit(full.float(), dim=-1)
+    return float(gap.abs().max())

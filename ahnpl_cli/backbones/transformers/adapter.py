@@ -23,9 +23,8 @@ from ahnpl_cli.backbones.base import (
     is_exact_at_own_length,
 )
 from ahnpl_cli.backbones.transformers.pretrained import quiet, read_module
-from ahnpl_cli.data.pixels import Pixels, move
+from ahnpl_cli.data.inputs import Pixels, move, pad, trim
 from ahnpl_cli.data.tensors import share
-from ahnpl_cli.data.tokens import pad, trim
 from ahnpl_cli.files import disk_errors
 
 _TOWERS: dict[str, Tower] = {

@@ -21,7 +21,7 @@ from ahnpl_cli.backbones.transformers.pretrained import (
     read_pretrained_config,
     read_processors,
 )
-from ahnpl_cli.data.pixels import Pixels, move
+from ahnpl_cli.data.inputs import Pixels, move
 from ahnpl_cli.data.tensors import open_tensors
 from ahnpl_cli.errors import ModelError
 from ahnpl_cli.runs import label

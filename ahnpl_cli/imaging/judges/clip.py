@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 
 from ahnpl_cli.backbones.load import load_backbone
-from ahnpl_cli.data.pixels import move, stack
+from ahnpl_cli.data.inputs import move, stack
 from ahnpl_cli.errors import ConfigError
 from ahnpl_cli.imaging.base import Settings
 from ahnpl_cli.imaging.judges import Judgment, Painted

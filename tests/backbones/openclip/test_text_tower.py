@@ -7,10 +7,14 @@ import open_clip
 import pytest
 import torch
 
-from ahnpl_cli.backbones.openclip import text_tower
-from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
-from ahnpl_cli.backbones.openclip.text_tower import difference, encode_own_length, is_causal
-from ahnpl_cli.data.tokens import pad, trim
+from ahnpl_cli.backbones.openclip import adapter
+from ahnpl_cli.backbones.openclip.adapter import (
+    OpenClipBackbone,
+    difference,
+    encode_own_length,
+    is_causal,
+)
+from ahnpl_cli.data.inputs import pad, trim
 
 Make = Callable[..., OpenClipBackbone]
 TEXT = {"width": 32, "heads": 2, "layers": 2, "vocab_size": 49408}
@@ -129,8 +133,8 @@ def test_a_causal_tower_is_checked_once_and_nothing_is_said(
 ) -> None:
     caplog.set_level(logging.INFO)
     calls: list[int] = []
-    original = text_tower.difference
-    monkeypatch.setattr(text_tower, "difference", lambda *a: (calls.append(1), original(*a))[1])
+    original = adapter.difference
+    monkeypatch.setattr(adapter, "difference", lambda *a: (calls.append(1), original(*a))[1])
     backbone = make_tiny()
     for _ in range(3):
         backbone.encode_text(backbone.tokenize(TEXTS))

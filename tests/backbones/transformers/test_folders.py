@@ -15,7 +15,7 @@ from safetensors.torch import load_file, save_file
 from ahnpl_cli.backbones.checkpoint import save_checkpoint
 from ahnpl_cli.backbones.load import load_backbone
 from ahnpl_cli.backbones.transformers.adapter import TransformersBackbone
-from ahnpl_cli.data.pixels import Pixels, stack
+from ahnpl_cli.data.inputs import Pixels, stack
 from ahnpl_cli.errors import AhnplError, ConfigError, ModelError
 
 Folder = Callable[[str], Path]

@@ -7,8 +7,8 @@ import numpy as np
 import open_clip
 import torch
 
-from ahnpl_cli.data import tokens
-from ahnpl_cli.data.tokens import TokenTable, length_buckets, trim
+from ahnpl_cli.data import inputs
+from ahnpl_cli.data.inputs import TokenTable, length_buckets, trim
 
 TEXTS = ["a cat", "a red cube left of a blue ball", "dog", ""]
 
@@ -29,7 +29,7 @@ def test_lengths_count_start_and_end() -> None:
 
 
 def test_texts_are_tokenised_in_chunks(monkeypatch) -> None:  # type: ignore[no-untyped-def]
-    monkeypatch.setattr(tokens, "_CHUNK", 2)
+    monkeypatch.setattr(inputs, "_CHUNK", 2)
     table = TokenTable(TEXTS, tokenize)
     assert torch.equal(table.padded(np.arange(4)), tokenize(TEXTS))
 
