@@ -15,7 +15,6 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from ahnpl_cli.backbones.mixing import layer_depths
 from ahnpl_cli.data.inputs import Pixels
 from ahnpl_cli.losses.registry import LossFamily
 
@@ -128,13 +127,6 @@ class Backbone(Protocol):
     def tower_of(self, parameter: str) -> Tower:
         """Return the tower of a parameter of `module`; `shared` is temperature and bias."""
         ...
-
-    def layer_of(self, weight: str) -> float:
-        """Return how deep a weight lies in its tower: 0 at the embeddings, 1 at the projections.
-
-        See `mixing.layer_depths`; weights are those of the module's `state_dict`.
-        """
-        return layer_depths(self.module.state_dict(), self.tower_of)[weight]
 
     def low_rank_targets(self) -> list[str]:
         """Return the names of the matrices that LoRA corrects: attention and MLP, both towers."""

@@ -22,30 +22,7 @@ from torch.nn import functional
 
 from ahnpl_cli.losses.features import Features, TermState
 from ahnpl_cli.losses.hard_negative import masked_logsumexp
-from ahnpl_cli.losses.margin import cosine_margin
-from ahnpl_cli.losses.recipes import Recipe
-
-UNRATED = 3.0
-
-
-def concreteness_margin(concreteness: Tensor, cap: float | Tensor) -> Tensor:
-    """Return m_k = cap * (c_k - 1) / 4 in cosine, for ratings 1 to 5; NaN counts as 3."""
-    return cap * (concreteness.nan_to_num(UNRATED) - 1) / 4
-
-
-def softmax_margin(features: Features, recipe: Recipe) -> Tensor | None:
-    """Return what is added to S(I,T_k) of hard negatives in Eq. 4's softmax (N, K); None for 0.
-
-    After Slipform, of which secondary sources say that the margin stands on the hard negative's
-    logit inside InfoNCE, beside the easy negatives, and that a constant one was compared with one
-    of concreteness. Shape and size are ours: with 1/tau = 100 a margin of 0.02 gives a negative 7.4
-    times its weight.
-    """
-    if recipe.softmax_margin == "none":
-        return None
-    if recipe.softmax_margin == "constant":
-        return torch.full_like(features.concreteness, recipe.softmax_margin_size)
-    return concreteness_margin(features.concreteness, recipe.softmax_margin_size)
+from ahnpl_cli.losses.margin import concreteness_margin, cosine_margin
 
 
 def cement_loss(

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from ahnpl_cli.losses.cement import softmax_margin
 from ahnpl_cli.losses.features import Features, TermState
+from ahnpl_cli.losses.margin import softmax_margin
 from ahnpl_cli.losses.recipes import Recipe
 from ahnpl_cli.similarity import pairwise_similarity
 

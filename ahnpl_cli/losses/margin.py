@@ -1,4 +1,4 @@
-"""Dynamic margin contrastive loss (AHNPL Eqs. 8-11)."""
+"""Dynamic margin contrastive loss (AHNPL Eqs. 8-11), and margins in cosine of other losses."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ import torch
 from torch import Tensor
 
 from ahnpl_cli.losses.features import Features, TermState
+from ahnpl_cli.losses.recipes import Recipe
+
+UNRATED = 3.0  # concreteness of a word that nobody rated: the middle of the scale
 
 
 def positive_margin_loss(positive: Tensor, a: Tensor) -> Tensor:
@@ -81,6 +84,26 @@ def cosine_margin(value: float | Literal["auto"], state: TermState) -> Tensor:
     """Return a margin of the recipe in cosine, a scalar: `auto` is the start's spread."""
     # Filled where it is used: a number from the CPU would wait for the GPU.
     return state.spread if value == "auto" else torch.full_like(state.spread, value)
+
+
+def concreteness_margin(concreteness: Tensor, cap: float | Tensor) -> Tensor:
+    """Return m_k = cap * (c_k - 1) / 4 in cosine, for ratings 1 to 5; NaN counts as 3."""
+    return cap * (concreteness.nan_to_num(UNRATED) - 1) / 4
+
+
+def softmax_margin(features: Features, recipe: Recipe) -> Tensor | None:
+    """Return what is added to S(I,T_k) of hard negatives in Eq. 4's softmax (N, K); None for 0.
+
+    After Slipform, of which secondary sources say that the margin stands on the hard negative's
+    logit inside InfoNCE, beside the easy negatives, and that a constant one was compared with one
+    of concreteness. Shape and size are ours: with 1/tau = 100 a margin of 0.02 gives a negative 7.4
+    times its weight.
+    """
+    if recipe.softmax_margin == "none":
+        return None
+    if recipe.softmax_margin == "constant":
+        return torch.full_like(features.concreteness, recipe.softmax_margin_size)
+    return concreteness_margin(features.concreteness, recipe.softmax_margin_size)
 
 
 def positive_margin_term(features: Features, state: TermState) -> Tensor:

@@ -141,6 +141,14 @@ class Recipe:
         return used and self.shift_model == "start"
 
     @property
+    def teachers(self) -> tuple[str, ...]:
+        """The models whose features it looks at, beside the one in training."""
+        names = {self.teacher} if self.uses_teacher else set()
+        if self.shifts_by_start:
+            names.add("start")
+        return tuple(sorted(names))
+
+    @property
     def plain_weights(self) -> dict[str, float]:
         """The weights of a plain step, those of plain CLIP."""
         return recipe("clip", self.fidelity).active

@@ -14,9 +14,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ahnpl_cli.losses.cement import softmax_margin
 from ahnpl_cli.losses.contrastive import contrastive_loss
 from ahnpl_cli.losses.features import Features, TermState
+from ahnpl_cli.losses.margin import softmax_margin
 from ahnpl_cli.losses.trohn import excluded_pairs
 from ahnpl_cli.similarity import pairwise_similarity
 

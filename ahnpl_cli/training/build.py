@@ -40,18 +40,16 @@ from ahnpl_cli.training.checkpoints import WeightExport, hash_data
 from ahnpl_cli.training.distributed import world_size
 from ahnpl_cli.training.encoders import (
     Encoders,
+    check_trainable,
     freeze,
+    freeze_unused,
     parameter_groups,
     set_train_mode,
-)
-from ahnpl_cli.training.evaluating import check_evaluation
-from ahnpl_cli.training.lora import add_lora
-from ahnpl_cli.training.model_checks import (
-    check_trainable,
-    freeze_unused,
     try_text_length,
     warn_of_clamp,
 )
+from ahnpl_cli.training.evaluating import check_evaluation
+from ahnpl_cli.training.lora import add_lora
 from ahnpl_cli.training.neighbors import NeighborOrder, Neighbors, find_neighbors
 from ahnpl_cli.training.preflight import check_tracker
 from ahnpl_cli.training.schedule import (
@@ -330,7 +328,8 @@ def build(config: TrainConfig, run: Path, *, track: Track = silent) -> TrainingP
     # Before the model is loaded, which may take a while.
     data_sha256 = hash_data(_data_files(config))
     # A suite that cannot be read should not be found out hours later.
-    check_evaluation(config.run)
+    if config.run.eval_every:
+        check_evaluation(config.run)
     accelerator = _make_accelerator(config, run)
     backbone = load_backbone(
         model=config.model,
@@ -356,7 +355,9 @@ def build(config: TrainConfig, run: Path, *, track: Track = silent) -> TrainingP
         order = NeighborOrder(order, data, neighbors.nearest)
     # What is saved has the names of the model as it is now, without corrections.
     export = _make_export(config, backbone)
-    teachers = make_teachers(recipe, backbone, accelerator.autocast)
+    teachers: dict[str, Teacher] = {}
+    if recipe.teachers:
+        teachers = make_teachers(recipe, backbone, accelerator.autocast)
     freeze(backbone, resolve_training(config).freeze)
     if config.memory.lora:
         add_lora(backbone, config.memory.lora, seed=config.seed)

@@ -89,8 +89,6 @@ def check_evaluation(options: RunConfig) -> None:
         ConfigError: a suite, its folder or `--best-metric` does not exist.
         BenchmarkError: files or images of a suite are missing.
     """
-    if not options.eval_every:
-        return
     from ahnpl_cli.evaluation.benchmarks import CUSTOM, benchmarks
     from ahnpl_cli.evaluation.load_suites import load_suites
 

@@ -92,10 +92,11 @@ class Run:
     def report(self) -> TrainReport:
         """Return what was done so far."""
         data = self.parts.data
-        best = best_step(self.state.metrics, self.config.run)
-        notes = list(self.state.notes)
-        if not best and any(line.evaluation for line in self.state.metrics):
-            notes.append(f"no checkpoint meets --best-metric {self.config.run.best_metric!r}")
+        notes, best = list(self.state.notes), {}
+        if any(line.evaluation for line in self.state.metrics):
+            best = best_step(self.state.metrics, self.config.run)
+            if not best:
+                notes.append(f"no checkpoint meets --best-metric {self.config.run.best_metric!r}")
         return TrainReport(
             run=str(self.folder.path),
             checkpoint=str(self.folder.last),

@@ -86,11 +86,8 @@ def make_teachers(
         backbone: the start, before corrections are added.
         autocast: the number format of the student's features.
     """
-    names = {recipe.teacher} if recipe.uses_teacher else set()
-    if recipe.shifts_by_start:
-        names.add("start")
     teachers: dict[str, Teacher] = {}
-    for name in sorted(names):
+    for name in recipe.teachers:
         model = backbone.clone()
         model.module.eval()
         mean = None

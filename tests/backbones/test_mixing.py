@@ -32,14 +32,15 @@ def test_lines_goes_from_its_factor_to_one(depth: float, factor: float) -> None:
 
 def test_layers_of_an_open_clip_transformer(tiny_model_folder: Path) -> None:
     backbone = load_backbone(checkpoint=tiny_model_folder, device="cpu")
-    assert backbone.layer_of("token_embedding.weight") == 0
-    assert backbone.layer_of("visual.conv1.weight") == 0
+    depths = layer_depths(backbone.module.state_dict(), backbone.tower_of)
+    assert depths["token_embedding.weight"] == 0
+    assert depths["visual.conv1.weight"] == 0
     blocks = len(backbone.module.transformer.resblocks)
     for block in range(blocks):
         name = f"transformer.resblocks.{block}.mlp.c_fc.weight"
-        assert backbone.layer_of(name) == pytest.approx((block + 1) / (blocks + 1))
+        assert depths[name] == pytest.approx((block + 1) / (blocks + 1))
     for name in ("text_projection", "visual.proj", "logit_scale", "ln_final.weight"):
-        assert backbone.layer_of(name) == 1
+        assert depths[name] == 1
 
 
 def test_layers_of_a_resnet() -> None:
@@ -57,7 +58,7 @@ def test_layers_of_a_resnet() -> None:
 @pytest.mark.parametrize("kind", ["clip", "siglip"])
 def test_layers_of_transformers(transformers_folder: Callable[[str], Path], kind: str) -> None:
     backbone = load_backbone(checkpoint=transformers_folder(kind), device="cpu")
-    depths = {name: backbone.layer_of(name) for name in backbone.module.state_dict()}
+    depths = layer_depths(backbone.module.state_dict(), backbone.tower_of)
     assert depths["text_model.embeddings.token_embedding.weight"] == 0
     assert depths["vision_model.embeddings.patch_embedding.weight"] == 0
     first = depths["vision_model.encoder.layers.0.mlp.fc1.weight"]

@@ -1,5 +1,7 @@
 """Random batches of unit features, in two precisions, with invalid slots and an empty row."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import Tensor
@@ -75,6 +77,14 @@ def make_features(
 @pytest.fixture(params=[0, 1, 2])
 def features(request: pytest.FixtureRequest) -> Features:
     return make_features(n=4 + request.param, k=2 + request.param, seed=10 * request.param)
+
+
+@pytest.fixture
+def partly_true(features: Features) -> Features:
+    """The same, with some negatives that are true of other rows' images."""
+    n, k = features.valid.shape
+    also_true = torch.rand(n, n, k, generator=torch.Generator().manual_seed(3)) < 0.3
+    return replace(features, also_true=also_true)
 
 
 @pytest.fixture

@@ -6,8 +6,9 @@ from dataclasses import replace
 import pytest
 import torch
 
-from ahnpl_cli.losses.cement import cement_loss, concreteness_margin
+from ahnpl_cli.losses.cement import cement_loss
 from ahnpl_cli.losses.features import Features
+from ahnpl_cli.losses.margin import concreteness_margin
 from ahnpl_cli.losses.objective import Objective
 from ahnpl_cli.losses.recipes import PAPER
 

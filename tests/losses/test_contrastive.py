@@ -4,16 +4,13 @@ import math
 from dataclasses import replace
 
 import torch
+from scalars import dot
 
 from ahnpl_cli.losses.contrastive import contrastive_loss
 from ahnpl_cli.losses.features import Features
 from ahnpl_cli.losses.objective import Objective
 from ahnpl_cli.losses.recipes import PAPER
 from ahnpl_cli.losses.registry import TERMS
-
-
-def dot(a: torch.Tensor, b: torch.Tensor) -> float:
-    return sum(x * y for x, y in zip(a.tolist(), b.tolist(), strict=True))
 
 
 def looped(f: Features, extra: list[list[float]], excluded: torch.Tensor) -> list[float]:

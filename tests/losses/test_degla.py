@@ -5,20 +5,13 @@ from dataclasses import replace
 
 import pytest
 import torch
+from scalars import apart, dot
 from torch import Tensor
 
 from ahnpl_cli.losses.degla import teacher_features_loss, text_grounded_loss
 from ahnpl_cli.losses.features import Features
 from ahnpl_cli.losses.objective import Objective
 from ahnpl_cli.losses.recipes import recipe
-
-
-def dot(a: Tensor, b: Tensor) -> float:
-    return sum(x * y for x, y in zip(a.tolist(), b.tolist(), strict=True))
-
-
-def apart(a: Tensor, b: Tensor) -> float:
-    return sum((x - y) ** 2 for x, y in zip(a.tolist(), b.tolist(), strict=True))
 
 
 def terms(f: Features, fidelity: str = "paper") -> dict[str, float]:

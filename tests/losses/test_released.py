@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable
 
 import torch
+from scalars import dot
 
 from ahnpl_cli.losses.features import Features
 from ahnpl_cli.losses.objective import Objective
@@ -22,10 +23,6 @@ def state(f: Features, objective: str = "ahnpl") -> Objective:
 
 def released(name: str) -> Callable[[Features, Objective], torch.Tensor]:
     return TERMS[name].function("released")
-
-
-def dot(a: torch.Tensor, b: torch.Tensor) -> float:
-    return sum(x * y for x, y in zip(a.tolist(), b.tolist(), strict=True))
 
 
 def cross_entropy(logits: list[float], target: int) -> float:

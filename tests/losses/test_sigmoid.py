@@ -5,15 +5,12 @@ from dataclasses import replace
 
 import pytest
 import torch
+from scalars import dot
 
 from ahnpl_cli.losses.features import Features
 from ahnpl_cli.losses.objective import Objective
 from ahnpl_cli.losses.recipes import PAPER
 from ahnpl_cli.losses.sigmoid import sigmoid_contrastive_loss, sigmoid_intra_modal_loss
-
-
-def dot(a: torch.Tensor, b: torch.Tensor) -> float:
-    return sum(x * y for x, y in zip(a.tolist(), b.tolist(), strict=True))
 
 
 def softplus(x: float) -> float:

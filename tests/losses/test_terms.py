@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from scalars import dot
 from torch import Tensor
 
 from ahnpl_cli.losses.features import Features
@@ -25,10 +26,6 @@ def state(f: Features, chosen: Recipe) -> Objective:
         made.margin.copy_(torch.tensor(MARGIN[: f.valid.shape[1]]))
         made.threshold.copy_(torch.tensor(THRESHOLD[: f.valid.shape[1]]))
     return made
-
-
-def dot(a: Tensor, b: Tensor) -> float:
-    return sum(x * y for x, y in zip(a.tolist(), b.tolist(), strict=True))
 
 
 def slots(f: Features, i: int) -> list[tuple[int, Tensor]]:

@@ -6,31 +6,18 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from slow_training import SLOW, wait_for_steps, weights
 
 from ahnpl_cli.config import TrainConfig, to_toml
 from ahnpl_cli.training.loop import fit
 
 pytestmark = pytest.mark.slow
 Make = Callable[..., TrainConfig]
-# Takes its time over a step, so that there is a middle to be stopped in.
-SLOW = """
-import sys, time
-from ahnpl_cli.training import loop
-encode = loop.encode
-def slow(*args):
-    time.sleep(0.1)
-    return encode(*args)
-loop.encode = slow
-from ahnpl_cli.__main__ import main
-main()
-"""
 
 
 def free_port() -> int:
@@ -76,10 +63,6 @@ def start(commands: list[list[str]]) -> list[subprocess.Popen[str]]:
     ]
 
 
-def weights(run: Path) -> dict[str, torch.Tensor]:
-    return load_file(run / "last" / "open_clip_model.safetensors")
-
-
 @pytest.mark.parametrize("launcher", LAUNCHERS)
 def test_two_nodes_have_the_weights_of_one_process(
     launcher: str, make_config: Make, tmp_path: Path
@@ -110,11 +93,7 @@ def test_a_run_stopped_on_two_nodes_continues_on_one_with_the_same_data(
     file.write_text(to_toml(cut))
     script.write_text(SLOW)
     nodes = start(torchrun([str(script), "train", "--config", str(file)]))
-    metrics = tmp_path / "cut" / "metrics.jsonl"
-    limit = time.monotonic() + 300
-    while not (metrics.exists() and len(metrics.read_text().splitlines()) > 2):
-        assert time.monotonic() < limit and all(node.poll() is None for node in nodes)
-        time.sleep(0.05)
+    wait_for_steps(tmp_path / "cut", nodes)
     # As a job manager does it: the launcher of each node is told.
     for node in nodes:
         node.send_signal(signal.SIGTERM)

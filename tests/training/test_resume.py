@@ -5,13 +5,11 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-import torch
-from safetensors.torch import load_file
+from slow_training import SLOW, same, wait_for_steps
 from typer.testing import CliRunner
 
 from ahnpl_cli.cli.app import app
@@ -20,28 +18,6 @@ from ahnpl_cli.errors import ConfigError, DataError, TrainingError
 from ahnpl_cli.training.checkpoints import STATE
 from ahnpl_cli.training.loop import fit, train
 from ahnpl_cli.training.run import open_run
-
-SLOW = """
-import sys, time
-from ahnpl_cli.training import loop
-encode = loop.encode
-def slow(*args):
-    time.sleep(0.1)
-    return encode(*args)
-loop.encode = slow
-from ahnpl_cli.__main__ import main
-sys.argv = ["ahnpl", *sys.argv[1:]]
-main()
-"""
-
-
-def weights(run: Path) -> dict[str, torch.Tensor]:
-    return load_file(run / "last" / "open_clip_model.safetensors")
-
-
-def same(one: Path, other: Path) -> bool:
-    a, b = weights(one), weights(other)
-    return a.keys() == b.keys() and all(torch.equal(a[name], b[name]) for name in a)
 
 
 def settled(run: Path) -> list[dict[str, object]]:
@@ -64,11 +40,7 @@ def test_a_run_killed_with_kill_9_ends_in_the_same_bits(
         [sys.executable, "-c", SLOW, "train", "--config", str(config), "-q"],
         stdout=subprocess.DEVNULL,
     )
-    metrics = cut / "metrics.jsonl"
-    limit = time.monotonic() + 300  # a busy machine takes its time to start
-    while not (metrics.exists() and len(metrics.read_text().splitlines()) > 4):
-        assert time.monotonic() < limit and process.poll() is None
-        time.sleep(0.02)
+    wait_for_steps(cut, [process], more_than=4)
     process.send_signal(signal.SIGKILL)
     process.wait()
     report = fit(make_config(output=str(cut), **options))

@@ -12,25 +12,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from slow_training import SLOW, same, wait_for_steps
 
 from ahnpl_cli.config import TrainConfig, to_toml
 from ahnpl_cli.training.distributed import StopRequest
 from ahnpl_cli.training.loop import fit
 
 Make = Callable[..., TrainConfig]
-SLOW = """
-import sys, time
-from ahnpl_cli.training import loop
-encode = loop.encode
-def slow(*args):
-    time.sleep(0.1)
-    return encode(*args)
-loop.encode = slow
-from ahnpl_cli.__main__ import main
-sys.argv = ["ahnpl", *sys.argv[1:]]
-main()
-"""
 
 
 def start(config: TrainConfig, folder: Path, **environment: str) -> subprocess.Popen[str]:
@@ -46,19 +34,6 @@ def start(config: TrainConfig, folder: Path, **environment: str) -> subprocess.P
     )
 
 
-def wait_for_steps(metrics: Path, processes: list[subprocess.Popen[str]]) -> None:
-    limit = time.monotonic() + 300  # a busy machine takes its time to start
-    while not (metrics.exists() and len(metrics.read_text().splitlines()) > 2):
-        assert time.monotonic() < limit
-        assert all(process.poll() is None for process in processes)
-        time.sleep(0.02)
-
-
-def weights(run: Path) -> dict[str, bytes]:
-    state = load_file(run / "last" / "open_clip_model.safetensors")
-    return {name: weight.numpy().tobytes() for name, weight in state.items()}
-
-
 @pytest.mark.parametrize(
     ("number", "code", "workers"),
     [(signal.SIGTERM, 143, 0), (signal.SIGINT, 130, 1)],
@@ -72,7 +47,7 @@ def test_a_signal_saves_and_the_run_ends_in_the_same_bits(
     fit(make_config(output=str(whole), **{**options, "workers": 0}))
     config = make_config(output=str(cut), **options)
     process = start(config, tmp_path)
-    wait_for_steps(cut / "metrics.jsonl", [process])
+    wait_for_steps(cut, [process])
     process.send_signal(number)
     _, errors = process.communicate(timeout=60)
     assert process.returncode == code, errors
@@ -80,7 +55,7 @@ def test_a_signal_saves_and_the_run_ends_in_the_same_bits(
     (step,) = re.findall(r"Saved at step (\d+) of 30; the same command continues there\.", errors)
     report = fit(make_config(output=str(cut), **{**options, "workers": 0}))
     assert report.resumed_from == int(step) < 30
-    assert weights(whole) == weights(cut)
+    assert same(whole, cut)
     # A checkpoint that a signal asked for displaces none of those kept by the schedule.
     kept = sorted(path.name for path in cut.glob("step-*"))
     assert kept == sorted(path.name for path in whole.glob("step-*"))
@@ -95,7 +70,7 @@ def test_several_processes_stop_at_the_same_step(make_config: Make, tmp_path: Pa
     processes = [
         start(config, tmp_path, RANK=str(rank), LOCAL_RANK=str(rank), **shared) for rank in range(2)
     ]
-    wait_for_steps(Path(config.output) / "metrics.jsonl", processes)
+    wait_for_steps(Path(config.output), processes)
     # One of the two hears of it, as when a job manager signals the nodes one by one.
     processes[1].send_signal(signal.SIGTERM)
     errors = [process.communicate(timeout=60)[1] for process in processes]
@@ -130,7 +105,7 @@ def test_the_callers_handlers_come_back() -> None:
 def test_a_decoding_process_that_dies_is_one_line(make_config: Make, tmp_path: Path) -> None:
     config = make_config(steps=200, workers=1, image_cache=0.0)
     process = start(config, tmp_path)
-    wait_for_steps(Path(config.output) / "metrics.jsonl", [process])
+    wait_for_steps(Path(config.output), [process])
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
     if not children.exists():
         process.kill()
