@@ -92,6 +92,12 @@ def foreign(path: Path, command: str) -> ConfigError:
     return ConfigError(f"exists, and was not written by `{command}`", where=str(path), hint=HINT)
 
 
+def meta_path(output: Path) -> Path:
+    """Return where the report on a file of records is: beside it, `negatives.meta.json`."""
+    name = output.name.removesuffix(".gz").removesuffix(".jsonl")
+    return output.with_name(f"{name}.meta.json")
+
+
 def check_new(path: Path, *, force: bool) -> None:
     """Refuse to overwrite a file.
 

@@ -18,8 +18,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from ahnpl_cli.data.draw import NONE, Draw, Ints
-from ahnpl_cli.data.further_texts import FurtherTexts
+from ahnpl_cli.data.draw import NONE, Draw, FurtherTexts, Ints
 from ahnpl_cli.data.inputs import Tokenize, TokenTable
 from ahnpl_cli.data.joined import EXCHANGE, Joiner
 from ahnpl_cli.data.jsonl import duplicate_id

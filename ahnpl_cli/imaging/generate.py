@@ -33,9 +33,9 @@ from ahnpl_cli.imaging.blocks import MOST_SKIPPED, Counts, Source, count_wanted,
 from ahnpl_cli.imaging.choose import Parts, check_parts, choose_parts
 from ahnpl_cli.imaging.concepts import write_prompt
 from ahnpl_cli.imaging.extras import has
-from ahnpl_cli.imaging.output import ANSWERS, meta_path, prepare, records_path
+from ahnpl_cli.imaging.output import ANSWERS, prepare, records_path
 from ahnpl_cli.imaging.plan import Concepts, Plan
-from ahnpl_cli.outputs import lock
+from ahnpl_cli.outputs import lock, meta_path
 from ahnpl_cli.progress import Track, silent
 from ahnpl_cli.records import ImagesReport
 from ahnpl_cli.version import __version__

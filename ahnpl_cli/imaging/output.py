@@ -13,7 +13,7 @@ from ahnpl_cli.data.jsonl import read_records
 from ahnpl_cli.engines.journal import JOURNAL, PART, PARTS
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.files import read_object, write_json
-from ahnpl_cli.outputs import foreign, settle
+from ahnpl_cli.outputs import foreign, meta_path, settle
 from ahnpl_cli.records import ImagesReport
 
 COMMAND = "ahnpl images"
@@ -27,11 +27,6 @@ def records_path(output: Path, shard: str | None) -> Path:
         return output / "images.jsonl"
     index, count = parse_shard(shard)
     return output / f"images-{index:05d}-of-{count:05d}.jsonl"
-
-
-def meta_path(records: Path) -> Path:
-    """Return where the report on a file of records is."""
-    return records.with_name(f"{records.name.removesuffix('.jsonl')}.meta.json")
 
 
 def read_report(path: Path) -> ImagesReport | None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from ahnpl_cli.imaging.base import REASONS
-from ahnpl_cli.records import BenchmarkExport, ImagesReport, PartInfo, ReviewReport
+from ahnpl_cli.records import PICTURE_REASONS, BenchmarkExport, ImagesReport, PartInfo, ReviewReport
 from ahnpl_cli.reporting.tables import Cell, Table
 
 
@@ -38,7 +37,7 @@ def _license(part: PartInfo) -> str | None:
 def reason_table(report: ImagesReport) -> Table:
     """Return why negatives have no picture."""
     rows: list[tuple[Cell, ...]] = []
-    for reason, meaning in REASONS.items():
+    for reason, meaning in PICTURE_REASONS.items():
         number = sum(reasons.get(reason, 0) for reasons in report.rejected.values())
         if number:
             rows.append((reason, number, meaning))

@@ -18,8 +18,6 @@ from ahnpl_cli.data.images import ImageRef, is_below, open_image
 from ahnpl_cli.data.jsonl import read_records
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.files import read_object
-from ahnpl_cli.imaging.base import REASONS
-from ahnpl_cli.imaging.output import meta_path
 from ahnpl_cli.inspection.compare import named_model, named_models
 from ahnpl_cli.inspection.examples import RecordSample
 from ahnpl_cli.inspection.image_probe import ProbeResult, probe
@@ -33,8 +31,9 @@ from ahnpl_cli.inspection.landing import (
 )
 from ahnpl_cli.inspection.pages import provenance_section
 from ahnpl_cli.inspection.report import FileReport, Finding, file_report
+from ahnpl_cli.outputs import meta_path
 from ahnpl_cli.progress import Track, silent
-from ahnpl_cli.records import CaptionRecord, Negative, Painting
+from ahnpl_cli.records import PICTURE_REASONS, CaptionRecord, Negative, Painting
 from ahnpl_cli.reporting.edits import changed
 from ahnpl_cli.reporting.page import Pair, Section, data_uri, pairs, render_page, table
 from ahnpl_cli.reporting.tables import Cell, Table
@@ -185,7 +184,7 @@ def _rejections(meta: dict[str, Any]) -> tuple[tuple[str, int, str], ...]:
     totals: Counter[str] = Counter()
     for reasons in meta.get("rejected", {}).values():
         totals.update(reasons)
-    return tuple((reason, n, REASONS.get(reason, "")) for reason, n in totals.most_common())
+    return tuple((reason, n, PICTURE_REASONS.get(reason, "")) for reason, n in totals.most_common())
 
 
 def _pairs(

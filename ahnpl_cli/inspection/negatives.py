@@ -17,7 +17,7 @@ from ahnpl_cli.inspection.compare import named_model
 from ahnpl_cli.inspection.examples import SPARE, RecordSample, draw_examples
 from ahnpl_cli.inspection.pages import file_page
 from ahnpl_cli.inspection.report import Example, FileReport, Finding, file_report
-from ahnpl_cli.negatives.plan import meta_path
+from ahnpl_cli.outputs import meta_path
 from ahnpl_cli.progress import Track, silent
 from ahnpl_cli.records import KINDS, CaptionRecord, Negative, apply_edits
 from ahnpl_cli.reporting.edits import changed

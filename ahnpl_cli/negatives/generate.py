@@ -37,7 +37,6 @@ from ahnpl_cli.negatives.plan import (
     finished_report,
     is_unchanged,
     make_plan,
-    meta_path,
     settle_work,
     versions,
     work_folder,
@@ -47,7 +46,7 @@ from ahnpl_cli.negatives.saved_statistics import load, save
 from ahnpl_cli.negatives.statistics import STATISTICS, Tally, write_statistics
 from ahnpl_cli.negatives.text.words import Word
 from ahnpl_cli.negatives.worker import BLOCK, Block, Counts, WorkerConfig
-from ahnpl_cli.outputs import lock
+from ahnpl_cli.outputs import lock, meta_path
 from ahnpl_cli.progress import Track, silent
 from ahnpl_cli.records import DEFAULT_KINDS, KINDS, UNIT_KINDS, CaptionRecord, NegativesReport
 

@@ -33,7 +33,7 @@ from ahnpl_cli.negatives.fillers import FillerChoice, NamedModel, choose_filler
 from ahnpl_cli.negatives.fillers.corpus import COUNTS
 from ahnpl_cli.negatives.first_pass import INDEX, UNDONE_WORDS, WORDS
 from ahnpl_cli.negatives.statistics import STATISTICS
-from ahnpl_cli.outputs import HINT, changes, foreign, settle
+from ahnpl_cli.outputs import HINT, changes, foreign, meta_path, settle
 from ahnpl_cli.records import NegativesReport
 from ahnpl_cli.version import __version__
 
@@ -243,12 +243,6 @@ def _with_version(model: str) -> str:
 def versions() -> dict[str, str]:
     """Return package -> version, of all that the output may depend on."""
     return {"ahnpl": __version__} | {name: importlib.metadata.version(name) for name in _PACKAGES}
-
-
-def meta_path(output: Path) -> Path:
-    """Where the report on an output file is: `negatives.jsonl` has `negatives.meta.json`."""
-    name = output.name.removesuffix(".gz").removesuffix(".jsonl")
-    return output.with_name(f"{name}.meta.json")
 
 
 def write_report(path: Path, report: NegativesReport) -> None:

@@ -15,7 +15,13 @@ from ahnpl_cli.records.captions import (
 )
 from ahnpl_cli.records.embedding import EmbedReport
 from ahnpl_cli.records.export import ExportReport
-from ahnpl_cli.records.images import BenchmarkExport, ImagesReport, PartInfo, ReviewReport
+from ahnpl_cli.records.images import (
+    PICTURE_REASONS,
+    BenchmarkExport,
+    ImagesReport,
+    PartInfo,
+    ReviewReport,
+)
 from ahnpl_cli.records.kinds import (
     DEFAULT_KINDS,
     KIND_MODULES,
@@ -77,6 +83,7 @@ __all__ = [
     "POSITIVE_KINDS",
     "Positive",
     "PositiveKind",
+    "PICTURE_REASONS",
     "REASONS",
     "ReviewReport",
     "RunStart",

@@ -7,6 +7,38 @@ from typing import Any
 
 from ahnpl_cli.records.schema import SCHEMA
 
+# Why a negative has no picture: the words of reports and what they mean.
+PICTURE_REASONS = {
+    "no edits": "nobody knows which words of the caption were changed",
+    "no painter": "no chosen painter can show such an edit",
+    "no noun": "no thing stands beside the changed word",
+    "not found": "the locator finds no such thing in the picture",
+    "several instances": "the caption speaks of one, the picture has several (GNM 3.1.5)",
+    "too small": "what would be painted covers less than 0.5 % of the picture",
+    "too large": "what would be painted covers more than 85 % of the picture (VisMin)",
+    "other color": "too little of the thing has the color that the caption names",
+    "gray picture": "the photo has no colors",
+    "things overlap": "the two things to exchange lie over each other",
+    "sizes differ": "one of the two things to exchange is more than nine times the other",
+    "adjectives": "the nouns swap places and their adjectives stay, which no exchange shows",
+    "two sides": "the caption speaks of left and right more than once: a mirror turns all of them",
+    "lettering": "the picture may hold text or a one-sided thing, which a mirror gives away",
+    "unknown scene": "no drawn scene belongs to the picture",
+    "cannot be drawn": "no scene makes the negative true and the caption false",
+    "black picture": "the pipeline's safety checker blacked it out",
+    "barely changed": "too few pixels differ from the original (GNM 3.1.5)",
+    "variations look alike": "too few pixels differ among the variations of a thing (GNM 3.1.5)",
+    "old caption fits": "a judge prefers the old caption on the new picture",
+    "does not fit": "a judge does not find the new caption in the new picture",
+    "no JSON list": "the language model's answer is none (of its concepts)",
+    "field missing": "of a concept: object, keyword or description",
+    "too many words": "a concept's keyword has more than three, or its description more than 30",
+    "not in the caption": "a concept is about a thing that the caption does not name",
+    "nothing new": "a concept says what the caption says, or another concept",
+    "unreadable image": "the image is missing or broken (--on-error skip)",
+    "enough pictures": "its image has as many as --per-image allows",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class PartInfo:

@@ -14,12 +14,12 @@ from photos import PHOTOS
 from ahnpl_cli.config import ImagesConfig, PaintConfig, PartsConfig
 from ahnpl_cli.data.jsonl import dump, read_records, write_records
 from ahnpl_cli.errors import BusyError, ConfigError, DataError
-from ahnpl_cli.imaging.base import REASONS
 from ahnpl_cli.imaging.choose import choose_parts
 from ahnpl_cli.imaging.generate import generate
-from ahnpl_cli.imaging.output import meta_path, read_report, records_path
+from ahnpl_cli.imaging.output import read_report, records_path
 from ahnpl_cli.imaging.pictures import provenance_of
-from ahnpl_cli.outputs import lock
+from ahnpl_cli.outputs import lock, meta_path
+from ahnpl_cli.records import PICTURE_REASONS
 
 NEEDED = ("cv2", "pycocotools")
 
@@ -73,7 +73,9 @@ def test_but_for_pictures_the_records_are_those_that_came_in(whole, scenes):
 
 def test_every_reason_is_explained(whole):
     _, report = whole
-    assert {reason for reasons in report.rejected.values() for reason in reasons} <= set(REASONS)
+    assert {reason for reasons in report.rejected.values() for reason in reasons} <= set(
+        PICTURE_REASONS
+    )
 
 
 def test_the_same_call_again_does_nothing(whole, scenes):

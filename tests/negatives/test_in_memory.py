@@ -38,7 +38,7 @@ def test_no_caption_gives_no_record() -> None:
 def test_a_wrong_option_is_named() -> None:
     with pytest.raises(ConfigError, match="unknown kind of negative 'objekt'"):
         hard_negatives(CAPTIONS, ["objekt"])
-    with pytest.raises(TypeError, match="fillerr"):
+    with pytest.raises(ConfigError, match="unknown option 'fillerr'. Did you mean 'filler'"):
         hard_negatives(CAPTIONS, fillerr="corpus")
 
 

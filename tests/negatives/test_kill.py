@@ -11,8 +11,9 @@ import pytest
 
 from ahnpl_cli.config import NegativesConfig
 from ahnpl_cli.negatives.generate import generate
-from ahnpl_cli.negatives.plan import meta_path, read_report
+from ahnpl_cli.negatives.plan import read_report
 from ahnpl_cli.negatives.worker import BLOCK
+from ahnpl_cli.outputs import meta_path
 
 CONFIG = NegativesConfig(filler="corpus", workers=1)
 COMMAND = [sys.executable, "-m", "ahnpl_cli", "negatives", "captions.jsonl", "--filler", "corpus"]

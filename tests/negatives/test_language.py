@@ -14,7 +14,8 @@ from ahnpl_cli.errors import ConfigError, ModelError
 from ahnpl_cli.negatives.candidates import MaskedWord
 from ahnpl_cli.negatives.fillers.llm import words_prompt
 from ahnpl_cli.negatives.generate import generate, hard_negatives
-from ahnpl_cli.negatives.plan import meta_path, read_report
+from ahnpl_cli.negatives.plan import read_report
+from ahnpl_cli.outputs import meta_path
 from ahnpl_cli.records import apply_edits
 
 KEY = "TEST_LLM_KEY"

@@ -11,8 +11,7 @@ from ahnpl_cli.data.captions import Layout, read_captions
 from ahnpl_cli.errors import BusyError, ConfigError, DataError
 from ahnpl_cli.negatives.first_pass import LONGEST, Index
 from ahnpl_cli.negatives.generate import generate
-from ahnpl_cli.negatives.plan import meta_path
-from ahnpl_cli.outputs import lock
+from ahnpl_cli.outputs import lock, meta_path
 from ahnpl_cli.records import KINDS
 
 CONFIG = NegativesConfig(filler="corpus", workers=1)

@@ -43,7 +43,7 @@ class Judgment:
 
     Attributes:
         scores: what it measured, by name.
-        reason: why the picture is rejected, a key of `REASONS`; None to keep it.
+        reason: why the picture is rejected, a key of `PICTURE_REASONS`; None to keep it.
     """
 
     scores: dict[str, float]
