@@ -46,6 +46,7 @@ PSEUDO = 2.0  # images that an association counts before it is believed
 ASSOCIATION_MOST = 3.0
 # Share of a thing's images that another is said of from which it may be on any of them (ours).
 USUAL, LEAST_USUAL = 0.12, 3
+COMPANY = 1.5  # times as often as chance from which two things are seen together for a reason
 OF_GROUP = 4  # nouns of a group that something must be said of before it goes for all (ours)
 _NOTHING: dict[str, int] = {}
 Heard = Callable[[str], bool]  # whether captions say a word in some place
@@ -270,12 +271,17 @@ class Corpus:
 
         What is said of a share of the images of a thing is there on more of them.
         """
-        counts = [(other, USUAL * self.statistics.seen.get(other, 0)) for other in others]
+        seen, images = self.statistics.seen, max(1, self.statistics.images)
+        shares = [(other, seen.get(other, 0) / images) for other in others]
 
         def is_usual(thing: str) -> bool:
-            return any(
-                self._together(thing, other) > max(least, LEAST_USUAL) for other, least in counts
-            )
+            for other, share in shares:
+                usual = max(LEAST_USUAL, USUAL * share * images)
+                # Where everything is seen with everything, nothing is company of a thing.
+                by_chance = share * seen.get(thing, 0)
+                if self._together(thing, other) > max(usual, COMPANY * by_chance):
+                    return True
+            return False
 
         return is_usual
 

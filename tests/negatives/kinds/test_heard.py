@@ -164,3 +164,26 @@ def test_likely_edits_are_more_plausible(corpus):
     assert plausibility("a man riding a bench", "bench") > plausibility(
         "a man riding a sandwich", "sandwich"
     )
+
+
+def company_of(parse: Callable[..., ParsedCaption], captions: list[str]) -> Corpus:
+    """What a thousand images say together, each caption as often as the others."""
+    tally = Tally()
+    parsed = [parse(caption) for caption in captions]
+    for image in range(SMALL):
+        caption = parsed[image % len(parsed)]
+        tally.add(str(image), caption.record.caption, caption.words)
+    return Corpus(tally.statistics())
+
+
+def test_company_goes_unsaid_but_not_where_everything_is_seen_with_everything(parse):
+    rooms = ["a sink and a kettle", "a sink and a kettle", "a sink and a toaster"]
+    rooms += [f"a {thing} and a lamp" for thing in ("toaster", "dishwasher", "blender", "mixer")]
+    rooms += [f"a dog and a {thing}" for thing in ("ball", "cat", "bone", "stick", "frisbee")]
+    kitchens = company_of(parse, rooms)
+    is_usual = kitchens.usual(("sink",))
+    assert is_usual("kettle") and not is_usual("dog")
+    shapes = ("circle", "square", "triangle", "star", "heart")
+    pairs = [f"a {one} and a {other}" for one in shapes for other in shapes if one != other]
+    is_usual = company_of(parse, pairs).usual(("circle",))
+    assert not any(map(is_usual, shapes))
