@@ -23,6 +23,7 @@ from ahnpl_cli.evaluation.table_cells import (
     Differences,
     Row,
     coverage,
+    difference_cell,
     differences_of,
     estimate_cell,
     interval,
@@ -161,7 +162,8 @@ def model_tables(model: ModelReport, tie: str, *, hide_equal: bool = False) -> l
         subsets = [_subset_row(subset, suite) for subset in suite.subsets]
         hidden = _repeated(name, [model]) if hide_equal else ()
         rows = (*subsets, *_average_rows(suite, hidden))
-        tables.append(covered(Table(_title(name, suite, model.name), columns, rows)))
+        title = _title(name, suite, model.name)
+        tables.append(covered(Table(title, columns, rows, least=("ties",))))
     return noted(tables, note)
 
 
@@ -196,15 +198,20 @@ def pair_tables(
     for name, suite in first.suites.items():
         differences = differences_of(comparisons, name)
         rows: list[Row] = []
+        brief_rows: list[Row] = []
         hidden = _repeated(name, models) if hide_equal else set()
         for label, value in values_of(suite).items():
             if label in hidden:
                 continue
             n, cover = support_of(label, suite)
             other = values_of(second.suites[name]).get(label)
-            starred = _starred(differences.get((second.name, label)))
-            rows.append((marked(label, suite), n, value, other, cover, *starred))
-        tables.append(covered(Table(_title(name, suite), columns, tuple(rows))))
+            difference = differences.get((second.name, label))
+            numbers = (marked(label, suite), n, value, other, cover)
+            rows.append((*numbers, *_starred(difference)))
+            brief_rows.append((*numbers, difference_cell(difference)))
+        title = _title(name, suite)
+        brief = covered(Table(title, columns[:-1], tuple(brief_rows), least=("n",)))
+        tables.append(replace(covered(Table(title, columns, tuple(rows))), narrow=brief))
     return noted(tables, f"{_units(models)}. {_ties(models)} {SIGNIFICANT}")
 
 
@@ -289,12 +296,17 @@ def comparison_tables(comparisons: Sequence[Comparison]) -> list[Table]:
         base, other = comparison.base, comparison.other
         columns = (LABEL, base, other, "difference", "95 % interval", "McNemar p")
         rows: list[Row] = []
+        brief_rows: list[Row] = []
         for line in judged_once(comparison.differences):
             label = Span(line.name, "bold" if line.average else "")
             p = None if line.p is None else f"{line.p:.2g}"
-            rows.append((label, line.base, line.other, *_starred(line), p))
+            values = (label, line.base, line.other)
+            rows.append((*values, *_starred(line), p))
+            brief_rows.append((*values, difference_cell(line), p))
         title = f"{comparison.suite}: {other} against {base}, {comparison.items:,} items"
-        tables.append(Table(title, columns, tuple(rows)))
+        brief_columns = (*columns[:4], columns[-1])
+        brief = Table(title, brief_columns, tuple(brief_rows), least=("McNemar p",))
+        tables.append(Table(title, columns, tuple(rows), narrow=brief))
     return noted(tables, f"Percent. {SIGNIFICANT}")
 
 

@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterator, Sequence
 
 from ahnpl_cli.config import TableFormat
-from ahnpl_cli.evaluation.report import Difference, EvalReport, SuiteReport
+from ahnpl_cli.evaluation.report import EvalReport, SuiteReport
 from ahnpl_cli.evaluation.result_tables import (
     COVERAGE,
     eval_tables,
@@ -19,10 +19,10 @@ from ahnpl_cli.evaluation.result_tables import (
 from ahnpl_cli.evaluation.table_cells import (
     Row,
     coverage,
+    difference_cell,
     differences_of,
     estimate_cell,
     interval,
-    significance_mark,
     support_of,
 )
 from ahnpl_cli.evaluation.trade_off import (
@@ -33,7 +33,7 @@ from ahnpl_cli.evaluation.trade_off import (
     shared_suites,
     trade_offs,
 )
-from ahnpl_cli.reporting.tables import Cell, Span, Table
+from ahnpl_cli.reporting.tables import Cell, Table
 
 SEVERAL = (
     "Percent, ± half of the 95 % interval (bootstrap over images). Difference to {first} on the "
@@ -87,7 +87,7 @@ def _of_several(report: EvalReport, note: str) -> Table:
             headline = suite.headline
             n, _ = support_of(headline, suite)
             value = estimate_cell(suite.headline_value, headline_ends(suite), None)
-            difference = _difference_cell(differences.get((model.name, headline)))
+            difference = difference_cell(differences.get((model.name, headline)))
             cells = (name, headline, model.name, n, value, difference)
             rows.append((*cells, *_chance_and_coverage(report, name, suite)))
     rows += _mean_rows(report)
@@ -124,15 +124,6 @@ def _chance_and_coverage(report: EvalReport, name: str, suite: SuiteReport) -> t
     # One caption of 25,010 is not none.
     shown = "<0.1" if guessed is not None and guessed < 0.05 else guessed
     return shown, coverage(scored)
-
-
-def _difference_cell(difference: Difference | None) -> Cell:
-    if difference is None:
-        return None
-    half = (difference.high - difference.low) / 2
-    star = " *" if difference.significant else ""
-    text = f"{difference.difference:+.1f} ±{half:.1f}{star}"
-    return Span(text, significance_mark(difference))
 
 
 def shown_tables(report: EvalReport, format: TableFormat, *, full: bool) -> Sequence[Table]:

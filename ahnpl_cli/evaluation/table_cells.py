@@ -57,8 +57,13 @@ def support_of(name: str, suite: SuiteReport) -> tuple[Cell, Cell]:
 
 
 def noted(tables: list[Table], note: str) -> list[Table]:
-    """Put the note under the last table."""
-    return [*tables[:-1], replace(tables[-1], note=note)] if tables else []
+    """Put the note under the last table, in either of its forms."""
+    if not tables:
+        return []
+    *others, last = tables
+    if last.narrow is not None:
+        last = replace(last, narrow=replace(last.narrow, note=note))
+    return [*others, replace(last, note=note)]
 
 
 def values_of(suite: SuiteReport) -> dict[str, float | None]:
@@ -115,6 +120,16 @@ def significance_mark(difference: Difference) -> Mark:
         return ""
     is_gain = (difference.difference > 0) != difference.name.endswith(LOWER)
     return "good" if is_gain else "bad"
+
+
+def difference_cell(difference: Difference | None) -> Cell:
+    """Return `+10.0 ±1.7 *`: half of its interval, and a star if it is significant."""
+    if difference is None:
+        return None
+    half = (difference.high - difference.low) / 2
+    star = " *" if difference.significant else ""
+    text = f"{difference.difference:+.1f} ±{half:.1f}{star}"
+    return Span(text, significance_mark(difference))
 
 
 def estimate_cell(

@@ -66,7 +66,7 @@ _LATEX_SPECIAL = str.maketrans(
 )
 
 
-LABEL_WIDTH = 26
+LABEL_WIDTH = 32
 # Our own signed numbers, such as "+21.7 *" and "-6.1 to 24.1", begin like a formula and are none.
 _SIGNED = re.compile(r"[+-][\d.,]+(%| \*| to [+-]?[\d.,]+)?")
 

@@ -1,5 +1,11 @@
 """Tables of results: what stands is marked, coverage shows if not full, sources are named."""
 
+import io
+from dataclasses import replace
+
+import pytest
+from rich.console import Console
+
 from ahnpl_cli.evaluation.report import (
     Comparison,
     Difference,
@@ -10,7 +16,7 @@ from ahnpl_cli.evaluation.report import (
     SuiteReport,
 )
 from ahnpl_cli.evaluation.result_tables import eval_tables
-from ahnpl_cli.reporting.tables import Span, Table, markdown, text
+from ahnpl_cli.reporting.tables import Span, Table, fitted, markdown, print_table, text
 
 
 def suite(percent: float, coverage: float = 100.0) -> SuiteReport:
@@ -84,6 +90,32 @@ def test_subsets_stand_below_their_suite_one_line_each_on_a_narrow_terminal():
     narrow = table.narrow
     assert [text(row[0], 1) for row in narrow.rows] == ["sugarcrepe", "  swap_att"]
     assert text(narrow.rows[1][-1], 1).startswith("60.0 +30.0")
+
+
+@pytest.mark.parametrize("percents", [(50.0,), (50.0, 80.0), (50.0, 80.0, 60.0)])
+def test_every_table_is_whole_words_and_one_line_a_row_at_80_columns(percents):
+    name = "macro_3_full_over_half_partial"
+    suites = []
+    for percent in percents:
+        averages = {"macro_7": percent, name: percent}
+        ends = dict.fromkeys(averages, (30.0, 90.0))
+        suites.append(replace(suite(percent), averages=averages, intervals=ends))
+    results = report(*suites)
+    for comparison in results.comparisons:
+        gain = Difference(name, True, 50.0, 80.0, 30.0, -12.5, 55.5, None, True)
+        comparison.differences.append(gain)
+    for number, model in enumerate(results.models):
+        renamed = f"results: ahnpl-{number}"
+        results.models[number] = replace(model, name=renamed)
+    for number, comparison in enumerate(results.comparisons, 1):
+        names = (results.models[0].name, results.models[number].name)
+        results.comparisons[number - 1] = replace(comparison, base=names[0], other=names[1])
+    for table in eval_tables(results):
+        stream = io.StringIO()
+        print_table(table, "rich", Console(file=stream, width=80))
+        lines = [line for line in stream.getvalue().splitlines() if line.startswith("│")]
+        assert len(lines) == len(fitted(table, 80).rows), table.title
+        assert max(map(len, lines)) <= 80
 
 
 def test_csv_has_one_row_a_number_and_an_empty_cell_for_what_is_not():
