@@ -82,13 +82,14 @@ def curves(steps: Sequence[StepReport]) -> list[Curves]:
     similarities |= {
         f"S(I,T_neg) {k}": p for k, p in _by_name(steps, lambda s: s.negatives).items()
     }
+    units = {"unit": "S(I,u)", "foil": "S(I,f)"}
+    similarities |= {units[name]: p for name, p in _by_name(steps, lambda s: s.units).items()}
     found = [
         Curves(
             "Losses", {**_by_name(steps, lambda s: s.terms), "loss": _line(steps, lambda s: s.loss)}
         ),
         Curves("S(I,T) - S(I,T_neg)", {"gap": _line(steps, lambda s: s.gap)}),
         Curves("Similarities", similarities),
-        Curves("Units, mean S", _by_name(steps, lambda s: s.units)),
         Curves("Softmax of Eq. 4, mean log p", _softmax(steps, "log_p_"), "log p "),
         Curves("Gradient on S in Eq. 4", _softmax(steps, "gradient_"), "gradient on S, "),
         Curves("Threshold M per kind (Eq. 10)", _by_name(steps, lambda s: s.margins), "M "),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from ahnpl_cli.losses.registry import label
 from ahnpl_cli.progress import duration, per_item
@@ -18,7 +18,8 @@ def course_table(report: TrainReport) -> Table:
     steps = spread(report.metrics, SHOWN)
     rows: list[tuple[Cell, ...]] = [("epoch", *(s.epoch for s in steps))]
     rows.append(("loss", *(s.loss for s in steps)))
-    for term in steps[0].terms:
+    # A plain step has other terms than the rest.
+    for term in _names(step.terms for step in report.metrics):
         rows.append((label(term), *(s.terms.get(term) for s in steps)))
     rows.append(("S(I,T)", *(s.positive for s in steps)))
     if any(s.negatives for s in steps):
@@ -26,7 +27,7 @@ def course_table(report: TrainReport) -> Table:
     if any(s.units for s in steps):
         gaps = (s.units["unit"] - s.units["foil"] if s.units else None for s in steps)
         rows.append(("S(I,u) - S(I,f)", *gaps))
-    if "positive_margin" in steps[0].terms:
+    if any("positive_margin" in s.terms for s in steps):
         rows.append(("a", *(s.a for s in steps)))
     for kind in report.negatives:
         if any(kind in s.margins for s in steps):
@@ -36,6 +37,11 @@ def course_table(report: TrainReport) -> Table:
     note = "Terms before their weights. Similarities are cosines, each kind weighted equally."
     columns = ("step", *(f"{step.step:,}" for step in steps))
     return Table(f"Training {report.objective}", columns, tuple(rows), note, digits=3)
+
+
+def _names(rows: Iterable[Iterable[str]]) -> list[str]:
+    """Return every name that some row has, in the order of first sight."""
+    return list(dict.fromkeys(name for row in rows for name in row))
 
 
 def _suites(steps: Sequence[StepReport]) -> list[str]:
@@ -52,7 +58,7 @@ def shares_table(report: TrainReport) -> Table | None:
     if not steps:
         return None
     rows = []
-    for term in steps[-1].shares:
+    for term in _names(step.shares for step in steps):
         share = sum(step.shares.get(term, 0.0) for step in steps) / len(steps)
         active = [step.active[term] for step in steps if term in step.active]
         hinges = 100 * sum(active) / len(active) if active else None

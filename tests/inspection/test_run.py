@@ -115,7 +115,9 @@ def test_the_course_of_margins_and_of_the_softmax_is_drawn(run: Path, tmp_path: 
     steps = []
     for number in (1, 2, 3):
         margins = {"object": 0.01 * number, "relation": 0.02}
-        steps.append(dataclasses.replace(step(number), margins=margins, softmax=softmax))
+        units = {"unit": 0.5, "foil": 0.4}
+        more = dataclasses.replace(step(number), margins=margins, softmax=softmax, units=units)
+        steps.append(more)
     drawn = {group.title: group.lines for group in curves(steps)}
     assert drawn["Threshold M per kind (Eq. 10)"] == {
         "object": ((1, 0.01), (2, 0.02), (3, 0.03)),
@@ -123,6 +125,7 @@ def test_the_course_of_margins_and_of_the_softmax_is_drawn(run: Path, tmp_path: 
     }
     assert drawn["Softmax of Eq. 4, mean log p"].keys() == {"hard", "easy"}
     assert drawn["Gradient on S in Eq. 4"].keys() == {"own", "hard", "easy"}
+    assert {"S(I,u)", "S(I,f)", "S(I,T)"} <= drawn["Similarities"].keys()
     labels = [row[0] for row in curve_table(steps).rows]
     assert {"M object", "log p hard", "gradient on S, easy"} <= set(labels)
     write(run / "metrics.jsonl", steps)

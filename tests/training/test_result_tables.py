@@ -57,6 +57,14 @@ def test_the_course_shows_terms_margins_similarities_and_suites() -> None:
     assert shares.rows == (("L_cont", 75.0, None), ("L_mar+", 25.0, 50.0))
 
 
+def test_a_run_that_begins_with_a_plain_step_shows_every_term() -> None:
+    plain = replace(STEP, terms={"contrastive": 1.0}, shares={"contrastive": 1.0}, active={})
+    course, shares = tables(replace(REPORT, metrics=(plain, replace(STEP, step=20))))
+    rows = dict((row[0], row[1:]) for row in course.rows)
+    assert (rows["L_cont"], rows["L_mar+"], rows["a"]) == ((1.0, 2.0), (None, 0.5), (0.9, 0.9))
+    assert shares.rows == (("L_cont", 87.5, None), ("L_mar+", 12.5, 50.0))
+
+
 def test_the_gap_counts_kinds_alike() -> None:
     assert STEP.gap is not None
     assert abs(STEP.gap - 0.05) < 1e-9  # 0.4 less the mean of 0.3 and 0.4
