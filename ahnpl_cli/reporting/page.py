@@ -28,6 +28,7 @@ GENERATOR = b'<meta name="generator" content="ahnpl">'
 LEFT_OUT = "left out: not below the image root"
 SIDE = 320  # pixels of a picture's longer edge; more would make the page heavy
 SHORT = 24  # characters of a cell that is never broken: a name, a number, an interval
+TINY = 12  # characters of a cell that is not even broken in the first column of a phone
 PHONE = 50  # characters of a table that a phone shows whole
 GAP = 2  # characters between two columns
 LONG = 12  # rows of provenance that are shown unasked
@@ -164,6 +165,9 @@ def table(content: Table, *, stacked: bool = False) -> Markup:
         longest = max((_length(row[column], stacked) for row in rows), default=0)
         numeric = "n" if is_numeric(content, column) else ""
         whole = "short" if longest <= SHORT else ""
+        # A phone breaks a first column of names; what is no longer than an id stays whole there.
+        if longest <= TINY:
+            whole = "short tiny"
         classes.append(f"{numeric} {whole}".strip())
         widths.append(max(min(longest, SHORT), cell_len(name) // 2))
     kinds = [_kind(content)]
