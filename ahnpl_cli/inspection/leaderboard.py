@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -171,17 +171,26 @@ def leaderboard_table(rows: Sequence[RunRow]) -> Table:
     means = [
         name for name in ("compositional", "retention") if any(getattr(row, name) for row in rows)
     ]
-    cells: list[tuple[Cell, ...]] = []
+    whole: list[tuple[Cell, ...]] = []
+    short: list[tuple[Cell, ...]] = []
     for row in rows:
-        values = [_cell(row.scores.get(suite)) for suite in suites]
+        scores = [row.scores.get(suite) for suite in suites]
+        head = (label_of(row), row.recipe, row.steps)
         mean_cells = [getattr(row, name) for name in means]
-        cells.append((label_of(row), row.recipe, row.steps, *values, *mean_cells, row.date))
+        whole.append((*head, *map(_cell, scores), *mean_cells, row.date))
+        # A narrow terminal has no room for intervals and the time of day.
+        values = [score.value if score else None for score in scores]
+        short.append((*head, *values, *mean_cells, row.date.partition(" ")[0]))
     columns = ("run", "recipe", "steps", *suites, *means, "date")
     note = (
         "Headline of each suite with half of its 95 % interval, % of the items in brackets where "
         "images were missing. Numbers of other items are not comparable: see `ahnpl compare`."
     )
-    return Table("Runs", columns, tuple(cells), note if suites else "")
+    table = Table("Runs", columns, tuple(whole), note if suites else "")
+    narrow_note = "Headline of each suite. Intervals, coverage: a wider terminal, or --json."
+    least = ("date", "steps", "recipe", *reversed(suites))
+    narrow = replace(table, rows=tuple(short), note=narrow_note if suites else "", least=least)
+    return replace(table, narrow=narrow)
 
 
 def label_of(row: RunRow) -> str:

@@ -54,6 +54,15 @@ def test_gain_and_retention_stand_beside_each_other_with_coverage(runs: None) ->
     )
 
 
+@pytest.mark.parametrize("width", ["80", "100"])
+def test_no_date_and_no_name_is_broken_in_a_narrow_terminal(runs: None, width: str) -> None:
+    make_run("a-long-name-of-a-run", 40, {"sugarcrepe": 55.0, "valse": 60.0}, 1_700_000_000)
+    done = CliRunner().invoke(app, ["runs"], env={"COLUMNS": width})
+    for whole in ("a-long-name-of-a-run", "2023-11-14", "sugarcrepe", "compositional"):
+        assert whole in done.stdout, done.stdout
+    assert all(len(line) <= int(width) for line in done.stdout.splitlines()[:-2])
+
+
 def test_the_command_prints_numbers_for_other_programs(runs: None) -> None:
     done = CliRunner().invoke(app, ["runs", "--csv", "--sort", "aro"])
     lines = done.stdout.splitlines()
