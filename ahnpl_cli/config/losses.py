@@ -7,7 +7,6 @@ from dataclasses import dataclass, make_dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from ahnpl_cli.config.options import opt
-from ahnpl_cli.errors import ConfigError
 from ahnpl_cli.losses.recipes import PAPER, RELEASED, Recipe
 from ahnpl_cli.losses.registry import JOINT_WEIGHTS, TERMS, Term
 
@@ -164,19 +163,3 @@ class LossConfig:
         "Join each pair with another: images side by side, captions behind each other, a word of "
         "one kind exchanged as negative (clic: on).",
     )
-
-
-def check_joined(row: Recipe) -> None:
-    """Refuse what looks at the pictures, units or matches of images that are joined.
-
-    Raises:
-        ConfigError: it is so.
-    """
-    uses = {
-        "pictures of negatives": row.painted != "none",
-        "units": row.uses_units,
-        "a matching head": row.uses_matching,
-    }
-    for what, used in uses.items():
-        if row.joined_images and used:
-            raise ConfigError(f"--joined-images goes without {what}", hint="Leave one of them out.")

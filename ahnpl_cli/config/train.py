@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Literal
 
 from ahnpl_cli.catalog import choose
-from ahnpl_cli.config.losses import LossConfig, WeightConfig, check_joined
+from ahnpl_cli.config.losses import LossConfig, WeightConfig
 from ahnpl_cli.config.options import (
     BATCH_MOST,
     Device,
@@ -262,7 +262,6 @@ def resolve_recipe(config: TrainConfig) -> Recipe:
             "--painted-share makes pairs of pictures that the losses take as negatives",
             hint="Add --painted-share 0.",
         )
-    check_joined(resolved)
     if not resolved.active:
         raise ConfigError(
             "all loss weights are 0", hint="Set at least one, such as --weight-contrastive 0.5."

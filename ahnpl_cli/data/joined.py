@@ -7,10 +7,12 @@ and "a blue ring" exchange their colors, since each has a negative of the kind a
 
 from __future__ import annotations
 
+import random
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -47,6 +49,15 @@ class JoinedDraw:
     text: Ints
     positive: Ints
     negative: Ints
+
+
+class _Joined(NamedTuple):
+    """One pair joined with another: left and right image, true texts, and a false one."""
+
+    images: list[int]
+    caption: str
+    positives: list[str | None]
+    negative: str | None
 
 
 class Joiner:
@@ -102,46 +113,64 @@ class Joiner:
             seed: of the run.
             epoch: number of the pass, from 0.
         """
-        texts: dict[str, int] = {}
-        left, right = np.zeros((2, len(rows)), np.int64)
-        positive = np.full((len(rows), 1 + FURTHER), -1, np.int64)
-        negative = np.full((len(rows), 1), -1, np.int64)
-        text = np.zeros(len(rows), np.int64)
-
-        def number(first: str, second: str) -> int:
-            return texts.setdefault(f"{_sentence(first)} {_sentence(second)}", len(texts))
-
-        picture_of = self._picture_of
-        for place, row in enumerate(rows.tolist()):
+        joined = []
+        for row in rows.tolist():
             rng = stable_rng(seed, epoch, ids[row], "joined")
-            partner, exchanges = row, []
-            for _ in range(TRIED):
-                candidate = int(used[rng.randrange(len(used))])
-                if picture_of[candidate] == picture_of[row]:
-                    continue
-                partner, exchanges = candidate, list(self._exchanges(row, candidate))
-                if exchanges:
-                    break
-            images = [int(picture_of[row]), int(picture_of[partner])]
-            own, other = self._captions[row], self._captions[partner]
-            text[place] = number(own, other)
-            positive[place, 0] = number(other, own)
-            for further in range(FURTHER):
-                said = [self._captions[rng.choice(self._rows_of[picture])] for picture in images]
-                rng.shuffle(said)
-                if sorted(said) != sorted([own, other]):
-                    positive[place, 1 + further] = number(*said)
-            if exchanges:
-                false = list(rng.choice(exchanges))
-                rng.shuffle(false)
-                negative[place, 0] = number(*false)
-            # Which image comes first says nothing about the captions.
-            rng.shuffle(images)
-            left[place], right[place] = images
-        tokens = TokenTable(list(texts), self._tokenize, pad_id=self._pad_id)
+            joined.append(self._join(row, used, rng))
+        numbers: dict[str, int] = {}
+
+        def number(text: str | None) -> int:
+            # -1 stands for no text.
+            return -1 if text is None else numbers.setdefault(text, len(numbers))
+
+        text = np.array([number(pair.caption) for pair in joined], np.int64)
+        negative = np.array([[number(pair.negative)] for pair in joined], np.int64)
+        positive = np.full((len(rows), 1 + FURTHER), -1, np.int64)
+        for place, pair in enumerate(joined):
+            positive[place] = [number(further) for further in pair.positives]
+        tokens = TokenTable(list(numbers), self._tokenize, pad_id=self._pad_id)
+        # An exchange behind the end of the context is none for the model.
         same = tokens.hashes[negative[:, 0]] == tokens.hashes[text]
         negative[same] = -1
+        left, right = np.array([pair.images for pair in joined], np.int64).T
         return JoinedDraw(left, right, tokens, text, positive, negative)
+
+    def _join(self, row: int, used: Ints, rng: random.Random) -> _Joined:
+        """Return a pair joined with a partner drawn for it."""
+        partner, exchanges = self._partner(row, used, rng)
+        images = [int(self._picture_of[each]) for each in (row, partner)]
+        own, other = self._captions[row], self._captions[partner]
+        positives: list[str | None] = [_text(other, own)]
+        for _ in range(FURTHER):
+            said = [self._captions[rng.choice(self._rows_of[image])] for image in images]
+            rng.shuffle(said)
+            # The two captions are there already, in both orders.
+            is_new = sorted(said) != sorted((own, other))
+            positives.append(_text(*said) if is_new else None)
+        negative = None
+        if exchanges:
+            false = list(rng.choice(exchanges))
+            rng.shuffle(false)
+            negative = _text(*false)
+        # Which image comes first says nothing about the captions.
+        rng.shuffle(images)
+        return _Joined(images, _text(own, other), positives, negative)
+
+    def _partner(
+        self, row: int, used: Ints, rng: random.Random
+    ) -> tuple[int, list[tuple[str, str]]]:
+        """Return a pair of another image, and what can be exchanged with it."""
+        partner = row
+        for _ in range(TRIED):
+            candidate = int(used[rng.randrange(len(used))])
+            if self._picture_of[candidate] == self._picture_of[row]:
+                continue
+            partner = candidate
+            exchanges = list(self._exchanges(row, candidate))
+            if exchanges:
+                return partner, exchanges
+        # True texts teach without a negative too.
+        return partner, []
 
     def _exchanges(self, row: int, partner: int) -> Iterator[tuple[str, str]]:
         """Yield both captions with a word of one kind exchanged, in every way that is false."""
@@ -160,9 +189,13 @@ class Joiner:
                     )
 
 
-def _sentence(caption: str) -> str:
-    text = caption.rstrip()
-    return text if text.endswith(".") else f"{text}."
+def _text(first: str, second: str) -> str:
+    """Return two captions as two sentences, as CLIC's code joins them."""
+    sentences = []
+    for caption in (first, second):
+        text = caption.rstrip()
+        sentences.append(text if text.endswith(".") else f"{text}.")
+    return " ".join(sentences)
 
 
 def side_by_side(loaded: Loaded, pairs: int) -> Loaded:

@@ -31,6 +31,7 @@ def addition_loss(
     Returns:
         One value per pair: (N,).
     """
+    # Only what is longer: other negatives have terms of their own.
     hinge = (negative_logits - positive_logits.unsqueeze(1) + margin).relu()
     return torch.where(longer, hinge, 0.0).sum(1)
 

@@ -39,6 +39,7 @@ def every_text_term(features: Features, state: TermState) -> Tensor:
     excluded = features.same_image if state.recipe.mask_same_image else None
 
     def loss(pairs: Tensor, slot: int) -> Tensor:
+        # A text competes with those of the same place: the captions alone are not of its form.
         both = contrast(
             features.image_features[pairs],
             texts[pairs, slot],
@@ -65,6 +66,7 @@ def separate_negative_term(features: Features, state: TermState) -> Tensor:
     true_logits = scale * similarity(features.image_features.unsqueeze(1), texts)
     false = masked_logsumexp(scale * features.negative, features.valid)
     costs = torch.where(present, functional.softplus(false.unsqueeze(1) - true_logits), 0.0)
+    # Every pair has its caption at least.
     mean = costs.sum(1) / present.sum(1)
     return torch.where(features.valid.any(1), mean, 0.0)
 

@@ -103,6 +103,16 @@ class Recipe:
     def __post_init__(self) -> None:
         for name in self.weights:
             choose(name, TERMS, "loss term")
+        # What is read of records holds for one image of the two.
+        uses = {
+            "pictures of negatives": self.painted != "none",
+            "units": self.uses_units,
+            "a matching head": self.uses_matching,
+        }
+        for what, used in uses.items():
+            if self.joined_images and used:
+                hint = "Leave one of them out."
+                raise ConfigError(f"--joined-images goes without {what}", hint=hint)
         if self.margin_cap == "auto" and self.fidelity == "released":
             what = "--margin-cap auto is in cosine, and the released form's margins are in logits"
             raise ConfigError(what, hint="Give a number, such as 10.")

@@ -189,7 +189,7 @@ def find_neighbors(
     if known is not None:
         return Neighbors(known, key, is_new=False)
     features = _encode(config, backbone, data, used, track)
-    similar = _nearest(features, count)
+    similar = _nearest(features.to(backbone.device), count).cpu()
     mean = (features * features[similar[:, 0]]).sum(1).nanmean()
     logger.info("Image neighbors: %d of each image; the nearest at S(I,I') %.3f.", count, mean)
     nearest = np.tile(np.arange(len(data.pictures))[:, None], count)
@@ -247,11 +247,11 @@ def _nearest(features: Tensor, count: int) -> Tensor:
     def compare(rows: slice) -> Tensor:
         # A feature that is not known is near to none.
         cosines = (features[rows] @ features.T).nan_to_num(-2.0)
-        own = torch.arange(len(features))[rows]
-        cosines[torch.arange(len(own)), own] = -3.0
+        own = torch.arange(rows.start, rows.start + len(cosines), device=features.device)
+        cosines[own - rows.start, own] = -3.0
         return cosines.topk(count, dim=1).indices
 
-    return _shared_blocks(len(features), compare, "cpu")
+    return _shared_blocks(len(features), compare, features.device)
 
 
 def _shared_blocks(count: int, compute: Callable[[slice], Tensor], device: Any) -> Tensor:

@@ -298,3 +298,12 @@ def test_a_fixed_margin_stays_whatever_the_similarities_are(features: Features) 
     gaps = features.negative - features.positive.unsqueeze(1) + 0.07
     want = torch.where(features.valid, gaps.clamp(min=0), 0.0).sum(1).mean()
     torch.testing.assert_close(losses.terms["negative_margin"], want)
+
+
+def test_joined_images_go_without_what_is_known_of_one_image() -> None:
+    with pytest.raises(ConfigError) as caught:
+        Recipe(weights={"unit": 1.0}, joined_images=True)
+    assert str(caught.value) == "--joined-images goes without units. Leave one of them out."
+    for weights, what in (({"matching": 1.0}, "a matching head"), ({"exchanged": 1.0}, "pictures")):
+        with pytest.raises(ConfigError, match=f"goes without {what}"):
+            Recipe(weights=weights, joined_images=True)
