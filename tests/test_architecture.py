@@ -17,7 +17,7 @@ LAYERS = {
     "leaf": (
         *("__init__", "errors", "files", "visible", "outputs", "records", "config", "stable_hash"),
         "version",
-        *("losses.registry", "losses.recipes"),
+        *("losses.registry", "losses.recipes", "losses.hyperparameters"),
         *("progress", "catalog", "runs", "caption_words", "spelling"),
     ),
     "maths": (

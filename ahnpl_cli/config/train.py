@@ -28,16 +28,13 @@ from ahnpl_cli.config.options import (
 )
 from ahnpl_cli.config.values import flat
 from ahnpl_cli.errors import ConfigError, OnError
-from ahnpl_cli.losses.recipes import (
-    DISTILLATION,
-    OBJECTIVES,
+from ahnpl_cli.losses.hyperparameters import (
     PAPER_TRAINING,
     RELEASED_TRAINING,
     Hyperparameters,
-    Recipe,
     hyperparameters,
-    recipe,
 )
+from ahnpl_cli.losses.recipes import DISTILLATION, OBJECTIVES, Recipe, recipe
 from ahnpl_cli.losses.registry import JOINT_WEIGHTS, TERMS
 
 

@@ -21,7 +21,8 @@ from ahnpl_cli.config import (
     to_toml,
 )
 from ahnpl_cli.errors import ConfigError
-from ahnpl_cli.losses.recipes import OBJECTIVES, PAPER, PAPER_TRAINING, recipe
+from ahnpl_cli.losses.hyperparameters import PAPER_TRAINING
+from ahnpl_cli.losses.recipes import OBJECTIVES, PAPER, recipe
 
 
 @pytest.mark.parametrize("name", OBJECTIVES)
