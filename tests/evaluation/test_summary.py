@@ -104,6 +104,9 @@ def test_on_a_narrow_terminal_two_models_stay_two_rows():
     narrow = fitted(table, 70)
     assert [row[0] for row in narrow.rows] == ["aro", "aro"]
     assert "headline" not in narrow.columns and "cover %" in narrow.columns
+    # Columns go one by one: chance stays as long as there is room for it.
+    assert "chance" in narrow.columns
+    assert "chance" not in fitted(table, 60).columns
 
 
 def test_chance_of_many_candidates_is_small_and_not_none():
