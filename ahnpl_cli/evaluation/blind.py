@@ -148,7 +148,9 @@ def blind_tables(report: EvalReport) -> list[Table]:
     for name, controls in report.blind.items():
         first = report.models[0].suites[name]
         rows: list[Row] = []
-        for label in [*(subset.name for subset in first.subsets), *first.averages]:
+        # A measure such as half-truths' `order` is a subset and an average.
+        labels = [*(subset.name for subset in first.subsets), *first.averages]
+        for label in dict.fromkeys(labels):
             ours = [values_of(model.suites[name]).get(label) for model in report.models]
             blind = [_with_ties(control, label) for control in controls.values()]
             rows.append((marked(label, first), *ours, *blind))
