@@ -191,6 +191,8 @@ def _choice_suite(copy: LocalCopy, items: list[Item], absent: set[Path]) -> Suit
         tags |= dict.fromkeys(item.subsets[count:])
     averages: dict[str, Average] = {f"macro_{len(kinds)}_kinds": mean(*kinds)}
     averages["micro_all"] = pool(ALL)
+    if tags:
+        averages[f"macro_{len(tags)}_tags"] = mean(*tags)
     return copy.item_suite(
         items,
         averages,
