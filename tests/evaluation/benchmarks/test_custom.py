@@ -105,9 +105,14 @@ def test_a_table_is_a_suite_with_kinds_and_tags(tmp_path, run, oracle, suffix):
     assert accuracy(report, "custom", "tag outdoor") == pytest.approx(100 * sum(outdoor) / 2)
     assert accuracy(report, "custom", "tag night") == pytest.approx(100 * right[0])
     suite = report.models[0].suites["custom"]
-    assert suite.headline == "macro_2_kinds" and {"macro_2_kinds", "micro_all"} <= set(
-        suite.averages
-    )
+    assert suite.headline == "macro_2_kinds"
+    assert set(suite.averages) == {"macro_2_kinds", "micro_all", "macro_2_tags"}
+    of_tags = (sum(outdoor) / 2 + right[0]) / 2
+    assert suite.averages["macro_2_tags"] == pytest.approx(100 * of_tags)
+    # One or two negatives a row: the first and the last have a half and a third, by their columns.
+    guessed = report.chance("custom", "all")
+    expected = [100 / (2 + bool(more)) for more in MORE]
+    assert guessed == pytest.approx(sum(expected) / 3, abs=1e-4)
 
 
 def test_a_table_with_a_second_image_is_judged_two_by_two(tmp_path, run, oracle):
