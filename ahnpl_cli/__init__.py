@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ahnpl_cli.evaluation.saved_results import read_results as read_results
     from ahnpl_cli.losses import Features as Features
     from ahnpl_cli.losses import Objective as Objective
+    from ahnpl_cli.losses import TeacherFeatures as TeacherFeatures
     from ahnpl_cli.losses import recipe as recipe
     from ahnpl_cli.negatives.generate import hard_negatives as hard_negatives
     from ahnpl_cli.training.fit import fit as fit
@@ -24,6 +25,7 @@ __all__ = [
     "EvalConfig",
     "Features",
     "Objective",
+    "TeacherFeatures",
     "__version__",
     "evaluate",
     "fit",
@@ -37,6 +39,7 @@ _MODULES = {
     "EvalConfig": "ahnpl_cli.config",
     "Features": "ahnpl_cli.losses",
     "Objective": "ahnpl_cli.losses",
+    "TeacherFeatures": "ahnpl_cli.losses",
     "evaluate": "ahnpl_cli.evaluation.run",
     "fit": "ahnpl_cli.training.fit",
     "hard_negatives": "ahnpl_cli.negatives.generate",

@@ -14,7 +14,7 @@ from ahnpl_cli.losses.recipes import OBJECTIVES, PAPER, RELEASED
 from ahnpl_cli.losses.registry import TERMS
 
 SURFACE = [
-    *("EvalConfig", "Features", "Objective", "__version__"),
+    *("EvalConfig", "Features", "Objective", "TeacherFeatures", "__version__"),
     *("evaluate", "fit", "hard_negatives", "read_results", "recipe"),
 ]
 

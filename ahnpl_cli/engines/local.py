@@ -134,19 +134,27 @@ def worker_count(workers: int | None) -> int:
 
 
 @contextlib.contextmanager
-def worker_errors() -> Iterator[None]:
+def worker_errors(*, receives: bool = True) -> Iterator[None]:
     """Raise what torch says of a dead or failing worker process as one line.
+
+    Args:
+        receives: whether the block takes in what workers send, which fails in ways of its own.
 
     Raises:
         AhnplError: a process that decodes images was killed, or could not be started.
     """
+    died = AhnplError("a process that decodes images died", hint=DIED_HINT)
     try:
         yield
     except RuntimeError as error:
         if "DataLoader worker" not in str(error) and "Too many open files" not in str(error):
             raise
-        raise AhnplError("a process that decodes images died", hint=DIED_HINT) from error
-    except OSError as error:
-        if error.errno != errno.EMFILE:
-            raise
-        raise AhnplError("too many open files for the workers", hint=DIED_HINT) from error
+        raise died from error
+    except (OSError, EOFError) as error:
+        if isinstance(error, OSError) and error.errno == errno.EMFILE:
+            raise AhnplError("too many open files for the workers", hint=DIED_HINT) from error
+        # A tensor is fetched from the process that made it, by a socket, which has no file's name.
+        unnamed = isinstance(error, FileNotFoundError) and error.filename is None
+        if receives and (unnamed or isinstance(error, EOFError | ConnectionError)):
+            raise died from error
+        raise

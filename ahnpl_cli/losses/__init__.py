@@ -4,7 +4,7 @@ Every loss returns one value per image-caption pair, (N,), and the objective tak
 papers print sums over the batch; the mean (ours) keeps weights and learning rate independent of
 the batch size. A pair without a valid negative gives 0.
 
-`Objective`, `Features` and `recipe` are what a training loop of your own needs; see `Objective`.
+`Objective`, `Features`, `TeacherFeatures` and `recipe` are what a training loop of your own needs; see `Objective`.
 """
 
 from __future__ import annotations
@@ -14,18 +14,20 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ahnpl_cli.losses.features import Features as Features
+    from ahnpl_cli.losses.features import TeacherFeatures as TeacherFeatures
     from ahnpl_cli.losses.objective import Losses as Losses
     from ahnpl_cli.losses.objective import Objective as Objective
     from ahnpl_cli.losses.recipes import Recipe as Recipe
     from ahnpl_cli.losses.recipes import recipe as recipe
 
-__all__ = ["Features", "Losses", "Objective", "Recipe", "recipe"]
+__all__ = ["Features", "Losses", "Objective", "Recipe", "TeacherFeatures", "recipe"]
 
 _MODULES = {
     "Features": "features",
     "Losses": "objective",
     "Objective": "objective",
     "Recipe": "recipes",
+    "TeacherFeatures": "features",
     "recipe": "recipes",
 }
 

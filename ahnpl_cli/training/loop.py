@@ -18,8 +18,8 @@ from torch import Tensor, nn
 from ahnpl_cli.config import TrainConfig, flat, resolve_training, resolved
 from ahnpl_cli.data.draw import Draw
 from ahnpl_cli.data.loader import Loaded
-from ahnpl_cli.engines.local import DIED_HINT
-from ahnpl_cli.errors import AhnplError, DataError, TrainingError
+from ahnpl_cli.engines.local import worker_errors
+from ahnpl_cli.errors import DataError, TrainingError
 from ahnpl_cli.outputs import lock
 from ahnpl_cli.progress import Track, silent
 from ahnpl_cli.records import DEAD_AFTER, StepReport, TrainReport, dead_terms
@@ -49,7 +49,8 @@ def fit(config: TrainConfig, *, track: Track = silent) -> TrainReport:
     Raises:
         AhnplError: see `open_run` and `train`.
     """
-    with contextlib.ExitStack() as stack:
+    # torch says of a dead process wherever we are, in the ends of these contexts too.
+    with worker_errors(receives=False), contextlib.ExitStack() as stack:
         if is_first_process():
             stack.enter_context(lock(run_path(config)))
         stack.enter_context(torch.random.fork_rng(devices=[]))
@@ -68,22 +69,16 @@ def fit(config: TrainConfig, *, track: Track = silent) -> TrainReport:
         # From here on a signal would lose steps; before, it may end the process as ever.
         stop = stack.enter_context(StopRequest())
         steps = train(run, stop)
-        try:
-            watched = track(
-                steps,
-                total=run.parts.order.total,
-                description=description,
-                unit="steps",
-                done=run.state.step,
-                describe=functools.partial(_say, run),
-            )
-            for _ in watched:
-                pass
-        except RuntimeError as error:
-            # torch raises it wherever we are when a process that decodes images is gone.
-            if "DataLoader worker" not in str(error):
-                raise
-            raise AhnplError("a process that decodes images died", hint=DIED_HINT) from error
+        watched = track(
+            steps,
+            total=run.parts.order.total,
+            description=description,
+            unit="steps",
+            done=run.state.step,
+            describe=functools.partial(_say, run),
+        )
+        for _ in watched:
+            pass
         return run.report()
 
 
