@@ -4,7 +4,8 @@ Every loss returns one value per image-caption pair, (N,), and the objective tak
 papers print sums over the batch; the mean (ours) keeps weights and learning rate independent of
 the batch size. A pair without a valid negative gives 0.
 
-`Objective`, `Features`, `TeacherFeatures` and `recipe` are what a training loop of your own needs; see `Objective`.
+`Objective`, `Features`, `TeacherFeatures` and `recipe` are what a training loop of your own needs;
+see `Objective`.
 """
 
 from __future__ import annotations
