@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from markupsafe import Markup
 
 from ahnpl_cli.frontier.report import FrontierPoint, FrontierReport
 from ahnpl_cli.reporting.charts import Dot, DotSeries, dot_chart
 from ahnpl_cli.reporting.page import Section, render_page, table
-from ahnpl_cli.reporting.tables import Cell, Span, Table
+from ahnpl_cli.reporting.tables import Cell, Span, Table, without
 
+TUNING = ("gain (tuning)", "retention (tuning)")
 COLUMNS = (
     *("point", "gain", "gain ±", "retention", "retention ±"),
-    *("gain (tuning)", "retention (tuning)", "front"),
+    *TUNING,
+    "front",
 )
 HOW = (
     "Each dot is one model: weights between a start and a run, by WiSE-FT (one factor for all) or "
@@ -44,12 +47,9 @@ def _point_table(report: FrontierReport) -> Table:
                 "★" if point.pareto else "",
             )
         )
-    return Table(
-        title="Frontier",
-        columns=COLUMNS,
-        rows=tuple(rows),
-        note=_note(report),
-    )
+    whole = Table("Frontier", COLUMNS, tuple(rows), _note(report))
+    # Points are chosen by the tuning half, but read by what the other half says.
+    return replace(whole, narrow=without(whole, TUNING))
 
 
 def _name(point: FrontierPoint) -> Cell:

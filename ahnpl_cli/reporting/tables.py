@@ -218,13 +218,13 @@ def fitted(table: Table, width: int) -> Table:
     if len(names) == len(table.rows) and _fits(turned_table, width):
         return turned_table
     for count in range(1, len(table.least) + 1):
-        shorter = _without(table, table.least[:count])
+        shorter = without(table, table.least[:count])
         if _fits(shorter, width):
             return shorter
-    return _without(table, table.least)
+    return without(table, table.least)
 
 
-def _without(table: Table, names: Sequence[str]) -> Table:
+def without(table: Table, names: Sequence[str]) -> Table:
     """Return a table without the columns of some names."""
     kept = [index for index, name in enumerate(table.columns) if name not in names]
     rows = []

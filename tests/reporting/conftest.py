@@ -245,3 +245,9 @@ def made_pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
         "frontier": frontier_page(_frontier()),
         "images": images.page(_images(folder), config, silent),
     }
+
+
+@pytest.fixture(scope="session")
+def frontier() -> FrontierReport:
+    """A frontier of four points, one of them chosen."""
+    return _frontier()

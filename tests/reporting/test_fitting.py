@@ -5,6 +5,8 @@ import io
 import pytest
 from rich.console import Console
 
+from ahnpl_cli.frontier.report import FrontierReport
+from ahnpl_cli.frontier.result_tables import frontier_tables
 from ahnpl_cli.reporting.tables import Table, csv_text, fitted, print_table
 
 NAMES = ("macro_7", "vg_relation_micro_all_rows", "macro_groups_of_micro", "text", "image")
@@ -62,3 +64,13 @@ def test_numbers_dates_and_intervals_are_never_broken(width: int) -> None:
     lines = printed(Table("T", ("run", "date", "95 % interval", "what"), (row,)), width)
     assert max(map(len, lines)) <= width
     assert any("2026-11-26 02:35" in line and "-6.1 to 24.1" in line for line in lines)
+
+
+def test_a_frontier_keeps_whole_headings_and_what_points_are_read_by(
+    frontier: FrontierReport,
+) -> None:
+    table = frontier_tables(frontier)[0]
+    lines = printed(table, 80)
+    assert any("gain ±" in line and "retention ±" in line for line in lines)
+    assert not any("tuning)" in line for line in lines)
+    assert any("gain (tuning)" in line for line in printed(table, 120))
