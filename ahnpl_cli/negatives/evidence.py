@@ -47,6 +47,8 @@ ASSOCIATION_MOST = 3.0
 # Share of a thing's images that another is said of from which it may be on any of them (ours).
 USUAL, LEAST_USUAL = 0.12, 3
 COMPANY = 1.5  # times as often as chance from which two things are seen together for a reason
+# Images that must show a noun, and their share where there are few (ours, from what was read).
+KNOWN_NOUN, KNOWN_SHARE = 12, 0.0024
 OF_GROUP = 4  # nouns of a group that something must be said of before it goes for all (ours)
 _NOTHING: dict[str, int] = {}
 Heard = Callable[[str], bool]  # whether captions say a word in some place
@@ -169,6 +171,11 @@ class Corpus:
         values = [self._association(noun, thing) for thing in self.things(least)]
         return np.array(values, np.float32)
 
+    @property
+    def least_known(self) -> int:
+        """How many images must show a noun before the captions tell what it goes with."""
+        return max(2, min(KNOWN_NOUN, round(KNOWN_SHARE * self.statistics.images)))
+
     def seen(self, noun: str) -> int:
         """How many images a noun is said of."""
         return self.statistics.seen.get(noun, 0)
@@ -250,11 +257,16 @@ class Corpus:
             least = min(least, min(old) - SLACK)
             mean = min(mean, sum(old) / len(old) - SLACK)
         shares = [(other, seen.get(other, 0) / images) for other in others]
+        together = self.statistics.together
 
         def belongs(noun: str) -> bool:
             total, often = 0.0, seen.get(noun, 0)
             for other, share in shares:
-                value = _association_of(self._together(noun, other), often * share)
+                first, second = (noun, other) if noun < other else (other, noun)
+                times = together.get(first, _NOTHING).get(second, 0)
+                # `_association_of`, written out: this is asked more often than anything else.
+                value = math.log((times + PSEUDO) / (often * share + PSEUDO))
+                value = max(-ASSOCIATION_MOST, min(ASSOCIATION_MOST, value))
                 if value < least and noun != other:
                     return False
                 total += value

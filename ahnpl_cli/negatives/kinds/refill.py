@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from ahnpl_cli.negatives import validity
 from ahnpl_cli.negatives.candidates import Candidate, Change, MaskedWord, ParsedCaption, Ranking
@@ -176,9 +177,14 @@ def _noun_heard(masked: MaskedWord, corpus: Corpus) -> Heard:
     """
     words, index = masked.caption.words, masked.index
     kind = kind_of(masked.word.lemma)
+    # Of what is hardly ever said, the counts tell neither what it is nor what it goes with.
+    least = corpus.least_known
+    if corpus.seen(masked.word.lemma) < least / 2:
+        return lambda word: False
     others = masked.caption.nouns_but(index)
     seen_together = corpus.belonging(others, masked.word.lemma)
     is_usual = corpus.usual(others)
+    is_thing = kind == "thing"
     groups: list[frozenset[str]] = []
     objects: list[frozenset[str]] = []
     for side in relations_of(words):
@@ -191,20 +197,38 @@ def _noun_heard(masked: MaskedWord, corpus: Corpus) -> Heard:
     sorts = widened(sorts_of(masked.word.lemma))
 
     def is_heard(word: str) -> bool:
-        noun = wordnet.lemma(word, "n")
-        # Fillers prefer nouns of one sort, but anything is likelier than a word hardly ever said.
-        if kind_of(noun) != kind or sorts.isdisjoint(sorts_of(noun)):
+        noun = _noun_facts(word)
+        if noun.kind != kind or sorts.isdisjoint(noun.sorts) or corpus.seen(noun.lemma) < least:
             return False
-        if any(group_of(noun) not in group for group in groups):
-            return False
-        if any(said.isdisjoint(names_of(noun)) for said in objects):
-            return False
+        for group in groups:
+            if noun.group not in group:
+                return False
+        for said in objects:
+            if said.isdisjoint(noun.names):
+                return False
         # A kitchen with an oven has a fridge as well.
-        if kind == "thing" and is_usual(noun):
+        if is_thing and is_usual(noun.lemma):
             return False
-        return seen_together(noun)
+        return seen_together(noun.lemma)
 
     return is_heard
+
+
+class _NounFacts(NamedTuple):
+    """What is asked of a noun that may be put in."""
+
+    lemma: str
+    kind: str
+    sorts: frozenset[str]
+    group: str
+    names: tuple[str, ...]
+
+
+@functools.lru_cache(maxsize=1 << 15)
+def _noun_facts(word: str) -> _NounFacts:
+    """Return what is asked of a noun: fillers name the same few thousand over and over."""
+    lemma = wordnet.lemma(word, "n")
+    return _NounFacts(lemma, kind_of(lemma), sorts_of(lemma), group_of(lemma), names_of(lemma))
 
 
 def _adjective_heard(masked: MaskedWord, corpus: Corpus) -> Heard:
@@ -251,16 +275,21 @@ def best_valid(
     image_words = masked.caption.image_words
     valid: list[tuple[str, float]] = []
     rejected: Counter[str] = Counter()
+    # Most words of a long ranking are rejected, so what is unheard of is counted apart.
+    unheard = 0
     for word, score in ranking:
-        reason: str | None = validity.UNHEARD
-        if is_heard is None or is_heard(word.lower()):
-            reason = validity.word_reason(masked.word, word, context, image_words)
+        if is_heard is not None and not is_heard(word.lower()):
+            unheard += 1
+            continue
+        reason = validity.word_reason(masked.word, word, context, image_words)
         if reason is not None:
             rejected[reason] += 1
             continue
         valid.append((word, score))
         if len(valid) == most:
             break
+    if unheard:
+        rejected[validity.UNHEARD] += unheard
     return valid, rejected
 
 
@@ -310,7 +339,7 @@ class RefillJob:
         """Take the ranking of the masked word last proposed."""
         masked, _ = self._queue[0]
         valid, rejected = best_valid(masked, ranking, self.top_k, self.corpus)
-        self.rejected += rejected
+        self.rejected.update(rejected)
         if masked.word.pos == "n":
             valid = self._in_topic(masked, valid)
         best = max((score for _, score in valid), default=0.0)
