@@ -54,6 +54,17 @@ def _run(function: Callable[[Task], Result], task: Task) -> Result:
     return function(task)
 
 
+def _refuse_import() -> None:
+    """Refuse to start processes while a new one imports the script of the first.
+
+    Raises:
+        AhnplError: a script starts them whenever it is imported.
+    """
+    if getattr(multiprocessing.current_process(), "_inheriting", False):
+        hint = 'Put what the script does behind: if __name__ == "__main__":'
+        raise AhnplError("each worker process would start worker processes", hint=hint)
+
+
 class ProcessMap:
     """Processes that prepare once each and then share tasks; with one or none, this process works.
 
@@ -77,6 +88,7 @@ class ProcessMap:
         self._executor: ProcessPoolExecutor | None = None
         self._lifeline: Connection | None = None
         if workers > 1:
+            _refuse_import()
             # Spawned, not forked: a fork of a process with threads (torch, progress) may hang.
             context = multiprocessing.get_context("spawn")
             reader, self._lifeline = context.Pipe(duplex=False)

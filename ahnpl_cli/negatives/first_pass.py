@@ -5,6 +5,7 @@ Everything that grows with the input is kept on disk, in one SQLite file in the 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import heapq
 import json
@@ -155,7 +156,12 @@ class Captions:
         Raises:
             DataError: a broken record or a duplicate id, unless these are skipped.
         """
-        located = read_located(self.path, self.layout)
+        with contextlib.closing(item for item in read_located(self.path, self.layout)) as located:
+            yield from self._chunks(located, index)
+
+    def _chunks(
+        self, located: Iterator[tuple[str, CaptionRecord | DataError]], index: Index
+    ) -> Iterator[list[CaptionRecord]]:
         remaining = self.limit
         while remaining != 0:
             chunk = list(islice(located, CHUNK))

@@ -7,13 +7,14 @@ processes, the shard or an interruption.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import logging
 import os
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from statistics import fmean
@@ -110,8 +111,16 @@ def _make(plan: Plan, track: Track) -> NegativesReport:
     """Read, tag, make and write what is left to do; return the report."""
     options = plan.config
     captions = Captions(plan.source, plan.layout, options.on_error, options.limit)
-    index = Index(plan.folder)
-    overview = first_pass(captions, index)
+    with contextlib.closing(Index(plan.folder)) as index:
+        overview = first_pass(captions, index)
+        return _make_all(plan, captions, index, overview, track)
+
+
+def _make_all(
+    plan: Plan, captions: Captions, index: Index, overview: FirstPass, track: Track
+) -> NegativesReport:
+    """Tag, make and write what the first pass has found."""
+    options = plan.config
     setup = WorkerConfig(
         options=options,
         folder=plan.folder,
@@ -134,11 +143,14 @@ def _make(plan: Plan, track: Track) -> NegativesReport:
         resumed = counts.captions
         if resumed:
             logger.info("Resuming after %s captions.", f"{resumed:,}")
-        tasks = _tasks(captions, start + resumed, end, options.batch_size)
-        done = _append(journal, engine, tasks)
         remaining = end - start - resumed
-        for _ in track(done, total=remaining, description="Making negatives", unit="captions"):
-            pass
+        # Else an error would hold the captions open, in the frames that it came through.
+        with contextlib.closing(
+            _tasks(captions, start + resumed, end, options.batch_size)
+        ) as tasks:
+            done = _append(journal, engine, tasks)
+            for _ in track(done, total=remaining, description="Making negatives", unit="captions"):
+                pass
     return _report(plan, captions, counts, statistics, journal.size, resumed)
 
 
@@ -187,9 +199,10 @@ def _prepare_balance(plan: Plan, engine: Engine, captions: Captions, overview: F
     wanted = config.balance > 0 and overview.total >= SMALL and plan.llm is None
     if wanted and not path.exists():
         changes: Changes = {}
-        tried = _tasks(captions, 0, min(balance.TRIED, overview.total), BLOCK)
-        for more in engine.map(worker.try_blocks, tried):
-            add_changes(changes, more)
+        number = min(balance.TRIED, overview.total)
+        with contextlib.closing(_tasks(captions, 0, number, BLOCK)) as tried:
+            for more in engine.map(worker.try_blocks, tried):
+                add_changes(changes, more)
         write_balance(path, odds_of(changes))
     if config.save_statistics is not None:
         save(Path(config.save_statistics), plan.folder, plan.tagger)
@@ -219,7 +232,9 @@ def _tallied(
         yield words
 
 
-def _tasks(captions: Captions, start: int, end: int, batch_size: int) -> Iterator[list[Block]]:
+def _tasks(
+    captions: Captions, start: int, end: int, batch_size: int
+) -> Generator[list[Block], None, None]:
     """Yield captions `start` to before `end` in blocks, some of them to a task."""
     records = islice(captions.records(), start, end)
     blocks_per_task = max(1, batch_size // BLOCK)
@@ -350,7 +365,9 @@ def hard_negatives(
             captions of the same image are never made negatives of each other.
         kinds: which kinds to make; see `ahnpl docs negatives`.
         **options: further options of the command by name, such as `filler="corpus"`, `per_kind=3`
-            or `seed=1`; those of the language model too.
+            or `seed=1`; those of the language model too. This process does the work: more of them
+            (`workers=4`) import the script that calls, whose main part then has to stand behind
+            `if __name__ == "__main__":`.
 
     Returns:
         The captions in order, each with its negatives.
@@ -363,6 +380,8 @@ def hard_negatives(
         >>> record.negatives[0].caption
         'a bed on a red dog'
     """
+    if options.get("engine") != "ray":
+        options = {"workers": 1, **options}
     config = from_options(NegativesConfig, {"kinds": tuple(kinds), **options})
     # The workflow streams from file to file, so that it can resume; here the files are its own.
     with tempfile.TemporaryDirectory(prefix="ahnpl-") as folder:

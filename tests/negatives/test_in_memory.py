@@ -1,5 +1,7 @@
 """Captions in memory are made into the negatives that the command writes."""
 
+import subprocess
+import sys
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -78,3 +80,28 @@ def test_top_k_makes_one_negative_a_caption() -> None:
     assert str(caught.value) == (
         "--select top-k makes one negative a caption, not several of a kind. Leave out --per-kind."
     )
+
+
+# No `if __name__ == "__main__":`, and more captions than one process is given by default.
+SCRIPT = """
+from ahnpl_cli import hard_negatives
+captions = [f"a cat beside dog number {number}" for number in range(1_100)]
+print(sum(len(r.negatives) for r in hard_negatives(captions, ["order"], {options})))
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "code"), [("filler='corpus'", 0), ("filler='corpus', workers=2", 1)]
+)
+def test_a_plain_script_makes_them_or_says_what_it_lacks(
+    tmp_path: Path, options: str, code: int
+) -> None:
+    script = tmp_path / "plain.py"
+    script.write_text(SCRIPT.replace("{options}", options))
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True)
+    assert done.returncode == code
+    if code:
+        hint = 'Put what the script does behind: if __name__ == "__main__":'
+        assert f"each worker process would start worker processes. {hint}" in done.stderr
+    else:
+        assert int(done.stdout) > 0

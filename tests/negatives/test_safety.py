@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+from pathlib import Path
 
 import pytest
 
@@ -252,3 +253,23 @@ def test_the_report_of_an_output_lies_beside_it(tmp_path, captions):
     generate(captions, tmp_path / "out.jsonl", CONFIG)
     assert meta_path(tmp_path / "out.jsonl").exists()
     assert sorted(files(tmp_path)) == ["captions.jsonl", "out.jsonl", "out.meta.json"]
+
+
+def _numbered(lines, copy):
+    return lines.replace('"id": "', f'"id": "{copy}-')
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self"), reason="asks /proc for open files")
+@pytest.mark.parametrize("broken", ["a record", "a worker"])
+def test_an_error_leaves_no_file_open(tmp_path, captions, monkeypatch, broken):
+    if broken == "a record":
+        captions.write_text(captions.read_text() + "no record\n" + captions.read_text())
+    else:
+        captions.write_text("".join(_numbered(captions.read_text(), copy) for copy in range(60)))
+        monkeypatch.setattr("ahnpl_cli.negatives.worker._Worker.make_part", lambda *given: 1 / 0)
+    # The error holds the frames that it came through, and with them all that they left open.
+    with pytest.raises((DataError, ZeroDivisionError)) as held:
+        generate(captions, tmp_path / "out.jsonl", CONFIG)
+    links = [path for path in Path("/proc/self/fd").iterdir() if path.exists()]
+    left = {os.readlink(path) for path in links if os.path.lexists(path)}
+    assert held and not {name for name in left if name.startswith(str(tmp_path))}
