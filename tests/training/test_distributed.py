@@ -1,7 +1,6 @@
 """Two processes compute what one does with the whole batch."""
 
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -10,17 +9,12 @@ from typing import Any
 
 import pytest
 import torch
+from processes import free_port
 from safetensors.torch import load_file
 
 from ahnpl_cli.config import TrainConfig, to_toml
 from ahnpl_cli.training.distributed import gather_rows, world_size
 from ahnpl_cli.training.loop import fit
-
-
-def free_port() -> int:
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        return int(server.getsockname()[1])
 
 
 def launch(config: Path, count: int) -> None:

@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,19 +10,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from slow_training import SLOW, wait_for_steps, weights
+from processes import SLOW, free_port, wait_for_steps, weights
 
 from ahnpl_cli.config import TrainConfig, to_toml
 from ahnpl_cli.training.loop import fit
 
 pytestmark = pytest.mark.slow
 Make = Callable[..., TrainConfig]
-
-
-def free_port() -> int:
-    with socket.socket() as server:
-        server.bind(("127.0.0.1", 0))
-        return int(server.getsockname()[1])
 
 
 def torchrun(program: list[str]) -> list[list[str]]:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from slow_training import SLOW, same, wait_for_steps
+from processes import SLOW, same, wait_for_steps
 from typer.testing import CliRunner
 
 from ahnpl_cli.cli.app import app

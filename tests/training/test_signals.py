@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from slow_training import SLOW, same, wait_for_steps
+from processes import SLOW, same, wait_for_steps
 
 from ahnpl_cli.config import TrainConfig, to_toml
 from ahnpl_cli.training.distributed import StopRequest

@@ -1,5 +1,6 @@
-"""`ahnpl train` in a process that takes its time, and what it has written."""
+"""`ahnpl train` in processes of its own, slow if need be, and what they have written."""
 
+import socket
 import subprocess
 import time
 from collections.abc import Sequence
@@ -21,6 +22,12 @@ from ahnpl_cli.__main__ import main
 sys.argv = ["ahnpl", *sys.argv[1:]]
 main()
 """
+
+
+def free_port() -> int:
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        return int(server.getsockname()[1])
 
 
 def wait_for_steps(
