@@ -51,6 +51,10 @@ def summary_table(report: EvalReport, note: str = MORE) -> Table:
         report: of one model or several.
         note: ends the note under the table.
     """
+    half = report.settings.get("half")
+    if half:
+        # Coverage alone would look as if photos were missing.
+        note = f"Of one half of the items: {half}. {note}"
     if len(report.models) == 1:
         return _of_one(report, note)
     return _of_several(report, note)

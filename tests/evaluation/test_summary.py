@@ -66,6 +66,13 @@ def test_of_one_model_a_headline_stands_with_interval_chance_and_coverage():
     assert "--full" in table.note
 
 
+def test_one_half_of_the_items_is_not_taken_for_missing_photos():
+    results = report(50.0, coverage=50.0)
+    results.settings["half"] = "reported"
+    (table,) = shown_tables(results, "rich", full=False)
+    assert "Of one half of the items: reported." in table.note
+
+
 def test_coverage_stands_there_also_where_everything_was_scored():
     (table,) = shown_tables(report(50.0), "rich", full=False)
     assert cells(table, "cover %") == ["100.0"]

@@ -84,6 +84,13 @@ def test_the_ends_are_start_and_run_and_the_chosen_point_is_saved(world: Path) -
         per_file.setdefault(subset, []).append(correct)
     macro = sum(100 * sum(found) / len(found) for found in per_file.values()) / len(per_file)
     assert report["points"][-1]["suites"]["sugarcrepe"] == pytest.approx(macro, abs=1e-3)
+    # `ahnpl eval` reports the same half as the same number, and bootstraps no point for nobody.
+    assert measured.comparisons == []
+    words = f"eval sugarcrepe --data {world / 'scenes'} --checkpoint {world / 'runs/short'} -q"
+    words += f" --half reported --workers 0 --cache {world / 'cache'} -o {world / 'half.json'}"
+    assert CliRunner().invoke(app, words.split()).exit_code == 0
+    (half,) = load_report(world / "half.json").models
+    assert half.suites["sugarcrepe"].headline_value == pytest.approx(macro, abs=1e-3)
     text = page.read_text()
     assert "wise-ft 0.50" in text and "<circle" in text
 

@@ -10,6 +10,7 @@ from PIL import Image
 
 from ahnpl_cli.config import RunConfig, TrainConfig
 from ahnpl_cli.errors import BenchmarkError, ConfigError
+from ahnpl_cli.evaluation.scoring.items import half_of
 from ahnpl_cli.records import StepReport
 from ahnpl_cli.training.checkpoints import RunFolder
 from ahnpl_cli.training.evaluating import best_step, check_evaluation
@@ -149,6 +150,27 @@ def test_choosing_on_a_test_that_is_reported_is_said(
 ) -> None:
     check_evaluation(config.run)
     assert "The best checkpoint is chosen on sugarcrepe, which is what papers report" in caplog.text
+
+
+def test_a_checkpoint_is_chosen_on_one_half_and_told_where_to_report(
+    config: TrainConfig, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    halved = replace(config, run=replace(config.run, eval_half="tuning"))
+    fit(halved)
+    assert "chosen on one half of sugarcrepe: report it on the other, with ahnpl eval --half" in (
+        caplog.text
+    )
+    run = Path(config.output)
+    report = json.loads((run / "evals" / "step-000003.json").read_text())
+    assert report["settings"]["half"] == "tuning"
+    # Of three photos, as many items as the tuning half has of each file.
+    tuning = sum(half_of(f"{number:012d}.jpg") == "tuning" for number in range(3))
+    (model,) = report["models"]
+    subsets = model["suites"]["sugarcrepe"]["subsets"]
+    assert {row["n"] for row in subsets} == {tuning} and 0 < tuning < 3
+    recipe = json.loads((run / "best" / "ahnpl.json").read_text())["recipe"]
+    assert recipe["eval_half"] == "tuning" and recipe["eval_suites"] == ["sugarcrepe"]
 
 
 def test_a_metric_that_is_not_measured_is_an_error() -> None:
