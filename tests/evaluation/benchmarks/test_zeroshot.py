@@ -206,3 +206,17 @@ def test_a_map_without_a_positive_is_no_number_and_can_be_read_again(tmp_path, r
     again = load_report(tmp_path / "out" / "results.json").models[0].suites["zeroshot"]
     assert np.isnan(suite.values["multi mAP"]) and np.isnan(again.values["multi mAP"])
     assert np.isnan(again.headline_value) and np.isnan(again.intervals["multi mAP"]).all()
+
+
+def test_a_mean_per_class_without_a_class_is_partial(tmp_path, run):
+    root = tmp_path / "d"
+    lines = ["filepath,label"]
+    for number, label in enumerate(("cat", "dog", "horse") * 2):
+        lines.append(f"{number}.png,{label}")
+        # No photo of a dog is here.
+        if label != "dog":
+            draw(root / "pets" / f"{number}.png", f"{label} {number}")
+    (root / "pets" / "labels.csv").write_text("\n".join(lines))
+    suite = run("zeroshot", root, allow_missing=True).models[0].suites["zeroshot"]
+    assert "pets_mean_per_class_partial" in suite.averages
+    assert "pets_mean_per_class" not in suite.averages
