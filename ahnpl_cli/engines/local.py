@@ -155,18 +155,18 @@ def worker_errors(*, receives: bool = True) -> Iterator[None]:
     Raises:
         AhnplError: a process that decodes images was killed, or could not be started.
     """
-    died = AhnplError("a process that decodes images died", hint=DIED_HINT)
+    died = "a process that decodes images died"
     try:
         yield
     except RuntimeError as error:
         if "DataLoader worker" not in str(error) and "Too many open files" not in str(error):
             raise
-        raise died from error
+        raise AhnplError(died, hint=DIED_HINT) from error
     except (OSError, EOFError) as error:
         if isinstance(error, OSError) and error.errno == errno.EMFILE:
             raise AhnplError("too many open files for the workers", hint=DIED_HINT) from error
         # A tensor is fetched from the process that made it, by a socket, which has no file's name.
         unnamed = isinstance(error, FileNotFoundError) and error.filename is None
         if receives and (unnamed or isinstance(error, EOFError | ConnectionError)):
-            raise died from error
+            raise AhnplError(died, hint=DIED_HINT) from error
         raise
