@@ -106,6 +106,7 @@ def folders(archive: Path) -> dict[Path, frozenset[str]]:
     contents: dict[Path, set[str]] = {}
     for member in _archive(archive).names():
         place = PurePosixPath(member)
+        # Zip files list their folders as well.
         if not member.endswith("/"):
             contents.setdefault(archive / place.parent, set()).add(place.name)
     return {folder: frozenset(names) for folder, names in sorted(contents.items())}

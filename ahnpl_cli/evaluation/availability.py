@@ -132,4 +132,5 @@ def availability_tables(suites: Sequence[Availability]) -> list[Table]:
 
 def download_lines(suites: Sequence[Availability]) -> list[str]:
     """Return what to type for each suite that is not here as a whole, ready to be copied."""
+    # What is here as a whole needs no line, even if it was asked for.
     return [suite.download for suite in suites if suite.download and suite.missing]

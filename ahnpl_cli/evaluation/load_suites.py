@@ -79,10 +79,12 @@ def find_suites(
     found: dict[str, dict[str, Path]] = {}
     for benchmark in wanted:
         files = benchmark.find(folders)
+        # Captions that the user names go before files that lie among the data.
         if benchmark.built_of_captions and config.captions:
             files = {benchmark.built_of_captions: Path(config.captions)}
         if files:
             found[benchmark.name] = files
+        # Named, a suite has to be here; as one of a set it may be elsewhere.
         elif benchmark.name not in optional:
             raise _not_found(benchmark, folders)
     if not found:

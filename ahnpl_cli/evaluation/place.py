@@ -88,6 +88,7 @@ def plan_evaluation(
     if not own_models and not sources:
         sources = models_of(suites, config)
     optional = optional_suites(suites)
+    # A look at folders takes a moment, torch takes seconds.
     find_suites(chosen, config, optional)
     settings = _deciding_settings(chosen, sources, own_models or {}, config)
     config = with_place(config, suites, sources, settings)
@@ -121,6 +122,7 @@ def models_of(suites: Sequence[str], config: EvalConfig) -> list[ModelSource]:
     check_paths(config)
     sources = models_to_evaluate(config.model, config.pretrained, config.checkpoint)
     for source in sources:
+        # A matching head brings its weights, and is found by its own loader.
         if source.head is None:
             names = [source.arguments.get(name) for name in ("model", "pretrained", "checkpoint")]
             check_model(*names)
@@ -137,6 +139,7 @@ def check_paths(config: EvalConfig) -> None:
         value = getattr(config, option)
         if value and not Path(value).is_file():
             raise ConfigError(f"--{option}: no such file", where=value)
+    # Without the option it is here, which is a folder.
     root = Path(config.image_root or ".")
     if not root.is_dir() and not is_archive(root):
         raise ConfigError("--image-root: no such folder", where=config.image_root)

@@ -230,6 +230,7 @@ def _models(
         cache = None
         if config.cache_features:
             folder = cache_folder(config) / "features"
+            # Rounded features have keys of their own, so that exact ones stay exact.
             cache = FeatureCache(folder, backbone.info, precision=config.precision)
         features = encode(
             backbone,
@@ -259,6 +260,7 @@ def _how_computed(backbone: Backbone, config: EvalConfig) -> dict[str, Any]:
     Results of another device or number format may differ in items that are close.
     """
     device = backbone.device
+    # Two kinds of GPU may differ in the last bits too.
     if device.startswith("cuda"):
         device += f" ({torch.cuda.get_device_name(device)})"
     autocast = "no autocast, no TF32" if config.precision == "fp32" else "autocast"

@@ -46,6 +46,7 @@ def warn_of_chosen(
         folder = Path(source.arguments["checkpoint"])
         info = read_checkpoint_info(folder)
         chosen_on, chosen_half = _chosen_by(folder, info)
+        # A file of one's own is left out: whoever chose by it knows it.
         met = [name for name in suites if name in chosen_on]
         if met and (chosen_half != "tuning" or half != "reported"):
             items = f"the {chosen_half} half of its items" if chosen_half else "it"
@@ -60,6 +61,7 @@ def _chosen_by(folder: Path, info: Mapping[str, Any]) -> tuple[set[str], str | N
     """Return the suites that chose a checkpoint, and the half of their items if it was one."""
     frontier = info.get("frontier")
     recipe = info.get("recipe")
+    # A frontier chooses on the tuning half always; see `frontier.run`.
     if isinstance(frontier, dict):
         return set(frontier.get("suites") or ()), "tuning"
     # A run's other checkpoints were chosen by nothing but their step.
@@ -87,6 +89,7 @@ def without_seen(
     if not seen or not config.leave_out_seen:
         return dict(suites), counts
     left = {}
+    # For all models alike: numbers of other items could not be compared.
     for name, suite in suites.items():
         left[name] = without_images(suite, seen_by_any(seen, name))
     return left, counts

@@ -220,6 +220,7 @@ def _halves(measured: EvalReport, scores: Scores) -> _Halves:
     for model in measured.models:
         reported = halves.reported[model.name] = {}
         tuning = halves.tuning[model.name] = {}
+        # Counted again from verdicts: the report's own numbers are of both halves.
         for name, stated in model.suites.items():
             of_tuning: list[Verdict] = []
             of_reported: list[Verdict] = []

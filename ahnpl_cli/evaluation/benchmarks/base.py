@@ -47,11 +47,13 @@ _COCO_ZIPS = "http://images.cocodataset.org/zips"
 COCO_VAL2017 = fetch(f"{_COCO_ZIPS}/val2017.zip", "val2017.zip")
 COCO_VAL2014 = fetch(f"{_COCO_ZIPS}/val2014.zip", "val2014.zip")
 COCO_TRAIN2014 = fetch(f"{_COCO_ZIPS}/train2014.zip", "train2014.zip")
+# Unpacked: VOC's lists lie beside its photos, in one archive.
 _VOC = "http://host.robots.ox.ac.uk/pascal/VOC/voc2007"
 VOC_TEST, VOC_TRAIN = (
     fetch(f"{_VOC}/{name}", "voc.tar") + " && tar -xf data/voc.tar -C data"
     for name in ("VOCtest_06-Nov-2007.tar", "VOCtrainval_06-Nov-2007.tar")
 )
+# In two parts, and a benchmark's photos lie in both.
 _GENOME = "https://cs.stanford.edu/people/rak248/VG_100K_2"
 VISUAL_GENOME = " && ".join(
     fetch(f"{_GENOME}/{name}", f"VG_{name}") for name in ("images.zip", "images2.zip")

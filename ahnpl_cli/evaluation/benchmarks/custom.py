@@ -74,6 +74,7 @@ def guess(item: Item) -> dict[str, float]:
     kinds = item.subsets[: len(item.texts) - 1]
     above_all = 1 / len(item.texts)
     shares = {ALL: above_all}
+    # Of one kind, the caption stands against the negatives of that kind alone.
     for kind in dict.fromkeys(kinds):
         shares[kind] = 1 / (1 + kinds.count(kind))
     return shares | dict.fromkeys(item.subsets[len(kinds) :], above_all)

@@ -98,6 +98,7 @@ class DataFolders:
 
         An archive of that name counts too, such as `val2017.zip` without a folder in it.
         """
+        # Who unpacked an archive means what was unpacked, and may have mended it.
         found = self.named(*names)
         for name in names:
             called = name.lower()
@@ -278,12 +279,14 @@ def _may_be_archive(name: str) -> bool:
 
 def _is_called(place: Path, name: str) -> bool:
     """Whether a folder in an archive has a name, or is the whole of an archive that has it."""
+    # Packed without a folder: the archive's own name is all there is.
     if archives.is_archive(place):
         return place.stem.lower() == name
     return place.name.lower() == name
 
 
 def _is_folder(folder: Path) -> bool:
+    # Whatever the member is called: only the archive before it is looked for.
     return folder.is_dir() or archives.split(folder / "any") is not None
 
 

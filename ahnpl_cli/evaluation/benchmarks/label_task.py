@@ -164,6 +164,7 @@ class LabelTask:
         """Return what guessing gives: k of C classes; see `items.Task.guesses`."""
         total: Guesses = {}
         for data in self.data:
+            # A mAP of random scores hangs on how many images have the class: no one number.
             if data.multi:
                 continue
             rows = data.here(data.test)

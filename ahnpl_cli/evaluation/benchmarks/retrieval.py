@@ -159,6 +159,7 @@ class RetrievalTask:
 
 def _hit(right: int, candidates: int, k: int) -> float:
     """Return how likely one of the right candidates is among k drawn of all."""
+    # Without replacement: each candidate stands in the ranking once.
     missed = 1.0
     for drawn in range(min(k, candidates)):
         missed *= max(0, candidates - right - drawn) / (candidates - drawn)

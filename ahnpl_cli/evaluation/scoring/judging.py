@@ -50,15 +50,18 @@ class Judge:
         if self.guess is not None:
             return {subset: (share, 1) for subset, share in self.guess(item).items()}
         if item.n_similarities > MOST_ORDERED:
+            # Sixteen similarities have 2 * 10^13 orders, and a sample would be no round number.
             return dict.fromkeys(self.subsets(item), (math.nan, 1))
         right: Counter[str] = Counter()
         verdicts: Counter[str] = Counter()
         orders = 0
+        # Distinct numbers: random similarities have no ties.
         for order in permutations(map(float, range(item.n_similarities))):
             orders += 1
             for verdict in self.verdicts(item, order, False):
                 verdicts.update(verdict.correct.keys())
                 right.update(subset for subset, correct in verdict.correct.items() if correct)
+        # Each order gives as many verdicts, and all orders are as likely.
         return {name: (right[name] / orders, verdicts[name] // orders) for name in verdicts}
 
 
