@@ -131,8 +131,11 @@ def _scores(run: Path, sha256: Any) -> dict[str, Score]:
     places = [*(run / EVALUATIONS).glob("*.json"), *Path().glob("*results*.json")]
     for path in sorted(places, key=lambda path: path.stat().st_mtime):
         try:
-            models = read_report(path)["models"]
-            for model in models:
+            report = read_report(path)
+            # What a checkpoint was chosen by is no measure of it.
+            if report["settings"].get("half") == "tuning":
+                continue
+            for model in report["models"]:
                 if model["info"].get("weights_sha256") != sha256:
                     continue
                 for suite, found in model["suites"].items():

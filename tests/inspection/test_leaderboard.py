@@ -1,5 +1,6 @@
 """Every run in one table, and what the cache holds."""
 
+import json
 import os
 import re
 from pathlib import Path
@@ -25,7 +26,7 @@ def make_run(name: str, steps: int, scores: dict[str, float], when: int) -> None
         found["intervals"] = {"macro": [value - 2, value + 2]}
         model = {"name": name, "info": {"weights_sha256": name}, "suites": {suite: found}}
         other = {"name": "start", "info": {"weights_sha256": "x"}, "suites": {suite: found}}
-        tree = {"kind": "ahnpl eval", "models": [other, model]}
+        tree = {"kind": "ahnpl eval", "settings": {}, "models": [other, model]}
         write_json(run / "eval" / f"{suite}.json", tree)
 
 
@@ -44,6 +45,13 @@ def test_the_newest_run_comes_first_unless_a_column_is_named(runs: None) -> None
     assert [row.run for row in leaderboard(sort="retention")][0] == "runs/old"
     with pytest.raises(ConfigError, match="unknown column 'arro'. Did you mean 'aro'"):
         leaderboard(sort="arro")
+
+
+def test_what_a_checkpoint_was_chosen_by_is_no_score_of_it(runs: None) -> None:
+    path = Path("runs/new/eval/aro.json")
+    tree = json.loads(path.read_text())
+    write_json(path, {**tree, "settings": {"half": "tuning"}})
+    assert [row.scores for row in leaderboard() if row.run == "runs/new"] == [{}]
 
 
 def test_gain_and_retention_stand_beside_each_other_with_coverage(runs: None) -> None:
