@@ -152,6 +152,8 @@ def flat(tree: dict[str, Any], prefix: str = "") -> dict[str, str | int | float 
             facts.update(flat(value, f"{prefix}{key}."))
         elif value is None or isinstance(value, str | int | float):
             facts[name] = str(value).lower() if isinstance(value, bool) else value
+        elif all(isinstance(entry, str | int | float) for entry in value):
+            facts[name] = ", ".join(map(str, value))
         else:
             facts[name] = json.dumps(value, ensure_ascii=False)
     return facts

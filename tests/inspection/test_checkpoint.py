@@ -108,4 +108,4 @@ def test_what_it_was_evaluated_at_is_found_beside_it(folder: Path) -> None:
 
 def test_nested_values_become_dotted_names() -> None:
     tree = {"a_b": {"c": 1, "d": {"e": [1, "x"]}}, "f": None, "g": True}
-    assert flat(tree) == {"a b.c": 1, "a b.d.e": '[1, "x"]', "f": None, "g": "true"}
+    assert flat(tree) == {"a b.c": 1, "a b.d.e": "1, x", "f": None, "g": "true"}
