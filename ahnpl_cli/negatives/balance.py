@@ -20,13 +20,20 @@ from ahnpl_cli.negatives.statistics import tokens_of
 from ahnpl_cli.records import Negative
 
 BALANCE = "balance.json"  # in the work folder
-TRIED = 4_096  # first captions of the file that are tried, whatever the shard
+# First captions of the file that are tried, whatever the shard: a sixth of them, at least so many
+# as tell the commonest words, and no more than tell the rest.
+TRIED_LEAST, TRIED = 2_048, 4_096
 PSEUDO = 2.0
 LEAST = 3  # times that a word must be gained or lost to tell anything
 
 Odds = dict[str, dict[str, float]]
 # Kind -> word or pair -> how often it is gained, and lost.
 Changes = dict[str, tuple[Counter[str], Counter[str]]]
+
+
+def tried(total: int) -> int:
+    """Return how many of some captions are tried."""
+    return min(total, TRIED, max(TRIED_LEAST, total // 6))
 
 
 def parts_of(text: str) -> set[str]:

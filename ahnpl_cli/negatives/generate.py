@@ -199,7 +199,7 @@ def _prepare_balance(plan: Plan, engine: Engine, captions: Captions, overview: F
     wanted = config.balance > 0 and overview.total >= SMALL and plan.llm is None
     if wanted and not path.exists():
         changes: Changes = {}
-        number = min(balance.TRIED, overview.total)
+        number = balance.tried(overview.total)
         with contextlib.closing(_tasks(captions, 0, number, BLOCK)) as tried:
             for more in engine.map(worker.try_blocks, tried):
                 add_changes(changes, more)
