@@ -106,6 +106,11 @@ OBJECT = Refill(_is_object)
 # once, since a filler names dozens of words for it.
 
 
+def _never(word: str) -> bool:
+    """No word is heard of where captions say nothing of what is there."""
+    return False
+
+
 def _verb_heard(masked: MaskedWord, corpus: Corpus) -> Heard:
     """A verb is said of such a thing, before such words.
 
@@ -180,7 +185,7 @@ def _noun_heard(masked: MaskedWord, corpus: Corpus) -> Heard:
     # Of what is hardly ever said, the counts tell neither what it is nor what it goes with.
     least = corpus.least_known
     if corpus.seen(masked.word.lemma) < least / 2:
-        return lambda word: False
+        return _never
     others = masked.caption.nouns_but(index)
     seen_together = corpus.belonging(others, masked.word.lemma)
     is_usual = corpus.usual(others)
@@ -238,7 +243,7 @@ def _adjective_heard(masked: MaskedWord, corpus: Corpus) -> Heard:
     if head is None:
         head = grammar.subject(words, masked.index)
     if head is None:
-        return lambda word: False
+        return _never
     said: set[str] = set()
     for name in names_of(words[head].lemma):
         said.update(corpus.descriptions(name))
@@ -277,6 +282,8 @@ def best_valid(
     rejected: Counter[str] = Counter()
     # Most words of a long ranking are rejected, so what is unheard of is counted apart.
     unheard = 0
+    if is_heard is _never:
+        ranking, unheard = (), 1
     for word, score in ranking:
         if is_heard is not None and not is_heard(word.lower()):
             unheard += 1
