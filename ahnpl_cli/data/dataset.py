@@ -235,8 +235,10 @@ class TrainingSet:
         ratings = ratings[differs]
         numbers, counts = np.unique(kind, return_counts=True)
         if self.joiner:
-            counts = np.array([self.joiner.pairs_with_words])
-            numbers = np.array([KINDS.index(EXCHANGE)])[counts > 0]
+            # Without any word to exchange there is no kind at all.
+            slots = 1 if self.joiner.pairs_with_words else 0
+            numbers = np.full(slots, KINDS.index(EXCHANGE))
+            counts = np.full(slots, self.joiner.pairs_with_words)
         self.kinds: tuple[Kind, ...] = tuple(KINDS[number] for number in numbers)
         self.negatives: dict[str, int] = dict(zip(self.kinds, counts.tolist(), strict=True))
         self.is_longer: NDArray[np.bool_] = np.array([kind in LONGER for kind in self.kinds], bool)

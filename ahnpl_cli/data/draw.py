@@ -69,6 +69,18 @@ class Draw:
         """What has to be loaded: an image for each pair, `beside`, `painted_once`."""
         return np.concatenate([self.picture, self.beside.ravel(), self.painted_once])
 
+    def whole(self, kept: Ints) -> Ints:
+        """Return the pairs whose image could be read, of joined ones both.
+
+        Args:
+            kept: places among `pictures` of those that could be.
+        """
+        pairs = np.arange(len(self.rows))
+        read = np.isin(pairs, kept)
+        if self.beside.shape[1]:
+            read &= np.isin(pairs + len(pairs), kept)
+        return pairs[read]
+
     def without_negatives(self) -> Draw:
         """Return the pairs alone."""
         of_slots = ["negative", "valid", "concreteness", "caption_of", "painted", "positive"]

@@ -264,7 +264,7 @@ def _handle_unreadable(run: Run, draw: Draw, loaded: Loaded) -> None:
         if record not in state.warned:
             state.warned.add(record)
             logger.warning("Skipped %s: %s.", record, problem)
-    if not (loaded.kept < len(draw.rows)).any():
+    if not len(draw.whole(loaded.kept.numpy())):
         raise _stopped(run, state.step, "no image in the batch could be decoded")
 
 

@@ -303,3 +303,17 @@ def test_a_longer_false_text_is_known_by_its_kind() -> None:
         "addition": True,
     }
     assert read(negatives=False).is_longer.dtype == bool
+
+
+def test_a_joined_pair_is_whole_with_both_of_its_images() -> None:
+    records = [make("a", "1.png", "a cat"), make("b", "2.png", "a dog")]
+    data = read(records, joined=True)
+    # None of the captions has a word to exchange.
+    assert (data.kinds, data.negatives) == ((), {})
+    joined = data.draw(np.array([0, 1]), seed=0, epoch=0)
+    assert joined.pictures.tolist() == [*joined.picture, *joined.beside[:, 0]]
+    assert {*joined.picture} | {*joined.beside[:, 0]} == {0, 1}
+    assert joined.whole(np.array([0, 1, 2])).tolist() == [0]
+    assert joined.whole(np.array([0, 1])).tolist() == []
+    plain = data.draw(np.array([0, 1]), seed=0, epoch=0, plain=True)
+    assert plain.pictures.tolist() == [0, 1]
