@@ -23,7 +23,7 @@ from ahnpl_cli.outputs import settle
 
 START = "scenes-clip"
 WEIGHT_DECAY = 0.1
-OBJECTIVES = ("clip", "negclip", "ahnpl")
+OBJECTIVES = ("clip", "negclip", "ahnpl", "ahnpl-plus")
 # What its negatives look like, what they do not, and what fine-tuning must not cost.
 SUITES = (
     *("sugarcrepe", "aro", "valse", "winoground"),
@@ -112,7 +112,7 @@ class DemoReport:
 
     Attributes:
         seconds: of all stages together, interruptions left out.
-        models: by name: start, clip, negclip, ahnpl.
+        models: by name: start, clip, negclip, ahnpl, ahnpl-plus.
         stages: seconds of each stage.
         files: where everything lies.
         next: commands to try next.
@@ -169,7 +169,9 @@ def stages(out: Path, config: DemoConfig) -> list[Stage]:
     draw = _argv("scenes", folder.scenes, "--train", size.train, "--test", size.test, *seed)
     captions = folder.scenes / "captions.jsonl"
     kinds = ("--kinds", ",".join(KINDS))
-    make = _argv("negatives", captions, "-o", folder.negatives, *kinds, "--filler", "corpus", *seed)
+    # Units are what ahnpl-plus learns from beside the negatives; the others leave them alone.
+    how = (*kinds, "--units", "--filler", "corpus")
+    make = _argv("negatives", captions, "-o", folder.negatives, *how, *seed)
     inputs = ("--image-root", folder.scenes, "--model", START)
     embed = _argv("embed", folder.negatives, *inputs, "-o", out / "embeddings", *device)
     models = ["--model", START]
@@ -182,7 +184,7 @@ def stages(out: Path, config: DemoConfig) -> list[Stage]:
         Stage("negatives", "make hard negative captions", make),
         Stage("embed", "write features of images, captions and negatives", embed),
         *(_train(objective, size, folder, _argv(*seed, *device)) for objective in OBJECTIVES),
-        Stage("eval", "measure all four models on held-out scenes", measure),
+        Stage("eval", "measure all five models on held-out scenes", measure),
     ]
 
 

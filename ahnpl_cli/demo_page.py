@@ -27,6 +27,8 @@ METHODS = {
     "ahnpl": "that, and the paper's own terms: image negatives made in the space of features "
     "(Eqs. 1-6), a target for true pairs (Eq. 8) and thresholds that grow with the model "
     "(Eqs. 9-10)",
+    "ahnpl-plus": "ours: the same, with things and relations as texts of their own, while the "
+    "image tower stays as it was",
 }
 SUBTITLE = "Every stage on synthetic scenes: does fine-tuning on hard negatives teach word order?"
 TASK = (
@@ -80,9 +82,9 @@ def _done_section(
     told = paragraph(
         f"Drawn: {size.train:,} scenes of colored shapes, with captions. Made: hard negatives, "
         "captions with one small change that makes them false. Trained: a small CLIP "
-        f"({START}{weights}), which had seen contrast alone, by three methods, {size.steps} steps "
-        f"of {size.batch_size} pairs each. Measured: all four models, on {size.test} items a file "
-        "of scenes that none was trained on."
+        f"({START}{weights}), which had seen contrast alone, by {len(METHODS)} methods, "
+        f"{size.steps} steps of {size.batch_size} pairs each. Measured: all of them, on "
+        f"{size.test} items a file of scenes that none was trained on."
     )
     methods = [(f"{START}:", "the start, as it is bundled")]
     methods += [(f"{name}:", about) for name, about in METHODS.items()]

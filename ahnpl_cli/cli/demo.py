@@ -24,8 +24,8 @@ DEFAULT_OUT = "ahnpl-demo"
 def demo(ctx: typer.Context, *, config: DemoConfig, screen: Screen) -> None:
     """Run every stage on synthetic scenes, end to end.
 
-    Draws scenes, makes hard negatives, fine-tunes the bundled model with three methods, measures
-    all four on held-out scenes and prints the cosine distances of examples. Needs no download.
+    Draws scenes, makes hard negatives, fine-tunes the bundled model with four methods, measures all
+    five on held-out scenes and prints the cosine distances of examples. Needs no download.
 
     Example: ahnpl demo --quick --out /tmp/ahnpl-demo
     """

@@ -51,7 +51,7 @@ def test_run_again_it_does_nothing_twice_and_prints_one_object(home: Path) -> No
     assert (home / "out" / "results.json").stat().st_mtime_ns == before
     report = json.loads(result.stdout)
     assert report["seconds"] > 0
-    assert list(report["models"]) == ["start", "clip", "negclip", "ahnpl"]
+    assert list(report["models"]) == ["start", "clip", "negclip", "ahnpl", "ahnpl-plus"]
     for model in report["models"].values():
         assert tuple(model["suites"]) == demo.SUITES
         *compositional, retrieval, zeroshot = model["suites"].values()

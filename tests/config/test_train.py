@@ -123,6 +123,7 @@ def test_options_that_cannot_be_say_why(options: dict[str, object], message: str
     [
         ("ahnpl", "paper", (10, 128, 2e-5, 0.1)),
         ("ahnpl", "released", (10, 128, 2e-5, 0.1)),
+        ("ahnpl-plus", "paper", (10, 128, 2e-5, 0.1)),
         ("clip", "paper", (10, 128, 2e-5, 0.1)),
         ("slipform", "paper", (10, 128, 2e-5, 0.1)),
         ("negclip", "paper", (5, 256, 1e-6, 0.2)),
@@ -144,11 +145,9 @@ def test_a_recipe_trains_as_its_authors_did(
     objective: str, fidelity: Any, values: tuple[float, ...]
 ) -> None:
     training = resolve_training(TrainConfig(objective=objective, fidelity=fidelity))
-    assert dataclasses.astuple(training) == (
-        *values,
-        0.9 if (objective, fidelity) == ("gnm", "paper") else 1.0,
-        "none",
-    )
+    crop = 0.9 if (objective, fidelity) == ("gnm", "paper") else 1.0
+    frozen = "image" if objective == "ahnpl-plus" else "none"
+    assert dataclasses.astuple(training) == (*values, crop, frozen)
     written = tomllib.loads(to_toml(resolved(TrainConfig(objective=objective, fidelity=fidelity))))
     names = ("epochs", "batch_size", "lr", "weight_decay")
     assert tuple(written[name] for name in names) == values

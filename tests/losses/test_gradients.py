@@ -37,6 +37,17 @@ WEIGHTS: dict[tuple[str, Fidelity], tuple[dict[str, float], str]] = {
         },
         "batch",
     ),
+    ("ahnpl-plus", "paper"): (
+        {
+            "contrastive": 0.5,
+            "hard_negative_visual": 1.0,
+            "hard_negative_textual": 1.0,
+            "positive_margin": 1.0,
+            "negative_margin": 1.0,
+            "unit": 0.5,
+        },
+        "batch",
+    ),
     ("fsc", "paper"): ({"contrastive": 0.5, "calibrated": 0.5}, "none"),
     ("read", "paper"): ({"contrastive": 0.5, "paraphrase": 0.5}, "batch"),
     ("degla", "paper"): (

@@ -241,6 +241,7 @@ def test_clip_needs_no_negatives_and_the_others_do() -> None:
         "ce-itm": True,
         "slipform": True,
         "ahnpl": True,
+        "ahnpl-plus": True,
         "fsc": True,
         "read": True,
         "degla": True,
