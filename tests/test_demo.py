@@ -36,16 +36,16 @@ def test_an_interrupted_demo_goes_on_after_the_last_finished_stage(tmp_path: Pat
     with pytest.raises(KeyboardInterrupt):
         list(demo.run(tmp_path, config, runner, lambda stage: None))
     done = list(demo.run(tmp_path, config, runner, lambda stage: None))
-    assert ran == ["scenes", "negatives", "embed", "embed", "train", "train", "train", "eval"]
-    assert [d.resumed for d in done] == [True, True] + [False] * 5
+    assert ran == ["scenes", "negatives", "embed", "embed", *["train"] * 4, "eval"]
+    assert [d.resumed for d in done] == [True, True] + [False] * 6
 
 
 def test_force_starts_over_and_overwrites(tmp_path: Path) -> None:
     seen: list[Sequence[str]] = []
     for config in (DemoConfig(), DemoConfig(seed=1, force=True)):
         list(demo.run(tmp_path, config, seen.append, lambda stage: None))
-    assert len(seen) == 14
-    assert all("--force" in argv for argv in seen[7:])
+    assert len(seen) == 16
+    assert all("--force" in argv for argv in seen[8:])
     with pytest.raises(ConfigError, match="made with other options"):
         list(demo.run(tmp_path, DemoConfig(seed=2), seen.append, lambda stage: None))
 

@@ -231,6 +231,7 @@ def test_weights_in_the_hub_cache_are_used_without_the_network(
     save_file(model.state_dict(), file)
     cfg = {"hf_hub": "timm/small/", "quick_gelu": True, "mean": (0.5, 0.5, 0.5)}
     monkeypatch.setattr(named, "get_pretrained_cfg", lambda name, tag: cfg)
+    monkeypatch.setattr(named, "list_pretrained_tags_by_model", lambda name: ["openai"])
     monkeypatch.setattr(
         network,
         "try_to_load_from_cache",

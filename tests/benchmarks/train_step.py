@@ -39,7 +39,7 @@ PLACEHOLDER = "###"
 def read(args: argparse.Namespace, backbone: OpenClipBackbone) -> TrainingSet:
     """The pairs with the four kinds of the papers."""
     records = read_records(Path(args.data))
-    papers = ("relation", "attribute", "action", "object")
+    papers = ("swap", "attribute", "action", "object")
     kept = (
         record.__class__(
             record.id,

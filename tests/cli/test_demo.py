@@ -39,7 +39,7 @@ def test_it_ends_in_a_table_of_four_models_and_says_what_it_ran(home: Path) -> N
     ):
         assert shown in result.stdout
     assert f"ahnpl negatives {home}/out/scenes/captions.jsonl" in result.stderr
-    assert "[7/7] eval: done" in result.stderr
+    assert "[8/8] eval: done" in result.stderr
     assert "Try next:" in result.stderr
 
 
@@ -47,7 +47,7 @@ def test_run_again_it_does_nothing_twice_and_prints_one_object(home: Path) -> No
     before = (home / "out" / "results.json").stat().st_mtime_ns
     result = CliRunner().invoke(app, ["demo", "--quick", "--out", str(home / "out"), "--json"])
     assert result.exit_code == 0, result.stderr
-    assert result.stderr.count("done before") == 7
+    assert result.stderr.count("done before") == 8
     assert (home / "out" / "results.json").stat().st_mtime_ns == before
     report = json.loads(result.stdout)
     assert report["seconds"] > 0
@@ -69,7 +69,7 @@ def test_its_page_says_first_what_was_done_and_what_to_look_at(home: Path) -> No
     titles = re.findall(r"<h2>(.*?)</h2>", html)
     assert titles[:4] == ["What was done", "Three examples", "What to look at", "Results"]
     done, examples, reading = re.split(r"<h2>", html)[1:4]
-    for method in ("scenes-clip:", "clip:", "negclip:", "ahnpl:"):
+    for method in ("scenes-clip:", "clip:", "negclip:", "ahnpl:", "ahnpl-plus:"):
         assert f"<b>{method}</b>" in done
     assert "40 scenes of colored shapes" in done and "2 steps of 8 pairs" in done
     assert f"ahnpl negatives {home}/out/scenes/captions.jsonl" in done

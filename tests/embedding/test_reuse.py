@@ -64,7 +64,8 @@ def test_inspect_computes_no_example_that_was_embedded(
 def hardness(report: object) -> object:
     assert isinstance(report, FileReport)
     assert isinstance(report.details, NegativesDetails)
-    return report.details.hardness
+    assert report.details.measured is not None
+    return report.details.measured.kinds
 
 
 def test_inspect_measures_hardness_from_what_was_embedded(

@@ -7,6 +7,7 @@ import functools
 import importlib.util
 import json
 import re
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -64,6 +65,9 @@ def check_named(model: str | None, pretrained: str | None) -> None:
         ConfigError: see `choose_named`.
         ModelError: see `choose_named`.
     """
+    # A program of the user's may have told open_clip of models of its own.
+    if "open_clip" in sys.modules:
+        return
     names = architectures()
     tags = tag_table()
     # Another version of open_clip may keep them elsewhere; then it is asked when it is loaded.
