@@ -65,11 +65,12 @@ def check_named(model: str | None, pretrained: str | None) -> None:
         ConfigError: see `choose_named`.
         ModelError: see `choose_named`.
     """
-    # A program of the user's may have told open_clip of models of its own.
-    if "open_clip" in sys.modules:
-        return
     names = architectures()
     tags = tag_table()
+    name = (model or PAPERS_MODEL).replace("/", "-")
+    loaded = sys.modules.get("open_clip")
+    if loaded is not None and name not in names and name in loaded.list_models():
+        return  # a program of the user's told open_clip of a model of its own
     # Another version of open_clip may keep them elsewhere; then it is asked when it is loaded.
     if names and tags and not (model or "").startswith(HUB):
         choose_named(model, pretrained, names, lambda name: tags.get(name, []))
