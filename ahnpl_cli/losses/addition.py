@@ -38,10 +38,9 @@ def addition_loss(
 
 def addition_term(features: Features, state: TermState) -> Tensor:
     """The loss above with the recipe's margin; a sigmoid model's bias cancels."""
-    scale = features.logit_scale
     return addition_loss(
-        scale * features.positive,
-        scale * features.negative,
+        features.positive_logits,
+        features.negative_logits,
         features.longer,
         margin=state.recipe.addition_margin,
     )

@@ -51,17 +51,14 @@ def cross_modal_rank_loss(
 
 def intra_modal_term(features: Features, state: TermState) -> Tensor:
     """CE-CLIP Eq. 3."""
-    scale = features.logit_scale
-    return intra_modal_loss(
-        scale * features.positive, scale * features.text_negative, features.valid
-    )
+    text_negative_logits = features.logit_scale * features.text_negative
+    return intra_modal_loss(features.positive_logits, text_negative_logits, features.valid)
 
 
 def cross_modal_rank_term(features: Features, state: TermState) -> Tensor:
     """CE-CLIP Eqs. 4 and 6."""
-    scale = features.logit_scale
     return cross_modal_rank_loss(
-        scale * features.positive, scale * features.negative, state.threshold, features.valid
+        features.positive_logits, features.negative_logits, state.threshold, features.valid
     )
 
 

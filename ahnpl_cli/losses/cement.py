@@ -16,12 +16,10 @@ word counts as c = 3, the middle of the scale.
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
-from torch.nn import functional
 
 from ahnpl_cli.losses.features import Features, TermState
-from ahnpl_cli.losses.hard_negative import masked_logsumexp
+from ahnpl_cli.losses.hard_negative import against_own
 from ahnpl_cli.losses.margin import concreteness_margin, cosine_margin
 
 
@@ -41,8 +39,7 @@ def cement_loss(
         One value per pair: (N,).
     """
     # The margin is in cosine, so that a change of temperature leaves its meaning.
-    raised = logit_scale * (negative - positive.unsqueeze(1) + margin)
-    return torch.where(valid.any(1), functional.softplus(masked_logsumexp(raised, valid)), 0.0)
+    return against_own(logit_scale * (negative - positive.unsqueeze(1) + margin), valid)
 
 
 def cement_term(features: Features, state: TermState) -> Tensor:

@@ -62,9 +62,8 @@ def separate_negative_term(features: Features, state: TermState) -> Tensor:
         One value per pair: (N,); 0 for a pair without a negative.
     """
     texts, present = _true_texts(features)
-    scale = features.logit_scale
-    true_logits = scale * similarity(features.image_features.unsqueeze(1), texts)
-    false = masked_logsumexp(scale * features.negative, features.valid)
+    true_logits = features.logit_scale * similarity(features.image_features.unsqueeze(1), texts)
+    false = masked_logsumexp(features.negative_logits, features.valid)
     costs = torch.where(present, functional.softplus(false.unsqueeze(1) - true_logits), 0.0)
     # Every pair has its caption at least.
     mean = costs.sum(1) / present.sum(1)

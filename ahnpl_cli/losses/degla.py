@@ -9,10 +9,9 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from ahnpl_cli.losses.features import Features, TermState
-from ahnpl_cli.losses.hard_negative import masked_logsumexp
+from ahnpl_cli.losses.hard_negative import against_own
 from ahnpl_cli.similarity import similarity
 
 TEXT_SCALE = 10.0  # of TGC's logits, whatever the model's 1/tau (its code)
@@ -64,8 +63,7 @@ def text_grounded_loss(
     """
     own = similarity(text_features, teacher_texts)
     negatives = similarity(text_features.unsqueeze(1), negative_features)
-    below = masked_logsumexp(TEXT_SCALE * (negatives - own.unsqueeze(1)), valid)
-    return torch.where(valid.any(1), functional.softplus(below), 0.0)
+    return against_own(TEXT_SCALE * (negatives - own.unsqueeze(1)), valid)
 
 
 def _distance(features: Features, state: TermState, valid: Tensor) -> Tensor:

@@ -176,6 +176,16 @@ class Features:
         return self._cosine("negative", self.image_features.unsqueeze(1), self.negative_features)
 
     @property
+    def positive_logits(self) -> Tensor:
+        """S(I, T) / tau of each pair, without a sigmoid model's bias: (N,)."""
+        return self.logit_scale * self.positive
+
+    @property
+    def negative_logits(self) -> Tensor:
+        """S(I, T_n) / tau of each slot, without a sigmoid model's bias: (N, K)."""
+        return self.logit_scale * self.negative
+
+    @property
     def gaps(self) -> Tensor:
         """S(I, T) - S(I, T_n) of the valid slots: (P,)."""
         return (self.positive.unsqueeze(1) - self.negative)[self.valid]

@@ -46,10 +46,9 @@ def calibrated_negative_loss(
 
 def calibrated_term(features: Features, state: TermState) -> Tensor:
     """The loss above with the recipe's gamma and smoothing."""
-    scale = features.logit_scale
     return calibrated_negative_loss(
-        scale * features.positive,
-        scale * features.negative,
+        features.positive_logits,
+        features.negative_logits,
         features.valid,
         gamma=state.recipe.focal_gamma,
         smoothing=state.recipe.smoothing,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from ahnpl_cli.losses.features import Features, TermState
 from ahnpl_cli.perturbation import image_negatives
@@ -16,6 +17,21 @@ def masked_logsumexp(values: Tensor, valid: Tensor) -> Tensor:
     # An empty row keeps its values until the end: a row of -inf alone has a NaN gradient.
     filled = values.masked_fill(~valid & occupied.unsqueeze(1), -torch.inf)
     return torch.where(occupied, filled.logsumexp(1), 0.0)
+
+
+def against_own(gaps: Tensor, valid: Tensor) -> Tensor:
+    """-log of the true text's share in a softmax with its pair's own negatives.
+
+    log(1 + sum_n exp g_n), with g_n the logit of negative n less that of the true text
+
+    Args:
+        gaps: g_n (N, K).
+        valid: which slots hold a negative (N, K).
+
+    Returns:
+        One value per pair: (N,); 0 for a pair without a negative.
+    """
+    return torch.where(valid.any(1), functional.softplus(masked_logsumexp(gaps, valid)), 0.0)
 
 
 def visual_negative_loss(image_negative: Tensor, valid: Tensor) -> Tensor:

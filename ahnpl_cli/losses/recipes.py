@@ -182,6 +182,15 @@ class Recipe:
 # What `--teacher` alone weighs the squared distance with: DeGLA's, see its row.
 DISTILLATION = 1.28
 
+# Eq. 12. Table 3's full method includes its "negatives" column, so Eq. 4 has hard negatives.
+_AHNPL_WEIGHTS: Mapping[str, float] = {
+    "contrastive": 0.5,
+    "hard_negative_visual": 1.0,
+    "hard_negative_textual": 1.0,
+    "positive_margin": 1.0,
+    "negative_margin": 1.0,
+}
+
 # Eq. 4 is printed as a sum of two directions; 0.5 makes it their mean, as in CLIP's own code and as
 # measured. The other weights are the papers'.
 PAPER: Mapping[str, Recipe] = {
@@ -208,28 +217,10 @@ PAPER: Mapping[str, Recipe] = {
     ),
     # Ours in form; see cement.py.
     "slipform": Recipe(weights={"contrastive": 0.5, "cement": 1.0}, softmax_negatives="none"),
-    # Eq. 12. Table 3's full method includes its "negatives" column, so Eq. 4 has hard negatives.
-    "ahnpl": Recipe(
-        weights={
-            "contrastive": 0.5,
-            "hard_negative_visual": 1.0,
-            "hard_negative_textual": 1.0,
-            "positive_margin": 1.0,
-            "negative_margin": 1.0,
-        },
-    ),
+    "ahnpl": Recipe(weights=_AHNPL_WEIGHTS),
     # Ours: AHNPL with units, on a frozen image tower. Each was chosen on the tuning split of the
     # drawn world; docs/methods.md says what it is worth there, and what was left out.
-    "ahnpl-plus": Recipe(
-        weights={
-            "contrastive": 0.5,
-            "hard_negative_visual": 1.0,
-            "hard_negative_textual": 1.0,
-            "positive_margin": 1.0,
-            "negative_margin": 1.0,
-            "unit": 0.5,
-        },
-    ),
+    "ahnpl-plus": Recipe(weights={**_AHNPL_WEIGHTS, "unit": 0.5}),
     # Oh et al. 2024: its global term of weight 0.5; the local one (0.2) compares patches with
     # tokens, which our encoders do not give.
     "fsc": Recipe(weights={"contrastive": 0.5, "calibrated": 0.5}, softmax_negatives="none"),

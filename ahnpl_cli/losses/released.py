@@ -168,7 +168,7 @@ def textual_negative_term(features: Features, state: TermState) -> Tensor:
 
 def positive_margin_term(features: Features, state: TermState) -> Tensor:
     """Eq. 8 as it would be had the released code wired it."""
-    return positive_margin_loss(features.logit_scale * features.positive, state.a)
+    return positive_margin_loss(features.positive_logits, state.a)
 
 
 def negative_margin_term(features: Features, state: TermState) -> Tensor:
@@ -189,7 +189,6 @@ def cross_modal_rank_term(features: Features, state: TermState) -> Tensor:
 
 
 def _margin_term(features: Features, margin: Tensor) -> Tensor:
-    scale = features.logit_scale
     return released_margin_loss(
-        scale * features.positive, scale * features.negative, margin, features.valid
+        features.positive_logits, features.negative_logits, margin, features.valid
     )
