@@ -11,7 +11,7 @@ import io
 import os
 import re
 from collections.abc import Iterator
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from functools import lru_cache
 from pathlib import Path
 from threading import RLock
@@ -28,9 +28,16 @@ def place_of(name: str) -> Place:
     return name if "://" in name else Path(name)
 
 
-# Threads take turns: a cache of fsspec (`filecache::`) counts a copy as there before it is whole,
-# and reads its list of copies again every few seconds.
 _turn = RLock()
+
+
+def _guard(address: str) -> AbstractContextManager[object]:
+    """Let threads take turns where fsspec keeps local copies, as of `filecache::`.
+
+    It counts a copy as there before it is whole, and reads its list of copies again every few
+    seconds.
+    """
+    return _turn if "::" in address else nullcontext()
 
 
 def _located(address: str) -> tuple[Any, str]:
@@ -88,7 +95,7 @@ def open_place(place: Place) -> IO[bytes]:
         return place.open("rb")
     system, path = _located(place)
     try:
-        with _turn:
+        with _guard(place):
             opened: IO[bytes] = system.open(path, "rb")
     except Exception as error:
         raise _unreadable(place, error) from error
@@ -102,9 +109,8 @@ def read_stretch(address: str, start: int, size: int) -> IO[bytes]:
         DataError: it cannot be read.
     """
     system, path = _located(address)
-    guard = _turn if "::" in address else nullcontext()
     try:
-        with guard:
+        with _guard(address):
             return io.BytesIO(system.cat_file(path, start=start, end=start + size))
     except Exception as error:
         raise _unreadable(address, error) from error
