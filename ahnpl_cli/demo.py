@@ -23,7 +23,16 @@ from ahnpl_cli.outputs import settle
 
 START = "scenes-clip"
 WEIGHT_DECAY = 0.1
-OBJECTIVES = ("clip", "negclip", "ahnpl", "ahnpl-plus")
+# Objective -> what its page says of it.
+METHODS = {
+    "clip": "contrast alone, the control: the same scenes and steps without a hard negative",
+    "negclip": "the hard negative captions join the softmax of every image",
+    "ahnpl": "that, and the paper's own terms: image negatives made in the space of features "
+    "(Eqs. 1-6), a target for true pairs (Eq. 8) and thresholds that grow with the model "
+    "(Eqs. 9-10)",
+    "ahnpl-plus": "ours: the same, with things and relations as texts of their own, while the "
+    "image tower stays as it was",
+}
 # What its negatives look like, what they do not, and what fine-tuning must not cost.
 SUITES = (
     *("sugarcrepe", "aro", "valse", "winoground"),
@@ -175,7 +184,7 @@ def stages(out: Path, config: DemoConfig) -> list[Stage]:
     inputs = ("--image-root", folder.scenes, "--model", START)
     embed = _argv("embed", folder.negatives, *inputs, "-o", out / "embeddings", *device)
     models = ["--model", START]
-    for objective in OBJECTIVES:
+    for objective in METHODS:
         models += ["--checkpoint", str(folder.run(objective))]
     data = ("--data", folder.scenes)
     measure = _argv("eval", *SUITES, *data, *models, "-o", folder.results, *seed, *device)
@@ -183,7 +192,7 @@ def stages(out: Path, config: DemoConfig) -> list[Stage]:
         Stage("scenes", "draw the scenes", draw),
         Stage("negatives", "make hard negative captions", make),
         Stage("embed", "write features of images, captions and negatives", embed),
-        *(_train(objective, size, folder, _argv(*seed, *device)) for objective in OBJECTIVES),
+        *(_train(objective, size, folder, _argv(*seed, *device)) for objective in METHODS),
         Stage("eval", "measure all five models on held-out scenes", measure),
     ]
 

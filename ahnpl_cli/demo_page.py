@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from ahnpl_cli.config import DemoConfig, InspectConfig
-from ahnpl_cli.demo import START, DemoFolder, FinishedStage, demo_size
+from ahnpl_cli.demo import METHODS, START, DemoFolder, FinishedStage, demo_size
 from ahnpl_cli.evaluation.report import EvalReport
 from ahnpl_cli.evaluation.result_page import eval_sections, numbers_section, settings_section
 from ahnpl_cli.evaluation.trade_off import GAIN, RETENTION, trade_offs
@@ -21,15 +21,6 @@ from ahnpl_cli.reporting.page import Section, bullets, fold, paragraph, render_p
 from ahnpl_cli.reporting.tables import Table
 
 EXAMPLES = 3  # scenes that the page shows first
-METHODS = {
-    "clip": "contrast alone, the control: the same scenes and steps without a hard negative",
-    "negclip": "the hard negative captions join the softmax of every image",
-    "ahnpl": "that, and the paper's own terms: image negatives made in the space of features "
-    "(Eqs. 1-6), a target for true pairs (Eq. 8) and thresholds that grow with the model "
-    "(Eqs. 9-10)",
-    "ahnpl-plus": "ours: the same, with things and relations as texts of their own, while the "
-    "image tower stays as it was",
-}
 SUBTITLE = "Every stage on synthetic scenes: does fine-tuning on hard negatives teach word order?"
 TASK = (
     "A training image, its caption, and a hard negative that competes with it. To tell them apart "
