@@ -9,6 +9,7 @@ that sees no image learns little: a soft form of SugarCrepe's adversarial refine
 
 from __future__ import annotations
 
+import functools
 import json
 import math
 from collections import Counter
@@ -36,10 +37,11 @@ def tried(total: int) -> int:
     return min(total, TRIED, max(TRIED_LEAST, total // 6))
 
 
-def parts_of(text: str) -> set[str]:
+@functools.lru_cache(maxsize=512)  # a caption is held against each of its negatives
+def parts_of(text: str) -> frozenset[str]:
     """Return the words of a text, and its pairs of words."""
     words = tokens_of(text)
-    return {*words, *map(" ".join, zip(words, words[1:], strict=False))}
+    return frozenset((*words, *map(" ".join, zip(words, words[1:], strict=False))))
 
 
 def changes_of(caption: str, negatives: Iterable[Negative]) -> Changes:

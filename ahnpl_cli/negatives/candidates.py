@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -17,7 +18,7 @@ from ahnpl_cli.stable_hash import RandomStream
 Ranking = Iterable[tuple[str, float]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ParsedCaption:
     """A caption as the kinds see it.
 
@@ -33,13 +34,14 @@ class ParsedCaption:
     image_words: frozenset[str]
     image_captions: tuple[str, ...] = ()
 
+    @functools.cached_property
+    def nouns(self) -> dict[int, str]:
+        """The lemmas of the nouns that can be seen, by the numbers of their words."""
+        return {place: word.lemma for place, word in enumerate(self.words) if grammar.is_noun(word)}
+
     def nouns_but(self, index: int) -> tuple[str, ...]:
         """Return the lemmas of the nouns that can be seen, but one word's."""
-        return tuple(
-            word.lemma
-            for place, word in enumerate(self.words)
-            if place != index and grammar.is_noun(word)
-        )
+        return tuple(lemma for place, lemma in self.nouns.items() if place != index)
 
     @property
     def is_whole(self) -> bool:

@@ -11,7 +11,6 @@ from ahnpl_cli.negatives.balance import Odds, telling
 from ahnpl_cli.negatives.candidates import Candidate, ParsedCaption
 from ahnpl_cli.negatives.evidence import Corpus
 from ahnpl_cli.negatives.fillers import Filler
-from ahnpl_cli.negatives.text import grammar
 from ahnpl_cli.negatives.text.tagging import Tagger
 from ahnpl_cli.negatives.text.words import MODIFYING
 from ahnpl_cli.records import Kind, apply_edits
@@ -71,18 +70,22 @@ class Checker:
 
     def check(self, proposals: Sequence[Proposal]) -> list[Verdict]:
         """Judge each candidate, and note the texts of those accepted."""
-        texts = [apply_edits(p.caption.record.caption, p.candidate.edits) for p in proposals]
-        keep_tag = self._keep_tag([proposal.candidate for proposal in proposals], texts)
-        verdicts = []
-        for proposal, text, same_tag in zip(proposals, texts, keep_tag, strict=True):
-            plausibility = self._plausibility(proposal.caption, proposal.candidate, text)
-            reason = self._reason(proposal, text, plausibility)
-            if reason is None and not same_tag:
-                reason = validity.PART_OF_SPEECH
-            if reason is None:
-                proposal.texts.add(validity.normalized(text))
-            verdicts.append(Verdict(text, plausibility, reason))
+        verdicts = [self._alone(proposal) for proposal in proposals]
+        self._check_tags(proposals, verdicts)
+        for row, (proposal, verdict) in enumerate(zip(proposals, verdicts, strict=True)):
+            text = validity.normalized(verdict.text)
+            if text in proposal.texts and verdict.reason != validity.SAME_TEXT:
+                verdicts[row] = verdict._replace(reason=validity.DUPLICATE)
+            elif verdict.reason is None:
+                proposal.texts.add(text)
         return self._judged([p.caption.record.caption for p in proposals], verdicts)
+
+    def _alone(self, proposal: Proposal) -> Verdict:
+        """Judge a candidate without the others, as far as its text tells."""
+        caption, candidate = proposal.caption, proposal.candidate
+        text = apply_edits(caption.record.caption, candidate.edits)
+        plausibility = self._plausibility(caption, candidate, text)
+        return Verdict(text, plausibility, self._reason(proposal, text, plausibility))
 
     def _judged(self, captions: Sequence[str], verdicts: list[Verdict]) -> list[Verdict]:
         """Reject what a language model reads much worse than the caption."""
@@ -109,19 +112,17 @@ class Checker:
         others = []
         # Only a noun that comes in is held against the others.
         if gained is not None:
-            others = [word.lemma for word in caption.words if grammar.is_noun(word)]
+            others = list(caption.nouns.values())
         if lost in others:
             others.remove(lost)
         return self.corpus.plausibility(caption.record.caption, text, others, lost, gained)
 
     def _reason(self, proposal: Proposal, negative: str, plausibility: float | None) -> str | None:
-        """Return why a text is no negative, as far as the text tells; None if it may be one."""
+        """Return why a text is no negative, as far as it tells by itself; None if it may be one."""
         caption = proposal.caption.record.caption
         text = validity.normalized(negative)
         if text == validity.normalized(caption):
             return validity.SAME_TEXT
-        if text in proposal.texts:
-            return validity.DUPLICATE
         if validity.doubles_a_word(caption, negative):
             return validity.DOUBLED
         return validity.IMPLAUSIBLE if self._is_doubted(proposal, text, plausibility) else None
@@ -147,17 +148,23 @@ class Checker:
         stream = RandomStream(self.seed, proposal.caption.record.id, proposal.kind, text)
         return stream.uniform() > math.exp(chance)
 
-    def _keep_tag(self, candidates: list[Candidate], texts: list[str]) -> list[bool]:
-        """Whether each refilled word is tagged, where it now stands, as the word it replaces."""
-        # Tagging is most of the work: a filler that is sure of a word spares it.
-        doubtful = [row for row, candidate in enumerate(candidates) if self._in_doubt(candidate)]
-        places = [_last_character(candidates[row]) for row in doubtful]
-        tags = self.tagger.retag([texts[row] for row in doubtful], places)
-        keep = [True] * len(candidates)
-        for row, tag in zip(doubtful, tags, strict=True):
-            old_tag = candidates[row].changes[0].word.tag
-            keep[row] = tag == old_tag or old_tag == "JJ" and tag in MODIFYING
-        return keep
+    def _check_tags(self, proposals: Sequence[Proposal], verdicts: list[Verdict]) -> None:
+        """Reject refilled words that are tagged, where they now stand, as another part of speech.
+
+        Tagging is most of the work: a filler that is sure of a word spares it, and so does any
+        other reason against it.
+        """
+        rows = [
+            row
+            for row, verdict in enumerate(verdicts)
+            if verdict.reason is None and self._in_doubt(proposals[row].candidate)
+        ]
+        places = [_last_character(proposals[row].candidate) for row in rows]
+        tags = self.tagger.retag([verdicts[row].text for row in rows], places)
+        for row, tag in zip(rows, tags, strict=True):
+            old_tag = proposals[row].candidate.changes[0].word.tag
+            if tag != old_tag and not (old_tag == "JJ" and tag in MODIFYING):
+                verdicts[row] = verdicts[row]._replace(reason=validity.PART_OF_SPEECH)
 
     def _in_doubt(self, candidate: Candidate) -> bool:
         if candidate.masked is None:

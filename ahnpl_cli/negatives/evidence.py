@@ -21,6 +21,8 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from ahnpl_cli.negatives.lexicon.noun_sorts import PERSON
+from ahnpl_cli.negatives.lexicon.tables import dimensions
 from ahnpl_cli.negatives.lexicon.wordnet import lemma
 from ahnpl_cli.negatives.statistics import (
     TEXT_END,
@@ -66,6 +68,12 @@ def _act(said: str) -> tuple[str, str]:
     return lemma(first, "v"), rest
 
 
+@functools.cache
+def _colors() -> frozenset[str]:
+    lines_of_word = dimensions("attributes")
+    return frozenset(word for word, lines in lines_of_word.items() if "color" in lines)
+
+
 def _frozen(sets: dict[tuple[str, str], set[str]]) -> _Side:
     return {key: frozenset(values) for key, values in sets.items()}
 
@@ -83,7 +91,9 @@ class Corpus:
         self.association = functools.lru_cache(maxsize=1 << 16)(self._association)
         self.things = functools.cache(self._things)
         self._associations = functools.lru_cache(maxsize=1 << 11)(self._all_associations)
+        self.adjectives = functools.lru_cache(maxsize=1 << 11)(self._all_adjectives)
         self.acts = functools.lru_cache(maxsize=1 << 14)(self._acts)
+        self._log = functools.lru_cache(maxsize=1 << 16)(self._log_of_word)
 
     @property
     def is_small(self) -> bool:
@@ -180,9 +190,16 @@ class Corpus:
         """How many images a noun is said of."""
         return self.statistics.seen.get(noun, 0)
 
-    def descriptions_of_group(self, group: str) -> frozenset[str]:
-        """Return the adjectives that captions say of several nouns of a group."""
-        return self._by_group.get(group, frozenset())
+    def _all_adjectives(self, noun: str) -> frozenset[str]:
+        """The adjectives that captions say of a noun, or of several of its group."""
+        said: set[str] = set()
+        for name in names_of(noun):
+            said.update(self.descriptions(name))
+        # No boy is old, whatever persons are; but what trucks are, vans may be.
+        if kind_of(noun) != PERSON:
+            said |= self._by_group.get(group_of(noun), frozenset())
+        # What has a color may have any.
+        return frozenset(said if said.isdisjoint(_colors()) else said | _colors())
 
     @functools.cached_property
     def _by_group(self) -> dict[str, frozenset[str]]:
@@ -342,24 +359,23 @@ class Corpus:
     def _logs(self, window: tuple[list[str], int], own: int) -> float:
         """Sum of log p + H of the words of a window from a place on."""
         tokens, start = window
-        words, pairs, triples = (
-            self.statistics.words,
-            self.statistics.pairs,
-            self.statistics.triples,
-        )
         total = 0.0
         for index in range(start, len(tokens)):
-            first, second, third = tokens[index - 2 : index + 1]
-            pair = f"{first} {second}"
-            share = ONE * max(words.get(third, 0) - own, FLOOR) / self._tokens
-            following = words.get(second, self.statistics.captions) - own
-            if following > 0:
-                share += TWO * max(0, pairs.get(f"{second} {third}", 0) - own) / following
-            following = pairs.get(pair, 0) - own
-            if following > 0:
-                share += THREE * max(0, triples.get(f"{pair} {third}", 0) - own) / following
-            total += math.log(share) + SURPRISE
+            total += self._log(tokens[index - 2], tokens[index - 1], tokens[index], own)
         return total
+
+    def _log_of_word(self, first: str, second: str, third: str, own: int) -> float:
+        """Return log p + H of the third of three words; `own` of each count is the caption's."""
+        counts = self.statistics
+        share = ONE * max(counts.words.get(third, 0) - own, FLOOR) / self._tokens
+        following = counts.words.get(second, counts.captions) - own
+        if following > 0:
+            share += TWO * max(0, counts.pairs.get(f"{second} {third}", 0) - own) / following
+        pair = f"{first} {second}"
+        following = counts.pairs.get(pair, 0) - own
+        if following > 0:
+            share += THREE * max(0, counts.triples.get(f"{pair} {third}", 0) - own) / following
+        return math.log(share) + SURPRISE
 
 
 def _changed(old: str, new: str) -> tuple[tuple[list[str], int], tuple[list[str], int]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import gc
 import logging
 import os
 import tempfile
@@ -111,9 +112,19 @@ def _make(plan: Plan, track: Track) -> NegativesReport:
     """Read, tag, make and write what is left to do; return the report."""
     options = plan.config
     captions = Captions(plan.source, plan.layout, options.on_error, options.limit)
-    with contextlib.closing(Index(plan.folder)) as index:
+    with contextlib.closing(Index(plan.folder)) as index, _own_collection():
         overview = first_pass(captions, index)
         return _make_all(plan, captions, index, overview, track)
+
+
+@contextlib.contextmanager
+def _own_collection() -> Iterator[None]:
+    """Give the process back its way of collecting garbage, which a worker in it changes."""
+    thresholds = gc.get_threshold()
+    try:
+        yield
+    finally:
+        gc.set_threshold(*thresholds)
 
 
 def _make_all(

@@ -25,7 +25,7 @@ from ahnpl_cli.negatives.candidates import (
 from ahnpl_cli.negatives.checking import Checker, Likelihoods, Proposal, Verdict
 from ahnpl_cli.negatives.evidence import Corpus
 from ahnpl_cli.negatives.fillers import Filler
-from ahnpl_cli.negatives.kinds.refill import Refill, RefillJob
+from ahnpl_cli.negatives.kinds.refill import Refill, RefillJob, ValidWords, best_valid
 from ahnpl_cli.negatives.lexicon.concreteness import MIDDLE, Weigh
 from ahnpl_cli.negatives.text.tagging import Tagger
 from ahnpl_cli.negatives.text.words import Word
@@ -148,11 +148,19 @@ class Maker:
         self.seed, self.weigh = seed, weigh
         self.writer, self.rewrite = writer, frozenset(rewrite)
         chosen = set(kinds)
+        self._tried: dict[tuple[str, int], ValidWords] = {}
+        self._is_trial = False
         slots = [kind for kind in KINDS if kind in chosen]
         self._makers = {kind: resolve(kind, KIND_MODULES, "kind of negative") for kind in slots}
 
-    def make(self, block: Sequence[ParsedCaption]) -> BlockNegatives:
-        """Return the negatives of each caption in slot order."""
+    def make(self, block: Sequence[ParsedCaption], *, is_trial: bool = False) -> BlockNegatives:
+        """Return the negatives of each caption in slot order.
+
+        Args:
+            block: captions that are worked on together.
+            is_trial: whether they come again, with a filler that will rank the very same.
+        """
+        self._is_trial = is_trial
         written = self._written(block)
         jobs = []
         for row, caption in enumerate(block):
@@ -227,7 +235,17 @@ class Maker:
             return _EditsJob(maker(caption, stream, self.weigh, self.corpus))
         if span is not None:
             maker = _within(maker, span)
-        return RefillJob(maker, caption, stream, self.weigh, self.top_k, self.corpus)
+        return RefillJob(maker, caption, stream, self.weigh, self._valid_words, self.corpus)
+
+    def _valid_words(self, masked: MaskedWord, ranking: Ranking) -> ValidWords:
+        """The best valid words of a ranking, looked for once where a caption is tried first."""
+        place = masked.caption.record.id, masked.index
+        valid = self._tried.pop(place, None)
+        if valid is None:
+            valid = best_valid(masked, ranking, self.top_k, self.corpus)
+        if self._is_trial:
+            self._tried[place] = valid
+        return valid
 
     def _maker_of(self, kind: Kind) -> Any:
         # Foils need kinds that the negatives themselves may not.

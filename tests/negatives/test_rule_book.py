@@ -6,7 +6,7 @@ import pytest
 from ahnpl_cli.negatives import validity
 from ahnpl_cli.negatives.candidates import MaskedWord
 from ahnpl_cli.negatives.evidence import Corpus
-from ahnpl_cli.negatives.fillers.corpus import WORST, CorpusFiller, _best_first, count
+from ahnpl_cli.negatives.fillers.corpus import WORST, CorpusFiller, _best_first, count, neighbors
 from ahnpl_cli.negatives.kinds.refill import best_valid
 from ahnpl_cli.negatives.lexicon import wordnet
 from ahnpl_cli.negatives.statistics import Statistics
@@ -99,7 +99,9 @@ def test_the_walk_down_a_ranking_finds_the_best_valid_words(parse, tag):
             if word.tag != tag:
                 continue
             masked = MaskedWord(caption, index)
-            scores = filler._scores(masked) - np.float32(filler._score_of_original(masked))
+            around = neighbors(masked.caption.words, masked.index)
+            original = np.float32(filler._score_of_original(masked.word, around))
+            scores = filler._scores(masked.word, around) - original
             context = validity.context_of(caption.words, index)
             valid = [
                 (-scores[i], i)

@@ -203,7 +203,8 @@ class CorpusFiller:
         vocabulary = self._vocabulary(word.tag)
         if not vocabulary.words:
             return
-        score = self._scores(masked) - np.float32(self._score_of_original(masked))
+        around = neighbors(masked.caption.words, masked.index)
+        score = self._scores(word, around) - np.float32(self._score_of_original(word, around))
         candidates = self._contradicting(word.tag, word.lemma)
         if candidates is not None:
             score = score[candidates]
@@ -215,26 +216,24 @@ class CorpusFiller:
             for number, value in zip(chosen, scores[places].tolist(), strict=True):
                 yield vocabulary.words[number], value
 
-    def _score_of_original(self, masked: MaskedWord) -> float:
+    def _score_of_original(self, word: Word, around: tuple[str, ...]) -> float:
         """Leave-one-out score of the word that is there."""
-        word = masked.word
         seen = self.counts.words.get(word.tag, {})
         share = max(seen.get(word.lower, 0) - 1, 1) / self._vocabulary(word.tag).total
         score = 0.0
-        for role, neighbor in enumerate(neighbors(masked.caption.words, masked.index)):
+        for role, neighbor in enumerate(around):
             beside = self.counts.pairs.get((role, neighbor, word.tag), {})
             times = beside.get(word.lower, 1) - 1
             score += WEIGHTS[role] * math.log1p(times / share / PSEUDO)
         return score + (1 - DISCOUNT) * math.log(share)
 
-    def _scores(self, masked: MaskedWord) -> np.ndarray:
+    def _scores(self, word: Word, around: tuple[str, ...]) -> np.ndarray:
         """The score of every word, less an addend that all have in common."""
-        word = masked.word
         if word.pos == "n":
             score = self._start(word.tag, widened(sorts_of(word.lemma))).copy()
         else:
             score = self._vocabulary(word.tag).prior.copy()
-        for role, neighbor in enumerate(neighbors(masked.caption.words, masked.index)):
+        for role, neighbor in enumerate(around):
             numbers, surplus = self._fit(role, neighbor, word.tag)
             score[numbers] += surplus
         return score

@@ -15,7 +15,7 @@ from ahnpl_cli.negatives.evidence import Corpus, Heard
 from ahnpl_cli.negatives.lexicon import wordnet
 from ahnpl_cli.negatives.lexicon.concreteness import Weigh, mean_rating
 from ahnpl_cli.negatives.lexicon.noun_sorts import PERSON, sorts_of, widened
-from ahnpl_cli.negatives.lexicon.tables import contraries, different, dimensions, word_list
+from ahnpl_cli.negatives.lexicon.tables import contraries, different, word_list
 from ahnpl_cli.negatives.statistics import TEXT_END, doing, group_of, kind_of, names_of
 from ahnpl_cli.negatives.text import grammar
 from ahnpl_cli.negatives.text.relations import relations_of, verbs_exclude
@@ -190,6 +190,7 @@ def _noun_heard(masked: MaskedWord, corpus: Corpus) -> Heard:
     seen_together = corpus.belonging(others, masked.word.lemma)
     is_usual = corpus.usual(others)
     is_thing = kind == "thing"
+    alike = _alike(corpus, kind, widened(sorts_of(masked.word.lemma)))
     groups: list[frozenset[str]] = []
     objects: list[frozenset[str]] = []
     for side in relations_of(words):
@@ -199,11 +200,9 @@ def _noun_heard(masked: MaskedWord, corpus: Corpus) -> Heard:
         elif index == side.object:
             objects.append(corpus.objects_of(group_of(words[side.head].lemma), text))
 
-    sorts = widened(sorts_of(masked.word.lemma))
-
     def is_heard(word: str) -> bool:
-        noun = _noun_facts(word)
-        if noun.kind != kind or sorts.isdisjoint(noun.sorts) or corpus.seen(noun.lemma) < least:
+        noun = alike[word]
+        if noun is None:
             return False
         for group in groups:
             if noun.group not in group:
@@ -223,17 +222,33 @@ class _NounFacts(NamedTuple):
     """What is asked of a noun that may be put in."""
 
     lemma: str
-    kind: str
-    sorts: frozenset[str]
     group: str
     names: tuple[str, ...]
 
 
-@functools.lru_cache(maxsize=1 << 15)
-def _noun_facts(word: str) -> _NounFacts:
-    """Return what is asked of a noun: fillers name the same few thousand over and over."""
-    lemma = wordnet.lemma(word, "n")
-    return _NounFacts(lemma, kind_of(lemma), sorts_of(lemma), group_of(lemma), names_of(lemma))
+class _Alike(dict[str, _NounFacts | None]):
+    """The nouns of one kind and of some sorts that captions know well; None of any other word.
+
+    Fillers name the same few thousand over and over: each is looked at once.
+    """
+
+    def __init__(self, corpus: Corpus, kind: str, sorts: frozenset[str]) -> None:
+        super().__init__()
+        self._corpus, self._kind, self._sorts = corpus, kind, sorts
+
+    def __missing__(self, word: str) -> _NounFacts | None:
+        lemma = wordnet.lemma(word, "n")
+        is_alike = kind_of(lemma) == self._kind and not self._sorts.isdisjoint(sorts_of(lemma))
+        facts = None
+        if is_alike and self._corpus.seen(lemma) >= self._corpus.least_known:
+            facts = _NounFacts(lemma, group_of(lemma), names_of(lemma))
+        self[word] = facts
+        return facts
+
+
+@functools.lru_cache(maxsize=128)
+def _alike(corpus: Corpus, kind: str, sorts: frozenset[str]) -> _Alike:
+    return _Alike(corpus, kind, sorts)
 
 
 def _adjective_heard(masked: MaskedWord, corpus: Corpus) -> Heard:
@@ -244,25 +259,21 @@ def _adjective_heard(masked: MaskedWord, corpus: Corpus) -> Heard:
         head = grammar.subject(words, masked.index)
     if head is None:
         return _never
-    said: set[str] = set()
-    for name in names_of(words[head].lemma):
-        said.update(corpus.descriptions(name))
-    # No boy is old, whatever persons are; but what trucks are, vans may be.
-    if kind_of(words[head].lemma) != PERSON:
-        said |= corpus.descriptions_of_group(group_of(words[head].lemma))
-    # What has a color may have any.
-    if any("color" in dimensions("attributes").get(word, ()) for word in said):
-        said.update(word for word, lines in dimensions("attributes").items() if "color" in lines)
-    return said.__contains__
+    return corpus.adjectives(words[head].lemma).__contains__
 
 
 # Part of speech -> what tells whether captions say a new word, in lower case, as it would stand.
 _HEARD = {"n": _noun_heard, "v": _verb_heard, "a": _adjective_heard}
 
 
-def best_valid(
-    masked: MaskedWord, ranking: Ranking, most: int, corpus: Corpus
-) -> tuple[list[tuple[str, float]], Counter[str]]:
+class ValidWords(NamedTuple):
+    """The words that may stand in a place, with their scores, and the rejected ones by reason."""
+
+    words: list[tuple[str, float]]
+    rejected: Counter[str]
+
+
+def best_valid(masked: MaskedWord, ranking: Ranking, most: int, corpus: Corpus) -> ValidWords:
     """Walk down a ranking until enough words are valid.
 
     Args:
@@ -270,9 +281,6 @@ def best_valid(
         ranking: words with scores, best first.
         most: valid words wanted.
         corpus: what the captions say together.
-
-    Returns:
-        The valid words with their scores, and how many were rejected, by reason.
     """
     context = validity.context_of(masked.caption.words, masked.index)
     # Of few captions it cannot be told what is never said.
@@ -297,7 +305,7 @@ def best_valid(
             break
     if unheard:
         rejected[validity.UNHEARD] += unheard
-    return valid, rejected
+    return ValidWords(valid, rejected)
 
 
 class RefillJob:
@@ -313,10 +321,11 @@ class RefillJob:
         caption: ParsedCaption,
         stream: RandomStream,
         weigh: Weigh,
-        top_k: int,
+        valid_words: Callable[[MaskedWord, Ranking], ValidWords],
         corpus: Corpus,
     ) -> None:
-        self.caption, self.stream, self.top_k, self.corpus = caption, stream, top_k, corpus
+        self.caption, self.stream, self.corpus = caption, stream, corpus
+        self.valid_words = valid_words
         self.rejected: Counter[str] = Counter()
         words = caption.words
         indices = [index for index in range(len(words)) if refill.may_refill(words, index)]
@@ -345,7 +354,7 @@ class RefillJob:
     def take(self, ranking: Ranking) -> None:
         """Take the ranking of the masked word last proposed."""
         masked, _ = self._queue[0]
-        valid, rejected = best_valid(masked, ranking, self.top_k, self.corpus)
+        valid, rejected = self.valid_words(masked, ranking)
         self.rejected.update(rejected)
         if masked.word.pos == "n":
             valid = self._in_topic(masked, valid)
