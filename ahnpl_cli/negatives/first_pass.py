@@ -12,7 +12,8 @@ import json
 import re
 import sqlite3
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
@@ -32,6 +33,7 @@ WORDS = "words.sqlite"  # beside it: the words of sampled captions
 # What SQLite takes back when it opens that file again, after a kill in the middle of a transaction.
 UNDONE_WORDS = f"{WORDS}-journal"
 CHUNK = 10_000  # captions of a database transaction
+BLOCK = 256  # captions tagged and filled together, by their number in the file, in every run
 LISTED = 100  # skipped records named in the report
 LONGEST = 20_000  # characters of a caption: a text of ten pages describes no picture
 BETWEEN = 30  # the character between captions of an image; no caption has this one
@@ -136,6 +138,14 @@ def _base_forms(form: str) -> tuple[str, ...]:
     return (form, *(wordnet.lemma(form, pos) for pos in ("n", "v", "a")))
 
 
+@dataclass(frozen=True, slots=True)
+class Block:
+    """Captions in the order of the file, the first with its number."""
+
+    start: int
+    records: tuple[CaptionRecord, ...]
+
+
 class Captions:
     """The captions of one file, the same ones in each pass.
 
@@ -210,6 +220,20 @@ class Captions:
             if isinstance(item, CaptionRecord) and where not in self._rejected
         )
         return islice(good, None if self.limit is None else min(self.limit, sys.maxsize))
+
+    def tasks(self, start: int, end: int, batch_size: int) -> Generator[list[Block], None, None]:
+        """Yield captions `start` to before `end` in blocks, some of them to a task."""
+        records = islice(self.records(), start, end)
+        blocks_per_task = max(1, batch_size // BLOCK)
+        task: list[Block] = []
+        while block := tuple(islice(records, BLOCK)):
+            task.append(Block(start, block))
+            start += len(block)
+            if len(task) == blocks_per_task:
+                yield task
+                task = []
+        if task:
+            yield task
 
 
 class Sampled(NamedTuple):

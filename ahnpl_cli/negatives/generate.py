@@ -15,7 +15,7 @@ import os
 import tempfile
 import time
 from collections import Counter, defaultdict
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from statistics import fmean
@@ -29,10 +29,8 @@ from ahnpl_cli.engines.journal import JOURNAL, PART, Journal
 from ahnpl_cli.engines.local import worker_count
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.negatives import balance, worker
-from ahnpl_cli.negatives.balance import BALANCE, Changes, add_changes, odds_of, write_balance
-from ahnpl_cli.negatives.evidence import SMALL
-from ahnpl_cli.negatives.fillers.corpus import COUNTS, count, write_counts
-from ahnpl_cli.negatives.first_pass import Captions, FirstPass, Index, first_pass
+from ahnpl_cli.negatives.counting import prepare_balance, prepare_statistics
+from ahnpl_cli.negatives.first_pass import BLOCK, Block, Captions, FirstPass, Index, first_pass
 from ahnpl_cli.negatives.plan import (
     Plan,
     check_paths,
@@ -44,10 +42,7 @@ from ahnpl_cli.negatives.plan import (
     work_folder,
     write_report,
 )
-from ahnpl_cli.negatives.saved_statistics import load, save
-from ahnpl_cli.negatives.statistics import STATISTICS, Tally, write_statistics
-from ahnpl_cli.negatives.text.words import Word
-from ahnpl_cli.negatives.worker import BLOCK, Block, Counts, WorkerConfig
+from ahnpl_cli.negatives.worker import Counts, WorkerConfig
 from ahnpl_cli.outputs import lock, meta_path
 from ahnpl_cli.progress import Track, silent
 from ahnpl_cli.records import DEFAULT_KINDS, KINDS, UNIT_KINDS, CaptionRecord, NegativesReport
@@ -146,9 +141,9 @@ def _make_all(
         open_engine(options.cluster, _processes(plan, overview), worker.start, (setup,)) as engine,
         Journal(plan.folder, counts.add) as journal,
     ):
-        statistics = _prepare_statistics(plan, engine, index, overview, track)
+        statistics = prepare_statistics(plan, engine, index, overview, track)
         index.close()
-        _prepare_balance(plan, engine, captions, overview)
+        prepare_balance(plan, engine, captions, overview)
 
         start, end = _shard_span(overview.total, options.shard)
         resumed = counts.captions
@@ -156,9 +151,7 @@ def _make_all(
             logger.info("Resuming after %s captions.", f"{resumed:,}")
         remaining = end - start - resumed
         # Else an error would hold the captions open, in the frames that it came through.
-        with contextlib.closing(
-            _tasks(captions, start + resumed, end, options.batch_size)
-        ) as tasks:
+        with contextlib.closing(captions.tasks(start + resumed, end, options.batch_size)) as tasks:
             done = _append(journal, engine, tasks)
             for _ in track(done, total=remaining, description="Making negatives", unit="captions"):
                 pass
@@ -173,91 +166,6 @@ def _processes(plan: Plan, overview: FirstPass) -> int:
     if plan.device != "cpu" or is_local or overview.total <= FEW:
         return 1
     return worker_count(None)
-
-
-def _prepare_statistics(
-    plan: Plan, engine: Engine, index: Index, overview: FirstPass, track: Track
-) -> str:
-    """Put the statistics that workers read into the work folder; return which captions' they are.
-
-    What an interrupted run has counted, or tagged, is not done again.
-    """
-    config = plan.config
-    if config.statistics is not None:
-        captions = load(Path(config.statistics), plan.folder)
-        return f"{captions:,} captions, in {config.statistics}"
-    files = (plan.folder / COUNTS, plan.folder / STATISTICS)
-    total = len(overview.sample)
-    if not all(path.exists() for path in files):
-        words = _parse_sample(engine, index, overview)
-        bar = track(words, total=total, description="Tagging captions", unit="captions")
-        tally = Tally()
-        write_counts(plan.folder / COUNTS, count(_tallied(bar, overview, tally)))
-        write_statistics(plan.folder / STATISTICS, tally.statistics())
-    if config.limit is not None:
-        return f"the {overview.total:,} captions read alone"
-    return f"{total:,} of the captions" if total < overview.total else "all captions"
-
-
-def _prepare_balance(plan: Plan, engine: Engine, captions: Captions, overview: FirstPass) -> None:
-    """Make negatives of the first captions, and put into the work folder what tells them.
-
-    With statistics of another file, what is balanced is what that file says as well.
-    """
-    config = plan.config
-    path = plan.folder / BALANCE
-    # A language model's words are not made twice.
-    wanted = config.balance > 0 and overview.total >= SMALL and plan.llm is None
-    if wanted and not path.exists():
-        changes: Changes = {}
-        number = balance.tried(overview.total)
-        with contextlib.closing(_tasks(captions, 0, number, BLOCK)) as tried:
-            for more in engine.map(worker.try_blocks, tried):
-                add_changes(changes, more)
-        write_balance(path, odds_of(changes))
-    if config.save_statistics is not None:
-        save(Path(config.save_statistics), plan.folder, plan.tagger)
-
-
-def _parse_sample(engine: Engine, index: Index, overview: FirstPass) -> Iterator[tuple[Word, ...]]:
-    """Tag the sampled captions, and keep their words so that none is tagged twice."""
-    tagged = index.tagged()
-    if tagged:
-        logger.info("Resuming after %s tagged captions.", f"{tagged:,}")
-        yield from index.all_words()
-    rest = overview.sample[tagged:]
-    numbers = iter([sampled.number for sampled in rest])
-    texts = iter([sampled.caption for sampled in rest])
-    blocks = iter(lambda: list(islice(texts, BLOCK)), [])
-    for parsed in engine.map(worker.parse, blocks):
-        index.add_words(list(zip(islice(numbers, len(parsed)), parsed, strict=True)))
-        yield from parsed
-
-
-def _tallied(
-    parsed: Iterable[tuple[Word, ...]], overview: FirstPass, tally: Tally
-) -> Iterator[tuple[Word, ...]]:
-    """Count the sampled captions in passing."""
-    for words, sampled in zip(parsed, overview.sample, strict=True):
-        tally.add(sampled.image, sampled.caption, words)
-        yield words
-
-
-def _tasks(
-    captions: Captions, start: int, end: int, batch_size: int
-) -> Generator[list[Block], None, None]:
-    """Yield captions `start` to before `end` in blocks, some of them to a task."""
-    records = islice(captions.records(), start, end)
-    blocks_per_task = max(1, batch_size // BLOCK)
-    task: list[Block] = []
-    while block := tuple(islice(records, BLOCK)):
-        task.append(Block(start, block))
-        start += len(block)
-        if len(task) == blocks_per_task:
-            yield task
-            task = []
-    if task:
-        yield task
 
 
 def _append(journal: Journal, engine: Engine, tasks: Iterator[list[Block]]) -> Iterator[int]:

@@ -26,7 +26,7 @@ from ahnpl_cli.negatives.checking import Likelihoods
 from ahnpl_cli.negatives.evidence import Corpus
 from ahnpl_cli.negatives.fillers import Filler, FillerChoice, NamedModel
 from ahnpl_cli.negatives.fillers.corpus import COUNTS, CorpusFiller, read_counts
-from ahnpl_cli.negatives.first_pass import Index
+from ahnpl_cli.negatives.first_pass import Block, Index
 from ahnpl_cli.negatives.lexicon.concreteness import word_weights
 from ahnpl_cli.negatives.maker import Maker
 from ahnpl_cli.negatives.positives import Reworder
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from ahnpl_cli.negatives.fillers.llm import LanguageModelFiller
 
 JUDGED_AT_ONCE = 64  # texts; fixed, since the last bits of scores depend on it
-BLOCK = 256  # captions tagged and filled together, by their number in the file, in every run
 # Objects between two looks of the garbage collector: words and counts hold no cycles, and looking
 # for some takes a twentieth of the time.
 RARELY = 50_000
@@ -68,14 +67,6 @@ class WorkerConfig:
     device: str
     packed: bool
     llm: NamedModel | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """Captions in the order of the file, the first with its number."""
-
-    start: int
-    records: tuple[CaptionRecord, ...]
 
 
 @dataclass(slots=True)

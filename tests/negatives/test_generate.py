@@ -10,9 +10,9 @@ import pytest
 from ahnpl_cli.config import NegativesConfig
 from ahnpl_cli.data.jsonl import read_records
 from ahnpl_cli.errors import AhnplError, ConfigError, DataError
+from ahnpl_cli.negatives.first_pass import BLOCK
 from ahnpl_cli.negatives.generate import generate
 from ahnpl_cli.negatives.plan import read_report
-from ahnpl_cli.negatives.worker import BLOCK
 from ahnpl_cli.outputs import meta_path
 from ahnpl_cli.records import KINDS, apply_edits
 

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from ahnpl_cli.config import NegativesConfig
+from ahnpl_cli.negatives.first_pass import BLOCK
 from ahnpl_cli.negatives.generate import generate
 from ahnpl_cli.negatives.plan import read_report
-from ahnpl_cli.negatives.worker import BLOCK
 from ahnpl_cli.outputs import meta_path
 
 CONFIG = NegativesConfig(filler="corpus", workers=1)

@@ -8,8 +8,8 @@ import pytest
 from ahnpl_cli.config import NegativesConfig
 from ahnpl_cli.data.jsonl import read_records
 from ahnpl_cli.errors import ConfigError, DataError
+from ahnpl_cli.negatives.first_pass import BLOCK
 from ahnpl_cli.negatives.generate import generate
-from ahnpl_cli.negatives.worker import BLOCK
 
 CONFIG = NegativesConfig(filler="corpus", workers=1, kinds=("attribute", "object", "relation"))
 COUNT = 2 * BLOCK + 30
