@@ -25,8 +25,8 @@ from ahnpl_cli.embedding.distinct_items import TABLES, DistinctItems, Item, Reco
 from ahnpl_cli.embedding.layout import FEATURES, Table, shard_path
 from ahnpl_cli.engines import Engine
 from ahnpl_cli.errors import DataError, OnError
-from ahnpl_cli.perturbation import image_negatives
 from ahnpl_cli.progress import Track, silent
+from ahnpl_cli.similarity import image_negatives
 
 logger = logging.getLogger(__name__)
 

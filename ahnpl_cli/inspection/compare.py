@@ -16,8 +16,8 @@ from ahnpl_cli.backbones.source import ModelSource, models_to_compare
 from ahnpl_cli.config import InspectConfig
 from ahnpl_cli.data.images import ImageRef
 from ahnpl_cli.inspection.report import ComparisonReport, Example, ExampleReport, View
-from ahnpl_cli.perturbation import image_negatives
 from ahnpl_cli.progress import Track, silent
+from ahnpl_cli.similarity import image_negatives
 
 
 def cosine_distances(features: Tensor) -> Tensor:

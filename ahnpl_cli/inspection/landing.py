@@ -19,12 +19,11 @@ from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.backbones.encode import encode_images, encode_texts
 from ahnpl_cli.backbones.source import ModelSource
 from ahnpl_cli.data.images import ImageRef
-from ahnpl_cli.perturbation import image_negatives, semantic_shift
 from ahnpl_cli.records import CaptionRecord
 from ahnpl_cli.reporting.charts import Bar, BarGroup, bar_chart
 from ahnpl_cli.reporting.page import Section, table
 from ahnpl_cli.reporting.tables import Cell, Table
-from ahnpl_cli.similarity import normalize, similarity
+from ahnpl_cli.similarity import image_negatives, normalize, semantic_shift, similarity
 
 SAMPLED = 100  # captions with pictures that are measured
 ALL = "all"

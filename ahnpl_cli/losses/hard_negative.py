@@ -7,8 +7,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ahnpl_cli.losses.features import Features, TermState
-from ahnpl_cli.perturbation import image_negatives
-from ahnpl_cli.similarity import similarity
+from ahnpl_cli.similarity import image_negatives, similarity
 
 
 def masked_logsumexp(values: Tensor, valid: Tensor) -> Tensor:

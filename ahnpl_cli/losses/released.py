@@ -15,8 +15,7 @@ from torch.nn import functional
 from ahnpl_cli.losses.contrastive import contrastive_loss
 from ahnpl_cli.losses.features import Features, TermState
 from ahnpl_cli.losses.margin import negative_margin_loss, positive_margin_loss
-from ahnpl_cli.perturbation import image_negatives
-from ahnpl_cli.similarity import pairwise_similarity
+from ahnpl_cli.similarity import image_negatives, pairwise_similarity
 
 PLACEHOLDER = "###"
 

@@ -18,8 +18,8 @@ from ahnpl_cli.backbones.encode import encode_images, encode_texts
 from ahnpl_cli.backbones.feature_cache import FeatureCache
 from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
 from ahnpl_cli.data.images import ImageRef, file_sha256, text_key
-from ahnpl_cli.perturbation import image_negatives
 from ahnpl_cli.records import KINDS, EmbedReport
+from ahnpl_cli.similarity import image_negatives
 
 Run = Callable[..., EmbedReport]
 

@@ -25,10 +25,12 @@ from ahnpl_cli.backbones.base import (
     encoder_sha256,
     is_exact_at_own_length,
 )
-from ahnpl_cli.backbones.openclip.config import CONFIG_FILE, WEIGHTS_FILE
 from ahnpl_cli.data.inputs import Pixels, move, pad, trim
 from ahnpl_cli.data.tensors import share
 from ahnpl_cli.files import disk_errors, write_json
+
+CONFIG_FILE = "open_clip_config.json"
+WEIGHTS_FILE = "open_clip_model.safetensors"
 
 # Attention in and out, and the two layers of the MLP, by the end of their names.
 _LOW_RANK = ("in_proj_weight", "out_proj.weight", "c_fc.weight", "c_proj.weight")

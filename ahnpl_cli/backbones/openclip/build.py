@@ -1,9 +1,14 @@
-"""An open_clip model from its configuration and a weight file."""
+"""An open_clip model from its configuration, checked before it is built, and its weights.
+
+A configuration may come from anywhere, so it can neither name code to run, nor reach the network,
+nor ask for more memory than its weights fill.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import logging
+import re
 from collections.abc import Callable, Iterator
 from copy import deepcopy
 from dataclasses import asdict
@@ -12,17 +17,44 @@ from typing import Any
 
 import open_clip
 import torch
+from open_clip.convert import convert_state_dict
 from open_clip.hf_configs import arch_dict
+from open_clip.model import (
+    convert_to_custom_text_state_dict,
+    resize_pos_embed,
+    resize_text_pos_embed,
+)
 from open_clip.tokenizer import HFTokenizer
 from open_clip.transform import PreprocessCfg, merge_preprocess_dict
 from torch import Tensor
 
 from ahnpl_cli.backbones.openclip import hub
 from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
-from ahnpl_cli.backbones.openclip.config import TOKENIZER_OPTIONS, check_model
-from ahnpl_cli.backbones.openclip.weights import put_weights
 from ahnpl_cli.errors import ModelError
 from ahnpl_cli.files import read_object
+
+_POSITIONS = {
+    "visual.positional_embedding": "image",
+    "positional_embedding": "text",
+    "text.positional_embedding": "text",
+}
+
+# Far above every published model, and far below what a machine cannot hold.
+_MOST = {
+    "layers": 256,
+    "image_size": 4096,
+    "size": 4096,
+    "patch_size": 1024,
+    "width": 1 << 16,
+    "head_width": 1 << 16,
+    "heads": 1 << 12,
+    "embed_dim": 1 << 16,
+    "context_length": 1 << 14,
+    "vocab_size": 1 << 22,
+}
+# What open_clip's tokenizers take; `trust_remote_code` or a path would pass through them too.
+TOKENIZER_OPTIONS = ("clean", "strip_sep_token", "reduction_mask")
+_HUB_NAME = re.compile(r"[\w-][\w.-]*(/[\w-][\w.-]*)?")
 
 _Tokenizer = Callable[..., Tensor]
 logger = logging.getLogger(__name__)
@@ -227,3 +259,100 @@ def architecture_of(config: dict[str, Any]) -> str:
         if same_activation and same_towers(known, config):
             return str(name)
     return "custom"
+
+
+def check_model(model: dict[str, Any], where: str) -> None:
+    """Check a `model_cfg` before it is built.
+
+    Args:
+        model: the configuration.
+        where: its file, for messages.
+
+    Raises:
+        ModelError: a value has the wrong type, is out of bounds, or names what is not built in.
+    """
+    for name in ("vision_cfg", "text_cfg", "multimodal_cfg"):
+        part = model.get(name, {})
+        if not isinstance(part, dict):
+            raise ModelError("not a JSON object", where=f"{where}: {name}")
+        for key, value in part.items():
+            check_value(key, value, f"{where}: {name}.{key}")
+    check_value("embed_dim", model["embed_dim"], f"{where}: embed_dim")
+
+    text, vision = model["text_cfg"], model["vision_cfg"]
+    timm = vision.get("timm_model_name")
+    # timm would download `hf-hub:NAME`.
+    if timm and not (isinstance(timm, str) and re.fullmatch(r"[\w.]+", timm)):
+        raise ModelError(f"{timm!r} is not a model of timm", where=f"{where}: timm_model_name")
+    for name in ("hf_model_name", "hf_tokenizer_name"):
+        value = text.get(name)
+        if value and not (isinstance(value, str) and _HUB_NAME.fullmatch(value)):
+            raise ModelError(f"{value!r} is not a name of the Hub", where=f"{where}: {name}")
+    options = text.get("tokenizer_kwargs", {})
+    if not isinstance(options, dict):
+        raise ModelError("not a JSON object", where=f"{where}: tokenizer_kwargs")
+    unknown = [name for name in options if name not in TOKENIZER_OPTIONS]
+    if unknown:
+        what = f"{unknown[0]} is not taken from a folder"
+        hint = f"Known: {', '.join(TOKENIZER_OPTIONS)}."
+        raise ModelError(what, where=f"{where}: tokenizer_kwargs", hint=hint)
+
+
+def check_value(key: str, value: Any, where: str) -> None:
+    """Check a value of a configuration that has bounds.
+
+    Raises:
+        ModelError: it is no whole number, or out of them.
+    """
+    if key not in _MOST:
+        return
+    numbers = value if isinstance(value, list) else [value]
+    if value is None and key == "patch_size":
+        return  # As the ResNets have it.
+    for number in numbers:
+        whole = isinstance(number, int) and not isinstance(number, bool)
+        if not whole or not 1 <= number <= _MOST[key]:
+            what = f"{str(number)[:40]} is not a whole number from 1 to {_MOST[key]:,}"
+            raise ModelError(what, where=where)
+
+
+def put_weights(module: Any, weights: dict[str, Tensor], where: str, architecture: str) -> None:
+    """Load weights into an open_clip model, converting older layouts as open_clip does.
+
+    Args:
+        module: open_clip's model.
+        weights: by name.
+        where: their file, for messages.
+        architecture: what they have to fit, for messages.
+
+    Raises:
+        ModelError: they are of another architecture.
+    """
+    try:
+        fitted = convert_state_dict(module, dict(weights))
+        if "positional_embedding" in fitted and not hasattr(module, "positional_embedding"):
+            fitted = convert_to_custom_text_state_dict(fitted)
+        fitted.pop("text.transformer.embeddings.position_ids", None)
+        for name in ("logit_scale", "logit_bias"):
+            if name in fitted and hasattr(module, name):
+                fitted[name] = fitted[name].reshape(getattr(module, name).shape)
+        before = {name: fitted[name].shape for name in _POSITIONS if name in fitted}
+        resize_pos_embed(fitted, module)
+        resize_text_pos_embed(fitted, module)
+        module.load_state_dict(fitted, strict=True)
+    except Exception as error:
+        # open_clip's conversions assume a layout, and fail anyhow where it is another.
+        hint = "Name its architecture with --model."
+        raise ModelError(
+            f"these weights do not fit {architecture}", where=where, hint=hint
+        ) from error
+    for name, shape in before.items():
+        if fitted[name].shape != shape:
+            logger.warning(
+                "The %s tower's table of positions was resized from %d to %d: %s holds weights "
+                "for another size, and scores change with it.",
+                _POSITIONS[name],
+                shape[0],
+                fitted[name].shape[0],
+                where,
+            )

@@ -7,18 +7,29 @@ The same weights exist for QuickGELU and GELU, load into either, and score diffe
 from __future__ import annotations
 
 import logging
+import math
 from pathlib import Path
 from typing import Any
 
 import open_clip
 
 from ahnpl_cli.backbones.locate import read_checkpoint_info
-from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
-from ahnpl_cli.backbones.openclip.build import make_backbone, same_towers, set_activation
-from ahnpl_cli.backbones.openclip.config import CONFIG_FILE, read_config
+from ahnpl_cli.backbones.openclip.adapter import CONFIG_FILE, OpenClipBackbone
+from ahnpl_cli.backbones.openclip.build import (
+    check_model,
+    check_value,
+    make_backbone,
+    same_towers,
+    set_activation,
+)
 from ahnpl_cli.backbones.openclip.weights import read_weights
 from ahnpl_cli.errors import ModelError
+from ahnpl_cli.files import read_object
 from ahnpl_cli.runs import label
+
+_REQUIRED = {"embed_dim", "vision_cfg", "text_cfg"}
+_INTERPOLATIONS = ("bicubic", "bilinear", "random")
+_RESIZE_MODES = ("shortest", "longest", "squash")
 
 logger = logging.getLogger(__name__)
 
@@ -90,3 +101,50 @@ def load_folder(
         source=source or str(folder),
         architecture=architecture if isinstance(architecture, str) else None,
     )
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Return `model_cfg`, with `quick_gelu` spelled out, and `preprocess_cfg` of a folder.
+
+    Raises:
+        ModelError: the file is missing, or nothing that open_clip wrote.
+    """
+    path = folder / CONFIG_FILE
+    content = read_object(path, error=ModelError, hint="Is it a folder that open_clip wrote?")
+    model = content.get("model_cfg")
+    if not isinstance(model, dict) or not set(model) >= _REQUIRED:
+        raise ModelError("no model_cfg of open_clip", where=str(path))
+    model.setdefault("quick_gelu", False)  # What open_clip makes of its absence.
+    preprocess = content.setdefault("preprocess_cfg", {})
+    check_model(model, str(path))
+    _check_preprocess(preprocess, str(path))
+    return content
+
+
+def _check_preprocess(preprocess: Any, where: str) -> None:
+    """Check a `preprocess_cfg`; the image transform fails on others only at the first image.
+
+    Raises:
+        ModelError: a value is not what the transform takes.
+    """
+    where = f"{where}: preprocess_cfg"
+    if not isinstance(preprocess, dict):
+        raise ModelError("not a JSON object", where=where)
+    if "size" in preprocess:
+        check_value("size", preprocess["size"], f"{where}.size")
+    for name, low in (("mean", -math.inf), ("std", 0.0)):
+        values = preprocess.get(name, [1.0, 1.0, 1.0])
+        if not isinstance(values, list) or len(values) != 3:
+            raise ModelError("not three numbers", where=f"{where}.{name}")
+        for value in values:
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if not number or not low < value < math.inf:
+                raise ModelError("not three usable numbers", where=f"{where}.{name}")
+    choices = {
+        "mode": ("RGB",),
+        "interpolation": _INTERPOLATIONS,
+        "resize_mode": _RESIZE_MODES,
+    }
+    for name, known in choices.items():
+        if name in preprocess and preprocess[name] not in known:
+            raise ModelError(f"none of {', '.join(known)}", where=f"{where}.{name}")

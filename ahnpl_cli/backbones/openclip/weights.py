@@ -1,4 +1,7 @@
-"""Third-party weight files, read without running anything of theirs, and fitted to a model."""
+"""Third-party weight files, read without running anything of theirs.
+
+What training programs save lies around the model's tensors: wrappers, averages, optimizers.
+"""
 
 from __future__ import annotations
 
@@ -13,17 +16,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import torch
-from open_clip.convert import convert_state_dict
-from open_clip.model import (
-    convert_to_custom_text_state_dict,
-    resize_pos_embed,
-    resize_text_pos_embed,
-)
 from open_clip.pretrained import get_pretrained_cfg, list_pretrained
 from safetensors.torch import load_file
 from torch import Tensor
 
-from ahnpl_cli.backbones.openclip.layouts import model_tensors
 from ahnpl_cli.errors import ModelError
 from ahnpl_cli.files import check_regular
 
@@ -31,11 +27,25 @@ logger = logging.getLogger(__name__)
 
 # What archives hold besides weights.
 _NO_WEIGHTS = ("input_resolution", "context_length", "vocab_size", "attn_mask")
-_POSITIONS = {
-    "visual.positional_embedding": "image",
-    "positional_embedding": "text",
-    "text.positional_embedding": "text",
-}
+# Where the weights are: open_clip, NegCLIP and CE-CLIP; GNM; LAVIS and many others; DeepSpeed.
+_PLAIN = ("state_dict", "model_state_dict", "model", "module", "net")
+# Running means of the weights, as timm and others name them.
+_AVERAGED = ("state_dict_ema", "model_ema", "ema_state_dict", "ema")
+# What DDP, torch.compile, FSDP, Lightning modules and wrappers of a mean put in front of names.
+_PREFIXES = (
+    "module.",
+    "_orig_mod.",
+    "_fsdp_wrapped_module.",
+    "model.",
+    "clip_model.",
+    "clip.",
+)
+_INSIDE = ("_orig_mod.", "_fsdp_wrapped_module.")
+# A mean of weights counts its updates: torch's AveragedModel, ema-pytorch.
+_COUNTERS = ("n_averaged", "initted", "step")
+# Only SVLC's own attention keeps factors under this name, by which its files are known.
+_PACKED_FACTOR = "attn.in_proj_weight_lora_A"
+_EMA_MODEL, _ONLINE_MODEL = "ema_model.", "online_model."
 
 
 def is_torchscript(path: Path) -> bool:
@@ -99,7 +109,7 @@ def _read(path: Path) -> Any:
 def read_weights(path: Path) -> dict[str, Tensor]:
     """Return the tensors of a `.safetensors`, `.pt`, `.pth` or `.bin` file by name.
 
-    The model is taken out of what training programs save with it; see `layouts.model_tensors`.
+    The model is taken out of what training programs save with it; see `model_tensors`.
 
     Raises:
         ModelError: the file is missing, damaged, or would have to be unpickled or run.
@@ -121,43 +131,108 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     return model_tensors(content, path)
 
 
-def put_weights(module: Any, weights: dict[str, Tensor], where: str, architecture: str) -> None:
-    """Load weights into an open_clip model, converting older layouts as open_clip does.
+def model_tensors(content: Any, path: Path) -> dict[str, Tensor]:
+    """Return a model's weights by their own names, out of whatever a file holds.
 
     Args:
-        module: open_clip's model.
-        weights: by name.
-        where: their file, for messages.
-        architecture: what they have to fit, for messages.
+        content: of the file.
+        path: for messages.
 
     Raises:
-        ModelError: they are of another architecture.
+        ModelError: it holds no weights, or only pieces or corrections of some.
     """
-    try:
-        fitted = convert_state_dict(module, dict(weights))
-        if "positional_embedding" in fitted and not hasattr(module, "positional_embedding"):
-            fitted = convert_to_custom_text_state_dict(fitted)
-        fitted.pop("text.transformer.embeddings.position_ids", None)
-        for name in ("logit_scale", "logit_bias"):
-            if name in fitted and hasattr(module, name):
-                fitted[name] = fitted[name].reshape(getattr(module, name).shape)
-        before = {name: fitted[name].shape for name in _POSITIONS if name in fitted}
-        resize_pos_embed(fitted, module)
-        resize_text_pos_embed(fitted, module)
-        module.load_state_dict(fitted, strict=True)
-    except Exception as error:
-        # open_clip's conversions assume a layout, and fail anyhow where it is another.
-        hint = "Name its architecture with --model."
-        raise ModelError(
-            f"these weights do not fit {architecture}", where=where, hint=hint
-        ) from error
-    for name, shape in before.items():
-        if fitted[name].shape != shape:
-            logger.warning(
-                "The %s tower's table of positions was resized from %d to %d: %s holds weights "
-                "for another size, and scores change with it.",
-                _POSITIONS[name],
-                shape[0],
-                fitted[name].shape[0],
-                where,
-            )
+    state = _pick(content, path)
+    tensors = {name: value for name, value in state.items() if isinstance(value, Tensor)}
+    if not tensors or not all(isinstance(name, str) for name in tensors):
+        raise ModelError("holds no weights", where=str(path))
+    if len(tensors) < len(state):
+        other = next(str(name) for name in state if name not in tensors)
+        raise ModelError(f"{other} is not a tensor", where=str(path))
+    tensors = _averaged_model(tensors)
+    while any(all(name.startswith(prefix) for name in tensors) for prefix in _PREFIXES):
+        tensors = {name.partition(".")[2]: value for name, value in tensors.items()}
+    for wrapper in _INSIDE:
+        tensors = {name.replace(f".{wrapper}", "."): value for name, value in tensors.items()}
+    tensors = _merged_factors(tensors, path)
+    _check_whole(tensors, path)
+    return tensors
+
+
+def _pick(content: Any, path: Path) -> dict[Any, Any]:
+    """Return the dictionary of weights; the trained ones where a running mean lies beside.
+
+    Raises:
+        ModelError: there is none.
+    """
+    if not isinstance(content, dict):
+        raise ModelError("holds no weights", where=str(path))
+    names = [*_PLAIN, *_AVERAGED]
+    held = [name for name in names if isinstance(content.get(name), dict)]
+    if not held:
+        return content
+    taken, *others = held
+    averages = [name for name in others if name in _AVERAGED]
+    if averages:
+        logger.info("%s: took %s; %s lies beside it.", path, taken, averages[0])
+    picked: dict[Any, Any] = content[taken]
+    return picked
+
+
+def _averaged_model(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """Return the mean of a module that keeps one, without what it counts with."""
+    kept = {name: value for name, value in tensors.items() if name not in _COUNTERS}
+    mean = {name: value for name, value in kept.items() if name.startswith(_EMA_MODEL)}
+    if mean and all(name.startswith((_EMA_MODEL, _ONLINE_MODEL)) for name in kept):
+        return {name.removeprefix(_EMA_MODEL): value for name, value in mean.items()}
+    return kept
+
+
+def _merged_factors(tensors: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
+    """Return weights with the low-rank factors of SVLC's code added in, where these are theirs.
+
+    W + B A / r, in linear layers, convolutions and the packed weight of attention alike
+    (SivanDoveh/TSVLC, `loralib/layers.py`; DAC trains with the same): the scale is alpha / r, and
+    no option of that code sets alpha, which is 1. Each factor is added to what the file holds, as
+    that code does when it evaluates a file.
+
+    Raises:
+        ModelError: factors and weights do not fit each other.
+    """
+    if not any(name.endswith(_PACKED_FACTOR) for name in tensors):
+        return tensors
+    merged = {name: value for name, value in tensors.items() if "lora_" not in name}
+    downs = [name for name in tensors if name.endswith("lora_A")]
+    for name in downs:
+        stem = name.removesuffix("lora_A")
+        # `attn.in_proj_weight_lora_A`, but `mlp.c_fc.lora_A` of `mlp.c_fc.weight`.
+        target = stem.removesuffix("_") if stem.endswith("_") else f"{stem}weight"
+        down, up, weight = tensors[name], tensors.get(f"{stem}lora_B"), merged.get(target)
+        # Of a convolution, both are as many times longer as its kernel is wide.
+        kernel = weight.shape[-1] if weight is not None and weight.ndim == 4 else 1
+        if up is None or weight is None or up.shape[0] * down.shape[1] != weight.numel():
+            what = f"the low-rank factor {name} fits no weight beside it"
+            raise ModelError(what, where=str(path), hint="Get the file again.")
+        change = up.float() @ down.float() * kernel / down.shape[0]
+        merged[target] = weight.float() + change.view(weight.shape)
+    logger.info("%s: merged %d low-rank factors, as SVLC's code scales them.", path, len(downs))
+    return merged
+
+
+def _check_whole(tensors: dict[str, Tensor], path: Path) -> None:
+    """Return if these are all weights of a model, and ready to use.
+
+    Raises:
+        ModelError: they are pieces, corrections, or of another library.
+    """
+    for name in tensors:
+        if "lora_" in name:
+            # Neither whether they are merged already nor their scale stands in the file.
+            what = f"holds low-rank factors, such as {name}, and not how they are scaled"
+            hint = "Merge them with the code that trained them, and save the model's state_dict."
+            raise ModelError(what, where=str(path), hint=hint)
+        if "_flat_param" in name:
+            hint = "Save a full state dict (FSDP's FULL_STATE_DICT) and give that."
+            raise ModelError("holds one shard of an FSDP model", where=str(path), hint=hint)
+        if name.startswith(("text_model.", "vision_model.")):
+            hint = "Give the folder with its config.json as --model, and no --pretrained."
+            raise ModelError("its names are transformers'", where=str(path), hint=hint)
