@@ -16,7 +16,7 @@ from typing import Any
 import torch
 
 from ahnpl_cli.backbones.base import Backbone
-from ahnpl_cli.backbones.locate import old_folder, recover
+from ahnpl_cli.backbones.load import old_folder, recover
 from ahnpl_cli.files import write_json
 from ahnpl_cli.records import SCHEMA
 from ahnpl_cli.runs import INFO_FILE

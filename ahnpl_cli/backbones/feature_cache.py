@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ahnpl_cli.backbones.base import ModelInfo
-from ahnpl_cli.backbones.locate import default_folder
+from ahnpl_cli.backbones.load import default_folder
 from ahnpl_cli.data.tensors import Array, open_tensors, read_metadata, write_tensors
 from ahnpl_cli.errors import DataError
 

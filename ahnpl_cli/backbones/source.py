@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ahnpl_cli.backbones import TRAINED_ARCHITECTURES
-from ahnpl_cli.backbones.locate import head_of, read_checkpoint_info
+from ahnpl_cli.backbones.load import head_of, read_checkpoint_info
 from ahnpl_cli.errors import ConfigError
 from ahnpl_cli.runs import (
     BEST,

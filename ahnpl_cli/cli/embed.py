@@ -35,7 +35,7 @@ def embed(
 
     Example: ahnpl embed negatives.jsonl --image-root val2017 --perturb
     """
-    from ahnpl_cli.backbones.locate import check_model
+    from ahnpl_cli.backbones.load import check_model
     from ahnpl_cli.embedding.sources import check_images, open_source
 
     # Before torch is imported, which takes seconds.

@@ -26,7 +26,7 @@ def export(
 
     Example: ahnpl export runs/ahnpl --to transformers -o clip-ahnpl
     """
-    from ahnpl_cli.backbones.locate import model_folder
+    from ahnpl_cli.backbones.load import model_folder
 
     model_folder(checkpoint)  # A mistyped path is told before torch is imported.
     from ahnpl_cli.exporting.run import export as run

@@ -50,7 +50,7 @@ def inspect(
     if plots or (target is not None and is_run(target) and any(map(is_run, others))):
         _compare_runs([target or newest_run() or RUNS, *others], config, screen)
         return
-    from ahnpl_cli.backbones.locate import check_model, model_folder
+    from ahnpl_cli.backbones.load import check_model, model_folder
     from ahnpl_cli.inspection.identify import identify
     from ahnpl_cli.inspection.report import FileReport
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any, NamedTuple
 
 import typer
 
-from ahnpl_cli.backbones.locate import check_device
+from ahnpl_cli.backbones.load import check_device
 from ahnpl_cli.catalog import choose
 from ahnpl_cli.cli import interrupts
 from ahnpl_cli.cli.console import Screen

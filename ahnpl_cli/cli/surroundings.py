@@ -24,8 +24,7 @@ def surroundings() -> dict[str, str]:
     """Return versions, device, cache, data and runs, by name."""
     import torch
 
-    from ahnpl_cli.backbones.load import pick_device
-    from ahnpl_cli.backbones.locate import default_folder
+    from ahnpl_cli.backbones.load import default_folder, pick_device
     from ahnpl_cli.evaluation.benchmarks.find_files import data_roots
 
     found = {"python": platform.python_version(), "system": platform.platform()}

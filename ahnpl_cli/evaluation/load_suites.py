@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from ahnpl_cli.backbones.locate import default_folder
+from ahnpl_cli.backbones.load import default_folder
 from ahnpl_cli.config import EvalConfig
 from ahnpl_cli.data.images import SUFFIXES, file_sha256
 from ahnpl_cli.errors import BenchmarkError

@@ -9,7 +9,7 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from ahnpl_cli.backbones.locate import check_device, check_model
+from ahnpl_cli.backbones.load import check_device, check_model
 from ahnpl_cli.backbones.source import ModelSource, models_to_evaluate
 from ahnpl_cli.config import EvalConfig
 from ahnpl_cli.data.archives import is_archive

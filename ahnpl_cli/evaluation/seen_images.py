@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ahnpl_cli.backbones.locate import read_checkpoint_info
+from ahnpl_cli.backbones.load import read_checkpoint_info
 from ahnpl_cli.backbones.source import ModelSource
 from ahnpl_cli.config import EvalConfig
 from ahnpl_cli.data.fingerprints import SeenImages, fingerprints, read_seen

@@ -6,8 +6,7 @@ from pathlib import Path
 
 from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.backbones.checkpoint import atomic_folder
-from ahnpl_cli.backbones.load import load_backbone
-from ahnpl_cli.backbones.locate import model_folder, read_checkpoint_info
+from ahnpl_cli.backbones.load import load_backbone, model_folder, read_checkpoint_info
 from ahnpl_cli.backbones.transformers.convert import as_transformers
 from ahnpl_cli.backbones.transformers.folders import load_folder
 from ahnpl_cli.config import ExportConfig

@@ -15,7 +15,7 @@ from pathlib import Path
 from statistics import mean
 
 from ahnpl_cli.backbones.checkpoint import save_checkpoint
-from ahnpl_cli.backbones.locate import read_checkpoint_info
+from ahnpl_cli.backbones.load import read_checkpoint_info
 from ahnpl_cli.config import EvalConfig, FrontierConfig
 from ahnpl_cli.errors import BenchmarkError, ConfigError
 from ahnpl_cli.evaluation.benchmarks import benchmarks, is_retention

@@ -328,7 +328,7 @@ def _device(config: ImagesConfig) -> str:
 
 
 def _cache() -> Path:
-    from ahnpl_cli.backbones.locate import default_folder
+    from ahnpl_cli.backbones.load import default_folder
 
     return default_folder().parent
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ahnpl_cli.backbones.locate import default_folder
+from ahnpl_cli.backbones.load import default_folder
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.evaluation.benchmarks import BENCHMARKS
 from ahnpl_cli.reporting.tables import Table

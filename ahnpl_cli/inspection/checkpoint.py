@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from ahnpl_cli.backbones.base import Backbone
-from ahnpl_cli.backbones.load import load_backbone
-from ahnpl_cli.backbones.locate import read_checkpoint_info
+from ahnpl_cli.backbones.load import load_backbone, read_checkpoint_info
 from ahnpl_cli.config import InspectConfig
 from ahnpl_cli.errors import ModelError
 from ahnpl_cli.evaluation.saved_results import evaluations_of

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ahnpl_cli.backbones.locate import library_of
+from ahnpl_cli.backbones.load import library_of
 from ahnpl_cli.data.images import SUFFIXES
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.files import open_bytes, read_json

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from ahnpl_cli.backbones.locate import read_checkpoint_info
+from ahnpl_cli.backbones.load import read_checkpoint_info
 from ahnpl_cli.config import InspectConfig
 from ahnpl_cli.data.images import file_sha256, is_below
 from ahnpl_cli.evaluation.output import (

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from ahnpl_cli.backbones.locate import check_model
+from ahnpl_cli.backbones.load import check_model
 from ahnpl_cli.config import (
     TrainConfig,
     as_flags,

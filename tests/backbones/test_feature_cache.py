@@ -18,7 +18,7 @@ from safetensors.numpy import save_file
 from ahnpl_cli.backbones import feature_cache as cache_module
 from ahnpl_cli.backbones.encode import encode_images, encode_texts
 from ahnpl_cli.backbones.feature_cache import FeatureCache, known_features, write_shard
-from ahnpl_cli.backbones.locate import default_folder
+from ahnpl_cli.backbones.load import default_folder
 from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
 from ahnpl_cli.data.images import ImageRef, image_key, text_key
 from ahnpl_cli.data.tensors import write_tensors

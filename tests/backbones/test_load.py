@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from ahnpl_cli.backbones import locate, network
+from ahnpl_cli.backbones import load, network
 from ahnpl_cli.backbones.checkpoint import save_checkpoint
 from ahnpl_cli.backbones.load import load_backbone, pick_device
 from ahnpl_cli.backbones.openclip import hub, named, weights
@@ -341,6 +341,6 @@ def test_a_device_that_is_not_here_is_named() -> None:
 def test_the_papers_weights_are_looked_for_where_open_clip_has_them() -> None:
     from open_clip.pretrained import get_pretrained_cfg
 
-    known = get_pretrained_cfg(locate.PAPERS_MODEL, locate.PAPERS_TAG)
-    assert known["hf_hub"] == locate.PAPERS_REPOSITORY + "/"
-    assert known["url"].endswith("/" + locate.PAPERS_FILE)
+    known = get_pretrained_cfg(load.PAPERS_MODEL, load.PAPERS_TAG)
+    assert known["hf_hub"] == load.PAPERS_REPOSITORY + "/"
+    assert known["url"].endswith("/" + load.PAPERS_FILE)

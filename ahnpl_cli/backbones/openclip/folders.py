@@ -13,7 +13,7 @@ from typing import Any
 
 import open_clip
 
-from ahnpl_cli.backbones.locate import read_checkpoint_info
+from ahnpl_cli.backbones.load import read_checkpoint_info
 from ahnpl_cli.backbones.openclip.adapter import CONFIG_FILE, OpenClipBackbone
 from ahnpl_cli.backbones.openclip.build import (
     check_model,

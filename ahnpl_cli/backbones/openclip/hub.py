@@ -8,7 +8,7 @@ from typing import Any
 from huggingface_hub import constants, hf_hub_download, snapshot_download
 from open_clip.pretrained import download_pretrained
 
-from ahnpl_cli.backbones.locate import WEIGHT_FILES, downloaded_weights
+from ahnpl_cli.backbones.load import WEIGHT_FILES, downloaded_weights
 from ahnpl_cli.backbones.network import (
     TOKENIZER_FILES,
     WAYS,

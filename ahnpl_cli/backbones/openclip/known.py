@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ahnpl_cli.backbones.locate import PAPERS_MODEL, PAPERS_TAG, WEIGHT_ENDINGS
+from ahnpl_cli.backbones.load import PAPERS_MODEL, PAPERS_TAG, WEIGHT_ENDINGS
 from ahnpl_cli.catalog import choose
 from ahnpl_cli.errors import ConfigError, ModelError
 

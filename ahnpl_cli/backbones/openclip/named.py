@@ -15,7 +15,7 @@ import open_clip
 from open_clip.pretrained import get_pretrained_cfg, list_pretrained_tags_by_model
 from open_clip.transform import merge_preprocess_dict
 
-from ahnpl_cli.backbones.locate import (
+from ahnpl_cli.backbones.load import (
     DOWNLOAD_PAPERS_MODEL,
     PAPERS_MODEL,
 )

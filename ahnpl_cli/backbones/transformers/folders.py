@@ -8,7 +8,7 @@ from typing import Any
 
 import transformers
 
-from ahnpl_cli.backbones.locate import read_checkpoint_info
+from ahnpl_cli.backbones.load import read_checkpoint_info
 from ahnpl_cli.backbones.transformers.adapter import TransformersBackbone
 from ahnpl_cli.backbones.transformers.pretrained import (
     read_config,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from ahnpl_cli.backbones.locate import head_of
+from ahnpl_cli.backbones.load import head_of
 from ahnpl_cli.backbones.matching import load_matcher, match
 from ahnpl_cli.errors import ConfigError
 from ahnpl_cli.imaging.base import Settings

@@ -6,8 +6,8 @@ import open_clip
 import pytest
 from open_clip.pretrained import _PRETRAINED
 
-from ahnpl_cli.backbones import locate
-from ahnpl_cli.backbones.locate import check_device
+from ahnpl_cli.backbones import load
+from ahnpl_cli.backbones.load import check_device
 from ahnpl_cli.backbones.openclip import known
 from ahnpl_cli.errors import ConfigError, ModelError
 
@@ -48,7 +48,7 @@ def test_a_version_that_keeps_its_tables_elsewhere_is_asked_when_it_is_loaded(
 def test_a_gpu_is_missed_only_where_no_driver_shows_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(locate, "_GPU_DRIVERS", (str(tmp_path / "nvidiactl"),))
+    monkeypatch.setattr(load, "_GPU_DRIVERS", (str(tmp_path / "nvidiactl"),))
     monkeypatch.setattr("sys.platform", "linux")
     for device in ("auto", "cpu"):
         check_device(device)

@@ -8,7 +8,7 @@ import torch
 import transformers
 from PIL import Image
 
-from ahnpl_cli.backbones.locate import head_of
+from ahnpl_cli.backbones.load import head_of
 from ahnpl_cli.backbones.matching import load_matcher, match
 from ahnpl_cli.errors import ModelError
 
