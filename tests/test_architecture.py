@@ -15,7 +15,17 @@ PACKAGE = Path(ahnpl_cli.__file__).parent
 # The longest matching prefix decides; a module may import its own layer and those before it.
 LAYERS = {
     "leaf": (
-        *("__init__", "errors", "files", "visible", "outputs", "records", "config", "stable_hash"),
+        *(
+            "__init__",
+            "errors",
+            "files",
+            "visible",
+            "outputs",
+            "records",
+            "config",
+            "stable_hash",
+            "workers",
+        ),
         "version",
         *("losses.registry", "losses.recipes", "losses.hyperparameters"),
         *("progress", "catalog", "runs", "caption_words", "spelling"),

@@ -21,9 +21,9 @@ from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.data.images import ImageRef, image_key, text_key
 from ahnpl_cli.data.inputs import Pixels, concatenate, move, stack, trim
 from ahnpl_cli.data.tar_shards import Picture, open_picture
-from ahnpl_cli.engines.local import worker_errors
 from ahnpl_cli.errors import DataError, ModelError, OnError
 from ahnpl_cli.progress import Track, silent
+from ahnpl_cli.workers import worker_errors
 
 logger = logging.getLogger(__name__)
 

@@ -64,7 +64,7 @@ def images(
 
 def _training(records: Path, config: ImagesConfig) -> str:
     """Return the command that trains on pictures, by the recipe that is made for them."""
-    from ahnpl_cli.data.gather import training_line
+    from ahnpl_cli.cli.options import training_line
 
     root = Path(config.image_root) if config.image_root else None
     return f"{training_line(records, root)} --objective trohn"

@@ -58,8 +58,8 @@ def negatives(
 
 def _next(output: Path, source: Path, screen: Screen) -> None:
     """Say which command goes on, with the folder that the first image is in."""
+    from ahnpl_cli.cli.options import training_line
     from ahnpl_cli.data.archives import exists
-    from ahnpl_cli.data.gather import training_line
     from ahnpl_cli.data.images import find_root
     from ahnpl_cli.data.jsonl import read_records
 
@@ -74,8 +74,9 @@ def _next(output: Path, source: Path, screen: Screen) -> None:
 
 def _of_many(sources: list[Path], config: NegativesConfig, screen: Screen) -> None:
     """Make negatives of several files, or of tar shards, parquet and saved data sets."""
+    from ahnpl_cli.cli.options import training_line
     from ahnpl_cli.data.archives import is_shards
-    from ahnpl_cli.data.gather import gather, layout_of, training_line
+    from ahnpl_cli.data.gather import gather, layout_of
     from ahnpl_cli.data.tar_output import pack
     from ahnpl_cli.negatives.generate import generate
     from ahnpl_cli.negatives.result_tables import tables

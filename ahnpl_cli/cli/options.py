@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
+import shlex
 import typing
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -276,3 +277,12 @@ def options_from(config: type) -> Callable[[Callable[..., None]], Callable[..., 
         return wrapped
 
     return decorate
+
+
+def training_line(negatives: Path, root: Path | None, shards: str | None = None) -> str:
+    """Return the command that trains on what was made, ready to copy."""
+    if shards is not None:
+        return f"ahnpl train --data {shlex.quote(shards)}"
+    own = "" if str(negatives) == "negatives.jsonl" else f" --data {shlex.quote(str(negatives))}"
+    place = "" if root in (None, Path()) else f" --image-root {shlex.quote(str(root))}"
+    return f"ahnpl train{own}{place}"

@@ -11,7 +11,6 @@ import hashlib
 import json
 import logging
 import os
-import shlex
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -224,14 +223,6 @@ def read_any(
             yield _moved(record, path.parent, place)
 
 
-def first_record(records: Iterator[CaptionRecord]) -> CaptionRecord | None:
-    """Return the first record of a stream; None if there is none, or if it is broken."""
-    try:
-        return next(records, None)
-    except DataError:
-        return None
-
-
 def _is_ours(path: Path, layout: Layout) -> bool:
     """Whether a file is JSON Lines as we write them, by its first record."""
     others = (layout.id_column, layout.image_column, layout.caption_column)
@@ -342,12 +333,3 @@ def _arrow_batches(pyarrow: Any, source: Any) -> Iterator[Any]:
         reader = pyarrow.ipc.open_file(source)
         for number in range(reader.num_record_batches):
             yield reader.get_batch(number)
-
-
-def training_line(negatives: Path, root: Path | None, shards: str | None = None) -> str:
-    """Return the command that trains on what was made, ready to copy."""
-    if shards is not None:
-        return f"ahnpl train --data {shlex.quote(shards)}"
-    own = "" if str(negatives) == "negatives.jsonl" else f" --data {shlex.quote(str(negatives))}"
-    place = "" if root in (None, Path()) else f" --image-root {shlex.quote(str(root))}"
-    return f"ahnpl train{own}{place}"

@@ -140,3 +140,11 @@ def content_sha256(path: Path) -> str:
         while content := stream.read(1 << 20):
             digest.update(content)
     return digest.hexdigest()
+
+
+def first_record(records: Iterator[CaptionRecord]) -> CaptionRecord | None:
+    """Return the first record of a stream; None if there is none, or if it is broken."""
+    try:
+        return next(records, None)
+    except DataError:
+        return None

@@ -20,9 +20,9 @@ from torch.utils.data import DataLoader, Dataset
 from ahnpl_cli.data.inputs import Pixels, map_pixels, size, stack, unstack
 from ahnpl_cli.data.pixel_cache import PixelCache
 from ahnpl_cli.data.tar_shards import Picture, open_picture
-from ahnpl_cli.engines.local import worker_errors
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.stable_hash import stable_rng
+from ahnpl_cli.workers import worker_errors
 
 Preprocess = Callable[[Image.Image], Pixels]
 _GIGABYTE = 1_000_000_000

@@ -31,7 +31,7 @@ from ahnpl_cli.data.images import (
     open_image,
 )
 from ahnpl_cli.data.jsonl import parse_record
-from ahnpl_cli.data.places import Place, expand, open_place, place_of, read_stretch, size_of
+from ahnpl_cli.data.sources import Place, expand, open_place, place_of, read_stretch, size_of
 from ahnpl_cli.errors import DataError, OnError
 from ahnpl_cli.files import not_utf8, parse_json
 from ahnpl_cli.records import CaptionRecord

@@ -15,18 +15,11 @@ from safetensors.numpy import save_file
 
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.files import atomic_path, disk_errors, parse_json
+from ahnpl_cli.outputs import share
 
 Array = NDArray[Any]
 # safetensors keeps metadata in an unordered map: one key alone gives the same bytes each time.
 METADATA_KEY = "ahnpl"
-
-
-def share(path: Path) -> None:
-    """Give a file the mode of any new file; safetensors makes its files for their owner alone."""
-    plain = path.with_name(f"{path.name}.mode")
-    plain.touch()
-    path.chmod(plain.stat().st_mode)
-    plain.unlink()
 
 
 def write_tensors(

@@ -24,12 +24,12 @@ from ahnpl_cli.embedding.distinct_items import TABLES, DistinctItems
 from ahnpl_cli.embedding.shards import EncoderConfig, Written, write_features, write_records
 from ahnpl_cli.embedding.sources import Source, open_source, read_source
 from ahnpl_cli.engines import Engine, open_engine
-from ahnpl_cli.engines.local import worker_count
 from ahnpl_cli.errors import BusyError, ConfigError, DataError
 from ahnpl_cli.files import STDIN, disk_errors
 from ahnpl_cli.outputs import foreign, lock, settle
 from ahnpl_cli.progress import Track, silent
 from ahnpl_cli.records import KINDS, SCHEMA, EmbedReport
+from ahnpl_cli.workers import worker_count
 
 logger = logging.getLogger(__name__)
 

@@ -18,8 +18,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, TypeVar
 
-from ahnpl_cli.engines import Cluster
-from ahnpl_cli.engines.local import AHEAD
+from ahnpl_cli.engines import AHEAD, Cluster
 from ahnpl_cli.errors import AhnplError, ConfigError
 
 logger = logging.getLogger(__name__)

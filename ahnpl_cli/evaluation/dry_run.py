@@ -15,13 +15,13 @@ from ahnpl_cli.backbones.feature_cache import FeatureCache
 from ahnpl_cli.backbones.source import ModelSource
 from ahnpl_cli.config import EvalConfig
 from ahnpl_cli.data.images import ImageRef, image_key, text_key
-from ahnpl_cli.engines.local import worker_count
 from ahnpl_cli.evaluation.benchmarks import benchmarks, optional_suites
 from ahnpl_cli.evaluation.load_suites import cache_folder, load_suites
 from ahnpl_cli.evaluation.scoring.items import Suite
 from ahnpl_cli.evaluation.table_cells import Row
 from ahnpl_cli.progress import Track, duration, silent
 from ahnpl_cli.reporting.tables import Table
+from ahnpl_cli.workers import worker_count
 
 logger = logging.getLogger(__name__)
 

@@ -18,7 +18,6 @@ from ahnpl_cli.backbones.load import pick_device
 from ahnpl_cli.backbones.matching import load_matcher
 from ahnpl_cli.backbones.source import ModelSource
 from ahnpl_cli.config import EvalConfig
-from ahnpl_cli.engines.local import worker_count
 from ahnpl_cli.errors import ConfigError
 from ahnpl_cli.evaluation.benchmarks.base import Benchmark
 from ahnpl_cli.evaluation.blind import blind_reports, choices, text_scores
@@ -62,6 +61,7 @@ from ahnpl_cli.evaluation.suite_report import Bootstrap, SuitePlan, suite_report
 from ahnpl_cli.outputs import lock
 from ahnpl_cli.progress import Track, silent
 from ahnpl_cli.version import __version__
+from ahnpl_cli.workers import worker_count
 
 logger = logging.getLogger(__name__)
 

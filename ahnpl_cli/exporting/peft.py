@@ -20,10 +20,10 @@ from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.backbones.transformers.adapter import TransformersBackbone
 from ahnpl_cli.backbones.transformers.clip_names import is_packed, split_packed, transformers_name
 from ahnpl_cli.backbones.transformers.convert import as_transformers
-from ahnpl_cli.data.tensors import share
 from ahnpl_cli.errors import ConfigError, ModelError
 from ahnpl_cli.exporting.parity import compare
 from ahnpl_cli.files import disk_errors, write_json
+from ahnpl_cli.outputs import share
 
 CONFIG, WEIGHTS, STATE = "adapter_config.json", "adapter_model.safetensors", "training_state.pt"
 _MARK, _FIRST = ".parametrizations.", ".0."

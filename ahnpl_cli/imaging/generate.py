@@ -25,7 +25,6 @@ from ahnpl_cli.data.captions import spool
 from ahnpl_cli.data.jsonl import content_sha256
 from ahnpl_cli.engines import Engine, open_engine
 from ahnpl_cli.engines.journal import JOURNAL, Journal
-from ahnpl_cli.engines.local import worker_count
 from ahnpl_cli.files import STDIN, to_json, write_json
 from ahnpl_cli.imaging import studio
 from ahnpl_cli.imaging.base import Settings
@@ -39,6 +38,7 @@ from ahnpl_cli.outputs import lock, meta_path
 from ahnpl_cli.progress import Track, silent
 from ahnpl_cli.records import ImagesReport
 from ahnpl_cli.version import __version__
+from ahnpl_cli.workers import worker_count
 
 logger = logging.getLogger(__name__)
 PULSE = 30.0  # seconds between two lines on the share of pictures that is kept

@@ -26,7 +26,6 @@ from ahnpl_cli.config import NegativesConfig, from_options, parse_shard
 from ahnpl_cli.data.jsonl import read_records, write_records
 from ahnpl_cli.engines import Engine, open_engine
 from ahnpl_cli.engines.journal import JOURNAL, PART, Journal
-from ahnpl_cli.engines.local import worker_count
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.negatives import balance, worker
 from ahnpl_cli.negatives.counting import prepare_balance, prepare_statistics
@@ -46,6 +45,7 @@ from ahnpl_cli.negatives.worker import Counts, WorkerConfig
 from ahnpl_cli.outputs import lock, meta_path
 from ahnpl_cli.progress import Track, silent
 from ahnpl_cli.records import DEFAULT_KINDS, KINDS, UNIT_KINDS, CaptionRecord, NegativesReport
+from ahnpl_cli.workers import worker_count
 
 logger = logging.getLogger(__name__)
 EXAMPLES = 10

@@ -19,7 +19,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from ahnpl_cli import outputs
-from ahnpl_cli.engines.local import ProcessMap, worker_count
+from ahnpl_cli.engines import ProcessMap
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.files import read_object, write_atomic, write_json
 from ahnpl_cli.progress import Track, silent
@@ -28,6 +28,7 @@ from ahnpl_cli.scenes import render, sketches
 from ahnpl_cli.scenes.layouts import Record
 from ahnpl_cli.scenes.parts import PARTS, TRAIN, IndexRange, Row, write_range
 from ahnpl_cli.version import __version__
+from ahnpl_cli.workers import worker_count
 
 logger = logging.getLogger(__name__)
 

@@ -25,10 +25,8 @@ from ahnpl_cli.data.fingerprints import fingerprints, image_problems
 from ahnpl_cli.data.jsonl import read_records
 from ahnpl_cli.data.loader import ImageLoader, RandomCrop
 from ahnpl_cli.data.pixel_cache import PixelCache
-from ahnpl_cli.data.places import Place
-from ahnpl_cli.data.sources import parse_sources, resolve_files
+from ahnpl_cli.data.sources import Place, parse_sources, resolve_files
 from ahnpl_cli.data.tar_shards import PlacedRecord, read_shards, shard_places
-from ahnpl_cli.engines.local import worker_count
 from ahnpl_cli.errors import ConfigError, DataError
 from ahnpl_cli.losses.objective import Objective
 from ahnpl_cli.losses.recipes import Recipe
@@ -59,6 +57,7 @@ from ahnpl_cli.training.schedule import (
     make_order,
 )
 from ahnpl_cli.training.teachers import Teacher, make_teachers
+from ahnpl_cli.workers import worker_count
 
 logger = logging.getLogger(__name__)
 PRECISION = {"fp32": "no", "bf16": "bf16", "fp16": "fp16"}

@@ -21,7 +21,7 @@ from ahnpl_cli.backbones.load import recover
 from ahnpl_cli.backbones.mixing import Weights, interpolate, wise_ft
 from ahnpl_cli.config import TrainConfig, resolved, to_toml
 from ahnpl_cli.data.images import file_sha256
-from ahnpl_cli.data.places import Place, size_of
+from ahnpl_cli.data.sources import Place, size_of
 from ahnpl_cli.errors import DataError, TrainingError
 from ahnpl_cli.files import disk_errors, to_json, write_atomic, write_json
 from ahnpl_cli.records import CheckpointOrigin, RunStart, StepReport

@@ -18,7 +18,6 @@ from torch import Tensor, nn
 from ahnpl_cli.config import TrainConfig, flat, resolve_training, resolved
 from ahnpl_cli.data.draw import Draw
 from ahnpl_cli.data.loader import Loaded
-from ahnpl_cli.engines.local import worker_errors
 from ahnpl_cli.errors import DataError, TrainingError
 from ahnpl_cli.outputs import lock
 from ahnpl_cli.progress import Track, silent
@@ -34,6 +33,7 @@ from ahnpl_cli.training.preflight import run_path
 from ahnpl_cli.training.run import Run, captured_state, open_run
 from ahnpl_cli.training.schedule import learning_rate
 from ahnpl_cli.training.step import backward, compute_loss, encode, gather_features
+from ahnpl_cli.workers import worker_errors
 
 logger = logging.getLogger(__name__)
 STARTING_PAIRS = 64  # of which `a` and margins are read, at least

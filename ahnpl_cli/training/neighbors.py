@@ -28,13 +28,13 @@ from ahnpl_cli.config import TrainConfig
 from ahnpl_cli.data.dataset import TrainingSet
 from ahnpl_cli.data.images import ImageRef
 from ahnpl_cli.data.tensors import open_tensors, read_metadata, write_tensors
-from ahnpl_cli.engines.local import worker_count
 from ahnpl_cli.errors import ConfigError, DataError
 from ahnpl_cli.progress import Track
 from ahnpl_cli.runs import NEIGHBORS
 from ahnpl_cli.stable_hash import stable_hash
 from ahnpl_cli.training.distributed import gather_rows, of_first_process, world_size
 from ahnpl_cli.training.schedule import Order
+from ahnpl_cli.workers import worker_count
 
 logger = logging.getLogger(__name__)
 Ints = NDArray[np.int64]

@@ -105,8 +105,7 @@ def _check_negatives(path: Path, config: TrainConfig) -> None:
     Raises:
         DataError: there are none; the message has the command that makes them.
     """
-    from ahnpl_cli.data.gather import first_record
-    from ahnpl_cli.data.jsonl import read_records
+    from ahnpl_cli.data.jsonl import first_record, read_records
 
     line = f"ahnpl negatives {shlex.quote(str(path))}"
     if not path.is_dir():
@@ -133,7 +132,8 @@ def _check_negatives(path: Path, config: TrainConfig) -> None:
 def _are_captions(path: Path) -> bool:
     """Whether a path holds captions in any format of others."""
     from ahnpl_cli.data.captions import Layout
-    from ahnpl_cli.data.gather import ImagePaths, caption_file, first_record, read_any
+    from ahnpl_cli.data.gather import ImagePaths, caption_file, read_any
+    from ahnpl_cli.data.jsonl import first_record
 
     with tempfile.TemporaryDirectory() as folder:
         places = ImagePaths(path.parent, Path(folder), moves=False)

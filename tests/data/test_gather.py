@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from ahnpl_cli.cli.options import training_line
 from ahnpl_cli.data.captions import Layout
-from ahnpl_cli.data.gather import caption_file, gather, must_be_gathered, training_line
+from ahnpl_cli.data.gather import caption_file, gather, must_be_gathered
 from ahnpl_cli.data.images import ImageRef, open_image
 from ahnpl_cli.data.jsonl import read_records, write_records
 from ahnpl_cli.data.tar_output import pack

@@ -11,7 +11,7 @@ from PIL import Image
 
 from ahnpl_cli.data.archives import is_shards
 from ahnpl_cli.data.images import ImageRef
-from ahnpl_cli.data.places import expand_braces
+from ahnpl_cli.data.sources import expand_braces
 from ahnpl_cli.data.tar_shards import (
     member_problem,
     open_member,

@@ -26,8 +26,8 @@ from ahnpl_cli.backbones.base import (
     is_exact_at_own_length,
 )
 from ahnpl_cli.data.inputs import Pixels, move, pad, trim
-from ahnpl_cli.data.tensors import share
 from ahnpl_cli.files import disk_errors, write_json
+from ahnpl_cli.outputs import share
 
 CONFIG_FILE = "open_clip_config.json"
 WEIGHTS_FILE = "open_clip_model.safetensors"

@@ -24,8 +24,8 @@ from ahnpl_cli.backbones.base import (
 )
 from ahnpl_cli.backbones.transformers.pretrained import quiet, read_module
 from ahnpl_cli.data.inputs import Pixels, move, pad, trim
-from ahnpl_cli.data.tensors import share
 from ahnpl_cli.files import disk_errors
+from ahnpl_cli.outputs import share
 
 _TOWERS: dict[str, Tower] = {
     "vision_model": "image",

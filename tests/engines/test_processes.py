@@ -1,6 +1,5 @@
 """Work in several processes: order, bounds, and what becomes of workers."""
 
-import errno
 import os
 import signal
 import subprocess
@@ -9,7 +8,7 @@ import time
 
 import pytest
 
-from ahnpl_cli.engines.local import AHEAD, ProcessMap, worker_errors
+from ahnpl_cli.engines import AHEAD, ProcessMap
 from ahnpl_cli.errors import AhnplError
 
 factor = 0
@@ -63,7 +62,7 @@ def test_a_dead_process_is_one_line_and_what_to_do():
 
 PARENT = """
 import os, signal, sys, time
-from ahnpl_cli.engines.local import ProcessMap
+from ahnpl_cli.engines import ProcessMap
 
 def prepare():
     pass
@@ -109,37 +108,3 @@ def test_workers_end_with_their_parent_whatever_ended_it(tmp_path, ended_by):
             time.sleep(0.05)
         parent.kill()
         assert not any(map(is_running, workers))
-
-
-@pytest.mark.parametrize(
-    "error",
-    [
-        RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed."),
-        EOFError(),
-        ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"),
-        FileNotFoundError(errno.ENOENT, "No such file or directory"),
-    ],
-    ids=repr,
-)
-def test_a_worker_that_is_gone_is_one_line_however_it_is_noticed(error: Exception) -> None:
-    with pytest.raises(AhnplError) as caught, worker_errors():
-        raise error
-    assert str(caught.value) == (
-        "a process that decodes images died. If memory ran out, use fewer --workers; the same "
-        "command continues from here."
-    )
-
-
-@pytest.mark.parametrize(
-    ("error", "receives"),
-    [
-        (FileNotFoundError(errno.ENOENT, "No such file or directory", "a.json"), True),
-        (ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"), False),
-        (RuntimeError("shapes differ"), True),
-    ],
-    ids=repr,
-)
-def test_other_errors_stay_what_they_are(error: Exception, receives: bool) -> None:
-    with pytest.raises(type(error)) as caught, worker_errors(receives=receives):
-        raise error
-    assert caught.value is error
