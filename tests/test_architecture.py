@@ -15,24 +15,13 @@ PACKAGE = Path(ahnpl_cli.__file__).parent
 # The longest matching prefix decides; a module may import its own layer and those before it.
 LAYERS = {
     "leaf": (
-        *(
-            "__init__",
-            "errors",
-            "files",
-            "visible",
-            "outputs",
-            "records",
-            "config",
-            "stable_hash",
-            "workers",
-        ),
+        *("__init__", "errors", "files", "outputs", "records", "config", "stable_hash", "workers"),
         "version",
         *("losses.registry", "losses.recipes", "losses.hyperparameters"),
         *("progress", "catalog", "runs", "caption_words", "spelling"),
     ),
     "maths": (
         "similarity",
-        "perturbation",
         "losses",
         "evaluation.scoring.averages",
         "evaluation.scoring.metrics",

@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader, Dataset
 from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.data.images import ImageRef, image_key, text_key
 from ahnpl_cli.data.inputs import Pixels, concatenate, move, stack, trim
-from ahnpl_cli.data.tar_shards import Picture, open_picture
+from ahnpl_cli.data.tar_shards import Picture
 from ahnpl_cli.errors import DataError, ModelError, OnError
 from ahnpl_cli.progress import Track, silent
 from ahnpl_cli.workers import worker_errors
@@ -182,7 +182,7 @@ class _Images(Dataset[tuple[int, Any]]):
     def __getitem__(self, index: int) -> tuple[int, Any]:
         row = self.rows[index]
         try:
-            return row, self.transform(open_picture(self.refs[row]))
+            return row, self.transform(self.refs[row].load())
         except DataError as error:
             return row, (error.what, error.where, error.hint)
 

@@ -17,7 +17,7 @@ from PIL import Image
 from torch import Tensor
 
 from ahnpl_cli.backbones import HEADS
-from ahnpl_cli.data.images import ImageRef, open_image
+from ahnpl_cli.data.images import ImageRef
 
 T = TypeVar("T")
 
@@ -97,4 +97,4 @@ def match(
 
 
 def _open(image: Image.Image | ImageRef) -> Image.Image:
-    return open_image(image) if isinstance(image, ImageRef) else image
+    return image.load() if isinstance(image, ImageRef) else image

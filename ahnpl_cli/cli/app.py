@@ -13,8 +13,8 @@ from typer.core import TyperGroup
 from ahnpl_cli.cli import interrupts, streams
 from ahnpl_cli.cli.plain_help import PlainHelp
 from ahnpl_cli.errors import AhnplError
+from ahnpl_cli.reporting.visible import visible_line
 from ahnpl_cli.version import __version__
-from ahnpl_cli.visible import visible_line
 
 # Typer hides its copy of Click; a bad parameter is the one usage error that it shows.
 UsageError: Any = typer.BadParameter.__mro__[1]

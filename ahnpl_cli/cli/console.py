@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from ahnpl_cli.config import ConsoleConfig, TableFormat
 from ahnpl_cli.progress import Pulse, rate, silent
-from ahnpl_cli.visible import dump_json, visible
+from ahnpl_cli.reporting.visible import dump_json, visible
 
 if TYPE_CHECKING:
     from rich.console import Console

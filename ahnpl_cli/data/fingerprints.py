@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ahnpl_cli.data.archives import open_member
-from ahnpl_cli.data.images import coco_number, header_problem
-from ahnpl_cli.data.tar_shards import Picture, TarMember, member_problem
+from ahnpl_cli.data.images import coco_number
+from ahnpl_cli.data.tar_shards import Picture, TarMember
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.files import read_text, write_atomic
 from ahnpl_cli.progress import Track, silent
@@ -87,19 +87,12 @@ def read_seen(path: Path) -> SeenImages:
     return SeenImages(frozenset(fingerprints_seen - {UNREADABLE}), frozenset(coco))
 
 
-def picture_problem(picture: Picture) -> str | None:
-    """Return what is wrong with an image, from its header alone; None if nothing is."""
-    if isinstance(picture, TarMember):
-        return member_problem(picture)
-    return header_problem(picture.path)
-
-
 def image_problems(
     pictures: Sequence[Picture], *, threads: int = 8, track: Track = silent
 ) -> dict[int, str]:
     """Return what is wrong with which image, by its number, from the headers alone."""
     with ThreadPoolExecutor(threads) as pool:
-        problems = pool.map(picture_problem, pictures)
+        problems = pool.map(lambda picture: picture.problem(), pictures)
         seen = track(problems, total=len(pictures), description="Checking images", unit="images")
         return {number: problem for number, problem in enumerate(seen) if problem}
 

@@ -137,11 +137,11 @@ def gather(
         DataError: a record is broken.
         ConfigError: pyarrow is needed and not installed.
     """
-    place = ImagePaths(output.parent, images)
+    image_paths = ImagePaths(output.parent, images)
 
     def records() -> Iterator[CaptionRecord]:
         for path, name in zip(paths, names_of(paths), strict=True):
-            yield from named(read_any(path, layout, place, on_error=on_error), name)
+            yield from named(read_any(path, layout, image_paths, on_error=on_error), name)
 
     write_records(output, records())
 
@@ -186,7 +186,7 @@ class ImagePaths:
 
 
 def read_any(
-    path: Path, layout: Layout, place: ImagePaths, *, on_error: OnError = "stop"
+    path: Path, layout: Layout, image_paths: ImagePaths, *, on_error: OnError = "stop"
 ) -> Iterator[CaptionRecord]:
     """Stream captions of whatever people keep them in; negatives of our own files are kept.
 
@@ -194,7 +194,7 @@ def read_any(
         path: a file in any format of `read_captions`, a tar shard, parquet, what
             `datasets.save_to_disk` wrote, or `-` for standard input.
         layout: how it is read.
-        place: where image paths are to begin.
+        image_paths: where image paths are to begin.
         on_error: stop at a broken record, or leave it out.
 
     Raises:
@@ -205,22 +205,23 @@ def read_any(
         with tempfile.TemporaryDirectory() as folder:
             copy = spool(Path(folder))
             try:
-                yield from read_any(copy, layout, replace(place, moves=False), on_error=on_error)
+                as_they_are = replace(image_paths, moves=False)
+                yield from read_any(copy, layout, as_they_are, on_error=on_error)
             except DataError as error:
                 # Nobody knows the copy.
                 where = (error.where or "").replace(str(copy), "-")
                 raise DataError(error.what, where=where, hint=error.hint) from error
     elif is_shards(path.name):
-        shard = place.seen(path)
+        shard = image_paths.seen(path)
         for record, picture, _ in read_shards([str(path)], on_error=on_error):
             assert isinstance(picture, TarMember)
             yield replace(record, image=f"{shard}/{picture.name}")
     elif _is_container(path):
-        yield from _columnar(path, layout, place)
+        yield from _columnar(path, layout, image_paths)
     else:
         read = read_records if _is_ours(path, layout) else partial(read_captions, layout=layout)
         for record in read(path, on_error=on_error):
-            yield _moved(record, path.parent, place)
+            yield _moved(record, path.parent, image_paths)
 
 
 def _is_ours(path: Path, layout: Layout) -> bool:
@@ -242,14 +243,14 @@ def _is_ours(path: Path, layout: Layout) -> bool:
     return fields.keys() <= known and isinstance(fields.get("id"), str)
 
 
-def _moved(record: CaptionRecord, parent: Path, place: ImagePaths) -> CaptionRecord:
+def _moved(record: CaptionRecord, parent: Path, image_paths: ImagePaths) -> CaptionRecord:
     """Return a record whose image path begins in the root, if it lies beside its captions."""
-    if not place.moves or parent == place.root or not exists(parent / record.image):
+    if not image_paths.moves or parent == image_paths.root or not exists(parent / record.image):
         return record
-    return replace(record, image=place.seen(parent / record.image))
+    return replace(record, image=image_paths.seen(parent / record.image))
 
 
-def _columnar(path: Path, layout: Layout, place: ImagePaths) -> Iterator[CaptionRecord]:
+def _columnar(path: Path, layout: Layout, image_paths: ImagePaths) -> Iterator[CaptionRecord]:
     """Yield the records of a parquet file, an arrow file, or a folder of these."""
     folder = path if path.is_dir() else path.parent
     number = 0
@@ -261,20 +262,20 @@ def _columnar(path: Path, layout: Layout, place: ImagePaths) -> Iterator[Caption
             wanted = "caption" if image_column else "image"
             hint = columns_hint(row, path, layout.command)
             raise DataError(f"no column '{wanted}'", where=str(path), hint=hint)
-        image = _image(row[image_column], place, where)
+        image = _image(row[image_column], image_paths, where)
         captions = row[caption_column]
         identity = str(row.get(layout.id_column or "id") or number)
         if isinstance(captions, str):
-            yield _moved(CaptionRecord(identity, image, captions), folder, place)
+            yield _moved(CaptionRecord(identity, image, captions), folder, image_paths)
             continue
         if not isinstance(captions, list):
             raise DataError("not a text or a list of texts", where=f"{where}: {caption_column}")
         for k, caption in enumerate(captions):
             text = caption.get("raw") if isinstance(caption, dict) else caption
-            yield _moved(CaptionRecord(f"{identity}-{k}", image, str(text)), folder, place)
+            yield _moved(CaptionRecord(f"{identity}-{k}", image, str(text)), folder, image_paths)
 
 
-def _image(cell: Any, place: ImagePaths, where: str) -> str:
+def _image(cell: Any, image_paths: ImagePaths, where: str) -> str:
     """Return the path of an image; one that lies inside the file is written out.
 
     Raises:
@@ -287,19 +288,19 @@ def _image(cell: Any, place: ImagePaths, where: str) -> str:
         if content is None and name:
             return str(name)
         if isinstance(content, bytes):
-            return _write_image(content, place)
+            return _write_image(content, image_paths)
     if isinstance(cell, bytes):
-        return _write_image(cell, place)
+        return _write_image(cell, image_paths)
     raise DataError("neither a path nor a picture", where=where)
 
 
-def _write_image(content: bytes, place: ImagePaths) -> str:
+def _write_image(content: bytes, image_paths: ImagePaths) -> str:
     ending = next((end for mark, end in _ENDINGS.items() if content.startswith(mark)), ".img")
     # Names in such files repeat, and rows of several files have one number: the content is a name.
-    path = place.extracted / f"{hashlib.sha256(content).hexdigest()[:24]}{ending}"
+    path = image_paths.extracted / f"{hashlib.sha256(content).hexdigest()[:24]}{ending}"
     if not path.exists():
         write_atomic(path, content)
-    return place.seen(path)
+    return image_paths.seen(path)
 
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:

@@ -82,6 +82,19 @@ class ImageRef:
     path: Path
     crop: tuple[int, int, int, int] | None = None
 
+    def load(self) -> Image.Image:
+        """Return the pixels of the file, or of the box of it, as RGB; see `decode`.
+
+        Raises:
+            DataError: the file is missing or no image, or the crop has no pixel, or too many.
+        """
+        pixels = decode(_source(self.path), str(self.path))
+        return pixels if self.crop is None else _crop(pixels, self)
+
+    def problem(self) -> str | None:
+        """Return what is wrong with the image by its header; None if nothing is."""
+        return header_problem(self.path)
+
 
 def coco_number(name: str) -> str | None:
     """Return COCO's number of a photo by the name of its file, or None."""
@@ -309,16 +322,6 @@ def header_problem(source: Path | IO[bytes]) -> str | None:
             return None
     except DataError as error:
         return error.what
-
-
-def open_image(ref: ImageRef) -> Image.Image:
-    """Return the pixels of a file, or of a box of it, as RGB; see `decode`.
-
-    Raises:
-        DataError: the file is missing or no image, or the crop has no pixel, or too many.
-    """
-    pixels = decode(_source(ref.path), str(ref.path))
-    return pixels if ref.crop is None else _crop(pixels, ref)
 
 
 def _crop(pixels: Image.Image, ref: ImageRef) -> Image.Image:

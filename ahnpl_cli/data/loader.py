@@ -19,7 +19,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from ahnpl_cli.data.inputs import Pixels, map_pixels, size, stack, unstack
 from ahnpl_cli.data.pixel_cache import PixelCache
-from ahnpl_cli.data.tar_shards import Picture, open_picture
+from ahnpl_cli.data.tar_shards import Picture
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.stable_hash import stable_rng
 from ahnpl_cli.workers import worker_errors
@@ -105,7 +105,7 @@ class _Pictures(Dataset[Pixels | str]):
         if kept is not None:
             return kept
         try:
-            image = open_picture(self.pictures[number])
+            image = self.pictures[number].load()
             if self.crop:
                 return self.preprocess(self.crop(image, step, number))
             pixels = self.preprocess(image)

@@ -1,4 +1,9 @@
-"""`--data NAME=FILE:WEIGHT` and its image roots: several sources of training pairs at once."""
+"""What `--data` names: files, shards, and several sources of training pairs at once.
+
+A shard is a file of this machine, or an address of a scheme that fsspec knows. `s3://`, `gs://`,
+`hf://`, `https://` and others are reached only where `--data` names them; the package of a scheme,
+such as s3fs, is the user's to install.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +11,7 @@ import glob
 import io
 import os
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,10 +19,7 @@ from pathlib import Path
 from threading import RLock
 from typing import IO, Any, TypeAlias
 
-from ahnpl_cli.data.images import ImageRef
-from ahnpl_cli.data.tar_shards import Picture, PlacedRecord
 from ahnpl_cli.errors import ConfigError, DataError
-from ahnpl_cli.records import CaptionRecord
 
 Place: TypeAlias = Path | str  # an address stays a text, for a path would lose its slashes
 HINT = "Check --data, and that this machine may read it."
@@ -216,22 +218,3 @@ def _roots(image_root: str | None) -> dict[str, str]:
 def _root(roots: dict[str, str], name: str, data: str) -> Path:
     folder = roots.get(name, roots.get(""))
     return Path(folder) if folder is not None else Path(data).parent
-
-
-def resolve_files(
-    records: Iterable[CaptionRecord], image_root: Path, folder: Path | None = None
-) -> Iterator[PlacedRecord]:
-    """Join records with the image files they name.
-
-    Args:
-        records: of one file.
-        image_root: folder that their images are relative to.
-        folder: of the file itself, which pictures of negatives are relative to; default:
-            `image_root`.
-    """
-    beside = image_root if folder is None else folder
-    for record in records:
-        painted: list[Picture | None] = []
-        for negative in record.negatives:
-            painted.append(ImageRef(beside / negative.image) if negative.image else None)
-        yield record, ImageRef(image_root / record.image), painted

@@ -15,7 +15,7 @@ import json
 import logging
 import os
 import tarfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import IO, Any
@@ -28,7 +28,6 @@ from ahnpl_cli.data.images import (
     decode,
     header_problem,
     is_clutter,
-    open_image,
 )
 from ahnpl_cli.data.jsonl import parse_record
 from ahnpl_cli.data.sources import Place, expand, open_place, place_of, read_stretch, size_of
@@ -70,6 +69,22 @@ class TarMember:
         if isinstance(self.place, str):
             return read_stretch(self.place, self.offset, self.size)
         return io.BufferedReader(_Window(self))
+
+    def load(self) -> Image.Image:
+        """Return the image as RGB.
+
+        Raises:
+            DataError: the bytes are no image.
+        """
+        with self.open() as file:
+            return decode(file, self.where)
+
+    def problem(self) -> str | None:
+        """Return what is wrong with the image by its header; None if nothing is."""
+        if not self.size:
+            return "an empty image"
+        with self.open() as file:
+            return header_problem(file)
 
 
 Picture = ImageRef | TarMember
@@ -123,33 +138,6 @@ def shard_places(pattern: str) -> Iterator[Place]:
             what = "compressed shards do not support random access"
             raise DataError(what, where=name, hint="Unpack it.")
         yield place
-
-
-def open_picture(picture: Picture) -> Image.Image:
-    """Return an image of a file or a shard as RGB.
-
-    Raises:
-        DataError: it is missing or cannot be decoded.
-    """
-    return open_member(picture) if isinstance(picture, TarMember) else open_image(picture)
-
-
-def open_member(member: TarMember) -> Image.Image:
-    """Return an image of a shard as RGB.
-
-    Raises:
-        DataError: the bytes are no image.
-    """
-    with member.open() as file:
-        return decode(file, member.where)
-
-
-def member_problem(member: TarMember) -> str | None:
-    """Return what is wrong with an image of a shard by its header; None if nothing is."""
-    if not member.size:
-        return "an empty image"
-    with member.open() as file:
-        return header_problem(file)
 
 
 def read_shards(patterns: Sequence[str], *, on_error: OnError = "stop") -> Iterator[PlacedRecord]:
@@ -382,3 +370,22 @@ def _json_record(sample: _Sample, image: TarMember, where: str) -> CaptionRecord
     fields = {name: value for name, value in content.items() if name in _OWN_FIELDS}
     record = {"id": sample.key, "image": sample.key, **fields, "caption": caption}
     return parse_record(json.dumps(record).encode(), where)
+
+
+def resolve_files(
+    records: Iterable[CaptionRecord], image_root: Path, folder: Path | None = None
+) -> Iterator[PlacedRecord]:
+    """Join records with the image files they name.
+
+    Args:
+        records: of one file.
+        image_root: folder that their images are relative to.
+        folder: of the file itself, which pictures of negatives are relative to; default:
+            `image_root`.
+    """
+    beside = image_root if folder is None else folder
+    for record in records:
+        painted: list[Picture | None] = []
+        for negative in record.negatives:
+            painted.append(ImageRef(beside / negative.image) if negative.image else None)
+        yield record, ImageRef(image_root / record.image), painted

@@ -19,7 +19,7 @@ from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.backbones.encode import encode_images, encode_texts
 from ahnpl_cli.backbones.feature_cache import model_key, pack_keys, write_shard
 from ahnpl_cli.backbones.load import load_backbone
-from ahnpl_cli.data.images import ImageRef, open_image
+from ahnpl_cli.data.images import ImageRef
 from ahnpl_cli.data.tensors import Array, open_tensors, read_metadata, write_tensors
 from ahnpl_cli.embedding.distinct_items import TABLES, DistinctItems, Item, RecordRows
 from ahnpl_cli.embedding.layout import FEATURES, Table, shard_path
@@ -127,7 +127,7 @@ class Encoder:
 
 def _reason(ref: ImageRef) -> str:
     try:
-        open_image(ref)
+        ref.load()
     except DataError as error:
         return error.what
     return "could not be read"

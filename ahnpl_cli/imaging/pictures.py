@@ -16,7 +16,7 @@ from PIL import Image as Images
 from PIL import JpegImagePlugin
 from PIL.Image import Image
 
-from ahnpl_cli.data.images import ImageRef, open_image
+from ahnpl_cli.data.images import ImageRef
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.version import __version__
 
@@ -54,7 +54,7 @@ def read_original(path: Path) -> Original:
     Raises:
         DataError: it is missing or broken.
     """
-    pixels = open_image(ImageRef(path))
+    pixels = ImageRef(path).load()
     try:
         with Images.open(path) as image:
             alpha = image.getchannel("A") if "A" in image.getbands() else None

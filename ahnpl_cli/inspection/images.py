@@ -14,7 +14,7 @@ from PIL import Image, ImageDraw
 from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.backbones.source import ModelSource
 from ahnpl_cli.config import InspectConfig
-from ahnpl_cli.data.images import ImageRef, is_below, open_image
+from ahnpl_cli.data.images import ImageRef, is_below
 from ahnpl_cli.data.jsonl import read_records
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.files import read_object
@@ -366,7 +366,7 @@ def _shown(pair: PicturePair) -> Pair:
 def _picture(path: Path, painting: Painting | None) -> str:
     """A picture for the page, with the outline of what was painted over; empty if it is broken."""
     try:
-        image = open_image(ImageRef(path))
+        image = ImageRef(path).load()
     except DataError:
         return ""
     scale = min(1.0, SIDE / max(image.size))

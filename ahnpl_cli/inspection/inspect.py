@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ahnpl_cli.config import InspectConfig
-from ahnpl_cli.data.images import ImageRef, open_image
+from ahnpl_cli.data.images import ImageRef
 from ahnpl_cli.errors import ConfigError, DataError
 from ahnpl_cli.inspection.compare import compare, requested_models
 from ahnpl_cli.inspection.examples import bundled_examples, examples_of_run, given_example
@@ -64,7 +64,7 @@ def _loading(config: InspectConfig) -> dict[str, Any]:
 
 def _check_image(image: Path) -> None:
     try:
-        open_image(ImageRef(image))
+        ImageRef(image).load()
     except DataError as error:
         raise DataError(error.what, where=error.where, hint="Name another image.") from error
 

@@ -21,7 +21,7 @@ from typing import Any
 
 from ahnpl_cli.errors import ModelError
 from ahnpl_cli.records import PartInfo
-from ahnpl_cli.visible import visible_line
+from ahnpl_cli.reporting.visible import visible_line
 
 logger = logging.getLogger(__name__)
 AT_ONCE = 8  # requests under way: servers batch what comes together

@@ -15,13 +15,13 @@ from markupsafe import Markup, escape
 from PIL import Image
 from rich.cells import cell_len
 
-from ahnpl_cli.data.images import ImageRef, open_image
+from ahnpl_cli.data.images import ImageRef
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.files import write_atomic
 from ahnpl_cli.outputs import foreign
 from ahnpl_cli.reporting.tables import Cell, Span, Table, is_numeric, spans
+from ahnpl_cli.reporting.visible import visible
 from ahnpl_cli.version import __version__
-from ahnpl_cli.visible import visible
 
 GENERATOR = b'<meta name="generator" content="ahnpl">'
 # In the place of a picture that a file names and that whoever sees the page may not be meant to.
@@ -280,7 +280,7 @@ def picture(path: Path, crop: tuple[int, int, int, int] | None = None) -> str:
         crop: (x, y, width, height) to show; None for all of it.
     """
     try:
-        image = open_image(ImageRef(path, crop))
+        image = ImageRef(path, crop).load()
     except DataError:
         return ""
     image.thumbnail((SIDE, SIDE))

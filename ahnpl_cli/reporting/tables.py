@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from ahnpl_cli.visible import dump_json, visible
+from ahnpl_cli.reporting.visible import dump_json, visible
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -25,8 +25,8 @@ from ahnpl_cli.data.fingerprints import fingerprints, image_problems
 from ahnpl_cli.data.jsonl import read_records
 from ahnpl_cli.data.loader import ImageLoader, RandomCrop
 from ahnpl_cli.data.pixel_cache import PixelCache
-from ahnpl_cli.data.sources import Place, parse_sources, resolve_files
-from ahnpl_cli.data.tar_shards import PlacedRecord, read_shards, shard_places
+from ahnpl_cli.data.sources import Place, parse_sources
+from ahnpl_cli.data.tar_shards import PlacedRecord, read_shards, resolve_files, shard_places
 from ahnpl_cli.errors import ConfigError, DataError
 from ahnpl_cli.losses.objective import Objective
 from ahnpl_cli.losses.recipes import Recipe

@@ -21,7 +21,7 @@ from random_model import random_backbone
 from torch import Tensor
 
 from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
-from ahnpl_cli.data.images import ImageRef, open_image
+from ahnpl_cli.data.images import ImageRef
 from ahnpl_cli.evaluation.benchmarks.base import LoadOptions
 from ahnpl_cli.evaluation.benchmarks.bivlc import BENCHMARK
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
@@ -38,7 +38,7 @@ def in_batches(model: OpenClipBackbone, items: list[Item]) -> list[Verdict]:
     """Return I2T, T2I and group of each item, batch by batch as the authors do."""
 
     def images(refs: list[ImageRef]) -> Tensor:
-        pixels = torch.stack([model.preprocess(open_image(ref)) for ref in refs])
+        pixels = torch.stack([model.preprocess(ref.load()) for ref in refs])
         features: Tensor = model.module.encode_image(pixels.to(model.device), normalize=True)  # type: ignore[operator]
         return features
 

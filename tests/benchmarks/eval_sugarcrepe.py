@@ -21,7 +21,6 @@ from clock import timed
 from random_model import random_backbone
 
 from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
-from ahnpl_cli.data.images import open_image
 from ahnpl_cli.evaluation.benchmarks.base import LoadOptions
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
 from ahnpl_cli.evaluation.benchmarks.sugarcrepe import BENCHMARK
@@ -39,7 +38,7 @@ def one_at_a_time(model: OpenClipBackbone, items: list[Item]) -> list[bool]:
     verdicts = []
     for item in items:
         (ref,) = item.images
-        pixels = model.preprocess(open_image(ref))[None].to(model.device)
+        pixels = model.preprocess(ref.load())[None].to(model.device)
         image = model.module.encode_image(pixels, normalize=True)  # type: ignore[operator]
         scores = []
         for text in item.texts:

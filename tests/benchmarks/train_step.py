@@ -23,8 +23,7 @@ from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
 from ahnpl_cli.data.dataset import TrainingSet
 from ahnpl_cli.data.jsonl import read_records
 from ahnpl_cli.data.loader import Loaded
-from ahnpl_cli.data.sources import resolve_files
-from ahnpl_cli.data.tar_shards import open_picture
+from ahnpl_cli.data.tar_shards import resolve_files
 from ahnpl_cli.losses.features import Features
 from ahnpl_cli.losses.objective import Objective
 from ahnpl_cli.losses.recipes import recipe
@@ -54,8 +53,7 @@ def read(args: argparse.Namespace, backbone: OpenClipBackbone) -> TrainingSet:
 
 def load(data: TrainingSet, backbone: OpenClipBackbone, size: int) -> Loaded:
     pixels = [
-        backbone.preprocess(open_picture(data.pictures[p]))
-        for p in data.picture_of[data.rows[:size]]
+        backbone.preprocess(data.pictures[p].load()) for p in data.picture_of[data.rows[:size]]
     ]
     return Loaded(torch.stack(pixels), torch.arange(size), {})
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from ahnpl_cli.data.archives import exists
-from ahnpl_cli.data.images import ImageRef, file_sha256, header_problem, open_image
+from ahnpl_cli.data.images import ImageRef, file_sha256, header_problem
 from ahnpl_cli.errors import DataError
 
 
@@ -29,7 +29,7 @@ def photo(tmp_path: Path) -> Path:
 def test_a_member_of_an_archive_is_as_good_as_a_file(photo: Path, archive: str) -> None:
     inside = photo.parents[2] / archive / "in" / "a b.png"
     assert exists(inside) and not exists(inside.with_name("b.png"))
-    assert open_image(ImageRef(inside)).size == (9, 7)
+    assert ImageRef(inside).load().size == (9, 7)
     assert file_sha256(inside) == file_sha256(photo)
     assert header_problem(inside) is None
     assert header_problem(inside.with_name("b.png")) == f"no such image in {inside.parents[1]}"
@@ -49,12 +49,12 @@ def test_damaged_bytes_of_a_member_are_named(photo: Path) -> None:
     content[start : start + 8] = bytes(8)
     archive.write_bytes(content)
     with pytest.raises(DataError, match=r"a b\.png: (damaged|cannot)"):
-        open_image(ImageRef(archive / "in" / "a b.png"))
+        ImageRef(archive / "in" / "a b.png").load()
 
 
 def test_a_folder_called_like_an_archive_stays_a_folder(tmp_path: Path) -> None:
     path = tmp_path / "x.zip" / "a.png"
     path.parent.mkdir()
     Image.new("RGB", (2, 2)).save(path)
-    assert open_image(ImageRef(path)).size == (2, 2)
+    assert ImageRef(path).load().size == (2, 2)
     assert io.BytesIO(path.read_bytes()).read(4) == b"\x89PNG"

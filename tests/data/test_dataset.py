@@ -10,8 +10,7 @@ from PIL import Image
 
 from ahnpl_cli.data.dataset import TrainingSet
 from ahnpl_cli.data.fingerprints import image_problems
-from ahnpl_cli.data.sources import resolve_files
-from ahnpl_cli.data.tar_shards import open_picture
+from ahnpl_cli.data.tar_shards import resolve_files
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.records import CaptionRecord, Kind, Negative, Positive, Unit
 
@@ -235,7 +234,7 @@ def test_missing_and_broken_images_are_found_by_their_headers(tmp_path: Path) ->
     assert data.name_of(2) == f"{tmp_path / '3.png'} (record 'd')"
     data.leave_out([1, 2])
     assert [data.ids[row] for row in data.rows] == ["a", "b"]
-    assert open_picture(data.pictures[0]).size == (4, 4)
+    assert data.pictures[0].load().size == (4, 4)
 
 
 def test_another_true_text_is_drawn_where_there_is_one() -> None:

@@ -18,8 +18,8 @@ from PIL import Image
 
 from ahnpl_cli.backbones.feature_cache import read_shard, write_shard
 from ahnpl_cli.data.captions import read_captions
-from ahnpl_cli.data.images import ImageRef, header_problem, open_image
-from ahnpl_cli.data.tar_shards import member_problem, open_member, read_shards
+from ahnpl_cli.data.images import ImageRef, header_problem
+from ahnpl_cli.data.tar_shards import read_shards
 from ahnpl_cli.errors import DataError
 
 EXAMPLES = settings(
@@ -118,7 +118,7 @@ def test_captions(kind: str, edits: list[tuple[float, str, bytes]]) -> None:
 @given(edits=changes())
 def test_images(format: str, edits: list[tuple[float, str, bytes]]) -> None:
     content = apply(picture(format), edits)
-    read(content, "a.png", lambda path: open_image(ImageRef(path)))
+    read(content, "a.png", lambda path: ImageRef(path).load())
     read(content, "a.png", header_problem)
 
 
@@ -136,9 +136,9 @@ def shard() -> bytes:
 
 def read_whole_shard(path: Path) -> None:
     for _, member, _ in read_shards([str(path)], on_error="skip"):
-        member_problem(member)
+        member.problem()
         try:
-            open_member(member)
+            member.load()
         except DataError:
             continue
 

@@ -12,7 +12,7 @@ from PIL import Image
 from ahnpl_cli.cli.options import training_line
 from ahnpl_cli.data.captions import Layout
 from ahnpl_cli.data.gather import caption_file, gather, must_be_gathered
-from ahnpl_cli.data.images import ImageRef, open_image
+from ahnpl_cli.data.images import ImageRef
 from ahnpl_cli.data.jsonl import read_records, write_records
 from ahnpl_cli.data.tar_output import pack
 from ahnpl_cli.data.tar_shards import read_shards
@@ -79,7 +79,7 @@ def test_shards_go_in_and_come_out_with_negatives_and_the_same_images(
         ("000000000", "a red wall"),
         ("000000001", "a blue wall"),
     ]
-    with open_image(ImageRef(tmp_path / records[0].image)) as image:
+    with ImageRef(tmp_path / records[0].image).load() as image:
         assert image.getpixel((0, 0)) == (255, 0, 0)
     negative = Negative("attribute", "a green wall")
     negatives = [CaptionRecord(r.id, r.image, r.caption, (negative,)) for r in records]

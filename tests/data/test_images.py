@@ -15,7 +15,6 @@ from ahnpl_cli.data.images import (
     find_images,
     header_problem,
     image_key,
-    open_image,
     text_key,
 )
 from ahnpl_cli.errors import DataError
@@ -32,7 +31,7 @@ def picture(tmp_path: Path) -> Path:
 
 def message(ref: ImageRef) -> str:
     with pytest.raises(DataError) as caught:
-        open_image(ref)
+        ref.load()
     return str(caught.value)
 
 
@@ -40,25 +39,25 @@ def message(ref: ImageRef) -> str:
 def test_every_kind_of_pixel_becomes_rgb(tmp_path: Path, mode: str) -> None:
     path = tmp_path / "a.tif"
     Image.new(mode, (5, 3)).save(path)
-    opened = open_image(ImageRef(path))
+    opened = ImageRef(path).load()
     assert (opened.mode, opened.size) == ("RGB", (5, 3))
 
 
 def test_a_crop_is_x_y_width_height(picture: Path) -> None:
-    crop = open_image(ImageRef(picture, (2, 1, 3, 2)))
+    crop = ImageRef(picture, (2, 1, 3, 2)).load()
     assert crop.size == (3, 2)
     assert crop.getpixel((0, 0)) == (255, 0, 0)
 
 
 def test_a_crop_over_the_edge_is_filled_with_black_as_in_aro(picture: Path) -> None:
-    assert open_image(ImageRef(picture, (4, 2, 10, 10))).size == (10, 10)
+    assert ImageRef(picture, (4, 2, 10, 10)).load().size == (10, 10)
 
 
 @pytest.mark.parametrize("crop", [(6, 0, 2, 2), (-3, 0, 3, 3), (10**12, -(10**12), 2, 2)])
 def test_a_crop_outside_the_picture_is_black(
     picture: Path, crop: tuple[int, int, int, int]
 ) -> None:
-    pixels = open_image(ImageRef(picture, crop))
+    pixels = ImageRef(picture, crop).load()
     assert pixels.size == crop[2:]
     assert pixels.getcolors() == [(crop[2] * crop[3], (0, 0, 0))]
 
@@ -101,14 +100,14 @@ def test_gray_of_more_bits_keeps_its_gray(tmp_path: Path, dtype: str) -> None:
     scales = {"float32 to 1": 1 / 255, "float32 to 255": 1.0}
     values = gray.astype(dtype.split()[0]) * scales.get(dtype, 257)
     Image.fromarray(values.astype(dtype.split()[0])).save(tmp_path / "a.tif")
-    opened = np.asarray(open_image(ImageRef(tmp_path / "a.tif")))
+    opened = np.asarray(ImageRef(tmp_path / "a.tif").load())
     assert (opened == gray[..., None]).all()
 
 
 def test_a_png_of_16_bits_shows_what_that_of_8_bits_shows(tmp_path: Path) -> None:
     gray = np.arange(0, 250, 10, dtype=np.uint8).reshape(5, 5)
     Image.fromarray(gray.astype(np.uint16) * 257).save(tmp_path / "a.png")
-    assert (np.asarray(open_image(ImageRef(tmp_path / "a.png")))[..., 0] == gray).all()
+    assert (np.asarray(ImageRef(tmp_path / "a.png").load())[..., 0] == gray).all()
 
 
 @pytest.mark.parametrize("value", [-1.0, 256.0, float("nan")])
@@ -142,7 +141,7 @@ def test_every_ending_has_a_decoder_and_jfif_is_one(tmp_path: Path) -> None:
     for suffix in (".jfif", *([".avif"] if features.check("avif") else [])):
         path = tmp_path / f"a{suffix}"
         Image.new("RGB", (8, 6), "red").save(path)
-        assert open_image(ImageRef(path)).size == (8, 6)
+        assert ImageRef(path).load().size == (8, 6)
 
 
 def test_a_fifo_or_a_device_is_no_image(tmp_path: Path) -> None:
@@ -192,4 +191,4 @@ def test_a_strip_that_scaling_would_blow_up_is_refused(tmp_path: Path, picture: 
     Image.new("L", (1, 2000)).save(tmp_path / "strip.png")
     assert "a strip of more than 1,000 to 1" in message(ImageRef(tmp_path / "strip.png"))
     assert "is a strip of more than 1,000 to 1" in message(ImageRef(picture, (0, 0, 1, 2000)))
-    assert open_image(ImageRef(picture, (0, 0, 1, 900))).size == (1, 900)
+    assert ImageRef(picture, (0, 0, 1, 900)).load().size == (1, 900)

@@ -84,7 +84,7 @@ def test_a_run_from_the_disk_ends_in_the_same_bits(
     cache = str(tmp_path / "c")
     ends = [run("plain", None), run("first", cache)]
     # Nothing is decoded any more; processes made by a fork see this too.
-    monkeypatch.setattr("ahnpl_cli.data.loader.open_picture", None)
+    monkeypatch.setattr("ahnpl_cli.data.images.ImageRef.load", None)
     ends.append(run("second", cache))
     (file,) = (tmp_path / "c").iterdir()
     assert file.stat().st_size > 8 * 3 * 32 * 32

@@ -17,7 +17,7 @@ from ahnpl_cli.data.dataset import TrainingSet
 from ahnpl_cli.data.fingerprints import fingerprints
 from ahnpl_cli.data.images import ImageRef
 from ahnpl_cli.data.sources import DataSource, open_place, parse_sources, read_stretch, size_of
-from ahnpl_cli.data.tar_shards import member_problem, open_member, read_shards
+from ahnpl_cli.data.tar_shards import read_shards
 from ahnpl_cli.errors import ConfigError, DataError
 from ahnpl_cli.records import CaptionRecord
 from ahnpl_cli.training.loop import fit
@@ -129,8 +129,8 @@ def test_records_and_images_are_those_of_local_shards(
         m.where.rpartition("/")[2] for m in local
     ]
     for a, b in zip(local, remote, strict=True):
-        assert open_member(a).tobytes() == open_member(b).tobytes()
-        assert member_problem(b) is None
+        assert a.load().tobytes() == b.load().tobytes()
+        assert b.problem() is None
     assert fingerprints(local).tolist() == fingerprints(remote).tolist()
 
 
@@ -171,7 +171,7 @@ def test_a_shard_that_vanishes_is_named(memory: str) -> None:
     placed = list(read_shards([memory]))
     fsspec.filesystem("memory").rm("/shards/2.tar")
     with pytest.raises(DataError, match="memory://shards/2.tar: cannot be read"):
-        open_member(placed[-1][1])  # type: ignore[arg-type]
+        placed[-1][1].load()  # type: ignore[arg-type]
     assert size_of("memory://shards/2.tar") is None
     with pytest.raises(DataError, match="cannot be read"):
         open_place("memory://shards/2.tar")

@@ -13,9 +13,6 @@ from ahnpl_cli.data.archives import is_shards
 from ahnpl_cli.data.images import ImageRef
 from ahnpl_cli.data.sources import expand_braces
 from ahnpl_cli.data.tar_shards import (
-    member_problem,
-    open_member,
-    open_picture,
     read_shards,
     shard_places,
 )
@@ -83,7 +80,7 @@ def test_records_come_with_the_place_of_their_images(shards: str) -> None:
         ("2", "2", "a pig"),
     ]
     assert [n.caption for n in found[0][0].negatives] == ["a dog"]
-    assert [open_member(member).getpixel((0, 0))[0] for _, member, _ in found] == [1, 2, 3]
+    assert [member.load().getpixel((0, 0))[0] for _, member, _ in found] == [1, 2, 3]
 
 
 def test_data_with_the_ending_of_a_tar_is_shards() -> None:
@@ -145,7 +142,7 @@ def test_bytes_that_are_no_image_are_named(tmp_path: Path) -> None:
     write(path, [{"__key__": "k", "png": b"nothing", "txt": json.dumps("a")}])
     ((_, member, _),) = read_shards([str(path)])
     with pytest.raises(DataError) as caught:
-        open_member(member)
+        member.load()
     assert str(caught.value) == (
         f"{path}: k.png: cannot be decoded (not an image). "
         "Replace the file, or pass --on-error skip."
@@ -163,7 +160,7 @@ def test_names_with_dots_are_samples_of_their_own(tmp_path: Path) -> None:
         members += [(f"cam.07.{number:03d}.txt", f"caption {number}".encode())]
     path = pack(tmp_path / "0.tar", members)
     assert read(path) == [(f"cam.07.{n:03d}", f"caption {n}") for n in range(3)]
-    shades = [open_member(member).getpixel((0, 0))[0] for _, member, _ in read_shards([path])]
+    shades = [member.load().getpixel((0, 0))[0] for _, member, _ in read_shards([path])]
     assert shades == [0, 1, 2]
 
 
@@ -216,7 +213,7 @@ def test_joined_archives_are_read_to_the_end(tmp_path: Path) -> None:
     (tmp_path / "both.tar").write_bytes(b"".join(parts))
     pairs = list(read_shards([str(tmp_path / "both.tar")]))
     assert [record.id for record, *_ in pairs] == ["0", "1"]
-    assert [open_member(member).getpixel((0, 0))[0] for _, member, _ in pairs] == [0, 1]
+    assert [member.load().getpixel((0, 0))[0] for _, member, _ in pairs] == [0, 1]
 
 
 @pytest.mark.parametrize(("size", "whole"), [(3072, 1), (1600, 0), (700, 0)])
@@ -249,7 +246,7 @@ def test_a_header_says_what_is_wrong_with_an_image(tmp_path: Path) -> None:
     for name, content in (("a", b""), ("b", b"no image"), ("c", bomb), ("d", picture(1))):
         members += [(f"{name}.png", content), (f"{name}.txt", b"a cat")]
     problems = {
-        record.id: member_problem(member)
+        record.id: member.problem()
         for record, member, _ in read_shards([pack(tmp_path / "0.tar", members)])
     }
     assert problems == {
@@ -297,9 +294,9 @@ def test_pictures_of_negatives_are_members_of_their_sample_or_files_beside_the_s
         [{**sample, "json": {"caption": "a cat", "negatives": negatives}}],
     )
     ((_, own, painted),) = read_shards([str(tmp_path / "0.tar")])
-    assert open_picture(own).getpixel((0, 0))[0] == 1
+    assert own.load().getpixel((0, 0))[0] == 1
     inside, none, beside, other = painted
-    assert open_picture(inside).getpixel((0, 0))[0] == 2
+    assert inside.load().getpixel((0, 0))[0] == 2
     assert none is None
     assert beside == ImageRef(tmp_path / "pictures" / "far.png")
     assert other == ImageRef(tmp_path / "pictures" / "0.png")

@@ -24,8 +24,8 @@ from ahnpl_cli.backbones.openclip.weights import read_weights
 from ahnpl_cli.cli.app import app
 from ahnpl_cli.config import DemoConfig, EmbedConfig, EvalConfig, InspectConfig
 from ahnpl_cli.data.captions import read_captions
-from ahnpl_cli.data.images import ImageRef, open_image
-from ahnpl_cli.data.tar_shards import open_member, read_shards
+from ahnpl_cli.data.images import ImageRef
+from ahnpl_cli.data.tar_shards import read_shards
 from ahnpl_cli.embedding.run import embed
 from ahnpl_cli.evaluation.benchmarks import benchmarks
 from ahnpl_cli.evaluation.load_suites import load_suites
@@ -262,7 +262,7 @@ def make_images(folder: Path) -> None:
 
 def use_images(folder: Path) -> None:
     for path in sorted(folder.iterdir()):
-        open_image(ImageRef(path, (2, 2, 20, 20)))
+        ImageRef(path, (2, 2, 20, 20)).load()
 
 
 def make_shards(folder: Path) -> None:
@@ -279,7 +279,7 @@ def make_shards(folder: Path) -> None:
 
 def use_shards(folder: Path) -> None:
     for _, member, _ in read_shards([str(folder / "s.tar")]):
-        open_member(member)
+        member.load()
     list(read_shards([str(folder / "s.tar")], on_error="skip"))
 
 

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ahnpl_cli.data.captions import read_captions
-from ahnpl_cli.data.images import ImageRef, open_image
+from ahnpl_cli.data.images import ImageRef
 from ahnpl_cli.data.jsonl import read_records
 from ahnpl_cli.data.tar_shards import read_shards
 from ahnpl_cli.errors import AhnplError
@@ -31,7 +31,7 @@ READERS: dict[str, tuple[str, Callable[[Path], Any]]] = {
     "records": ("x.jsonl", lambda path: list(read_records(path))),
     "captions": ("x", lambda path: list(read_captions(path))),
     "csv": ("x.csv", lambda path: list(read_captions(path))),
-    "image": ("x.png", lambda path: open_image(ImageRef(path))),
+    "image": ("x.png", lambda path: ImageRef(path).load()),
     "tar": ("x.tar", lambda path: list(read_shards([str(path)]))),
 }
 TEXT = st.text(st.characters(codec=None), max_size=40)

@@ -14,7 +14,7 @@ from ahnpl_cli.backbones.load import load_backbone
 from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
 from ahnpl_cli.backbones.source import ModelSource
 from ahnpl_cli.config import ImagesConfig, InspectConfig
-from ahnpl_cli.data.images import ImageRef, open_image
+from ahnpl_cli.data.images import ImageRef
 from ahnpl_cli.data.jsonl import read_records, write_records
 from ahnpl_cli.imaging.generate import generate
 from ahnpl_cli.inspection import images, run
@@ -108,7 +108,7 @@ def vars_of(negative: PaintedNegative) -> tuple[Path, Path, str, str]:
 def features(backbone: Backbone, negative: PaintedNegative) -> list[list[float]]:
     with torch.inference_mode():
         pixels = [
-            backbone.preprocess(open_image(ImageRef(path)))
+            backbone.preprocess(ImageRef(path).load())
             for path in (negative.image, negative.painted)
         ]
         image, picture = backbone.encode_image(torch.stack(pixels)).tolist()

@@ -11,7 +11,7 @@ from ahnpl_cli.errors import ConfigError, DataError
 from ahnpl_cli.files import to_json, write_atomic, write_json
 from ahnpl_cli.inspection.plot import check_plot, draw, ends_table, read_runs
 from ahnpl_cli.records import StepReport
-from ahnpl_cli.visible import dump_json
+from ahnpl_cli.reporting.visible import dump_json
 
 
 def step(number: int, loss: float) -> StepReport:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from ahnpl_cli.data.images import ImageRef, open_image
+from ahnpl_cli.data.images import ImageRef
 
 TRAIN, TEST, SEED = 9, 7, 3  # of the world in `conftest`
 
@@ -31,5 +31,5 @@ def records(world: Path, file: str) -> list[dict[str, Any]]:
 
 
 def pixels(source: Image.Image | Path) -> np.ndarray:
-    image = open_image(ImageRef(source)) if isinstance(source, Path) else source
+    image = ImageRef(source).load() if isinstance(source, Path) else source
     return np.asarray(image, dtype=int)

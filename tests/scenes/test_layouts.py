@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from drawn import SEED, TEST, TRAIN, pixels, read, records
 
-from ahnpl_cli.data.images import ImageRef, open_image
+from ahnpl_cli.data.images import ImageRef
 from ahnpl_cli.evaluation.benchmarks import benchmarks
 from ahnpl_cli.evaluation.benchmarks.base import LoadOptions
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
@@ -214,7 +214,7 @@ def test_only_the_box_of_an_aro_picture_tells_which_caption_is_true(world: Path)
         item = make_item("vg_relation", SEED, index, TEST)
         box = tuple(record[f"bbox_{key}"] for key in "xywh")
         path = world / "aro/images" / record["image_path"]
-        crop = pixels(open_image(ImageRef(path, box)))
+        crop = pixels(ImageRef(path, box).load())
         things = [thing for thing in item.scene.things if thing.appearance.shape != "ring"]
         for thing in things:
             color = np.asarray(render.RGB[thing.appearance.color])
@@ -276,4 +276,4 @@ def test_the_loaders_of_the_real_benchmarks_read_the_world(world: Path, name: st
     assert len(suite.files) >= files[name]
     images = list(suite.task.images())
     assert len(images) >= TEST
-    assert all(open_image(ref).size == (64, 64) for ref in images)
+    assert all(ref.load().size == (64, 64) for ref in images)

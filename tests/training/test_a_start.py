@@ -8,7 +8,6 @@ import pytest
 import torch
 
 from ahnpl_cli.config import TrainConfig
-from ahnpl_cli.data.tar_shards import open_picture
 from ahnpl_cli.errors import ConfigError
 from ahnpl_cli.training.checkpoints import STATE
 from ahnpl_cli.training.loop import fit, train
@@ -26,7 +25,7 @@ def test_a_starts_from_the_start_models_own_pairs(
         # Of few pairs all are read; here three batches of eight.
         rows = np.concatenate([parts.order.rows(step) for step in range(3)])
         pictures = [parts.data.pictures[number] for number in parts.data.picture_of[rows]]
-        pixels = torch.stack([parts.backbone.preprocess(open_picture(p)) for p in pictures])
+        pixels = torch.stack([parts.backbone.preprocess(p.load()) for p in pictures])
         texts = parts.data.draw(rows, seed=0, epoch=0).text
         parts.backbone.module.eval()
         with torch.no_grad():
@@ -52,7 +51,7 @@ def test_margins_are_read_from_the_start_models_own_gaps(
         rows = parts.order.rows(0)
         draw = parts.data.draw(rows, seed=0, epoch=0)
         pictures = [parts.data.pictures[number] for number in parts.data.picture_of[rows]]
-        pixels = torch.stack([parts.backbone.preprocess(open_picture(p)) for p in pictures])
+        pixels = torch.stack([parts.backbone.preprocess(p.load()) for p in pictures])
         gaps = []
         parts.backbone.module.eval()
         with torch.no_grad():

@@ -11,7 +11,6 @@ import torch
 from ahnpl_cli.backbones.feature_cache import FeatureCache, default_folder
 from ahnpl_cli.config import TrainConfig
 from ahnpl_cli.data.images import ImageRef, image_key
-from ahnpl_cli.data.tar_shards import open_picture
 from ahnpl_cli.errors import ConfigError
 from ahnpl_cli.runs import NEIGHBORS
 from ahnpl_cli.training import neighbors
@@ -54,7 +53,7 @@ def test_the_nearest_images_are_those_of_the_start(
     model = parts.backbone
     model.module.eval()
     with torch.no_grad():
-        pixels = [model.preprocess(open_picture(p))[None] for p in parts.data.pictures]
+        pixels = [model.preprocess(p.load())[None] for p in parts.data.pictures]
         features = torch.cat([model.encode_image(one) for one in pixels])
     assert found(parts) == looped(features, 4)
 

@@ -14,7 +14,6 @@ from ahnpl_cli.backbones.load import load_backbone
 from ahnpl_cli.config import TrainConfig
 from ahnpl_cli.data.draw import Draw
 from ahnpl_cli.data.loader import Loaded
-from ahnpl_cli.data.tar_shards import open_picture
 from ahnpl_cli.losses.features import Features, TeacherFeatures
 from ahnpl_cli.losses.recipes import OBJECTIVES, recipe
 from ahnpl_cli.training.batch import Batch, make_batch
@@ -30,7 +29,7 @@ def draw_of(built: TrainingParts, count: int = 10) -> Draw:
 
 def load(built: TrainingParts, draw: Draw) -> Loaded:
     pictures = [built.data.pictures[p] for p in draw.pictures]
-    pixels = torch.stack([built.backbone.preprocess(open_picture(p)) for p in pictures])
+    pixels = torch.stack([built.backbone.preprocess(p.load()) for p in pictures])
     return Loaded(pixels, torch.arange(len(pictures)), {})
 
 
@@ -185,7 +184,7 @@ def test_the_cut_at_the_features_is_plain_backpropagation(
     pictures = torch.zeros(10, draw.painted.shape[1], backbone.info.embed_dim)
     for i, k in itertools.product(range(10), range(draw.painted.shape[1])):
         if draw.painted[i, k] >= 0:
-            picture = open_picture(built.data.pictures[draw.painted[i, k]])
+            picture = built.data.pictures[draw.painted[i, k]].load()
             pictures[i, k] = backbone.encode_image(backbone.preprocess(picture)[None])[0]
     others = texts_of_slots(built, draw, draw.positive)
     assert others.any() or not built.objective.recipe.uses_positives

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from ahnpl_cli.backbones.base import Backbone
 from ahnpl_cli.backbones.encode import Cache, Precision, encode_images, encode_texts
-from ahnpl_cli.data.images import ImageRef, open_image
+from ahnpl_cli.data.images import ImageRef
 from ahnpl_cli.errors import BenchmarkError, DataError, ModelError
 from ahnpl_cli.evaluation.scoring.items import Floats, Item, Scores
 from ahnpl_cli.progress import Track, silent
@@ -210,7 +210,7 @@ def encode_with_own(
     image_rows: list[Floats] = []
     for batch in _batches(images, batch_size, track, "Encoding images"):
         with _benchmark_errors():
-            pixels = [open_image(ref) for ref in batch]
+            pixels = [ref.load() for ref in batch]
         image_rows.append(_unit_rows(model.encode_image(pixels), len(batch), "encode_image"))
     text_rows: list[Floats] = []
     for texts_of_batch in _batches(captions, batch_size, track, "Encoding texts"):

@@ -8,7 +8,7 @@ import pytest
 from photos import SIDE, job_of
 from PIL import Image
 
-from ahnpl_cli.data.images import ImageRef, open_image
+from ahnpl_cli.data.images import ImageRef
 from ahnpl_cli.errors import ConfigError, DataError
 from ahnpl_cli.imaging.base import Refusal, Settings, Target
 from ahnpl_cli.imaging.locators.coco_index import Index, build_index, image_key
@@ -28,7 +28,7 @@ def locator(photos, tmp_path):
 
 
 def locate(locator, record, photos, slot=0):
-    image = open_image(ImageRef(photos / record.image))
+    image = ImageRef(photos / record.image).load()
     return locator.locate([(job_of(record, slot), image)])[0]
 
 
@@ -52,7 +52,7 @@ def test_one_car_said_and_two_seen_is_refused(locator, record_of, photos):
 def test_many_said_are_all_painted(locator, record_of, photos):
     record = replace(record_of(4), caption="red cars")
     job = replace(job_of(record_of(4)), record=record, targets=(target("cars"),))
-    (mask,) = locator.locate([(job, open_image(ImageRef(photos / record.image)))])[0]
+    (mask,) = locator.locate([(job, ImageRef(photos / record.image).load())])[0]
     assert mask[:, :70].any() and mask[:, 80:].any()
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ahnpl_cli.visible import dump_json, visible, visible_line
+from ahnpl_cli.reporting.visible import dump_json, visible, visible_line
 
 
 @pytest.mark.parametrize(
