@@ -8,6 +8,7 @@ caption and not in its negative; on the other half, the text with the higher sum
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections import Counter, defaultdict
@@ -46,6 +47,13 @@ def _grams(text: str) -> Counter[str]:
     return Counter((*single, *pairs))
 
 
+@functools.lru_cache(maxsize=1 << 13)  # pairs are counted first and scored afterwards
+def _changed(caption: str, negative: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What only the caption says, and what only the negative says, as often as it is said."""
+    true, false = _grams(caption), _grams(negative)
+    return tuple((true - false).elements()), tuple((false - true).elements())
+
+
 @dataclass(slots=True)
 class WordCounts:
     """How often each word and each pair of neighbors stands on either side of a pair, per fold."""
@@ -55,9 +63,9 @@ class WordCounts:
 
     def add(self, fold: int, caption: str, negative: str) -> None:
         """Count one pair; what stands on both sides says nothing and is left out."""
-        ours, theirs = _grams(caption), _grams(negative)
-        self.true[fold].update(ours - theirs)
-        self.false[fold].update(theirs - ours)
+        only_true, only_false = _changed(caption, negative)
+        self.true[fold].update(only_true)
+        self.false[fold].update(only_false)
 
     def leaning(self, gram: str, fold: int) -> float:
         """Log-odds that a changed word belongs to the caption, from the other folds."""
@@ -68,9 +76,9 @@ class WordCounts:
 
     def score(self, fold: int, caption: str, negative: str) -> float:
         """How much likelier the caption is the true one of the pair, in log-odds."""
-        ours, theirs = _grams(caption), _grams(negative)
-        gained, lost = (ours - theirs).elements(), (theirs - ours).elements()
-        return sum(self.leaning(w, fold) for w in gained) - sum(self.leaning(w, fold) for w in lost)
+        only_true, only_false = _changed(caption, negative)
+        in_favor = sum(self.leaning(gram, fold) for gram in only_true)
+        return in_favor - sum(self.leaning(gram, fold) for gram in only_false)
 
 
 def most_skewed(counts: Iterable[WordCounts]) -> list[tuple[str, int, int]]:

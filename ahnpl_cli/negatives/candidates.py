@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+
+import numpy as np
 
 from ahnpl_cli.negatives.evidence import Corpus
 from ahnpl_cli.negatives.lexicon.concreteness import Weigh
@@ -14,8 +16,57 @@ from ahnpl_cli.negatives.text.words import Word
 from ahnpl_cli.records import CaptionRecord, Edit
 from ahnpl_cli.stable_hash import RandomStream
 
+SORTED_FIRST = 64  # words of a ranking that are sorted first; few masked words need more
 # Words with scores, best first, higher is better; read only as far as valid words are needed.
 Ranking = Iterable[tuple[str, float]]
+
+
+@dataclass(frozen=True, slots=True)
+class LazyRanking:
+    """A ranking of a vocabulary that is made only when it is read.
+
+    Attributes:
+        vocabulary: its name.
+        words: all its words.
+        fitting: gives the numbers of the words that fit, in order, and their scores (N,).
+    """
+
+    vocabulary: str
+    words: Sequence[str]
+    fitting: Callable[[], tuple[np.ndarray, np.ndarray]]
+
+    def __iter__(self) -> Iterator[tuple[str, float]]:
+        numbers, scores = self.fitting()
+        for places in _best_first(scores):
+            chosen = numbers[places].tolist()
+            for number, score in zip(chosen, scores[places].tolist(), strict=True):
+                yield self.words[number], score
+
+    def among(self, admitted: np.ndarray) -> tuple[list[tuple[int, str, float]], int]:
+        """Return the admitted words with their ranks from 1 on, and how many words there are.
+
+        Args:
+            admitted: whether each word of the vocabulary is looked at at all.
+        """
+        numbers, scores = self.fitting()
+        order = np.argsort(-scores, kind="stable")
+        numbers, scores = numbers[order], scores[order]
+        places = admitted[numbers].nonzero()[0]
+        words = [self.words[number] for number in numbers[places].tolist()]
+        ranks = (places + 1).tolist()
+        return list(zip(ranks, words, scores[places].tolist(), strict=True)), len(numbers)
+
+
+def _best_first(scores: np.ndarray) -> Iterator[np.ndarray]:
+    """Places of scores, largest first, equal ones in their order; a few at first, then the rest."""
+    if len(scores) <= SORTED_FIRST:
+        yield np.argsort(-scores, kind="stable")
+        return
+    # Sorting a whole vocabulary to look at its best ten words would take most of the time.
+    least = np.partition(scores, len(scores) - SORTED_FIRST)[len(scores) - SORTED_FIRST]
+    for part in (scores >= least, scores < least):
+        places = part.nonzero()[0]
+        yield places[np.argsort(-scores[places], kind="stable")]
 
 
 @dataclass(frozen=True)

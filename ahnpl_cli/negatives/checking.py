@@ -74,6 +74,7 @@ class Checker:
         self._check_tags(proposals, verdicts)
         for row, (proposal, verdict) in enumerate(zip(proposals, verdicts, strict=True)):
             text = validity.normalized(verdict.text)
+            # Two kinds may propose one text at once.
             if text in proposal.texts and verdict.reason != validity.SAME_TEXT:
                 verdicts[row] = verdict._replace(reason=validity.DUPLICATE)
             elif verdict.reason is None:
@@ -123,6 +124,8 @@ class Checker:
         text = validity.normalized(negative)
         if text == validity.normalized(caption):
             return validity.SAME_TEXT
+        if text in proposal.texts:
+            return validity.DUPLICATE
         if validity.doubles_a_word(caption, negative):
             return validity.DOUBLED
         return validity.IMPLAUSIBLE if self._is_doubted(proposal, text, plausibility) else None

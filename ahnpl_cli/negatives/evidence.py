@@ -378,10 +378,15 @@ class Corpus:
         return math.log(share) + SURPRISE
 
 
+@functools.lru_cache(maxsize=512)  # a caption is held against each of its negatives
+def _framed(text: str) -> list[str]:
+    """The words of a text between what begins and what ends it; not to be changed."""
+    return ["", "", *tokens_of(text.strip().rstrip(".")), TEXT_END]
+
+
 def _changed(old: str, new: str) -> tuple[tuple[list[str], int], tuple[list[str], int]]:
     """Both texts as words with where they begin to differ, without what is equal at the end."""
-    before = ["", "", *tokens_of(old.strip().rstrip(".")), TEXT_END]
-    after = ["", "", *tokens_of(new.strip().rstrip(".")), TEXT_END]
+    before, after = _framed(old), _framed(new)
     shortest = min(len(before), len(after))
     start = 2
     while start < shortest and before[start] == after[start]:

@@ -123,10 +123,10 @@ class Tally:
 
     def _add_text(self, caption: str) -> None:
         tokens = ["", "", *tokens_of(caption.strip().rstrip(".")), TEXT_END]
+        pairs = list(map(" ".join, zip(tokens[1:], tokens[2:], strict=False)))
         self._words.update(tokens[2:])
-        for first, second, third in zip(tokens, tokens[1:], tokens[2:], strict=False):
-            self._pairs[f"{second} {third}"] += 1
-            self._triples[f"{first} {second} {third}"] += 1
+        self._pairs.update(pairs)
+        self._triples.update(map(" ".join, zip(tokens, pairs, strict=False)))
 
     def _add_relation(self, words: Sequence[Word], relation: Relation) -> None:
         text = " ".join(word.lower for word in words[relation.first : relation.last + 1])

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from ahnpl_cli.negatives import validity
-from ahnpl_cli.negatives.candidates import MaskedWord
+from ahnpl_cli.negatives.candidates import LazyRanking, MaskedWord, _best_first
 from ahnpl_cli.negatives.evidence import Corpus
-from ahnpl_cli.negatives.fillers.corpus import WORST, CorpusFiller, _best_first, count, neighbors
+from ahnpl_cli.negatives.fillers.corpus import WORST, CorpusFiller, count, neighbors
 from ahnpl_cli.negatives.kinds.refill import best_valid
 from ahnpl_cli.negatives.lexicon import wordnet
 from ahnpl_cli.negatives.statistics import Statistics
@@ -77,6 +77,22 @@ def test_places_come_by_score_and_equal_ones_in_their_order():
         scores = generator.integers(0, 40, size).astype(np.float32)
         expected = sorted(range(size), key=lambda place: (-scores[place], place))
         assert np.concatenate(list(_best_first(scores))).tolist() == expected
+
+
+def test_admitted_words_of_a_ranking_keep_their_order_and_ranks():
+    generator = np.random.default_rng(0)
+    words = [f"word {number}" for number in range(200)]
+    numbers = np.sort(generator.choice(200, 120, replace=False))
+    scores = generator.integers(0, 40, 120).astype(np.float32)
+    ranking = LazyRanking("NN", words, lambda: (numbers, scores))
+    admitted = generator.random(200) < 0.3
+    expected = [
+        (rank, word, score)
+        for rank, (word, score) in enumerate(ranking, 1)
+        if admitted[words.index(word)]
+    ]
+    assert len(expected) > 20
+    assert ranking.among(admitted) == (expected, 120)
 
 
 CAPTIONS = [

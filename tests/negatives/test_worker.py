@@ -21,22 +21,26 @@ class Fixed:
         return False
 
 
+def maker_with(filler, tagger, kinds=("object",)):
+    """Makes up to three negatives of each kind."""
+    return Maker(
+        filler,
+        tagger,
+        kinds=kinds,
+        per_kind=3,
+        top_k=10,
+        seed=0,
+        weigh=word_weights("random", 1.0),
+        corpus=Corpus(Statistics()),
+    )
+
+
 @pytest.fixture
 def make(parse, tagger):
     """Makes up to three negatives of one kind, refilled with the words given."""
 
     def made(caption, *words, kinds=("object",)):
-        maker = Maker(
-            Fixed(*words),
-            tagger,
-            kinds=kinds,
-            per_kind=3,
-            top_k=10,
-            seed=0,
-            weigh=word_weights("random", 1.0),
-            corpus=Corpus(Statistics()),
-        )
-        return maker.make([parse(caption)])
+        return maker_with(Fixed(*words), tagger, kinds).make([parse(caption)])
 
     return made
 
@@ -57,3 +61,47 @@ def test_a_word_that_is_another_part_of_speech_in_its_place_is_rejected(make):
 def test_behind_a_negation_no_word_is_refilled(make):
     made = make("a street with no cars", "dogs")
     assert made.negatives == [[]] and made.rejected["object", "negated"] == 1
+
+
+class Spied(Fixed):
+    """Counts the rankings that are read."""
+
+    def __init__(self, *words):
+        super().__init__(*words)
+        self.read = 0
+
+    def rank(self, masked_words):
+        return [self._ranking() for _ in masked_words]
+
+    def _ranking(self):
+        self.read += 1
+        yield from self.words
+
+
+@pytest.mark.parametrize(("is_trial", "read"), [(True, 1), (False, 2)])
+def test_a_caption_that_was_tried_gives_the_same_and_its_ranking_is_not_read_again(
+    parse, tagger, is_trial, read
+):
+    filler = Spied("cat", "horse")
+    maker = maker_with(filler, tagger)
+    block = [parse("a dog is sleeping")]
+    tried = maker.make(block, is_trial=is_trial)
+    assert maker.make(block) == tried and len(tried.negatives[0]) == 2
+    assert filler.read == read
+    # Once more: what was kept for the second time is gone.
+    assert maker.make(block) == tried
+    assert filler.read == read + 1
+
+
+def test_what_something_else_speaks_against_is_not_tagged_again(parse, tagger, monkeypatch):
+    tagged = []
+    retag = tagger.retag
+
+    def spied(texts, places):
+        tagged.extend(texts)
+        return retag(texts, places)
+
+    monkeypatch.setattr(tagger, "retag", spied)
+    made = maker_with(Fixed("cat", "Cat"), tagger).make([parse("a dog is sleeping")])
+    assert made.rejected["object", "duplicate"] == 1
+    assert tagged == ["a cat is sleeping"]

@@ -16,7 +16,7 @@ import functools
 import json
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,7 +24,7 @@ import numpy as np
 
 from ahnpl_cli.files import write_atomic
 from ahnpl_cli.negatives import validity
-from ahnpl_cli.negatives.candidates import MaskedWord, Ranking
+from ahnpl_cli.negatives.candidates import LazyRanking, MaskedWord, Ranking
 from ahnpl_cli.negatives.lexicon import wordnet
 from ahnpl_cli.negatives.lexicon.noun_sorts import sorts_of, widened
 from ahnpl_cli.negatives.lexicon.wordnet import Pos
@@ -42,7 +42,6 @@ SIZES = (1_000, 10_000)
 SURE = 0.95  # share of a word's uses under one tag from which it counts as unambiguous
 EDGE = "|"  # stands for the neighbor at either end of a caption
 CONTENT = frozenset(["NN", "NNS", "NNP", "JJ", "VB", "VBG", "VBZ", "VBP", "VBD", "VBN", "CD"])
-SORTED_FIRST = 64  # words of a ranking that are sorted first; few masked words need more
 
 
 class Counts(NamedTuple):
@@ -198,11 +197,15 @@ class CorpusFiller:
         """Return the words that fit well enough for each masked word, best first."""
         return [self._rank(masked) for masked in masked_words]
 
-    def _rank(self, masked: MaskedWord) -> Iterator[tuple[str, float]]:
+    def _rank(self, masked: MaskedWord) -> LazyRanking:
+        tag = masked.word.tag
+        words = self._vocabulary(tag).words
+        return LazyRanking(tag, words, functools.partial(self._fitting, masked))
+
+    def _fitting(self, masked: MaskedWord) -> tuple[np.ndarray, np.ndarray]:
+        """The numbers of the words that fit well enough, and their scores."""
         word = masked.word
         vocabulary = self._vocabulary(word.tag)
-        if not vocabulary.words:
-            return
         around = neighbors(masked.caption.words, masked.index)
         score = self._scores(word, around) - np.float32(self._score_of_original(word, around))
         candidates = self._contradicting(word.tag, word.lemma)
@@ -210,11 +213,7 @@ class CorpusFiller:
             score = score[candidates]
         fitting = (score >= WORST[vocabulary.pos]).nonzero()[0]
         numbers = fitting if candidates is None else candidates[fitting]
-        scores = score[fitting]
-        for places in _best_first(scores):
-            chosen = numbers[places].tolist()
-            for number, value in zip(chosen, scores[places].tolist(), strict=True):
-                yield vocabulary.words[number], value
+        return numbers, score[fitting]
 
     def _score_of_original(self, word: Word, around: tuple[str, ...]) -> float:
         """Leave-one-out score of the word that is there."""
@@ -251,15 +250,3 @@ class CorpusFiller:
         after_left = counts.pairs.get((0, left, tag), {})
         before_right = counts.pairs.get((1, right, tag), {})
         return word in after_left and word in before_right
-
-
-def _best_first(scores: np.ndarray) -> Iterator[np.ndarray]:
-    """Places of scores, largest first, equal ones in their order; a few at first, then the rest."""
-    if len(scores) <= SORTED_FIRST:
-        yield np.argsort(-scores, kind="stable")
-        return
-    # Sorting a whole vocabulary to look at its best ten words would take most of the time.
-    least = np.partition(scores, len(scores) - SORTED_FIRST)[len(scores) - SORTED_FIRST]
-    for part in (scores >= least, scores < least):
-        places = part.nonzero()[0]
-        yield places[np.argsort(-scores[places], kind="stable")]
