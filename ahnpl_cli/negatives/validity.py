@@ -64,6 +64,7 @@ PRONOUNS = {
 _WITH_RELATIVES = frozenset(("n", "a"))
 
 
+@functools.lru_cache(maxsize=512)  # a caption is held against each of its negatives
 def normalized(text: str) -> str:
     """Return a text in lower case with single spaces and no full stop."""
     return " ".join(text.lower().split()).rstrip(" .")

@@ -39,6 +39,7 @@ def _verb_heard(masked: MaskedWord, corpus: Corpus) -> Heard:
     "A dog eats" but no chair does; "falls into the water" but nothing sits into it.
     """
     words, index = masked.caption.words, masked.index
+    verb_there = words[index].lemma
     doer = grammar.subject(words, index)
     noun = None if doer is None else words[doer].lemma
     kind = None if noun is None else kind_of(noun)
@@ -47,7 +48,7 @@ def _verb_heard(masked: MaskedWord, corpus: Corpus) -> Heard:
 
     def is_heard(word: str) -> bool:
         verb = wordnet.lemma(word, "v")
-        if kind is not None and not verbs_exclude(masked.word.lemma, verb, kind):
+        if kind is not None and not verbs_exclude(verb_there, verb, kind):
             return False
         if noun is not None and not corpus.does(verb, noun):
             return False

@@ -120,10 +120,10 @@ def best_valid(masked: MaskedWord, ranking: Ranking, most: int, corpus: Corpus) 
         most: valid words wanted.
         corpus: what the captions say together.
     """
+    word_there, image_words = masked.word, masked.caption.image_words
     context = validity.context_of(masked.caption.words, masked.index)
     # Of few captions it cannot be told what is never said.
-    is_heard = None if corpus.is_small else HEARD[masked.word.pos or "n"](masked, corpus)
-    image_words = masked.caption.image_words
+    is_heard = None if corpus.is_small else HEARD[word_there.pos or "n"](masked, corpus)
     valid: list[tuple[str, float]] = []
     rejected: Counter[str] = Counter()
     if is_heard is never:
@@ -135,7 +135,7 @@ def best_valid(masked: MaskedWord, ranking: Ranking, most: int, corpus: Corpus) 
         if is_heard is not None and not is_heard(word.lower()):
             continue
         heard += 1
-        reason = validity.word_reason(masked.word, word, context, image_words)
+        reason = validity.word_reason(word_there, word, context, image_words)
         if reason is not None:
             rejected[reason] += 1
             continue
@@ -205,7 +205,9 @@ class RefillJob:
         """Take the ranking of the masked word last proposed."""
         masked, _ = self._queue[0]
         valid, rejected = self.valid_words(masked, ranking)
-        self.rejected.update(rejected)
+        # What `Counter.update` asks first takes longer than the counting.
+        for reason, count in rejected.items():
+            self.rejected[reason] += count
         if masked.word.pos == "n":
             valid = self._in_topic(masked, valid)
         best = max((score for _, score in valid), default=0.0)

@@ -59,7 +59,7 @@ class Tagger:
 
     def retag(self, texts: Sequence[str], starts: Sequence[int]) -> list[str]:
         """Return, for each text, the tag of the word that begins at a character."""
-        docs = self._pipe(texts)
+        docs = self._pipe(texts) if texts else []
         return [_tag_at(doc, start) for doc, start in zip(docs, starts, strict=True)]
 
     def _pipe(self, texts: Sequence[str]) -> list[Any]:

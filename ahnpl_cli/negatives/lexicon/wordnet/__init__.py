@@ -60,14 +60,18 @@ def _load() -> dict[str, _Part]:
         row, pos, first, second = line.split("\t")
         part = parts[pos]
         if row == "l":
-            part.senses[first] = [int(number) for number in second.split()]
+            part.senses[first] = list(map(int, second.split()))
         elif row == "e":
             part.exceptions[first] = second
         else:
-            targets = second.split()
+            parents, opposites = second.split(), []
+            # Of 71,000 rows hardly any has opposites.
+            if "!" in second:
+                opposites = [int(target[1:]) for target in parents if target[0] == "!"]
+                parents = [target for target in parents if target[0] != "!"]
             part.files.append(int(first))
-            part.parents.append([int(t) for t in targets if t[0] != "!"])
-            part.opposites.append([int(t[1:]) for t in targets if t[0] == "!"])
+            part.parents.append(list(map(int, parents)))
+            part.opposites.append(opposites)
     return parts
 
 
