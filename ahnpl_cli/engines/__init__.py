@@ -6,16 +6,17 @@ the same on every engine, and so are the bytes. `journal` is what a task leaves 
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing.connection import Connection, wait
-from types import TracebackType
+from multiprocessing.context import SpawnContext, SpawnProcess
+from types import ModuleType, TracebackType
 from typing import Any, Protocol, TypeVar
 
 from ahnpl_cli.errors import AhnplError
@@ -121,15 +122,28 @@ def _run(function: Callable[[Task], Result], task: Task) -> Result:
     return function(task)
 
 
-def _refuse_import() -> None:
-    """Refuse to start processes while a new one imports the script of the first.
+class _Worker(SpawnProcess):
+    """A new process that does not import the script of this one.
 
-    Raises:
-        AhnplError: a script starts them whenever it is imported.
+    All that it needs is ours, and a script without `if __name__ == "__main__":` would start workers
+    in each of its workers.
     """
-    if getattr(multiprocessing.current_process(), "_inheriting", False):
-        hint = 'Put what the script does behind: if __name__ == "__main__":'
-        raise AhnplError("each worker process would start worker processes", hint=hint)
+
+    @staticmethod
+    def _Popen(process_obj: Any) -> Any:
+        script = sys.modules["__main__"]
+        # Whatever is the main module now, with its file, is what a new process imports first.
+        sys.modules["__main__"] = ModuleType("__main__")
+        try:
+            return SpawnProcess._Popen(process_obj)
+        finally:
+            sys.modules["__main__"] = script
+
+
+class _Spawn(SpawnContext):
+    """Spawned, not forked: a fork of a process with threads (torch, progress) may hang."""
+
+    Process = _Worker
 
 
 class ProcessMap:
@@ -137,7 +151,8 @@ class ProcessMap:
 
     Args:
         workers: how many processes.
-        prepare: called once in each process, before its first task.
+        prepare: called once in each process, before its first task; of a module, not of the script
+            that runs, which the processes do not import.
         args: what `prepare` is called with; has to be picklable.
         hint: what to do if a process dies, such as for lack of memory.
     """
@@ -155,9 +170,7 @@ class ProcessMap:
         self._executor: ProcessPoolExecutor | None = None
         self._lifeline: Connection | None = None
         if workers > 1:
-            _refuse_import()
-            # Spawned, not forked: a fork of a process with threads (torch, progress) may hang.
-            context = multiprocessing.get_context("spawn")
+            context = _Spawn()
             reader, self._lifeline = context.Pipe(duplex=False)
             self._executor = ProcessPoolExecutor(
                 workers, context, _start_worker, (reader, prepare, args)

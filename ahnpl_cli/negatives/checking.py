@@ -11,8 +11,7 @@ from ahnpl_cli.negatives.balance import Odds, telling
 from ahnpl_cli.negatives.candidates import Candidate, ParsedCaption
 from ahnpl_cli.negatives.evidence import Corpus
 from ahnpl_cli.negatives.fillers import Filler
-from ahnpl_cli.negatives.text.tagging import Tagger
-from ahnpl_cli.negatives.text.words import MODIFYING
+from ahnpl_cli.negatives.text.words import MODIFYING, Tagger
 from ahnpl_cli.records import Kind, apply_edits
 from ahnpl_cli.stable_hash import RandomStream
 

@@ -25,12 +25,11 @@ from ahnpl_cli.negatives.lexicon.noun_sorts import PERSON
 from ahnpl_cli.negatives.lexicon.tables import dimensions
 from ahnpl_cli.negatives.lexicon.wordnet import lemma
 from ahnpl_cli.negatives.statistics import (
-    TEXT_END,
     Statistics,
+    framed,
     group_of,
     kind_of,
     names_of,
-    tokens_of,
 )
 
 THREE, TWO, ONE = 0.5, 0.35, 0.15  # weights of the counts of three, two and one words
@@ -378,15 +377,9 @@ class Corpus:
         return math.log(share) + SURPRISE
 
 
-@functools.lru_cache(maxsize=512)  # a caption is held against each of its negatives
-def _framed(text: str) -> list[str]:
-    """The words of a text between what begins and what ends it; not to be changed."""
-    return ["", "", *tokens_of(text.strip().rstrip(".")), TEXT_END]
-
-
 def _changed(old: str, new: str) -> tuple[tuple[list[str], int], tuple[list[str], int]]:
     """Both texts as words with where they begin to differ, without what is equal at the end."""
-    before, after = _framed(old), _framed(new)
+    before, after = framed(old), framed(new)
     shortest = min(len(before), len(after))
     start = 2
     while start < shortest and before[start] == after[start]:

@@ -284,9 +284,8 @@ def hard_negatives(
             captions of the same image are never made negatives of each other.
         kinds: which kinds to make; see `ahnpl docs negatives`.
         **options: further options of the command by name, such as `filler="corpus"`, `per_kind=3`
-            or `seed=1`; those of the language model too. This process does the work: more of them
-            (`workers=4`) import the script that calls, whose main part then has to stand behind
-            `if __name__ == "__main__":`.
+            or `seed=1`; those of the language model too. This process does the work, unless there
+            are to be more of them (`workers=4`).
 
     Returns:
         The captions in order, each with its negatives.

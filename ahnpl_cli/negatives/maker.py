@@ -27,8 +27,7 @@ from ahnpl_cli.negatives.evidence import Corpus
 from ahnpl_cli.negatives.fillers import Filler
 from ahnpl_cli.negatives.kinds.refill import Refill, RefillJob, ValidWords, best_valid
 from ahnpl_cli.negatives.lexicon.concreteness import MIDDLE, Weigh
-from ahnpl_cli.negatives.text.tagging import Tagger
-from ahnpl_cli.negatives.text.words import Word
+from ahnpl_cli.negatives.text.words import Tagger, Word
 from ahnpl_cli.negatives.units import (
     FOILS,
     LAST_FOILS,

@@ -15,7 +15,7 @@ from ahnpl_cli.negatives.candidates import ParsedCaption
 from ahnpl_cli.negatives.lexicon.noun_sorts import animate, same_sort
 from ahnpl_cli.negatives.lexicon.tables import alike, contraries, dimensions
 from ahnpl_cli.negatives.text import grammar
-from ahnpl_cli.negatives.text.phrases import NounPhrase, noun_phrases
+from ahnpl_cli.negatives.text.relations import NounPhrase, noun_phrases
 from ahnpl_cli.negatives.text.words import NOUNS, VERBS, Word
 from ahnpl_cli.records import Edit, Positive, apply_edits
 from ahnpl_cli.spelling import match_case, plural, vowel_sound, with_article

@@ -29,6 +29,12 @@ def tokens_of(text: str) -> list[str]:
     return _TOKEN.findall(text.lower())
 
 
+@functools.lru_cache(maxsize=512)  # a caption is held against each of its negatives
+def framed(text: str) -> list[str]:
+    """Return the words of a text between what begins and what ends it; not to be changed."""
+    return ["", "", *tokens_of(text.strip().rstrip(".")), TEXT_END]
+
+
 @dataclass(slots=True)
 class Statistics:
     """Counts over captions; plain containers that go through JSON.
@@ -122,7 +128,7 @@ class Tally:
             self._add_relation(words, relation)
 
     def _add_text(self, caption: str) -> None:
-        tokens = ["", "", *tokens_of(caption.strip().rstrip(".")), TEXT_END]
+        tokens = framed(caption)
         pairs = list(map(" ".join, zip(tokens[1:], tokens[2:], strict=False)))
         self._words.update(tokens[2:])
         self._pairs.update(pairs)

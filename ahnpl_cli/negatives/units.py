@@ -13,7 +13,7 @@ from typing import NamedTuple, Protocol
 
 from ahnpl_cli.negatives.candidates import Candidate, MaskedWord, Ranking
 from ahnpl_cli.negatives.text import grammar
-from ahnpl_cli.negatives.text.phrases import noun_phrases
+from ahnpl_cli.negatives.text.relations import noun_phrases
 from ahnpl_cli.negatives.text.words import VERBS, Word
 from ahnpl_cli.records import Edit, Negative, Unit, apply_edits
 

@@ -33,8 +33,7 @@ from ahnpl_cli.negatives.positives import Reworder
 from ahnpl_cli.negatives.rewrites import rewording_reason
 from ahnpl_cli.negatives.statistics import STATISTICS, read_statistics
 from ahnpl_cli.negatives.text.context import Window
-from ahnpl_cli.negatives.text.tagging import Tagger
-from ahnpl_cli.negatives.text.words import Word, words_of
+from ahnpl_cli.negatives.text.words import Tagger, Word, words_of
 from ahnpl_cli.records import CaptionRecord, Positive
 
 if TYPE_CHECKING:

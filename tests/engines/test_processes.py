@@ -60,9 +60,9 @@ def test_a_dead_process_is_one_line_and_what_to_do():
         list(processes.map(die, range(6)))
 
 
-PARENT = """
-import os, signal, sys, time
-from ahnpl_cli.engines import ProcessMap
+# A module of its own: a worker does not import its parent's script.
+SLEEPING = """
+import os, time
 
 def prepare():
     pass
@@ -70,12 +70,16 @@ def prepare():
 def work(n):
     os.write(1, f"{os.getpid()}\\n".encode())  # at once: print writes the line end apart
     time.sleep(60)
+"""
+PARENT = """
+import signal
+from ahnpl_cli.engines import ProcessMap
+from sleeping import prepare, work
 
-if __name__ == "__main__":
-    # A shell starts its background jobs deaf to Ctrl-C.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    with ProcessMap(2, prepare) as processes:
-        list(processes.map(work, range(4)))
+# A shell starts its background jobs deaf to Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+with ProcessMap(2, prepare) as processes:
+    list(processes.map(work, range(4)))
 """
 
 
@@ -92,6 +96,7 @@ def is_running(pid):
 def test_workers_end_with_their_parent_whatever_ended_it(tmp_path, ended_by):
     script = tmp_path / "parent.py"
     script.write_text(PARENT)
+    (tmp_path / "sleeping.py").write_text(SLEEPING)
     with subprocess.Popen(
         [sys.executable, script],
         stdout=subprocess.PIPE,

@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from ahnpl_cli.negatives.candidates import ParsedCaption
-from ahnpl_cli.negatives.text.tagging import Tagger
-from ahnpl_cli.negatives.text.words import words_of
+from ahnpl_cli.negatives.text.words import Tagger, words_of
 from ahnpl_cli.records import CaptionRecord
 
 # Small scenes that stand for COCO: enough for every kind, several captions an image.

@@ -90,18 +90,12 @@ print(sum(len(r.negatives) for r in hard_negatives(captions, ["order"], {options
 """
 
 
-@pytest.mark.parametrize(
-    ("options", "code"), [("filler='corpus'", 0), ("filler='corpus', workers=2", 1)]
-)
-def test_a_plain_script_makes_them_or_says_what_it_lacks(
-    tmp_path: Path, options: str, code: int
-) -> None:
-    script = tmp_path / "plain.py"
-    script.write_text(SCRIPT.replace("{options}", options))
-    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True)
-    assert done.returncode == code
-    if code:
-        hint = 'Put what the script does behind: if __name__ == "__main__":'
-        assert f"each worker process would start worker processes. {hint}" in done.stderr
-    else:
-        assert int(done.stdout) > 0
+def test_a_plain_script_makes_them_in_as_many_processes_as_it_likes(tmp_path: Path) -> None:
+    printed = []
+    for options in ("filler='corpus'", "filler='corpus', workers=2"):
+        script = tmp_path / "plain.py"
+        script.write_text(SCRIPT.replace("{options}", options))
+        done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True)
+        assert done.stderr == ""
+        printed.append(int(done.stdout))
+    assert printed[0] == printed[1] > 0

@@ -105,7 +105,7 @@ def test_tagging_goes_on_after_an_interruption(world, tmp_path, monkeypatch, cap
     output = tmp_path / "n.jsonl"
     with pytest.raises(Killed):
         generate(captions, output, CONFIG, track=counted([], BLOCK + 5))
-    from ahnpl_cli.negatives.text.tagging import Tagger
+    from ahnpl_cli.negatives.text.words import Tagger
 
     tagged = []
     real = Tagger.tag

@@ -5,7 +5,7 @@ import sys
 
 CODE = """
 import sys
-from ahnpl_cli.negatives.text.tagging import Tagger
+from ahnpl_cli.negatives.text.words import Tagger
 
 tagged = Tagger().tag(["a brown dog"])[0]
 assert tagged.tags == ("DT", "JJ", "NN"), tagged
