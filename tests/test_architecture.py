@@ -39,7 +39,7 @@ LAYERS = {
         "imaging.generate",
         "negatives.generate",
         "inspection",
-        *("demo", "demo_page"),
+        "demo",
         *("exporting", "frontier"),
     ),
     "cli": ("cli", "__main__"),
@@ -147,6 +147,51 @@ def test_the_import_rule_can_fail(module: str, source: str) -> None:
 def test_a_module_without_a_layer_is_noticed() -> None:
     with pytest.raises(AssertionError, match="brandnew has no layer"):
         layer("brandnew")
+
+
+def rooms() -> dict[str, set[str]]:
+    """Return which top-level names of the package each of them imports from."""
+    leans_on: dict[str, set[str]] = {}
+    for path in PACKAGE.rglob("*.py"):
+        room = module_name(path).split(".")[0]
+        if room == "__init__":
+            continue  # The Python surface imports anything, at its first use.
+        others = leans_on.setdefault(room, set())
+        for name in imports(ast.parse(path.read_text(encoding="utf-8"))):
+            parts = name.split(".")
+            if parts[0] == "ahnpl_cli" and parts[1:2] not in ([], [room]):
+                others.add(parts[1])
+    return leans_on
+
+
+def floor_of(room: str, leans_on: dict[str, set[str]], above: tuple[str, ...] = ()) -> int:
+    """Return the length of the longest chain of rooms that a room stands on, itself included."""
+    assert room not in above, f"a circle: {' -> '.join([*above, room])}"
+    below = (floor_of(other, leans_on, (*above, room)) for other in leans_on[room])
+    return 1 + max(below, default=0)
+
+
+@pytest.mark.parametrize(
+    ("room", "most"),
+    [
+        ("data", 3),
+        ("backbones", 4),
+        ("reporting", 4),
+        ("evaluation", 5),
+        ("embedding", 5),
+        ("negatives", 6),
+        ("training", 6),
+        ("inspection", 6),
+        ("cli", 7),
+    ],
+)
+def test_no_room_stands_on_more_floors(room: str, most: int) -> None:
+    assert floor_of(room, rooms()) <= most
+
+
+def test_a_circle_of_rooms_is_noticed() -> None:
+    with pytest.raises(AssertionError, match="a circle: a -> b -> a"):
+        floor_of("a", {"a": {"b"}, "b": {"a"}})
 
 
 def heavy_after(statement: str) -> set[str]:

@@ -62,7 +62,7 @@ def demo(ctx: typer.Context, *, config: DemoConfig, screen: Screen) -> None:
     report = summarize(out, done, results)
     page = page_path(config, out / "page.html")
     if page is not None:
-        from ahnpl_cli.demo_page import demo_page
+        from ahnpl_cli.cli.demo_page import demo_page
 
         html = demo_page(out, config, done, results, screen.track)
         screen.write_page(page, html, force=config.force)

@@ -24,9 +24,8 @@ from ahnpl_cli.data.joined import EXCHANGE, Joiner
 from ahnpl_cli.data.jsonl import duplicate_id
 from ahnpl_cli.data.tar_shards import Picture, PlacedRecord, TarMember
 from ahnpl_cli.errors import DataError
-from ahnpl_cli.losses.recipes import PaintedUse
 from ahnpl_cli.progress import Track, silent
-from ahnpl_cli.records import KINDS, LONGER, Kind, Negative
+from ahnpl_cli.records import KINDS, LONGER, Kind, Negative, PaintedUse
 from ahnpl_cli.stable_hash import stable_hash, stable_rng
 
 logger = logging.getLogger(__name__)

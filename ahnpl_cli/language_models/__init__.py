@@ -70,7 +70,7 @@ def load_language_model(
 
         model = Endpoint(url, name, key_variable, seed=seed)
     else:
-        from ahnpl_cli.language_models.local import LocalModel
+        from ahnpl_cli.backbones.transformers.language_model import LocalModel
 
         model = LocalModel(str(name), device, batch_size, seed=seed)
     if answers is None:

@@ -13,12 +13,10 @@ from typing import Literal
 from ahnpl_cli.catalog import choose
 from ahnpl_cli.errors import ConfigError
 from ahnpl_cli.losses.registry import MATCHING, TERMS, Fidelity
+from ahnpl_cli.records import PaintedUse
 
 SoftmaxNegatives = Literal["none", "own", "batch"]
 ImageNegatives = Literal["perturbed", "real", "both"]
-# What pictures of negatives are for: nothing; the slots whose negative has one; the slots, and a
-# negative without one is left out; pairs of their own, with the negative's text as their caption.
-PaintedUse = Literal["none", "slots", "required", "pairs"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

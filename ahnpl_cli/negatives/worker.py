@@ -294,7 +294,7 @@ class _Worker:
         name = self.config.options.language.judge_model
         if name is None:
             return None
-        from ahnpl_cli.language_models.local import LocalModel
+        from ahnpl_cli.backbones.transformers.language_model import LocalModel
 
         model = LocalModel(name, self.config.device, JUDGED_AT_ONCE, flag="--judge-model")
         return model.mean_log_likelihoods

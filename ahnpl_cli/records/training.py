@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 DEAD_SHARE = 1e-4  # of the gradient norms; below it a term does nothing
 DEAD_AFTER = 5  # logged steps in a row
+# What pictures of negatives are for: nothing; the slots whose negative has one; the slots, and a
+# negative without one is left out; pairs of their own, with the negative's text as their caption.
+PaintedUse = Literal["none", "slots", "required", "pairs"]
 
 
 @dataclass(frozen=True, slots=True)

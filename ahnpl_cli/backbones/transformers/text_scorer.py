@@ -12,6 +12,7 @@ from typing import Any, Protocol
 
 import torch
 
+from ahnpl_cli.backbones.transformers.language_model import LocalModel
 from ahnpl_cli.backbones.transformers.named import find_folder
 from ahnpl_cli.backbones.transformers.pretrained import (
     CONFIG_FILE,
@@ -37,8 +38,6 @@ class LikelihoodScorer:
     """The mean log probability of a text's tokens by a causal language model."""
 
     def __init__(self, name: str, device: str, batch_size: int) -> None:
-        from ahnpl_cli.language_models.local import LocalModel
-
         self._model = LocalModel(name, device, batch_size)
 
     def score(self, texts: Sequence[str]) -> list[float]:

@@ -5,8 +5,8 @@ import torch
 import transformers
 from tiny_models import clip_tokenizer
 
+from ahnpl_cli.backbones.transformers.language_model import LocalModel
 from ahnpl_cli.errors import ModelError
-from ahnpl_cli.language_models.local import LocalModel
 
 
 @pytest.fixture(scope="module")
