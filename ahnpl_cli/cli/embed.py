@@ -48,7 +48,7 @@ def embed(
         check_images(source)
     check_model(config.model, config.pretrained, config.checkpoint)
     screen.note(f"{source}: loading PyTorch and the model.")
-    from ahnpl_cli.embedding.result_tables import tables
+    from ahnpl_cli.embedding.layout import tables
     from ahnpl_cli.embedding.run import embed as run
 
     report = run(paths, config, track=screen.track)

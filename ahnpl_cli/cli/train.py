@@ -32,7 +32,7 @@ def train(*, config: TrainConfig, screen: Screen) -> None:
         # Importing torch and reading a model can take a minute on a network disk.
         data = ", ".join(config.data)
         screen.note(f"{config.objective} on {data}: loading PyTorch, the model and the data.")
-    from ahnpl_cli.training.result_tables import plan_tables, tables
+    from ahnpl_cli.training.run import plan_tables, tables
 
     if config.dry_run:
         from ahnpl_cli.training.dry_run import preview

@@ -46,9 +46,13 @@ from ahnpl_cli.config.options import (
     ConsoleConfig,
     Device,
     TableFormat,
+    as_flags,
+    flat,
+    from_options,
     group,
     opt,
     parse_shard,
+    to_toml,
 )
 from ahnpl_cli.config.runs import (
     CleanConfig,
@@ -67,12 +71,6 @@ from ahnpl_cli.config.train import (
     resolve_recipe,
     resolve_training,
     resolved,
-)
-from ahnpl_cli.config.values import (
-    as_flags,
-    flat,
-    from_options,
-    to_toml,
 )
 
 __all__ = [

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ahnpl_cli.catalog import choose
+from ahnpl_cli.config.negatives import check_llm, llm_key_option, llm_url_option
 from ahnpl_cli.config.options import (
     ClusterConfig,
     Device,
     batch_size_option,
-    check_llm,
     cluster_group,
     device_option,
     dry_run_option,
@@ -17,8 +17,6 @@ from ahnpl_cli.config.options import (
     group,
     image_root_option,
     limit_option,
-    llm_key_option,
-    llm_url_option,
     on_error_option,
     opt,
     output_option,

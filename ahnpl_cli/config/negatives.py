@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from ahnpl_cli.catalog import choose
 from ahnpl_cli.config.captions import CaptionsConfig, captions_group
 from ahnpl_cli.config.options import (
     ClusterConfig,
     Device,
-    check_llm,
     cluster_group,
     device_option,
     dry_run_option,
     force_option,
     group,
     limit_option,
-    llm_key_option,
-    llm_url_option,
     on_error_option,
     opt,
     output_option,
@@ -38,6 +36,32 @@ from ahnpl_cli.records import (
     PRESETS,
     expand_presets,
 )
+
+
+def llm_url_option() -> Any:
+    """`--llm-url`."""
+    help = "An OpenAI-compatible endpoint, such as http://localhost:8000/v1."
+    return opt(None, help, metavar="URL")
+
+
+def llm_key_option() -> Any:
+    """`--llm-key`."""
+    help = "Environment variable that holds the endpoint's key."
+    return opt("OPENAI_API_KEY", help, metavar="VARIABLE")
+
+
+def check_llm(url: str | None, key_variable: str) -> None:
+    """Check that neither `--llm-key` nor `--llm-url` holds a key, which would stand in reports.
+
+    Raises:
+        ConfigError: one does, or the URL is no address of a server.
+    """
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", key_variable):
+        hint = "Put the key into a variable and name it, such as OPENAI_API_KEY."
+        raise ConfigError("--llm-key is not the name of an environment variable", hint=hint)
+    if "@" in (url or ""):
+        hint = "Put a key into the variable that --llm-key names."
+        raise ConfigError("--llm-url has a name or password in it", hint=hint)
 
 
 @dataclass(frozen=True, kw_only=True)

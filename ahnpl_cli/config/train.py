@@ -14,6 +14,7 @@ from ahnpl_cli.config.options import (
     Device,
     device_option,
     dry_run_option,
+    flat,
     force_option,
     group,
     limit_option,
@@ -26,7 +27,6 @@ from ahnpl_cli.config.options import (
     seed_option,
     workers_option,
 )
-from ahnpl_cli.config.values import flat
 from ahnpl_cli.errors import ConfigError, OnError
 from ahnpl_cli.losses.hyperparameters import (
     PAPER_TRAINING,

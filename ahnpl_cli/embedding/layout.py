@@ -1,4 +1,4 @@
-"""The files of a folder of embeddings: how they are named, written at the end, and read."""
+"""A folder of embeddings: how its files are named, written at the end and read, and its tables."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ import numpy as np
 from ahnpl_cli.data.tensors import Array, open_tensors
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.files import atomic_path, read_json, write_json
+from ahnpl_cli.records import EmbedReport
+from ahnpl_cli.reporting.tables import Cell, Table
+
+SHOWN = 20  # records of a table
 
 WHAT = "embeddings"
 INDEX = "index.json"
@@ -120,7 +124,7 @@ def read_index(folder: Path) -> dict[str, Any]:
     return index
 
 
-class Table:
+class StoredRows:
     """The rows of one tensor over all its shards, read as they are needed.
 
     Args:
@@ -165,3 +169,43 @@ class Table:
             inside = shard_of == shard
             features[inside] = stored[rows[inside] - self.starts[shard]]
         return features
+
+
+def _note(report: EmbedReport) -> str:
+    what = f"{report.model}, D = {report.dim}, {report.dtype}, {report.bytes / 1e6:,.1f} MB"
+    if report.dry_run:
+        return f"{what}. Nothing was written."
+    if report.shard is not None:
+        what = (
+            f"Part {report.shard}: {report.shards} shards of features, {report.bytes / 1e6:,.1f} MB"
+        )
+        return f"{what}. When all are there, the same command without --shard joins them."
+    kept = f", {report.kept} already up to date" if report.kept else ""
+    return f"{what} in {report.shards} files{kept}, {report.seconds:.1f} s."
+
+
+def counts(report: EmbedReport) -> Table:
+    """Return how many distinct rows of each tensor there are."""
+    rows: list[tuple[Cell, ...]] = [
+        ("image_features", "distinct images", report.images),
+        ("text_features", "distinct captions", report.texts),
+        ("negative_features", "distinct negative captions", report.negatives),
+    ]
+    if report.image_negatives:
+        rows.append(("image_negative_features", "Eqs. 1-2", report.image_negatives))
+    rows = [row for row in rows if row[2]]
+    rows.append(("records", "each with its rows", report.records))
+    return Table(report.folder, ("tensor", "of", "rows"), tuple(rows), _note(report))
+
+
+def skipped(report: EmbedReport) -> Table:
+    """Return the records left out for their image, the first few by name."""
+    count = len(report.skipped)
+    note = f"{count:,} in all; all are in index.json." if count > SHOWN else ""
+    rows = tuple(report.skipped[:SHOWN])
+    return Table("Skipped", ("record", "image", "why"), rows, note)
+
+
+def tables(report: EmbedReport) -> list[Table]:
+    """Return what `ahnpl embed` prints."""
+    return [counts(report), *([skipped(report)] if report.skipped else [])]

@@ -22,7 +22,7 @@ from ahnpl_cli.backbones.load import load_backbone
 from ahnpl_cli.data.images import ImageRef
 from ahnpl_cli.data.tensors import Array, open_tensors, read_metadata, write_tensors
 from ahnpl_cli.embedding.distinct_items import TABLES, DistinctItems, Item, RecordRows
-from ahnpl_cli.embedding.layout import FEATURES, Table, shard_path
+from ahnpl_cli.embedding.layout import FEATURES, StoredRows, shard_path
 from ahnpl_cli.engines import Engine
 from ahnpl_cli.errors import DataError, OnError
 from ahnpl_cli.progress import Track, silent
@@ -271,7 +271,7 @@ def _record_tensors(block: list[RecordRows]) -> dict[str, Array]:
     }
 
 
-def _perturbed_features(records: dict[str, Array], tables: dict[str, Table]) -> Array:
+def _perturbed_features(records: dict[str, Array], tables: dict[str, StoredRows]) -> Array:
     """Return image negatives (T, D) of Eqs. 1-2, a row per entry of `negative_row`."""
     lengths = np.diff(records["negative_offsets"])
     owner = np.repeat(np.arange(len(lengths)), lengths)
@@ -292,7 +292,7 @@ def write_records(
 ) -> list[Path]:
     """Write which rows belong to each record, and the image negatives; return the shards."""
     # Read back as stored, so that half precision shows in the image negatives too.
-    tables = {stem: Table(folder, stem) for stem in TABLES} if perturb else {}
+    tables = {stem: StoredRows(folder, stem) for stem in TABLES} if perturb else {}
     paths: list[Path] = []
     for number, block in enumerate(blocks(distinct.records(), rows_per_shard)):
         tensors = _record_tensors(block)

@@ -11,13 +11,12 @@ import numpy as np
 
 from ahnpl_cli.config import InspectConfig
 from ahnpl_cli.data.tensors import Array, open_tensors
-from ahnpl_cli.embedding.layout import FEATURES, LISTED, Table, read_index, shard_paths
+from ahnpl_cli.embedding.layout import FEATURES, LISTED, StoredRows, read_index, shard_paths
 from ahnpl_cli.errors import ConfigError, DataError
 from ahnpl_cli.inspection.pages import file_page
 from ahnpl_cli.inspection.report import FileReport, Finding, file_report
 from ahnpl_cli.progress import Track
-from ahnpl_cli.reporting.tables import Cell
-from ahnpl_cli.reporting.tables import Table as ShownTable
+from ahnpl_cli.reporting.tables import Cell, Table
 
 NEIGHBORS = 5
 NORM_TOLERANCE = {"float32": 1e-4, "float16": 2e-3}
@@ -81,7 +80,7 @@ class EmbeddingsDetails:
 
 def summarize(folder: Path, stem: str, listed: int | None) -> TensorSummary:
     """Return the numbers of one tensor; shards are read one at a time."""
-    table = Table(folder, stem)
+    table = StoredRows(folder, stem)
     low = np.inf
     high = 0.0
     bad = 0
@@ -147,7 +146,7 @@ class _Pairs:
     astray: int = 0
 
 
-def _cosines(tables: dict[str, Table], images: Array, stem: str, rows: Array) -> list[float]:
+def _cosines(tables: dict[str, StoredRows], images: Array, stem: str, rows: Array) -> list[float]:
     """Return the cosines of images and texts, row by row; a row of -1 has none."""
     # `ahnpl embed` writes -1 where an image was broken or a record has no image.
     both = (images >= 0) & (rows >= 0)
@@ -159,7 +158,7 @@ def _cosines(tables: dict[str, Table], images: Array, stem: str, rows: Array) ->
     return cosines
 
 
-def _astray(rows: dict[str, Array], lengths: Array, tables: dict[str, Table]) -> int:
+def _astray(rows: dict[str, Array], lengths: Array, tables: dict[str, StoredRows]) -> int:
     """Return how many rows of a records shard point to nothing."""
     astray = 0
     for stem, numbers in rows.items():
@@ -173,7 +172,7 @@ def _astray(rows: dict[str, Array], lengths: Array, tables: dict[str, Table]) ->
     return astray + abs(int(lengths.sum()) - len(rows["negative"]))
 
 
-def _pairs(folder: Path, tables: dict[str, Table]) -> _Pairs:
+def _pairs(folder: Path, tables: dict[str, StoredRows]) -> _Pairs:
     pairs = _Pairs([], [])
     for path in shard_paths(folder, "records"):
         with open_tensors(path) as reader:
@@ -246,10 +245,10 @@ def neighbors(folder: Path, index: dict[str, Any], query: str) -> list[Neighbor]
         ConfigError: nothing has that name.
     """
     stem, row = _row_of(index, folder, query)
-    vector = Table(folder, stem).take(np.array([row]))[0]
+    vector = StoredRows(folder, stem).take(np.array([row]))[0]
     nearest: list[Neighbor] = []
     for other, listing in LISTED.items():
-        shards = Table(folder, other).shards()
+        shards = StoredRows(folder, other).shards()
         cosines = [shard.astype(np.float32) @ vector for shard in shards]
         if not cosines:
             continue
@@ -282,7 +281,7 @@ def inspect_embeddings(folder: Path, *, query: str | None = None) -> FileReport:
     # What the index names but no shard holds is looked at too: its rows are missing.
     present = [stem for stem in FEATURES if shard_paths(folder, stem) or listed.get(stem)]
     tensors = [summarize(folder, stem, listed.get(stem)) for stem in present]
-    tables = {stem: Table(folder, stem) for stem in LISTED}
+    tables = {stem: StoredRows(folder, stem) for stem in LISTED}
     pairs = _pairs(folder, tables)
     details = EmbeddingsDetails(
         tensors=tuple(tensors),
@@ -324,7 +323,7 @@ def inspect(path: Path, config: InspectConfig, track: Track) -> FileReport:
 page = file_page
 
 
-def tables(details: EmbeddingsDetails) -> list[ShownTable]:
+def tables(details: EmbeddingsDetails) -> list[Table]:
     """Return the tables of the tensors, and of the neighbors asked for."""
     rows: list[tuple[Cell, ...]] = []
     for tensor in details.tensors:
@@ -333,10 +332,10 @@ def tables(details: EmbeddingsDetails) -> list[ShownTable]:
         rows.append((*stored, tensor.not_finite, lengths, tensor.mean_similarity))
     columns = ("tensor", "files", "rows", "D", "dtype", "NaN", "length", "cosine")
     note = "NaN: rows. Length: of the shortest and longest row. Cosine: mean of two different rows."
-    shown = [ShownTable("Tensors", columns, tuple(rows), note, digits=3)]
+    shown = [Table("Tensors", columns, tuple(rows), note, digits=3)]
     if details.neighbors:
         near = tuple((n.name, n.item, n.similarity) for n in details.neighbors)
-        shown.append(ShownTable("Nearest", ("tensor", "item", "cosine"), near, digits=3))
+        shown.append(Table("Nearest", ("tensor", "item", "cosine"), near, digits=3))
     return shown
 
 

@@ -5,13 +5,26 @@ older files stay readable.
 """
 
 from ahnpl_cli.records.captions import (
+    DEFAULT_KINDS,
+    KIND_MODULES,
+    KINDS,
+    LONGER,
+    POSITIVE_KINDS,
+    PRESETS,
+    SCHEMA,
+    UNIT_KINDS,
     CaptionRecord,
     Edit,
+    Kind,
     Negative,
     Painting,
     Positive,
+    PositiveKind,
     Unit,
+    UnitKind,
     apply_edits,
+    described,
+    expand_presets,
 )
 from ahnpl_cli.records.embedding import EmbedReport
 from ahnpl_cli.records.export import ExportReport
@@ -22,20 +35,6 @@ from ahnpl_cli.records.images import (
     PartInfo,
     ReviewReport,
 )
-from ahnpl_cli.records.kinds import (
-    DEFAULT_KINDS,
-    KIND_MODULES,
-    KINDS,
-    LONGER,
-    POSITIVE_KINDS,
-    PRESETS,
-    UNIT_KINDS,
-    Kind,
-    PositiveKind,
-    UnitKind,
-    described,
-    expand_presets,
-)
 from ahnpl_cli.records.negatives import REASONS, NegativesReport
 from ahnpl_cli.records.scenes import (
     SCENES_MANIFEST,
@@ -43,7 +42,6 @@ from ahnpl_cli.records.scenes import (
     ScenesManifest,
     ScenesReport,
 )
-from ahnpl_cli.records.schema import SCHEMA
 from ahnpl_cli.records.training import (
     DEAD_AFTER,
     CheckpointOrigin,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from ahnpl_cli.records.schema import SCHEMA
+from ahnpl_cli.records.captions import SCHEMA
 
 # Why a negative has no picture: the words of reports and what they mean.
 PICTURE_REASONS = {

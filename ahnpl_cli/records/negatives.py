@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from ahnpl_cli.records.captions import CaptionRecord
-from ahnpl_cli.records.schema import SCHEMA
+from ahnpl_cli.records.captions import SCHEMA, CaptionRecord
 
 # Why a candidate is rejected, with what it means.
 REASONS = {

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from ahnpl_cli.records.kinds import Kind
-from ahnpl_cli.records.schema import SCHEMA
+from ahnpl_cli.records.captions import SCHEMA, Kind
 
 SCENES_MANIFEST = "scenes.json"  # by which a folder of drawn scenes is known
 

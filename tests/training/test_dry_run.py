@@ -11,7 +11,7 @@ from ahnpl_cli.progress import silent
 from ahnpl_cli.training import dry_run
 from ahnpl_cli.training.dry_run import TRIED, _extrapolate, _Trial, preview, time_steps
 from ahnpl_cli.training.loop import fit
-from ahnpl_cli.training.result_tables import plan_table
+from ahnpl_cli.training.run import plan_table
 
 
 def test_a_dry_run_says_what_there_is_and_writes_nothing(

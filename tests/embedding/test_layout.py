@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from ahnpl_cli.embedding.result_tables import tables
+from ahnpl_cli.embedding.layout import tables
 from ahnpl_cli.records import EmbedReport
 from ahnpl_cli.reporting.tables import markdown
 

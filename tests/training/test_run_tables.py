@@ -4,7 +4,7 @@ import dataclasses
 from dataclasses import replace
 
 from ahnpl_cli.records import Hardness, StepReport, TrainPlan, TrainReport, spread
-from ahnpl_cli.training.result_tables import plan_table, plan_tables, tables
+from ahnpl_cli.training.run import plan_table, plan_tables, tables
 
 STEP = StepReport(
     step=10,

@@ -1,3 +1,0 @@
-"""The version of our formats, written into every JSON report."""
-
-SCHEMA = 1
