@@ -23,8 +23,6 @@ LAYERS = {
     "maths": (
         "similarity",
         "losses",
-        "evaluation.scoring.averages",
-        "evaluation.scoring.metrics",
         "evaluation.scoring.statistics",
     ),
     "adapter": (

@@ -14,14 +14,10 @@ from numpy.typing import NDArray
 
 from ahnpl_cli.evaluation.report import Change, Comparison, Difference, ExampleItem
 from ahnpl_cli.evaluation.scoring import statistics
-from ahnpl_cli.evaluation.scoring.averages import Average, pool, renamed_where_partial
-from ahnpl_cli.evaluation.scoring.derived_metrics import (
-    DerivedMetric,
-    DerivedMetrics,
-    no_derived_metrics,
-)
 from ahnpl_cli.evaluation.scoring.items import Item, Suite, SuiteVerdicts, Verdict
 from ahnpl_cli.evaluation.scoring.judging import ItemTask
+from ahnpl_cli.evaluation.scoring.metrics import DerivedMetric, DerivedMetrics
+from ahnpl_cli.evaluation.scoring.statistics import Average, pool, renamed_where_partial
 from ahnpl_cli.evaluation.suite_report import Bootstrap, average_values, tallied
 from ahnpl_cli.stable_hash import stable_hash
 
@@ -55,7 +51,7 @@ class ComparedSuite:
     name: str
     averages: Mapping[str, Average]
     subsets: Sequence[str]
-    derived_metrics: DerivedMetrics = no_derived_metrics
+    derived_metrics: DerivedMetrics
 
 
 def shared(

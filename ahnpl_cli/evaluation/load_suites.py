@@ -20,8 +20,8 @@ from ahnpl_cli.evaluation.benchmarks.base import (
 from ahnpl_cli.evaluation.benchmarks.find_files import VARIABLE, DataFolders, data_roots
 from ahnpl_cli.evaluation.output import output_path
 from ahnpl_cli.evaluation.report import SuiteInfo
-from ahnpl_cli.evaluation.scoring.averages import to_json
 from ahnpl_cli.evaluation.scoring.items import Suite
+from ahnpl_cli.evaluation.scoring.statistics import to_json
 from ahnpl_cli.evaluation.suite_report import chance_of
 from ahnpl_cli.files import write_atomic
 from ahnpl_cli.outputs import foreign

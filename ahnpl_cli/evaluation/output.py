@@ -16,8 +16,8 @@ from ahnpl_cli.config import EvalConfig
 from ahnpl_cli.data.images import file_sha256
 from ahnpl_cli.errors import ConfigError, DataError
 from ahnpl_cli.evaluation.report import EvalReport
-from ahnpl_cli.evaluation.scoring.averages import is_average
 from ahnpl_cli.evaluation.scoring.items import Verdict
+from ahnpl_cli.evaluation.scoring.statistics import is_average
 from ahnpl_cli.files import atomic_path, read_jsonl, read_object, to_json, write_json
 from ahnpl_cli.outputs import foreign, settle
 from ahnpl_cli.records import SCHEMA

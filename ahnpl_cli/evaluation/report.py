@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from ahnpl_cli.evaluation.scoring.averages import PARTIAL
+from ahnpl_cli.evaluation.scoring.statistics import PARTIAL
 from ahnpl_cli.records import SCHEMA
 
 Change = Literal["gained", "lost", "missed"]

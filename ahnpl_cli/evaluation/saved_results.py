@@ -19,8 +19,8 @@ from ahnpl_cli.evaluation.output import Scores, load_report, read_scores
 from ahnpl_cli.evaluation.place import FOLDER
 from ahnpl_cli.evaluation.report import Comparison, EvalReport, SuiteInfo, SuiteReport
 from ahnpl_cli.evaluation.result_tables import tidy_table
-from ahnpl_cli.evaluation.scoring.averages import from_json
 from ahnpl_cli.evaluation.scoring.items import SuiteVerdicts, Verdict
+from ahnpl_cli.evaluation.scoring.statistics import from_json
 from ahnpl_cli.evaluation.suite_report import Bootstrap, SuitePlan, suite_report
 from ahnpl_cli.reporting.tables import Cell
 from ahnpl_cli.runs import EVALUATIONS

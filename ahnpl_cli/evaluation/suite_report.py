@@ -12,15 +12,15 @@ from numpy.typing import NDArray
 
 from ahnpl_cli.evaluation.report import SubsetReport, SuiteReport, Support
 from ahnpl_cli.evaluation.scoring import statistics
-from ahnpl_cli.evaluation.scoring.averages import (
+from ahnpl_cli.evaluation.scoring.items import Guesses, SuiteVerdicts, Verdict
+from ahnpl_cli.evaluation.scoring.metrics import DerivedMetric
+from ahnpl_cli.evaluation.scoring.statistics import (
     PARTIAL,
     Average,
     evaluate,
     renamed_where_partial,
     rows_of,
 )
-from ahnpl_cli.evaluation.scoring.derived_metrics import DerivedMetric
-from ahnpl_cli.evaluation.scoring.items import Guesses, SuiteVerdicts, Verdict
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,10 @@
 
 import pytest
 
+from ahnpl_cli.evaluation.benchmarks.base import no_derived_metrics
 from ahnpl_cli.evaluation.comparison import ComparedSuite, ModelVerdicts, compare
-from ahnpl_cli.evaluation.scoring.averages import mean
 from ahnpl_cli.evaluation.scoring.items import Verdict
+from ahnpl_cli.evaluation.scoring.statistics import mean
 from ahnpl_cli.evaluation.suite_report import Bootstrap
 
 
@@ -18,7 +19,7 @@ def test_a_subset_stands_by_mcnemars_p_and_an_average_by_its_interval(gained, p,
     found = compare(
         ModelVerdicts("a", verdicts(base)),
         ModelVerdicts("b", verdicts(other)[::-1]),  # paired by name, whatever their order
-        ComparedSuite("suite", {"macro": mean("row")}, ["row"]),
+        ComparedSuite("suite", {"macro": mean("row")}, ["row"], no_derived_metrics),
         Bootstrap(samples=200, seed=0),
     )
     row, average = found.differences

@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from ahnpl_cli.evaluation.scoring.derived_metrics import DerivedMetric, label_metrics
 from ahnpl_cli.evaluation.scoring.items import SuiteVerdicts, Verdict
+from ahnpl_cli.evaluation.scoring.metrics import DerivedMetric, label_metrics
 from ahnpl_cli.evaluation.suite_report import Bootstrap, SuitePlan, suite_report
 
 

@@ -11,11 +11,12 @@ import pytest
 
 from ahnpl_cli.config import EvalConfig, InspectConfig
 from ahnpl_cli.errors import DataError
+from ahnpl_cli.evaluation.benchmarks.base import no_derived_metrics
 from ahnpl_cli.evaluation.comparison import ComparedSuite, ModelVerdicts, compare
 from ahnpl_cli.evaluation.output import load_report, write_report
 from ahnpl_cli.evaluation.report import EvalReport, ExampleItem, ModelReport, SuiteInfo
-from ahnpl_cli.evaluation.scoring.averages import mean, to_json
 from ahnpl_cli.evaluation.scoring.items import SuiteVerdicts, Verdict
+from ahnpl_cli.evaluation.scoring.statistics import mean, to_json
 from ahnpl_cli.evaluation.suite_report import Bootstrap, SuitePlan, suite_report
 from ahnpl_cli.inspection.report import FileReport
 from ahnpl_cli.inspection.results import inspect_results, shareable
@@ -45,7 +46,7 @@ def write(folder: Path, models: dict[str, list[bool]], total: int = 12) -> Path:
         info = {"weights_sha256": name * 8}
         reports.append(ModelReport(name, info, {"sugarcrepe": suite}))
     base, *others = of_models
-    suite_to_compare = ComparedSuite("sugarcrepe", AVERAGES, MAIN)
+    suite_to_compare = ComparedSuite("sugarcrepe", AVERAGES, MAIN, no_derived_metrics)
     comparisons = [
         compare(
             ModelVerdicts(base, of_models[base]),

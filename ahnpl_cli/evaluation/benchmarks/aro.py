@@ -30,8 +30,8 @@ from ahnpl_cli.evaluation.benchmarks.base import (
 )
 from ahnpl_cli.evaluation.benchmarks.find_files import Box, DataFolders, ImageFinder
 from ahnpl_cli.evaluation.scoring import judging
-from ahnpl_cli.evaluation.scoring.averages import Average, Mean, mean, pool
 from ahnpl_cli.evaluation.scoring.items import Item, Scores, Suite, Verdict
+from ahnpl_cli.evaluation.scoring.statistics import Average, Mean, mean, pool
 from ahnpl_cli.files import read_text
 
 RELATION, ATTRIBUTION = "VG-Relation", "VG-Attribution"

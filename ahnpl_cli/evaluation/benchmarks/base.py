@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 
 from ahnpl_cli.errors import BenchmarkError
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders, ImageFinder
-from ahnpl_cli.evaluation.scoring.averages import PARTIAL, Average, renamed_where_partial
-from ahnpl_cli.evaluation.scoring.derived_metrics import DerivedMetrics, no_derived_metrics
-from ahnpl_cli.evaluation.scoring.items import Count, Item, Suite, Task
+from ahnpl_cli.evaluation.scoring.items import Count, Item, Suite, Task, Verdict
 from ahnpl_cli.evaluation.scoring.judging import CHOICE, ItemTask, Judge
+from ahnpl_cli.evaluation.scoring.metrics import DerivedMetric, DerivedMetrics
+from ahnpl_cli.evaluation.scoring.statistics import PARTIAL, Average, renamed_where_partial
 from ahnpl_cli.files import read_json, read_text
 from ahnpl_cli.progress import Track, silent
 
@@ -216,6 +216,11 @@ class LocalCopy:
             notes=[*self.notes, *renamed_photos],
             files=list(self.files.values()) if files is None else files,
         )
+
+
+def no_derived_metrics(verdicts: Sequence[Verdict]) -> dict[str, DerivedMetric]:
+    """Return nothing: most suites have shares of verdicts alone."""
+    return {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from ahnpl_cli.evaluation.benchmarks.tables import (
     read_tables,
 )
 from ahnpl_cli.evaluation.benchmarks.two_by_two import two_by_two_suite
-from ahnpl_cli.evaluation.scoring import judging, metrics
+from ahnpl_cli.evaluation.scoring import judging
 from ahnpl_cli.evaluation.scoring.items import Item, Scores, Suite, Verdict
 
 FILE = "BiVLC.csv"
@@ -57,10 +57,10 @@ def judge(item: Item, scores: Scores, ties_win: bool) -> Iterator[Verdict]:
     (verdict,) = judging.two_by_two(item, scores, ties_win)
     similarity = judging.matrix(item, scores)
     halves = (
-        metrics.group_text(similarity, 0),
-        metrics.group_text(similarity, 1),
-        metrics.group_image(similarity, 0),
-        metrics.group_image(similarity, 1),
+        judging.group_text(similarity, 0),
+        judging.group_text(similarity, 1),
+        judging.group_image(similarity, 0),
+        judging.group_image(similarity, 1),
     )
     of_halves = judging.verdict(item, scores, dict(zip(HALVES, halves, strict=True)))
     correct = verdict.correct | of_halves.correct

@@ -25,8 +25,8 @@ from ahnpl_cli.evaluation.benchmarks.tables import (
     find_tables,
     read_tables,
 )
-from ahnpl_cli.evaluation.scoring.averages import pool
 from ahnpl_cli.evaluation.scoring.items import Item, Suite
+from ahnpl_cli.evaluation.scoring.statistics import pool
 from ahnpl_cli.files import read_jsonl
 
 COLUMNS = ("image", "caption", "negated_caption")

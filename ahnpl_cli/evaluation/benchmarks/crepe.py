@@ -27,15 +27,15 @@ from ahnpl_cli.evaluation.benchmarks.base import (
     counted,
 )
 from ahnpl_cli.evaluation.benchmarks.find_files import Box, DataFolders, ImageFinder
-from ahnpl_cli.evaluation.scoring import judging, metrics
-from ahnpl_cli.evaluation.scoring.averages import Average, mean, pool
-from ahnpl_cli.evaluation.scoring.derived_metrics import (
+from ahnpl_cli.evaluation.scoring import judging
+from ahnpl_cli.evaluation.scoring.items import Item, Scores, Suite, Verdict
+from ahnpl_cli.evaluation.scoring.metrics import (
     DerivedMetric,
     Floats,
     Measure,
     rank_metrics,
 )
-from ahnpl_cli.evaluation.scoring.items import Item, Scores, Suite, Verdict
+from ahnpl_cli.evaluation.scoring.statistics import Average, mean, pool
 from ahnpl_cli.files import read_text
 
 PRODUCTIVITY, SYSTEMATICITY = "prod_hard_negatives", "syst_hard_negatives"
@@ -164,12 +164,12 @@ def read_items(role: str, path: Path, images: ImageFinder, copy: LocalCopy) -> l
 
 def judge(item: Item, scores: Scores, ties_win: bool) -> Iterator[Verdict]:
     """R@1 in every subset, and R@3, 5 and 10 of the first."""
-    rank = metrics.rank_of_first(scores)
+    rank = judging.rank_of_first(scores)
     # A tie decides only where every foil at or above the caption equals it.
     tied = scores[0] in scores[1:] and rank == scores[1:].count(scores[0])
-    outcomes = {subset: metrics.Outcome(rank < 1, tied) for subset in item.subsets}
+    outcomes = {subset: judging.Outcome(rank < 1, tied) for subset in item.subsets}
     for k in KS:
-        outcomes[f"{item.subsets[0]} R@{k}"] = metrics.Outcome(rank < k, False)
+        outcomes[f"{item.subsets[0]} R@{k}"] = judging.Outcome(rank < k, False)
     yield judging.verdict(item, scores, outcomes)
 
 

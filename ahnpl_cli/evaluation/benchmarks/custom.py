@@ -29,9 +29,9 @@ from ahnpl_cli.evaluation.benchmarks.two_by_two import (
     tag_means,
     two_by_two_suite,
 )
-from ahnpl_cli.evaluation.scoring import judging, metrics
-from ahnpl_cli.evaluation.scoring.averages import Average, mean, pool
+from ahnpl_cli.evaluation.scoring import judging
 from ahnpl_cli.evaluation.scoring.items import Item, Scores, Suite, Verdict
+from ahnpl_cli.evaluation.scoring.statistics import Average, mean, pool
 from ahnpl_cli.files import read_jsonl
 
 FILE = "custom.jsonl"
@@ -54,11 +54,11 @@ def judge(item: Item, scores: Scores, ties_win: bool) -> Iterator[Verdict]:
     """The caption above all negatives, and above those of each kind; tags count as all."""
     # `subsets` has one kind per negative, in the order of their scores, and then the tags.
     kinds = item.subsets[: len(scores) - 1]
-    outcomes = {ALL: metrics.choose(scores)}
+    outcomes = {ALL: judging.choose(scores)}
     negatives = list(zip(scores[1:], kinds, strict=True))
     for kind in dict.fromkeys(kinds):
         of_kind = [score for score, other in negatives if other == kind]
-        outcomes[kind] = metrics.beats(scores[0], max(of_kind))
+        outcomes[kind] = judging.beats(scores[0], max(of_kind))
     outcomes |= dict.fromkeys(item.subsets[len(kinds) :], outcomes[ALL])
     yield judging.verdict(item, scores, outcomes)
 

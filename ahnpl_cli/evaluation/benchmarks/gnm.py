@@ -26,10 +26,10 @@ from ahnpl_cli.evaluation.benchmarks.tables import (
     unpacked_folder,
     zip_names,
 )
-from ahnpl_cli.evaluation.scoring import judging, metrics
-from ahnpl_cli.evaluation.scoring.averages import pool
+from ahnpl_cli.evaluation.scoring import judging
 from ahnpl_cli.evaluation.scoring.items import Item, Scores, Suite, Verdict
 from ahnpl_cli.evaluation.scoring.judging import GROUP_MEASURES
+from ahnpl_cli.evaluation.scoring.statistics import pool
 from ahnpl_cli.files import read_jsonl
 
 PUBLISHED_GROUPS, PUBLISHED_PAIRS = 278, 939
@@ -85,21 +85,21 @@ def read_group(record: Any, where: str) -> tuple[list[str], list[str]]:
 def judge(item: Item, scores: Scores, ties_win: bool) -> Iterator[Verdict]:
     """One verdict a pair, and one for the group."""
     similarity = judging.matrix(item, scores)
-    of_pairs: dict[str, list[metrics.Outcome]] = {measure: [] for measure in GROUP_MEASURES}
+    of_pairs: dict[str, list[judging.Outcome]] = {measure: [] for measure in GROUP_MEASURES}
     for i in range(len(similarity)):
-        text = metrics.group_text(similarity, i, ties_win=ties_win)
-        image = metrics.group_image(similarity, i, ties_win=ties_win)
-        both = metrics.both(text, image)
+        text = judging.group_text(similarity, i, ties_win=ties_win)
+        image = judging.group_image(similarity, i, ties_win=ties_win)
+        both = judging.both(text, image)
         of_pair = dict(zip(GROUP_MEASURES, (text, image, both), strict=True))
         for measure, outcome in of_pair.items():
             of_pairs[measure].append(outcome)
         # A pair keeps the scores of its own image alone; the group below keeps them all.
         outcomes = {f"{measure}_1": outcome for measure, outcome in of_pair.items()}
         yield judging.verdict(item, similarity[i], outcomes, suffix=f".{i}")
-    of_group: dict[str, metrics.Outcome] = {}
+    of_group: dict[str, judging.Outcome] = {}
     for measure, pairs in of_pairs.items():
         names = judging.tagged(f"{measure}_all", item.subsets)
-        of_group |= dict.fromkeys(names, metrics.both(*pairs))
+        of_group |= dict.fromkeys(names, judging.both(*pairs))
     yield judging.verdict(item, scores, of_group)
 
 

@@ -31,9 +31,9 @@ from ahnpl_cli.evaluation.benchmarks.base import (
 )
 from ahnpl_cli.evaluation.benchmarks.find_files import COCO, DataFolders
 from ahnpl_cli.evaluation.benchmarks.tables import Records, read_tables
-from ahnpl_cli.evaluation.scoring import judging, metrics
-from ahnpl_cli.evaluation.scoring.averages import Average, mean, pool
+from ahnpl_cli.evaluation.scoring import judging
 from ahnpl_cli.evaluation.scoring.items import Item, Scores, Suite, Verdict
+from ahnpl_cli.evaluation.scoring.statistics import Average, mean, pool
 from ahnpl_cli.files import read_jsonl
 from ahnpl_cli.stable_hash import stable_hash
 
@@ -72,13 +72,13 @@ def find(folders: DataFolders) -> dict[str, Path]:
 def judge(item: Item, scores: Scores, ties_win: bool) -> Iterator[Verdict]:
     """The three measures; the texts are the short one, the full one and the half-truth."""
     short, full, half = scores
-    above_half = metrics.beats(short, half)
+    above_half = judging.beats(short, half)
     of_measures = (
         above_half,
-        metrics.beats(full, half),
-        metrics.both(metrics.beats(full, short), above_half),
+        judging.beats(full, half),
+        judging.both(judging.beats(full, short), above_half),
     )
-    outcomes: dict[str, metrics.Outcome] = {}
+    outcomes: dict[str, judging.Outcome] = {}
     for measure, outcome in zip(MEASURES, of_measures, strict=True):
         outcomes |= dict.fromkeys(judging.tagged(measure, item.subsets), outcome)
     yield judging.verdict(item, scores, outcomes)

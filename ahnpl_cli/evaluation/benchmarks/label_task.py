@@ -15,8 +15,6 @@ from ahnpl_cli.data.images import ImageRef
 from ahnpl_cli.evaluation.benchmarks.base import LocalCopy
 from ahnpl_cli.evaluation.benchmarks.labeled_images import ClassData, LabeledImage
 from ahnpl_cli.evaluation.benchmarks.retention_sets import WHOLE, known_set, means_of
-from ahnpl_cli.evaluation.scoring.averages import Average, mean
-from ahnpl_cli.evaluation.scoring.derived_metrics import PRECISIONS
 from ahnpl_cli.evaluation.scoring.items import (
     Features,
     Floats,
@@ -25,6 +23,8 @@ from ahnpl_cli.evaluation.scoring.items import (
     SuiteVerdicts,
     Verdict,
 )
+from ahnpl_cli.evaluation.scoring.metrics import PRECISIONS
+from ahnpl_cli.evaluation.scoring.statistics import Average, mean
 
 TOP = 5
 # With five classes or fewer everything is in the top five.

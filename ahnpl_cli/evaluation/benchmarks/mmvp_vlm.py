@@ -26,7 +26,7 @@ from ahnpl_cli.evaluation.benchmarks.two_by_two import (
     tag_means,
     two_by_two_suite,
 )
-from ahnpl_cli.evaluation.scoring import judging, metrics
+from ahnpl_cli.evaluation.scoring import judging
 from ahnpl_cli.evaluation.scoring.items import Item, Scores, Suite, Verdict
 
 PUBLISHED_PAIRS, PUBLISHED_PATTERNS = 135, 9
@@ -50,11 +50,11 @@ def judge(item: Item, scores: Scores, ties_win: bool) -> Iterator[Verdict]:
         yield from judging.two_by_two(item, scores, ties_win)
         return
     similarity = judging.matrix(item, scores)
-    text = metrics.both(metrics.group_text(similarity, 0), metrics.group_text(similarity, 1))
-    second = metrics.beats(similarity[1][1], similarity[0][1], ties_win=True)
-    image = metrics.both(metrics.group_image(similarity, 0), second)
-    outcomes: dict[str, metrics.Outcome] = {}
-    measures = {"text": text, "image": image, "group": metrics.both(text, image)}
+    text = judging.both(judging.group_text(similarity, 0), judging.group_text(similarity, 1))
+    second = judging.beats(similarity[1][1], similarity[0][1], ties_win=True)
+    image = judging.both(judging.group_image(similarity, 0), second)
+    outcomes: dict[str, judging.Outcome] = {}
+    measures = {"text": text, "image": image, "group": judging.both(text, image)}
     for measure, outcome in measures.items():
         outcomes |= dict.fromkeys(judging.tagged(measure, item.subsets), outcome)
     yield judging.verdict(item, scores, outcomes)

@@ -22,8 +22,8 @@ from ahnpl_cli.evaluation.benchmarks.base import (
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
 from ahnpl_cli.evaluation.benchmarks.negbench import CSV_FILES
 from ahnpl_cli.evaluation.benchmarks.retrieval import KS, WAYS, Captioned, RetrievalTask
-from ahnpl_cli.evaluation.scoring.averages import Average, mean
 from ahnpl_cli.evaluation.scoring.items import Suite
+from ahnpl_cli.evaluation.scoring.statistics import Average, mean
 
 PLAIN, NEGATED = "plain", "negated"
 # What the names of NegBench's files hold: COCO_val_retrieval.csv, COCO_val_negated_retrieval_*.csv.

@@ -20,8 +20,8 @@ from ahnpl_cli.evaluation.benchmarks.base import (
     csv_records,
 )
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders
-from ahnpl_cli.evaluation.scoring.averages import mean, pool
 from ahnpl_cli.evaluation.scoring.items import Item, Suite
+from ahnpl_cli.evaluation.scoring.statistics import mean, pool
 
 # Of both parts, the choices and the retrieval.
 CSV_FILES = (

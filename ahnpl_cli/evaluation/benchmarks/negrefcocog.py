@@ -21,9 +21,9 @@ from ahnpl_cli.evaluation.benchmarks.base import (
     read_entries,
 )
 from ahnpl_cli.evaluation.benchmarks.find_files import Box, DataFolders
-from ahnpl_cli.evaluation.scoring.averages import pool
 from ahnpl_cli.evaluation.scoring.items import Item, Suite
 from ahnpl_cli.evaluation.scoring.judging import IMAGE_CHOICE
+from ahnpl_cli.evaluation.scoring.statistics import pool
 
 FILE = "NegRefCOCOg.json"
 PUBLISHED_PHRASES, PUBLISHED_IMAGES = 440, 402

@@ -27,7 +27,7 @@ from ahnpl_cli.evaluation.benchmarks.base import (
 )
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders, ImageFinder
 from ahnpl_cli.evaluation.benchmarks.word_order import KINDS, clean, shuffles
-from ahnpl_cli.evaluation.scoring import judging, metrics
+from ahnpl_cli.evaluation.scoring import judging
 from ahnpl_cli.evaluation.scoring.items import Item, Scores, Verdict
 from ahnpl_cli.files import atomic_path, read_jsonl
 
@@ -215,7 +215,7 @@ def subsets(item: Item) -> tuple[str, ...]:
 def judge(item: Item, scores: Scores, ties_win: bool) -> Iterator[Verdict]:
     """The caption above all four shuffles (P@1), and above each kind on its own."""
     (name,) = item.subsets
-    outcomes = {name: metrics.choose(scores, ties_win=ties_win)}
+    outcomes = {name: judging.choose(scores, ties_win=ties_win)}
     for kind, score in zip(KINDS, scores[1:], strict=True):
-        outcomes[f"{name} / {kind}"] = metrics.beats(scores[0], score, ties_win=ties_win)
+        outcomes[f"{name} / {kind}"] = judging.beats(scores[0], score, ties_win=ties_win)
     yield judging.verdict(item, scores, outcomes)

@@ -26,8 +26,8 @@ from ahnpl_cli.evaluation.benchmarks.label_task import ClassScores, label_suite,
 from ahnpl_cli.evaluation.benchmarks.labeled_images import ClassData, LabeledImage
 from ahnpl_cli.evaluation.benchmarks.retention_sets import retention_metrics
 from ahnpl_cli.evaluation.scoring import metrics
-from ahnpl_cli.evaluation.scoring.derived_metrics import mean_over_classes
 from ahnpl_cli.evaluation.scoring.items import Features, Floats, Suite
+from ahnpl_cli.evaluation.scoring.metrics import mean_over_classes
 from ahnpl_cli.stable_hash import stable_hash
 
 GRID = tuple(float(c) for c in np.logspace(-2, 4, 7))

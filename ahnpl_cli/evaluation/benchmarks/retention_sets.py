@@ -20,13 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ahnpl_cli.evaluation.scoring import metrics
-from ahnpl_cli.evaluation.scoring.averages import PARTIAL
-from ahnpl_cli.evaluation.scoring.derived_metrics import (
+from ahnpl_cli.evaluation.scoring.items import Verdict
+from ahnpl_cli.evaluation.scoring.metrics import (
     DerivedMetric,
     label_metrics,
     mean_over_classes,
 )
-from ahnpl_cli.evaluation.scoring.items import Verdict
+from ahnpl_cli.evaluation.scoring.statistics import PARTIAL
 from ahnpl_cli.files import read_text
 
 TABLE = Path(__file__).parent / "data" / "retention_sets.csv"

@@ -24,7 +24,6 @@ from ahnpl_cli.evaluation.benchmarks.base import (
     fetch,
 )
 from ahnpl_cli.evaluation.benchmarks.captioned_images import SOURCES, find, read
-from ahnpl_cli.evaluation.scoring.averages import Average, mean
 from ahnpl_cli.evaluation.scoring.items import (
     Features,
     Floats,
@@ -33,6 +32,7 @@ from ahnpl_cli.evaluation.scoring.items import (
     SuiteVerdicts,
     Verdict,
 )
+from ahnpl_cli.evaluation.scoring.statistics import Average, mean
 
 KS = (1, 5, 10)
 WAYS = ("I2T", "T2I")

@@ -23,8 +23,8 @@ from ahnpl_cli.evaluation.benchmarks.base import (
 )
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders, ImageFinder
 from ahnpl_cli.evaluation.scoring import judging
-from ahnpl_cli.evaluation.scoring.averages import mean
 from ahnpl_cli.evaluation.scoring.items import Item, Scores, Suite, Verdict
+from ahnpl_cli.evaluation.scoring.statistics import mean
 
 SUBSETS = (
     "absolute_size",

@@ -22,8 +22,8 @@ from ahnpl_cli.evaluation.benchmarks.base import (
     read_entries,
 )
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders, ImageFinder
-from ahnpl_cli.evaluation.scoring.averages import Average, mean, pool
 from ahnpl_cli.evaluation.scoring.items import Item, Suite
+from ahnpl_cli.evaluation.scoring.statistics import Average, mean, pool
 
 PUBLISHED = {
     "add_obj": 2062,

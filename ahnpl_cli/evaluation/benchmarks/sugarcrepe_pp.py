@@ -19,9 +19,9 @@ from ahnpl_cli.evaluation.benchmarks.base import (
 )
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders, ImageFinder
 from ahnpl_cli.evaluation.benchmarks.sugarcrepe import TELLTALES
-from ahnpl_cli.evaluation.scoring import judging, metrics
-from ahnpl_cli.evaluation.scoring.averages import Average, mean, pool
+from ahnpl_cli.evaluation.scoring import judging
 from ahnpl_cli.evaluation.scoring.items import Item, Scores, Suite, Verdict
+from ahnpl_cli.evaluation.scoring.statistics import Average, mean, pool
 
 PUBLISHED = {
     "replace_obj": 1652,
@@ -68,13 +68,13 @@ def judge(item: Item, scores: Scores, ties_win: bool) -> Iterator[Verdict]:
     (subset,) = item.subsets
     if item.text_only:
         together, *apart = scores
-        outcomes = {f"{subset} {TOT}": metrics.beats(together, max(apart))}
+        outcomes = {f"{subset} {TOT}": judging.beats(together, max(apart))}
     else:
         first, second, foil = scores
         outcomes = {
-            f"{subset} {ITT}": metrics.choose(scores, 2),
-            f"{subset} {HALVES[0]}": metrics.beats(first, foil),
-            f"{subset} {HALVES[1]}": metrics.beats(second, foil),
+            f"{subset} {ITT}": judging.choose(scores, 2),
+            f"{subset} {HALVES[0]}": judging.beats(first, foil),
+            f"{subset} {HALVES[1]}": judging.beats(second, foil),
         }
     yield judging.verdict(item, scores, outcomes)
 

@@ -20,9 +20,9 @@ from ahnpl_cli.evaluation.benchmarks.base import (
     raw,
 )
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders, ImageFinder
-from ahnpl_cli.evaluation.scoring.averages import mean, pool
 from ahnpl_cli.evaluation.scoring.items import Item, Suite
 from ahnpl_cli.evaluation.scoring.judging import IMAGE_CHOICE
+from ahnpl_cli.evaluation.scoring.statistics import mean, pool
 
 FILE = "svo_probes.csv"
 # What differs in the second image, by the column that says so.

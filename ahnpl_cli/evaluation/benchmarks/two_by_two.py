@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ahnpl_cli.evaluation.benchmarks.base import LocalCopy
-from ahnpl_cli.evaluation.scoring.averages import Average, mean, pool
 from ahnpl_cli.evaluation.scoring.items import Item, Suite
 from ahnpl_cli.evaluation.scoring.judging import GROUP_MEASURES, TWO_BY_TWO, Judge
+from ahnpl_cli.evaluation.scoring.statistics import Average, mean, pool
 
 TEXT, IMAGE, GROUP = GROUP_MEASURES
 

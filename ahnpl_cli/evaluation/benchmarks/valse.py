@@ -20,8 +20,8 @@ from ahnpl_cli.evaluation.benchmarks.base import (
     read_entries,
 )
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders, ImageFinder
-from ahnpl_cli.evaluation.scoring.averages import Average, mean, pool
 from ahnpl_cli.evaluation.scoring.items import Item, Suite
+from ahnpl_cli.evaluation.scoring.statistics import Average, mean, pool
 
 VALID = 2  # annotators of three who chose the caption
 

@@ -23,8 +23,8 @@ from ahnpl_cli.evaluation.benchmarks.base import (
     read_entries,
 )
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders, ImageFinder, is_existing_file
-from ahnpl_cli.evaluation.scoring.averages import Average, Mean, mean, pool
 from ahnpl_cli.evaluation.scoring.items import Item, Suite
+from ahnpl_cli.evaluation.scoring.statistics import Average, Mean, mean, pool
 from ahnpl_cli.files import read_text
 
 CAP = 1000

@@ -27,9 +27,9 @@ from ahnpl_cli.evaluation.benchmarks.base import (
 )
 from ahnpl_cli.evaluation.benchmarks.find_files import DataFolders, ImageFinder
 from ahnpl_cli.evaluation.scoring import metrics
-from ahnpl_cli.evaluation.scoring.averages import mean
-from ahnpl_cli.evaluation.scoring.derived_metrics import DerivedMetric
 from ahnpl_cli.evaluation.scoring.items import Item, Suite, Verdict
+from ahnpl_cli.evaluation.scoring.metrics import DerivedMetric
+from ahnpl_cli.evaluation.scoring.statistics import mean
 
 # File and number of photos by subset; None where the authors print none that we read.
 FILES = {

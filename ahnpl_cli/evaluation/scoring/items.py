@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ahnpl_cli.data.images import ImageRef, coco_number
-from ahnpl_cli.evaluation.scoring.averages import Average
+from ahnpl_cli.evaluation.scoring.statistics import Average
 from ahnpl_cli.stable_hash import stable_hash
 
 Floats = NDArray[np.float32]

@@ -1,4 +1,7 @@
-"""How similarities of one item become verdicts: one small judge per kind of question.
+"""How similarities of one item become verdicts: one small judge per kind of question, one tie rule.
+
+Canonical rule: a strict `>` in fp32, so that a tie is wrong; `ties_win` is the other reading, which
+some official scripts have (facts of each benchmark's file).
 
 `ItemTask` is the task of most suites: items that are each judged by their own similarities.
 """
@@ -12,9 +15,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import permutations
 from pathlib import Path
+from typing import NamedTuple
 
 from ahnpl_cli.data.images import ImageRef
-from ahnpl_cli.evaluation.scoring import metrics
 from ahnpl_cli.evaluation.scoring.items import (
     Features,
     Guesses,
@@ -23,10 +26,63 @@ from ahnpl_cli.evaluation.scoring.items import (
     SuiteVerdicts,
     Verdict,
 )
-from ahnpl_cli.evaluation.scoring.metrics import Outcome
 
 GROUP_MEASURES = ("text", "image", "group")
 MOST_ORDERED = 6  # similarities of which every order is tried: 720
+
+
+class Outcome(NamedTuple):
+    """One verdict: whether it is right, and whether the deciding similarities were equal."""
+
+    correct: bool
+    tied: bool
+
+
+def beats(positive: float, negative: float, *, ties_win: bool = False) -> Outcome:
+    """Whether a positive similarity is above a negative one."""
+    # To the last bit: similarities are computed row by row, so that equal inputs give equal ones.
+    tied = positive == negative
+    return Outcome(positive > negative or (tied and ties_win), tied)
+
+
+def choose(scores: Scores, positives: int = 1, *, ties_win: bool = False) -> Outcome:
+    """Whether the worst of the first `positives` scores is above the best of the others."""
+    return beats(min(scores[:positives]), max(scores[positives:]), ties_win=ties_win)
+
+
+def rank_of_first(scores: Scores) -> int:
+    """Return how many others are at or above the first score: 0 is the top, a tie counts against.
+
+    CREPE's R@k is `rank_of_first < k`; its script's argsort is unstable, so ties are undefined.
+    """
+    return sum(score >= scores[0] for score in scores[1:])
+
+
+def group_text(matrix: Sequence[Scores], i: int, *, ties_win: bool = False) -> Outcome:
+    """Whether image i prefers its own caption to every other of the group.
+
+    Args:
+        matrix: similarities, rows are images and columns captions, i belongs to i.
+        i: which image.
+        ties_win: whether an equal score of a later caption is forgiven (argmax, first index wins).
+    """
+    others = [score for j, score in enumerate(matrix[i]) if j != i]
+    # argmax takes the first of equals: an equal caption before i's own still wins over it.
+    first = ties_win and all(score != matrix[i][i] for score in matrix[i][:i])
+    return beats(matrix[i][i], max(others), ties_win=first)
+
+
+def group_image(matrix: Sequence[Scores], i: int, *, ties_win: bool = False) -> Outcome:
+    """Whether caption i prefers its own image: `group_text` of the transposed matrix."""
+    return group_text(list(zip(*matrix, strict=True)), i, ties_win=ties_win)
+
+
+def both(*outcomes: Outcome) -> Outcome:
+    """All of several verdicts; tied when a tie is what decides."""
+    correct = all(outcome.correct for outcome in outcomes)
+    # A wrong part that is no tie decides by itself, whatever ties there are beside it.
+    decided = all(outcome.correct or outcome.tied for outcome in outcomes)
+    return Outcome(correct, decided and any(outcome.tied for outcome in outcomes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +131,7 @@ def verdict(item: Item, scores: Scores, outcomes: dict[str, Outcome], suffix: st
 
 def choose_caption(item: Item, scores: Scores, ties_win: bool) -> Iterator[Verdict]:
     """One image, N captions: every true one has to be above every false one."""
-    outcome = metrics.choose(scores, item.positives, ties_win=ties_win)
+    outcome = choose(scores, item.positives, ties_win=ties_win)
     yield verdict(item, scores, dict.fromkeys(item.subsets, outcome))
 
 
@@ -90,7 +146,7 @@ CHOICE = Judge(choose_caption, lambda item: item.subsets, guess_choice)
 
 def choose_image(item: Item, scores: Scores, ties_win: bool) -> Iterator[Verdict]:
     """One caption, N images: the first one has to be above every other."""
-    outcome = metrics.choose(scores, ties_win=ties_win)
+    outcome = choose(scores, ties_win=ties_win)
     yield verdict(item, scores, dict.fromkeys(item.subsets, outcome))
 
 
@@ -114,9 +170,9 @@ def two_by_two(item: Item, scores: Scores, ties_win: bool) -> Iterator[Verdict]:
     The item's subsets are its tags; every measure counts overall and under every tag.
     """
     similarity = matrix(item, scores)
-    text = metrics.both(metrics.group_text(similarity, 0), metrics.group_text(similarity, 1))
-    image = metrics.both(metrics.group_image(similarity, 0), metrics.group_image(similarity, 1))
-    group = metrics.both(text, image)
+    text = both(group_text(similarity, 0), group_text(similarity, 1))
+    image = both(group_image(similarity, 0), group_image(similarity, 1))
+    group = both(text, image)
     outcomes: dict[str, Outcome] = {}
     # Every measure overall and under each tag, from the same four similarities.
     for measure, outcome in zip(GROUP_MEASURES, (text, image, group), strict=True):

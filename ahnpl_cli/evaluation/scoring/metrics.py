@@ -1,74 +1,25 @@
-"""Verdicts from similarities: pure functions over numbers, one tie rule.
+"""Metrics that are not accuracies: mean rank, mAP, AUC.
 
-Canonical rule: a strict `>` in fp32, so that a tie is wrong; `ties_win` is the other reading, which
-some official scripts have (facts of each benchmark's file).
+Each is a function of saved verdicts and of how often each is drawn, so that it has an interval and
+can be compared between models as averages are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-Scores = Sequence[float]
-Floats = NDArray[np.float32]
-Weights = NDArray[np.float64]
+from ahnpl_cli.evaluation.scoring import judging, statistics
+from ahnpl_cli.evaluation.scoring.items import Verdict
 
-
-class Outcome(NamedTuple):
-    """One verdict: whether it is right, and whether the deciding similarities were equal."""
-
-    correct: bool
-    tied: bool
-
-
-def beats(positive: float, negative: float, *, ties_win: bool = False) -> Outcome:
-    """Whether a positive similarity is above a negative one."""
-    # To the last bit: similarities are computed row by row, so that equal inputs give equal ones.
-    tied = positive == negative
-    return Outcome(positive > negative or (tied and ties_win), tied)
-
-
-def choose(scores: Scores, positives: int = 1, *, ties_win: bool = False) -> Outcome:
-    """Whether the worst of the first `positives` scores is above the best of the others."""
-    return beats(min(scores[:positives]), max(scores[positives:]), ties_win=ties_win)
-
-
-def rank_of_first(scores: Scores) -> int:
-    """Return how many others are at or above the first score: 0 is the top, a tie counts against.
-
-    CREPE's R@k is `rank_of_first < k`; its script's argsort is unstable, so ties are undefined.
-    """
-    return sum(score >= scores[0] for score in scores[1:])
-
-
-def group_text(matrix: Sequence[Scores], i: int, *, ties_win: bool = False) -> Outcome:
-    """Whether image i prefers its own caption to every other of the group.
-
-    Args:
-        matrix: similarities, rows are images and columns captions, i belongs to i.
-        i: which image.
-        ties_win: whether an equal score of a later caption is forgiven (argmax, first index wins).
-    """
-    others = [score for j, score in enumerate(matrix[i]) if j != i]
-    # argmax takes the first of equals: an equal caption before i's own still wins over it.
-    first = ties_win and all(score != matrix[i][i] for score in matrix[i][:i])
-    return beats(matrix[i][i], max(others), ties_win=first)
-
-
-def group_image(matrix: Sequence[Scores], i: int, *, ties_win: bool = False) -> Outcome:
-    """Whether caption i prefers its own image: `group_text` of the transposed matrix."""
-    return group_text(list(zip(*matrix, strict=True)), i, ties_win=ties_win)
-
-
-def both(*outcomes: Outcome) -> Outcome:
-    """All of several verdicts; tied when a tie is what decides."""
-    correct = all(outcome.correct for outcome in outcomes)
-    # A wrong part that is no tie decides by itself, whatever ties there are beside it.
-    decided = all(outcome.correct or outcome.tied for outcome in outcomes)
-    return Outcome(correct, decided and any(outcome.tied for outcome in outcomes))
+Similarities = NDArray[np.float32]
+Floats = NDArray[np.float64]
+Measure = Callable[[Floats], Floats]
 
 
 class _AtHits(NamedTuple):
@@ -80,12 +31,12 @@ class _AtHits(NamedTuple):
         seen: everything down to it.
     """
 
-    drawn: Weights
-    found: Weights
-    seen: Weights
+    drawn: Floats
+    found: Floats
+    seen: Floats
 
 
-def _at_hits(scores: Floats, targets: NDArray[np.bool_], weights: Weights) -> _AtHits:
+def _at_hits(scores: Similarities, targets: NDArray[np.bool_], weights: Floats) -> _AtHits:
     # Stable, so that ties keep the order of the input, as the authors' scripts have it.
     order = np.argsort(-scores, kind="stable")
     places = np.flatnonzero(targets[order])
@@ -94,11 +45,11 @@ def _at_hits(scores: Floats, targets: NDArray[np.bool_], weights: Weights) -> _A
     return _AtHits(drawn, np.cumsum(drawn, axis=1), np.cumsum(in_order, axis=1)[:, places])
 
 
-def _precision(at: _AtHits) -> Weights:
+def _precision(at: _AtHits) -> Floats:
     return np.divide(at.found, at.seen, out=np.zeros_like(at.found), where=at.seen > 0)
 
 
-def average_precision(scores: Floats, targets: NDArray[np.bool_], weights: Weights) -> Weights:
+def average_precision(scores: Similarities, targets: NDArray[np.bool_], weights: Floats) -> Floats:
     """AP: the mean, over positives, of precision at the positive's place (CLIP_benchmark, tnt).
 
     Args:
@@ -113,7 +64,9 @@ def average_precision(scores: Floats, targets: NDArray[np.bool_], weights: Weigh
     return _or_nan((at.drawn * _precision(at)).sum(axis=1), at.drawn.sum(axis=1))
 
 
-def average_precision_11(scores: Floats, targets: NDArray[np.bool_], weights: Weights) -> Weights:
+def average_precision_11(
+    scores: Similarities, targets: NDArray[np.bool_], weights: Floats
+) -> Floats:
     """AP by 11 points: the mean of the best precision at recall >= 0, .1, ..., 1 (VOC 2007).
 
     Args and returns: as `average_precision`.
@@ -129,7 +82,7 @@ def average_precision_11(scores: Floats, targets: NDArray[np.bool_], weights: We
     return _or_nan(points * total / 11, total)
 
 
-def roc_auc(scores: Floats, targets: NDArray[np.bool_], weights: Weights) -> Weights:
+def roc_auc(scores: Similarities, targets: NDArray[np.bool_], weights: Floats) -> Floats:
     """Return the chance that a positive is above a negative, a tie counting half.
 
     Args and returns: as `average_precision`; NaN if either side is empty.
@@ -145,22 +98,131 @@ def roc_auc(scores: Floats, targets: NDArray[np.bool_], weights: Weights) -> Wei
     return _or_nan(above, drawn.sum(axis=1) * below[:, -1])
 
 
-def weighted_mean(values: NDArray[np.int64], weights: Weights) -> Weights:
+def weighted_mean(values: NDArray[np.int64], weights: Floats) -> Floats:
     """Return the mean of `values` (N,) under each row of `weights` (R, N)."""
     return _or_nan(weights @ values, weights.sum(axis=1))
 
 
-def lower_median(values: NDArray[np.int64], weights: Weights) -> Weights:
+def lower_median(values: NDArray[np.int64], weights: Floats) -> Floats:
     """Return floor(median) of whole `values` (N,) under each row of whole `weights` (R, N)."""
     order = np.argsort(values, kind="stable")
     upto = np.cumsum(weights[:, order], axis=1)
     middle = [(upto[:, -1] - 1) // 2, upto[:, -1] // 2]
     ends = [values[order][(upto > place[:, None]).argmax(axis=1)] for place in middle]
-    median: Weights = np.floor((ends[0] + ends[1]) / 2)
+    median: Floats = np.floor((ends[0] + ends[1]) / 2)
     return median
 
 
-def _or_nan(top: Weights, bottom: Weights) -> Weights:
+def _or_nan(top: Floats, bottom: Floats) -> Floats:
     """Return top / bottom, NaN where there is nothing to divide by."""
-    ratio: Weights = np.divide(top, bottom, out=np.full(len(top), np.nan), where=bottom > 0)
+    ratio: Floats = np.divide(top, bottom, out=np.full(len(top), np.nan), where=bottom > 0)
     return ratio
+
+
+@dataclass(frozen=True, slots=True)
+class DerivedMetric:
+    """One number of one model.
+
+    Attributes:
+        clusters: the image of each item that it is about.
+        measure: the number, once per row of weights (R, items).
+        subset: names the items in a suite's totals.
+    """
+
+    clusters: tuple[str, ...]
+    measure: Measure
+    subset: str
+
+    @property
+    def n(self) -> int:
+        """How many items it is about."""
+        return len(self.clusters)
+
+    @property
+    def value(self) -> float:
+        """The number on the items as they are."""
+        return self.measure(np.ones((1, len(self.clusters)))).item()
+
+    def draw(self, *, samples: int, seed: int) -> Floats:
+        """Return the number under resampled images (R,)."""
+        drawn = statistics.cluster_weights(self.clusters, samples=samples, seed=seed)
+        return np.concatenate([self.measure(weights) for weights in drawn])
+
+
+DerivedMetrics = Callable[[Sequence[Verdict]], Mapping[str, DerivedMetric]]
+
+
+RANKS: dict[str, Callable[..., Floats]] = {
+    "mean rank": weighted_mean,
+    "median rank": lower_median,
+}
+
+
+def rank_metrics(verdicts: Sequence[Verdict]) -> dict[str, DerivedMetric]:
+    """Return mean and median rank of the true caption, 1 is best, per first subset of the items."""
+    # Ranks are of the first subset alone: an item counts in several.
+    by_subset: dict[str, list[Verdict]] = {}
+    for verdict in verdicts:
+        by_subset.setdefault(next(iter(verdict.correct)), []).append(verdict)
+    derived = {}
+    for subset, members in by_subset.items():
+        clusters = tuple(verdict.image for verdict in members)
+        ranks = np.array([judging.rank_of_first(verdict.scores) + 1 for verdict in members])
+        for name, measure in RANKS.items():
+            derived[f"{subset} {name}"] = DerivedMetric(clusters, partial(measure, ranks), subset)
+    return derived
+
+
+PRECISIONS: dict[str, Callable[..., Floats]] = {
+    "mAP": average_precision,
+    "mAP_11pt": average_precision_11,
+    "AUC": roc_auc,
+}
+
+
+def label_metrics(verdicts: Sequence[Verdict]) -> dict[str, DerivedMetric]:
+    """Return mAP by both definitions and the mean AUC, in percent, of each multi-label data set."""
+    by_data_set: dict[str, list[Verdict]] = {}
+    for verdict in verdicts:
+        if verdict.targets:
+            by_data_set.setdefault(verdict.id.partition("/")[0], []).append(verdict)
+    derived = {}
+    for data_set, members in by_data_set.items():
+        clusters = tuple(verdict.image for verdict in members)
+        # One table a data set, since AP ranks the images of a class against each other.
+        scores = np.array([verdict.scores for verdict in members], dtype=np.float32)
+        targets = np.array([verdict.targets for verdict in members], dtype=np.int8)
+        for metric, of_class in PRECISIONS.items():
+            name = f"{data_set} {metric}"
+            measure = partial(mean_over_classes, of_class, scores, targets)
+            derived[name] = DerivedMetric(clusters, measure, name)
+    return derived
+
+
+def mean_over_classes(
+    of_class: Callable[..., Floats],
+    scores: NDArray[np.float32],
+    targets: NDArray[np.int8],
+    weights: Floats,
+) -> Floats:
+    """Return the mean, in percent, over the classes that have a value.
+
+    Args:
+        of_class: `average_precision` or another of its kind.
+        scores: (N, C) of every class on every image.
+        targets: (N, C) 1 on the image, 0 not, -1 does not count there.
+        weights: (R, N) how often each image was drawn.
+    """
+    total = np.zeros(len(weights))
+    classes_with_value = np.zeros(len(weights))
+    # A class without a positive has no AP: it is left out of the mean, not counted as 0.
+    for own, target in zip(scores.T, targets.T, strict=True):
+        counts = target >= 0
+        values = of_class(own[counts], target[counts] == 1, weights[:, counts])
+        has_value = ~np.isnan(values)
+        total[has_value] += values[has_value]
+        classes_with_value += has_value
+    empty = np.full_like(total, np.nan)
+    known = classes_with_value > 0
+    mean: Floats = np.divide(100 * total, classes_with_value, out=empty, where=known)
+    return mean

@@ -33,7 +33,7 @@ TOY = '''
 """A toy: one image, a caption, a foil."""
 
 from ahnpl_cli.evaluation.benchmarks.base import Benchmark, field, read_entries
-from ahnpl_cli.evaluation.scoring.averages import mean
+from ahnpl_cli.evaluation.scoring.statistics import mean
 from ahnpl_cli.evaluation.scoring.items import Item
 
 

@@ -19,8 +19,8 @@ from ahnpl_cli.data.images import ImageRef
 from ahnpl_cli.errors import BenchmarkError
 from ahnpl_cli.evaluation.benchmarks.bivlc import judge, subsets
 from ahnpl_cli.evaluation.benchmarks.mmvp_vlm import judge as judge_mmvp
-from ahnpl_cli.evaluation.scoring.averages import pool
 from ahnpl_cli.evaluation.scoring.items import Item, SuiteVerdicts
+from ahnpl_cli.evaluation.scoring.statistics import pool
 from ahnpl_cli.evaluation.suite_report import Bootstrap, SuitePlan, suite_report
 
 OFFICIAL = Path(__file__).parent / "official" / "bivlc_vit_b_32.csv"

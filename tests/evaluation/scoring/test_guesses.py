@@ -8,9 +8,9 @@ import pytest
 
 from ahnpl_cli.data.images import ImageRef
 from ahnpl_cli.evaluation.benchmarks import bivlc, crepe, custom, gnm, half_truths, sugarcrepe_pp
-from ahnpl_cli.evaluation.scoring.averages import mean, pool
 from ahnpl_cli.evaluation.scoring.items import Item
 from ahnpl_cli.evaluation.scoring.judging import CHOICE, IMAGE_CHOICE, TWO_BY_TWO, ItemTask, Judge
+from ahnpl_cli.evaluation.scoring.statistics import mean, pool
 from ahnpl_cli.evaluation.suite_report import chance_of
 
 PHOTOS = tuple(ImageRef(Path(f"{n}.jpg")) for n in range(4))

@@ -1,60 +1,11 @@
-"""Verdicts by hand: ties, groups, average precision."""
+"""Metrics by hand: average precision, AUC, means."""
 
 import numpy as np
 import pytest
 
 from ahnpl_cli.evaluation.scoring import metrics
-from ahnpl_cli.evaluation.scoring.metrics import Outcome
 
 ONCE = np.ones((1, 3))
-
-
-@pytest.mark.parametrize(
-    ("scores", "positives", "ties_win", "expected"),
-    [
-        ((0.3, 0.2), 1, False, Outcome(True, False)),
-        ((0.2, 0.3), 1, False, Outcome(False, False)),
-        ((0.2, 0.2), 1, False, Outcome(False, True)),
-        ((0.2, 0.2), 1, True, Outcome(True, True)),
-        ((0.4, 0.1, 0.4), 1, False, Outcome(False, True)),
-        ((0.4, 0.3, 0.35), 2, False, Outcome(False, False)),  # the worse true caption decides
-        ((0.4, 0.36, 0.35), 2, False, Outcome(True, False)),
-    ],
-)
-def test_every_true_caption_has_to_be_above_every_false_one(scores, positives, ties_win, expected):
-    assert metrics.choose(scores, positives, ties_win=ties_win) == expected
-
-
-def test_a_tie_counts_against_the_rank_of_the_first():
-    assert metrics.rank_of_first((0.5, 0.4, 0.3)) == 0
-    assert metrics.rank_of_first((0.5, 0.6, 0.5, 0.1)) == 2
-
-
-MATRIX = ((0.9, 0.8), (0.7, 0.6))  # image 1 prefers caption 0; caption 1 prefers image 0
-
-
-def test_rows_are_images_and_columns_are_captions():
-    text = [metrics.group_text(MATRIX, i).correct for i in range(2)]
-    image = [metrics.group_image(MATRIX, i).correct for i in range(2)]
-    assert text == [True, False]
-    assert image == [True, False]
-    lopsided = ((0.9, 0.1), (0.95, 0.2))
-    assert [metrics.group_text(lopsided, i).correct for i in range(2)] == [True, False]
-    assert [metrics.group_image(lopsided, i).correct for i in range(2)] == [False, True]
-
-
-def test_argmax_forgives_a_later_equal_and_not_an_earlier_one():
-    equal = ((0.5, 0.5), (0.5, 0.5))
-    assert metrics.group_text(equal, 0, ties_win=True) == Outcome(True, True)
-    assert metrics.group_text(equal, 1, ties_win=True) == Outcome(False, True)
-    assert metrics.group_text(equal, 0) == Outcome(False, True)
-
-
-def test_a_tie_is_reported_only_where_it_decides():
-    wrong, tied, right = Outcome(False, False), Outcome(False, True), Outcome(True, False)
-    assert metrics.both(right, right) == Outcome(True, False)
-    assert metrics.both(right, tied) == Outcome(False, True)
-    assert metrics.both(wrong, tied) == Outcome(False, False)
 
 
 def test_average_precision_by_hand():
