@@ -10,7 +10,7 @@ import torch
 import transformers
 from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors
 
-from ahnpl_cli.backbones.checkpoint import save_checkpoint
+from ahnpl_cli.backbones.base import save_checkpoint
 from ahnpl_cli.backbones.load import load_backbone
 from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
 

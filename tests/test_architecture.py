@@ -18,7 +18,7 @@ LAYERS = {
         *("__init__", "errors", "files", "outputs", "records", "config", "stable_hash", "workers"),
         "version",
         *("losses.registry", "losses.recipes", "losses.hyperparameters"),
-        *("progress", "catalog", "runs", "caption_words", "spelling"),
+        *("progress", "catalog", "runs", "caption_words", "english"),
     ),
     "maths": (
         "similarity",

@@ -25,7 +25,11 @@ from ahnpl_cli.backbones import (
 )
 from ahnpl_cli.errors import ConfigError, ModelError
 from ahnpl_cli.files import read_object
-from ahnpl_cli.runs import INFO_FILE, LAST, is_run
+from ahnpl_cli.runs import (
+    INFO_FILE,
+    LAST,
+    is_run,
+)
 
 if TYPE_CHECKING:
     from ahnpl_cli.backbones.base import Backbone
@@ -339,3 +343,16 @@ def _check_finite(backbone: Backbone) -> None:
     if broken:
         what = f"{len(broken)} tensors hold NaN or infinity, the first is {broken[0]}"
         raise ModelError(what, where=backbone.info.source, hint="Take an earlier checkpoint.")
+
+
+def seen_from(run: Path, name: str | None) -> str | None:
+    """Return a path as it is seen from a run's folder, and any other name as it is.
+
+    Both may then be copied together to another machine; `read_start` finds it there.
+    """
+    # A matching model's folder stands behind its head.
+    head = f"{head_of(name)}:" if head_of(name) else ""
+    place = Path((name or "").removeprefix(head))
+    if not name or not place.exists():
+        return name
+    return head + os.path.join(".", os.path.relpath(place.resolve(), run.resolve()))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -84,19 +83,6 @@ def named_source(model: str | None, pretrained: str | None) -> ModelSource:
     # Two heads of one model are two columns.
     prefix = f"{head}:" if head else ""
     return ModelSource(prefix + " ".join(Path(value).name for value in given.values()), given)
-
-
-def seen_from(run: Path, name: str | None) -> str | None:
-    """Return a path as it is seen from a run's folder, and any other name as it is.
-
-    Both may then be copied together to another machine; `read_start` finds it there.
-    """
-    # A matching model's folder stands behind its head.
-    head = f"{head_of(name)}:" if head_of(name) else ""
-    place = Path((name or "").removeprefix(head))
-    if not name or not place.exists():
-        return name
-    return head + os.path.join(".", os.path.relpath(place.resolve(), run.resolve()))
 
 
 def start_source(run: Path) -> ModelSource:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ahnpl_cli.backbones.base import Backbone
-from ahnpl_cli.backbones.checkpoint import atomic_folder
+from ahnpl_cli.backbones.base import Backbone, atomic_folder
 from ahnpl_cli.backbones.load import load_backbone, model_folder, read_checkpoint_info
 from ahnpl_cli.backbones.transformers.convert import as_transformers
 from ahnpl_cli.backbones.transformers.folders import load_folder

@@ -14,7 +14,7 @@ from operator import attrgetter
 from pathlib import Path
 from statistics import mean
 
-from ahnpl_cli.backbones.checkpoint import save_checkpoint
+from ahnpl_cli.backbones.base import save_checkpoint
 from ahnpl_cli.backbones.load import read_checkpoint_info
 from ahnpl_cli.config import EvalConfig, FrontierConfig
 from ahnpl_cli.errors import BenchmarkError, ConfigError

@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from ahnpl_cli.english import with_article
 from ahnpl_cli.language_models import LanguageModel, json_answer
 from ahnpl_cli.records import KINDS, CaptionRecord, Edit, Negative, apply_edits
-from ahnpl_cli.spelling import with_article
 from ahnpl_cli.stable_hash import RandomStream
 
 LONGEST_KEYWORD = 3  # words, as in GNM's prompt

@@ -24,8 +24,8 @@ from ahnpl_cli.config import NegativesConfig, flat
 from ahnpl_cli.data.captions import SPOOLED, Layout, detect_format, spool
 from ahnpl_cli.data.gather import layout_of
 from ahnpl_cli.data.jsonl import content_sha256
-from ahnpl_cli.data.spacy_models import find_spacy_model
 from ahnpl_cli.engines.journal import JOURNAL, PART, PARTS
+from ahnpl_cli.english import find_spacy_model
 from ahnpl_cli.errors import ConfigError
 from ahnpl_cli.files import STDIN, read_object, write_atomic, write_json
 from ahnpl_cli.negatives.balance import BALANCE

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from ahnpl_cli.english import match_case, plural, vowel_sound, with_article
 from ahnpl_cli.negatives import validity
 from ahnpl_cli.negatives.candidates import ParsedCaption
 from ahnpl_cli.negatives.lexicon.noun_sorts import animate, same_sort
@@ -18,7 +19,6 @@ from ahnpl_cli.negatives.text import grammar
 from ahnpl_cli.negatives.text.relations import NounPhrase, noun_phrases
 from ahnpl_cli.negatives.text.words import NOUNS, VERBS, Word
 from ahnpl_cli.records import Edit, Positive, apply_edits
-from ahnpl_cli.spelling import match_case, plural, vowel_sound, with_article
 from ahnpl_cli.stable_hash import RandomStream
 
 SHORTEST = 4  # words that a deletion leaves

@@ -16,8 +16,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from ahnpl_cli.backbones.base import Backbone
-from ahnpl_cli.backbones.load import load_backbone, pick_device
-from ahnpl_cli.backbones.source import seen_from
+from ahnpl_cli.backbones.load import load_backbone, pick_device, seen_from
 from ahnpl_cli.config import TrainConfig, resolve_recipe, resolve_training
 from ahnpl_cli.data.archives import is_shards
 from ahnpl_cli.data.dataset import TrainingSet

@@ -15,8 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ahnpl_cli.backbones.base import Backbone
-from ahnpl_cli.backbones.checkpoint import atomic_folder, save_checkpoint, write_model
+from ahnpl_cli.backbones.base import Backbone, atomic_folder, save_checkpoint, write_model
 from ahnpl_cli.backbones.load import recover
 from ahnpl_cli.backbones.mixing import Weights, interpolate, wise_ft
 from ahnpl_cli.config import TrainConfig, resolved, to_toml

@@ -9,8 +9,7 @@ import torch
 from PIL import Image
 
 from ahnpl_cli.backbones import EMBEDDED, LIBRARIES
-from ahnpl_cli.backbones.base import Backbone
-from ahnpl_cli.backbones.checkpoint import save_checkpoint
+from ahnpl_cli.backbones.base import Backbone, save_checkpoint
 from ahnpl_cli.backbones.load import load_backbone
 from ahnpl_cli.data.inputs import Pixels, count, stack
 

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save_file
 
 from ahnpl_cli.backbones import load, network
-from ahnpl_cli.backbones.checkpoint import save_checkpoint
+from ahnpl_cli.backbones.base import save_checkpoint
 from ahnpl_cli.backbones.load import load_backbone, pick_device
 from ahnpl_cli.backbones.openclip import hub, named, weights
 from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone

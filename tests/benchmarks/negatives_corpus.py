@@ -22,7 +22,7 @@ import spacy
 
 from ahnpl_cli.config import NegativesConfig
 from ahnpl_cli.data.captions import read_captions
-from ahnpl_cli.data.spacy_models import find_spacy_model
+from ahnpl_cli.english import find_spacy_model
 from ahnpl_cli.negatives.generate import generate
 
 

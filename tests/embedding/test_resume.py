@@ -14,7 +14,7 @@ from output_files import tree
 from PIL import Image
 from safetensors.numpy import load_file
 
-from ahnpl_cli.backbones.checkpoint import save_checkpoint
+from ahnpl_cli.backbones.base import save_checkpoint
 from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
 from ahnpl_cli.errors import ConfigError, DataError
 from ahnpl_cli.records import EmbedReport

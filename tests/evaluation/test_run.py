@@ -18,7 +18,7 @@ from layouts import (
     write_valse,
 )
 
-from ahnpl_cli.backbones.checkpoint import save_checkpoint
+from ahnpl_cli.backbones.base import save_checkpoint
 from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
 from ahnpl_cli.backbones.source import models_to_evaluate
 from ahnpl_cli.errors import BenchmarkError, ConfigError, DataError, ModelError

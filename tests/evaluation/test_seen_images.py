@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from layouts import accuracy, draw, write_folders, write_karpathy, write_sugarcrepe
 
-from ahnpl_cli.backbones.checkpoint import save_checkpoint
+from ahnpl_cli.backbones.base import save_checkpoint
 from ahnpl_cli.data.fingerprints import fingerprints, read_seen, write_seen
 from ahnpl_cli.data.images import ImageRef
 from ahnpl_cli.errors import DataError

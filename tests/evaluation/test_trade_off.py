@@ -6,7 +6,7 @@ import pytest
 from layouts import write_folders, write_karpathy, write_sugarcrepe
 from suite_layouts import write_cola
 
-from ahnpl_cli.backbones.checkpoint import save_checkpoint
+from ahnpl_cli.backbones.base import save_checkpoint
 from ahnpl_cli.evaluation.result_page import eval_page
 from ahnpl_cli.evaluation.summary import summary_table
 from ahnpl_cli.evaluation.trade_off import (

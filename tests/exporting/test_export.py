@@ -11,7 +11,7 @@ import transformers
 from PIL import Image
 from typer.testing import CliRunner
 
-from ahnpl_cli.backbones.checkpoint import save_checkpoint
+from ahnpl_cli.backbones.base import save_checkpoint
 from ahnpl_cli.backbones.load import load_backbone
 from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
 from ahnpl_cli.backbones.transformers.clip_names import to_openai, to_transformers

@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from ahnpl_cli.backbones.checkpoint import save_checkpoint
+from ahnpl_cli.backbones.base import save_checkpoint
 from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
 from ahnpl_cli.backbones.source import ModelSource, models_to_compare
 from ahnpl_cli.inspection.compare import compare, cosine_distances, quartet, view

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ahnpl_cli.backbones.checkpoint import save_checkpoint
+from ahnpl_cli.backbones.base import save_checkpoint
 from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
 from ahnpl_cli.errors import DataError
 from ahnpl_cli.inspection.curves import curve_table, curves, epoch_rows

@@ -12,7 +12,7 @@ import open_clip
 import pytest
 import torch
 
-from ahnpl_cli.backbones.checkpoint import save_checkpoint
+from ahnpl_cli.backbones.base import save_checkpoint
 from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
 from ahnpl_cli.config import TrainConfig
 from ahnpl_cli.errors import ConfigError

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ahnpl_cli.data.images import file_sha256
-from ahnpl_cli.data.spacy_models import load_spacy
+from ahnpl_cli.english import load_spacy
 from ahnpl_cli.errors import BenchmarkError
 from ahnpl_cli.evaluation.benchmarks.base import (
     LoadOptions,

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from ahnpl_cli.english import plural
 from ahnpl_cli.errors import ModelError
 from ahnpl_cli.negatives import validity
 from ahnpl_cli.negatives.candidates import MaskedWord, Ranking
@@ -22,7 +23,6 @@ from ahnpl_cli.negatives.lexicon import wordnet
 from ahnpl_cli.negatives.lexicon.noun_sorts import sorts_of, widened
 from ahnpl_cli.negatives.lexicon.tables import contraries, dimensions
 from ahnpl_cli.negatives.lexicon.wordnet import Pos
-from ahnpl_cli.spelling import plural
 
 # Masked captions at once; fixed, since the last bits of scores depend on it. On a CPU more would
 # not fit its caches: with roberta-base, 128 are a quarter slower than 32.

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import NamedTuple
 
+from ahnpl_cli.english import match_case, vowel_sound, with_article
 from ahnpl_cli.negatives import validity
 from ahnpl_cli.negatives.candidates import Candidate, Change, ParsedCaption, Rejected
 from ahnpl_cli.negatives.evidence import Corpus
@@ -26,7 +27,6 @@ from ahnpl_cli.negatives.text import grammar
 from ahnpl_cli.negatives.text.relations import REDUCED, Relation, read_relation, relations_of
 from ahnpl_cli.negatives.text.words import Word
 from ahnpl_cli.records import Edit
-from ahnpl_cli.spelling import match_case, vowel_sound, with_article
 from ahnpl_cli.stable_hash import RandomStream
 
 LEAST = 12  # images that must show a thing

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from ahnpl_cli.english import vowel_sound
 from ahnpl_cli.negatives import validity
 from ahnpl_cli.negatives.candidates import Candidate, Change, ParsedCaption, Rejected
 from ahnpl_cli.negatives.evidence import Corpus
@@ -17,7 +18,6 @@ from ahnpl_cli.negatives.lexicon.tables import word_list
 from ahnpl_cli.negatives.text import grammar
 from ahnpl_cli.negatives.text.words import Word
 from ahnpl_cli.records import Edit
-from ahnpl_cli.spelling import vowel_sound
 from ahnpl_cli.stable_hash import RandomStream
 
 # Sentences behind a caption; {thing} has its article or is a plural.

@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
+from ahnpl_cli.english import match_case, plural, vowel_sound
 from ahnpl_cli.negatives import validity
 from ahnpl_cli.negatives.candidates import Candidate, Change, ParsedCaption, Rejected
 from ahnpl_cli.negatives.evidence import Corpus
@@ -21,7 +22,6 @@ from ahnpl_cli.negatives.lexicon.tables import word_list
 from ahnpl_cli.negatives.text import grammar
 from ahnpl_cli.negatives.text.words import Word
 from ahnpl_cli.records import Edit
-from ahnpl_cli.spelling import match_case, plural, vowel_sound
 from ahnpl_cli.stable_hash import RandomStream
 
 NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
+from ahnpl_cli.english import match_case, with_article
 from ahnpl_cli.negatives import validity
 from ahnpl_cli.negatives.candidates import (
     Candidate,
@@ -27,7 +28,6 @@ from ahnpl_cli.negatives.statistics import kind_of
 from ahnpl_cli.negatives.text import grammar
 from ahnpl_cli.negatives.text.words import Word
 from ahnpl_cli.records import Edit
-from ahnpl_cli.spelling import match_case, with_article
 from ahnpl_cli.stable_hash import RandomStream
 
 _PICTURES = frozenset(("photo", "photograph", "picture", "image", "photos", "shot", "pictures"))

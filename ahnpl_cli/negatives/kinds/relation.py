@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
+from ahnpl_cli.english import match_case
 from ahnpl_cli.negatives.candidates import Candidate, Change, ParsedCaption, Rejected
 from ahnpl_cli.negatives.evidence import Corpus
 from ahnpl_cli.negatives.lexicon.concreteness import Weigh, mean_rating
@@ -26,7 +27,6 @@ from ahnpl_cli.negatives.text.relations import (
 )
 from ahnpl_cli.negatives.text.words import Word
 from ahnpl_cli.records import Edit
-from ahnpl_cli.spelling import match_case
 from ahnpl_cli.stable_hash import RandomStream
 
 # What a relation of another head of the same group counts for, and one of any head (ours).

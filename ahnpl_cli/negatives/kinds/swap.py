@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, TypeVar
 
+from ahnpl_cli.english import match_case, with_article
 from ahnpl_cli.negatives.candidates import Candidate, Change, ParsedCaption, Rejected
 from ahnpl_cli.negatives.evidence import Corpus
 from ahnpl_cli.negatives.lexicon import wordnet
@@ -15,7 +16,6 @@ from ahnpl_cli.negatives.lexicon.tables import contrary, word_list
 from ahnpl_cli.negatives.text import grammar
 from ahnpl_cli.negatives.text.words import Word
 from ahnpl_cli.records import Edit
-from ahnpl_cli.spelling import match_case, with_article
 from ahnpl_cli.stable_hash import RandomStream
 
 T = TypeVar("T")

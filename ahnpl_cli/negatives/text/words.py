@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from ahnpl_cli.data.spacy_models import INSTALL, find_spacy_model, import_spacy, load_spacy
+from ahnpl_cli.english import INSTALL_MODEL, find_spacy_model, import_spacy, load_spacy
 from ahnpl_cli.errors import ModelError
 from ahnpl_cli.negatives.lexicon import wordnet
 from ahnpl_cli.negatives.lexicon.tables import dimensions
@@ -68,7 +68,9 @@ class Tagger:
         with use_ops("numpy", use_blis=False):
             self.nlp = load_spacy(name, UNUSED)
         if not any(token.tag_ for token in self.nlp("A cat sits.")):
-            raise ModelError(f"the spaCy model '{name}' has no tagger", hint=f"Try: {INSTALL}")
+            raise ModelError(
+                f"the spaCy model '{name}' has no tagger", hint=f"Try: {INSTALL_MODEL}"
+            )
         self.name = f"{name}=={self.nlp.meta['version']}"
         self._threads = ThreadpoolController()
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from ahnpl_cli.backbones.checkpoint import save_checkpoint
+from ahnpl_cli.backbones.base import save_checkpoint
 from ahnpl_cli.backbones.load import load_backbone, read_checkpoint_info
 from ahnpl_cli.backbones.openclip.adapter import OpenClipBackbone
 from ahnpl_cli.errors import ModelError

@@ -12,7 +12,7 @@ from huggingface_hub import constants
 from PIL import Image
 from safetensors.torch import load_file, save_file
 
-from ahnpl_cli.backbones.checkpoint import save_checkpoint
+from ahnpl_cli.backbones.base import save_checkpoint
 from ahnpl_cli.backbones.load import load_backbone
 from ahnpl_cli.backbones.transformers.adapter import TransformersBackbone
 from ahnpl_cli.data.inputs import Pixels, stack

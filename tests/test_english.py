@@ -1,7 +1,7 @@
 import pytest
 
+from ahnpl_cli.english import match_case, plural, vowel_sound, with_article
 from ahnpl_cli.records import Edit, apply_edits
-from ahnpl_cli.spelling import match_case, plural, vowel_sound, with_article
 
 
 @pytest.mark.parametrize("word", ["apple", "umbrella", "hour", "Orange", "old", "8"])
