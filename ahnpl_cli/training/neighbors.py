@@ -33,7 +33,7 @@ from ahnpl_cli.progress import Track
 from ahnpl_cli.runs import NEIGHBORS
 from ahnpl_cli.stable_hash import stable_hash
 from ahnpl_cli.training.distributed import gather_rows, of_first_process, world_size
-from ahnpl_cli.training.schedule import Order
+from ahnpl_cli.training.schedule import Order, PacedOrder
 from ahnpl_cli.workers import worker_count
 
 logger = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class Neighbors:
 
 
 @dataclass(frozen=True)
-class NeighborOrder:
+class NeighborOrder(PacedOrder):
     """An order of batches in which each pair brings a pair of a similar image.
 
     Attributes:
@@ -81,28 +81,9 @@ class NeighborOrder:
         return 2 * self.pairs_alone.batch_size
 
     @property
-    def total(self) -> int:
-        """Steps of the run."""
-        return self.pairs_alone.total
-
-    @property
-    def seed(self) -> int:
-        """Of all choices."""
-        return self.pairs_alone.seed
-
-    @property
-    def epoch_steps(self) -> int:
-        """Steps of one pass over the pairs themselves."""
-        return self.pairs_alone.epoch_steps
-
-    @property
-    def epochs(self) -> int:
-        """Passes that the run begins."""
-        return self.pairs_alone.epochs
-
-    def epoch(self, step: int) -> int:
-        """Return the pass, from 0, that a step counted from 0 belongs to."""
-        return self.pairs_alone.epoch(step)
+    def paced_by(self) -> Order:
+        """The pairs themselves."""
+        return self.pairs_alone
 
     def rows(self, step: int) -> Ints:
         """Return the pairs of a step counted from 0, each with its neighbor behind it.

@@ -116,8 +116,41 @@ class BatchOrder:
         return replace(self, batch_size=size)
 
 
+class PacedOrder:
+    """An order whose passes are those of another one."""
+
+    @property
+    def paced_by(self) -> Order:
+        """The order whose passes they are."""
+        raise NotImplementedError
+
+    @property
+    def total(self) -> int:
+        """Steps of the run."""
+        return self.paced_by.total
+
+    @property
+    def seed(self) -> int:
+        """Of all that is drawn."""
+        return self.paced_by.seed
+
+    @property
+    def epoch_steps(self) -> int:
+        """Steps of one pass."""
+        return self.paced_by.epoch_steps
+
+    @property
+    def epochs(self) -> int:
+        """Passes that the run begins."""
+        return self.paced_by.epochs
+
+    def epoch(self, step: int) -> int:
+        """Return the pass, from 0, that a step counted from 0 belongs to."""
+        return self.paced_by.epoch(step)
+
+
 @dataclass(frozen=True)
-class MixedOrder:
+class MixedOrder(PacedOrder):
     """Batches of two sources, each in an order of its own (GNM 3.2.2).
 
     An epoch is a pass over the painted pairs, as in GNM's code; the paper does not say.
@@ -138,28 +171,9 @@ class MixedOrder:
         return self.painted.batch_size + self.originals.batch_size
 
     @property
-    def total(self) -> int:
-        """Steps of the run."""
-        return self.painted.total
-
-    @property
-    def seed(self) -> int:
-        """Of the permutations."""
-        return self.painted.seed
-
-    @property
-    def epoch_steps(self) -> int:
-        """Steps of one pass."""
-        return self.painted.epoch_steps
-
-    @property
-    def epochs(self) -> int:
-        """Passes that the run begins."""
-        return self.painted.epochs
-
-    def epoch(self, step: int) -> int:
-        """Return the pass, from 0, that a step counted from 0 belongs to."""
-        return self.painted.epoch(step)
+    def paced_by(self) -> Order:
+        """The painted pairs."""
+        return self.painted
 
     def rows(self, step: int) -> NDArray[np.int64]:
         """Return the pairs of a step counted from 0, the two sources alternating."""

@@ -6,7 +6,7 @@ that it depends on its seed and not on its neighbors in a batch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from PIL.Image import Image, Resampling
 
 from ahnpl_cli.backbones.transformers.pretrained import quiet
 from ahnpl_cli.errors import ModelError
-from ahnpl_cli.imaging.base import Canvas, Refusal, Settings
+from ahnpl_cli.imaging.base import Canvas, Job, Refusal, Settings
 from ahnpl_cli.imaging.extras import require
 from ahnpl_cli.imaging.weights import describe, pipeline_folder
 from ahnpl_cli.records import PartInfo
@@ -122,40 +122,51 @@ def resized(picture: Image, size: tuple[int, int]) -> Image:
     return picture if picture.size == size else picture.resize(size, Resampling.LANCZOS)
 
 
-def paint_whole(
-    pipeline: Pipeline,
-    canvases: Sequence[Canvas],
-    side: int,
-    inputs: Callable[[list[Canvas], tuple[int, int]], dict[str, Any]],
-) -> list[Image | Refusal]:
-    """Paint whole pictures from their captions, those of one size together.
+class WholePainter:
+    """Paints whole pictures from their captions.
 
     Args:
-        pipeline: paints.
-        canvases: what to show.
-        side: pixels of the longer side that is painted.
-        inputs: what the pipeline is given beside the captions, by canvases and their size.
-
-    Returns:
-        A picture of the photo's size per canvas, or why there is none.
+        part: name of the painter, for reports.
+        kind: see `Pipeline`.
+        settings: of the pipeline, and how large to paint.
     """
-    sizes = [model_size(canvas.image.size, side) for canvas in canvases]
-    pictures: list[Image | Refusal] = [Refusal("not found")] * len(canvases)
-    for size, indices in by_size(sizes).items():
-        batch = [canvases[i] for i in indices]
-        prompts = [caption_of(canvas) for canvas in batch]
-        seeds = [canvas.job.seed for canvas in batch]
-        painted = pipeline(prompts, seeds, **inputs(batch, size))
-        for i, picture in zip(indices, painted, strict=True):
-            pictures[i] = (
-                picture
-                if isinstance(picture, Refusal)
-                else resized(picture, canvases[i].image.size)
-            )
-    return pictures
 
+    needs_masks = False
+    exact = False
 
-def caption_of(canvas: Canvas) -> str:
-    """Return the caption that the new picture shows."""
-    record = canvas.job.record
-    return record.caption if canvas.restore else canvas.job.negative.caption
+    def __init__(self, part: str, kind: str, settings: Settings) -> None:
+        self.pipeline = Pipeline(part, kind, settings)
+        self.info = self.pipeline.info
+        self.side = settings.side
+
+    def refuses(self, job: Job, names: frozenset[str] | None) -> str | None:
+        """Any caption can be painted."""
+        return None
+
+    def prompt(self, canvas: Canvas) -> str:
+        """Return the caption that the new picture shows."""
+        record = canvas.job.record
+        return record.caption if canvas.restore else canvas.job.negative.caption
+
+    def inputs(self, batch: list[Canvas], size: tuple[int, int]) -> dict[str, Any]:
+        """Return what the pipeline is given beside the captions, by canvases and their size."""
+        raise NotImplementedError
+
+    def paint(self, canvases: Sequence[Canvas]) -> list[Image | Refusal]:
+        """Paint pictures, those of one size together.
+
+        Returns:
+            A picture of the photo's size per canvas, or why there is none.
+        """
+        sizes = [model_size(canvas.image.size, self.side) for canvas in canvases]
+        pictures: list[Image | Refusal] = [Refusal("not found")] * len(canvases)
+        for size, indices in by_size(sizes).items():
+            batch = [canvases[i] for i in indices]
+            prompts = [self.prompt(canvas) for canvas in batch]
+            seeds = [canvas.job.seed for canvas in batch]
+            painted = self.pipeline(prompts, seeds, **self.inputs(batch, size))
+            for i, picture in zip(indices, painted, strict=True):
+                if not isinstance(picture, Refusal):
+                    picture = resized(picture, canvases[i].image.size)
+                pictures[i] = picture
+        return pictures
