@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from ahnpl_cli.english import INSTALL_MODEL, find_spacy_model, import_spacy, load_spacy
 from ahnpl_cli.errors import ModelError
 from ahnpl_cli.negatives.lexicon import wordnet
@@ -21,6 +23,8 @@ from ahnpl_cli.negatives.lexicon.wordnet import Pos
 # Captions that go through the tagger at once: more of them take memory from the system anew for
 # each batch, which costs a quarter of the time.
 BATCH = 64
+# The layers that embed tokens in spaCy's small models.
+EMBEDDING = ["extract_features", "list2ragged", "with_array", "with_array", "ragged2list"]
 UNUSED = ["parser", "ner", "senter", "attribute_ruler", "lemmatizer", "entity_ruler", "textcat"]
 LONGEST = 3  # tokens of a compound
 HEADLINE = 0.7  # share of words with capitals from which these tell no name (ours)
@@ -67,6 +71,7 @@ class Tagger:
 
         with use_ops("numpy", use_blis=False):
             self.nlp = load_spacy(name, UNUSED)
+            _embed_once(self.nlp)
         if not any(token.tag_ for token in self.nlp("A cat sits.")):
             raise ModelError(
                 f"the spaCy model '{name}' has no tagger", hint=f"Try: {INSTALL_MODEL}"
@@ -87,6 +92,30 @@ class Tagger:
         # One thread, so that sums are the same in every process; --workers brings more of them.
         with self._threads.limit(limits=1, user_api="blas"):
             return list(self.nlp.pipe(texts, batch_size=BATCH))
+
+
+def _embed_once(nlp: Any) -> None:
+    """Have each distinct token of a batch embedded once, which half of them repeat.
+
+    For pipelines that embed as spaCy's small models do; others stay as they are.
+    """
+    from thinc.api import Model, chain, with_array
+
+    embed = nlp.get_pipe("tok2vec").model.layers[0] if "tok2vec" in nlp.pipe_names else None
+    if embed is None or [layer.name.partition("(")[0] for layer in embed.layers] != EMBEDDING:
+        return
+    extract, to_rows, hashes, mixed, to_docs = embed.layers
+
+    def forward(model: Any, features: np.ndarray, is_train: bool) -> tuple[Any, None]:
+        # One value a row, since numpy is slow to tell rows of several apart.
+        row = np.dtype((np.void, features.dtype.itemsize * features.shape[1]))
+        rows = np.ascontiguousarray(features).view(row).ravel()
+        _, first, places = np.unique(rows, return_index=True, return_inverse=True)
+        return model.layers[0].predict(features[first])[places], None
+
+    by_row: Any = chain(hashes.layers[0], mixed.layers[0])
+    once: Any = with_array(Model("distinct rows", forward, layers=[by_row]))
+    embed.layers[:] = [extract, to_rows, once, to_docs]
 
 
 def _tagged(doc: Any) -> TaggedText:
