@@ -43,7 +43,7 @@ def half_of(image: str) -> int:
 def _grams(text: str) -> Counter[str]:
     """The words of a text and its pairs of neighbors, with how often."""
     single = words(text)
-    pairs = (f"{first} {second}" for first, second in zip(single, single[1:], strict=False))
+    pairs = map(" ".join, zip(single, single[1:], strict=False))
     return Counter((*single, *pairs))
 
 
@@ -51,15 +51,21 @@ def _grams(text: str) -> Counter[str]:
 def _changed(caption: str, negative: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """What only the caption says, and what only the negative says, as often as it is said."""
     true, false = _grams(caption), _grams(negative)
-    return tuple((true - false).elements()), tuple((false - true).elements())
+    only_true = (true - false).elements()
+    only_false = (false - true).elements()
+    return tuple(only_true), tuple(only_false)
+
+
+def _of_each_fold() -> list[Counter[str]]:
+    return [Counter() for _ in range(FOLDS)]
 
 
 @dataclass(slots=True)
 class WordCounts:
     """How often each word and each pair of neighbors stands on either side of a pair, per fold."""
 
-    true: list[Counter[str]] = field(default_factory=lambda: [Counter() for _ in range(FOLDS)])
-    false: list[Counter[str]] = field(default_factory=lambda: [Counter() for _ in range(FOLDS)])
+    true: list[Counter[str]] = field(default_factory=_of_each_fold)
+    false: list[Counter[str]] = field(default_factory=_of_each_fold)
 
     def add(self, fold: int, caption: str, negative: str) -> None:
         """Count one pair; what stands on both sides says nothing and is left out."""
@@ -123,7 +129,8 @@ def blind_accuracy(
         counts[kind].add(fold, caption, negative)
     for kind, fold, caption, negative in pairs:
         scores[kind].append(counts[kind].score(fold, caption, negative))
-    return {
-        kind: round(guess_rate(scores[kind]), 1) if len(scores[kind]) >= FEWEST_PAIRS else None
-        for kind in kinds
-    }
+    accuracies: dict[str, float | None] = {}
+    for kind in kinds:
+        is_known = len(scores[kind]) >= FEWEST_PAIRS
+        accuracies[kind] = round(guess_rate(scores[kind]), 1) if is_known else None
+    return accuracies

@@ -123,7 +123,8 @@ class Tally:
                 nouns.add(doing(word.lemma))
                 doer = grammar.subject(words, index)
                 if doer is not None:
-                    self._doers[word.lemma][kind_of(words[doer].lemma)] += 1
+                    kind = kind_of(words[doer].lemma)
+                    self._doers[word.lemma][kind] += 1
         for relation in relations_of(words):
             self._add_relation(words, relation)
 
@@ -135,8 +136,10 @@ class Tally:
         self._triples.update(map(" ".join, zip(tokens, pairs, strict=False)))
 
     def _add_relation(self, words: Sequence[Word], relation: Relation) -> None:
-        text = " ".join(word.lower for word in words[relation.first : relation.last + 1])
-        head, target = words[relation.head].lemma, words[relation.object].lemma
+        relating = words[relation.first : relation.last + 1]
+        text = " ".join(word.lower for word in relating)
+        head = words[relation.head].lemma
+        target = words[relation.object].lemma
         said = f"{relation.form}|{text}"
         for name in names_of(target):
             self._relations[f"{head}|{name}"][said] += 1

@@ -69,7 +69,8 @@ def write_counts(path: Path, counts: Counts) -> None:
 
 def read_counts(path: Path) -> Counts:
     """Return what `write_counts` wrote."""
-    words, rows, uses, captions = json.loads(path.read_text(encoding="utf-8"))
+    content = path.read_text(encoding="utf-8")
+    words, rows, uses, captions = json.loads(content)
     pairs = {(role, neighbor, tag): counts for role, neighbor, tag, counts in rows}
     return Counts(words, pairs, uses, captions)
 
@@ -127,17 +128,20 @@ class _Vocabulary:
         self.words = sorted(_common_forms(counts, self.pos, least))
         self.number = {word: i for i, word in enumerate(self.words)}
         self.lemmas = [wordnet.lemma(word, self.pos) for word in self.words]
-        occurrences = np.array([counts[word] for word in self.words], dtype=np.float64)
+        occurrences = [counts[word] for word in self.words]
         self.total = max(sum(counts.values()), 1)
-        self.share = occurrences / self.total
-        self.prior = ((1 - DISCOUNT) * np.log(self.share)).astype(np.float32)
-        self.sorts = [sorts_of(lemma) for lemma in self.lemmas] if self.pos == "n" else []
+        self.share = np.array(occurrences, dtype=np.float64) / self.total
+        prior = (1 - DISCOUNT) * np.log(self.share)
+        self.prior = prior.astype(np.float32)
+        is_noun = self.pos == "n"
+        self.sorts = [sorts_of(lemma) for lemma in self.lemmas] if is_noun else []
 
 
 def _common_forms(counts: dict[str, int], pos: Pos, least: int) -> Iterable[str]:
     """The most common form of each lemma: captions that say "flies" also say "flys"."""
     best: dict[str, str] = {}
-    for word in sorted(counts, key=lambda word: (-counts[word], word)):
+    by_count = sorted(counts, key=lambda word: (-counts[word], word))
+    for word in by_count:
         if counts[word] >= least:
             best.setdefault(wordnet.lemma(word, pos), word)
     return best.values()
@@ -161,23 +165,27 @@ class CorpusFiller:
 
     def _make_vocabulary(self, tag: str) -> _Vocabulary:
         least = 1 + sum(self.counts.captions >= size for size in SIZES)
-        return _Vocabulary(self.counts.words.get(tag, {}), tag, least)
+        counts = self.counts.words.get(tag, {})
+        return _Vocabulary(counts, tag, least)
 
     def _make_fit(self, role: int, neighbor: str, tag: str) -> tuple[np.ndarray, np.ndarray]:
         """What one neighborhood adds: words seen there, and their surplus over those not."""
         vocabulary = self._vocabulary(tag)
         seen = self.counts.pairs.get((role, neighbor, tag), {})
         known = [word for word in seen if word in vocabulary.number]
-        numbers = np.array([vocabulary.number[word] for word in known], dtype=np.intp)
+        places = [vocabulary.number[word] for word in known]
+        numbers = np.array(places, dtype=np.intp)
         times = np.array([seen[word] for word in known], dtype=np.float64)
-        surplus = WEIGHTS[role] * np.log1p(times / vocabulary.share[numbers] / PSEUDO)
+        ratio = times / vocabulary.share[numbers] / PSEUDO
+        surplus = WEIGHTS[role] * np.log1p(ratio)
         return numbers, surplus.astype(np.float32)
 
     def _make_start(self, tag: str, sorts: frozenset[str]) -> np.ndarray:
         """Scores without neighbors; nouns of other sorts than these are penalized."""
         vocabulary = self._vocabulary(tag)
-        unlike = np.array([sorts.isdisjoint(other) for other in vocabulary.sorts], dtype=np.float32)
-        start: np.ndarray = vocabulary.prior - np.float32(OTHER_SORT) * unlike
+        unlike = [sorts.isdisjoint(other) for other in vocabulary.sorts]
+        penalty = np.float32(OTHER_SORT) * np.array(unlike, dtype=np.float32)
+        start: np.ndarray = vocabulary.prior - penalty
         return start
 
     def _make_contradicting(self, tag: str, lemma: str) -> np.ndarray | None:
@@ -207,7 +215,8 @@ class CorpusFiller:
         word = masked.word
         vocabulary = self._vocabulary(word.tag)
         around = neighbors(masked.caption.words, masked.index)
-        score = self._scores(word, around) - np.float32(self._score_of_original(word, around))
+        original = np.float32(self._score_of_original(word, around))
+        score = self._scores(word, around) - original
         candidates = self._contradicting(word.tag, word.lemma)
         if candidates is not None:
             score = score[candidates]
@@ -218,7 +227,8 @@ class CorpusFiller:
     def _score_of_original(self, word: Word, around: tuple[str, ...]) -> float:
         """Leave-one-out score of the word that is there."""
         seen = self.counts.words.get(word.tag, {})
-        share = max(seen.get(word.lower, 0) - 1, 1) / self._vocabulary(word.tag).total
+        others = max(seen.get(word.lower, 0) - 1, 1)
+        share = others / self._vocabulary(word.tag).total
         score = 0.0
         for role, neighbor in enumerate(around):
             beside = self.counts.pairs.get((role, neighbor, word.tag), {})
@@ -229,7 +239,8 @@ class CorpusFiller:
     def _scores(self, word: Word, around: tuple[str, ...]) -> np.ndarray:
         """The score of every word, less an addend that all have in common."""
         if word.pos == "n":
-            score = self._start(word.tag, widened(sorts_of(word.lemma))).copy()
+            sorts = widened(sorts_of(word.lemma))
+            score = self._start(word.tag, sorts).copy()
         else:
             score = self._vocabulary(word.tag).prior.copy()
         for role, neighbor in enumerate(around):
@@ -244,7 +255,8 @@ class CorpusFiller:
         left and before this right neighbor.
         """
         tag, counts = masked.word.tag, self.counts
-        if counts.words[tag].get(word, 0) >= SURE * counts.uses[word]:
+        times = counts.words[tag].get(word, 0)
+        if times >= SURE * counts.uses[word]:
             return True
         left, right, *_ = neighbors(masked.caption.words, masked.index)
         after_left = counts.pairs.get((0, left, tag), {})

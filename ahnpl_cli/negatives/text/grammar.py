@@ -48,7 +48,9 @@ _STATES = frozenset(
 
 def is_noun(word: Word) -> bool:
     """Whether a word names a thing that a picture can show."""
-    return word.pos == "n" and word.lower not in word_list("unpictured") and depictable(word.lemma)
+    if word.pos != "n" or word.lower in word_list("unpictured"):
+        return False
+    return depictable(word.lemma)
 
 
 @functools.lru_cache(maxsize=1 << 14)
@@ -57,7 +59,9 @@ def depictable(lemma: str) -> bool:
     if lemma in word_list("unpictured"):
         return False
     known = rating(lemma)
-    return known is None or known >= CONCRETE or lemma in dimensions("sorts")
+    if known is None or known >= CONCRETE:
+        return True
+    return lemma in dimensions("sorts")
 
 
 def noun_ahead(
@@ -71,7 +75,8 @@ def noun_ahead(
         passing: tags that may stand before the noun.
         within: how many words are looked at.
     """
-    for index in range(start, min(start + within, len(words))):
+    end = min(start + within, len(words))
+    for index in range(start, end):
         if words[index].tag in NOUNS:
             return index
         if words[index].tag not in passing:
@@ -81,7 +86,8 @@ def noun_ahead(
 
 def determiner(words: Sequence[Word], index: int) -> Determiner:
     """What stands before a noun and its modifiers."""
-    for word in reversed(words[max(0, index - 5) : index]):
+    before = words[max(0, index - 5) : index]
+    for word in reversed(before):
         if word.lower in ("a", "an", "another", "each", "every", "one"):
             return "a"
         if word.tag == "CD":
@@ -99,7 +105,9 @@ def modifiers(words: Sequence[Word], index: int) -> frozenset[str]:
     """The adjectives right before a noun."""
     adjectives = set()
     for word in reversed(words[:index]):
-        if word.tag not in ("JJ", "CC", ",", "NN") or word.tag == "NN" and word.pos == "n":
+        if word.tag not in ("JJ", "CC", ",", "NN"):
+            break
+        if word.tag == "NN" and word.pos == "n":
             break
         if word.tag == "JJ":
             adjectives.add(word.lower)
@@ -108,7 +116,8 @@ def modifiers(words: Sequence[Word], index: int) -> frozenset[str]:
 
 def in_one_clause(words: Sequence[Word], first: int, second: int) -> bool:
     """Whether nothing between two words ends a sentence or begins a clause of its own."""
-    return not any(word.lower in _CLAUSES for word in words[first + 1 : second])
+    between = words[first + 1 : second]
+    return not any(word.lower in _CLAUSES for word in between)
 
 
 def negated(words: Sequence[Word], index: int) -> bool:
@@ -125,12 +134,14 @@ def lifeless(words: Sequence[Word], index: int) -> bool:
     """Whether a verb of posture is said of a thing, as far as the nouns before it tell."""
     if words[index].lemma not in POSTURES:
         return False
-    return not any(word.pos == "n" and animate(word.lemma) for word in words[:index])
+    nouns = (word.lemma for word in words[:index] if word.pos == "n")
+    return not any(map(animate, nouns))
 
 
 def subject(words: Sequence[Word], index: int) -> int | None:
     """Return the noun that a verb is said of, by its place: the nearest one before it."""
-    for place in range(index - 1, max(-1, index - 7), -1):
+    furthest = max(-1, index - 7)
+    for place in range(index - 1, furthest, -1):
         word = words[place]
         if word.pos == "n":
             # "a group of people riding": the noun of "of" is the doer as well.
@@ -142,7 +153,8 @@ def subject(words: Sequence[Word], index: int) -> int | None:
 
 def governor(words: Sequence[Word], index: int) -> str:
     """The word before the noun phrase of a noun, such as its preposition or verb."""
-    for word in reversed(words[max(0, index - 6) : index]):
+    before = words[max(0, index - 6) : index]
+    for word in reversed(before):
         if word.tag not in _INSIDE_NOUN_PHRASE:
             return word.lower
     return ""
@@ -166,10 +178,15 @@ def symmetric(words: Sequence[Word], first: int, second: int) -> bool:
 def _listed(words: Sequence[Word], first: int, second: int) -> bool:
     between = words[first + 1 : second]
     near = any(word.lower in _NEAR for word in between)
-    if any(not _beside(word) and not (near and word.lemma in _STATES) for word in between):
-        return False
+    for word in between:
+        is_state = near and word.lemma in _STATES
+        if not is_state and not _beside(word):
+            return False
     lowers = [word.lower for word in between]
-    if "with" not in lowers or _LISTING.intersection(lowers[lowers.index("with") :]):
+    if "with" not in lowers:
+        return True
+    behind_with = lowers[lowers.index("with") :]
+    if _LISTING.intersection(behind_with):
         return True
     # "a dog with a cat" lists, "a man with a hat" does not.
     return same_sort(words[first].lemma, words[second].lemma)
@@ -180,8 +197,10 @@ def _in_one_place(words: Sequence[Word], first: int, second: int) -> bool:
     lowers = [word.lower for word in words]
     if "and" not in lowers[first + 1 : second]:
         return False
-    place = lowers[first + 1 : lowers.index("and", first + 1)]
-    return bool(place) and lowers[second + 1 : second + 1 + len(place)] == place
+    joint = lowers.index("and", first + 1)
+    place = lowers[first + 1 : joint]
+    behind = lowers[second + 1 : second + 1 + len(place)]
+    return bool(place) and behind == place
 
 
 def _beside(word: Word) -> bool:

@@ -85,8 +85,10 @@ def _relation_to(words: Sequence[Word], noun: int) -> Relation | None:
         head -= 1
     if head < 0 or first > last or words[head].pos != "n":
         return None
-    while first <= last and (words[first].lower in _AUXILIARIES or words[first].tag == "RB"):
-        if words[first].lower in ("next", "close", "not", "n't"):
+    while first <= last:
+        word = words[first]
+        is_left_out = word.lower in _AUXILIARIES or word.tag == "RB"
+        if not is_left_out or word.lower in ("next", "close", "not", "n't"):
             break
         first += 1
     if first > last or not _is_one_relation(words[first : last + 1]):
@@ -104,10 +106,13 @@ def _is_inside(words: Sequence[Word], index: int) -> bool:
 
 def _is_one_relation(words: Sequence[Word]) -> bool:
     """Whether words are a verb, a preposition, or both, and say something that can be seen."""
-    if any(word.tag in VERBS for word in words[1:]) or words[-1].lower in _VAGUE - {"of", "to"}:
+    if any(word.tag in VERBS for word in words[1:]):
+        return False
+    last = words[-1].lower
+    if last in _VAGUE and last not in ("of", "to"):
         return False
     # Only a phrase of the table may end in a word that says nothing alone.
-    if words[-1].lower in ("of", "to", "for", "with") and preposition_of(words) is None:
+    if last in ("of", "to", "for", "with") and preposition_of(words) is None:
         return False
     return words[0].tag in VERBS or preposition_of(words) is not None
 
@@ -135,7 +140,8 @@ def read_relation(text: str) -> RelationWords:
     length = len(preposition.split()) if preposition else 0
     if len(lowers) == length:
         return RelationWords(None, preposition)
-    return RelationWords(lemma(lowers[0], "v"), preposition or " ".join(lowers[1:]) or None)
+    behind = preposition or " ".join(lowers[1:])
+    return RelationWords(lemma(lowers[0], "v"), behind or None)
 
 
 @functools.lru_cache(maxsize=1 << 16)
@@ -196,11 +202,14 @@ def noun_phrases(words: Sequence[Word]) -> list[NounPhrase]:
             continue
         end = index + 1
         # A second article begins another phrase.
-        while end < len(words) and words[end].tag in _INSIDE and words[end].tag not in _OPENS:
+        while end < len(words) and words[end].tag in _INSIDE:
+            if words[end].tag in _OPENS:
+                break
             end += 1
-        nouns = [i for i in range(index, end) if words[i].tag in NOUNS]
+        nouns = [place for place in range(index, end) if words[place].tag in NOUNS]
         if nouns:
-            phrases.append(NounPhrase(index, nouns[-1], nouns[-1]))
+            head = nouns[-1]
+            phrases.append(NounPhrase(index, head, head))
         index = end
     return _measures_joined(words, phrases)
 

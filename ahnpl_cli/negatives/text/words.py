@@ -86,7 +86,8 @@ class Tagger:
     def retag(self, texts: Sequence[str], starts: Sequence[int]) -> list[str]:
         """Return, for each text, the tag of the word that begins at a character."""
         docs = self._pipe(texts) if texts else []
-        return [_tag_at(doc, start) for doc, start in zip(docs, starts, strict=True)]
+        places = zip(docs, starts, strict=True)
+        return [_tag_at(doc, start) for doc, start in places]
 
     def _pipe(self, texts: Sequence[str]) -> list[Any]:
         # One thread, so that sums are the same in every process; --workers brings more of them.
@@ -101,17 +102,21 @@ def _embed_once(nlp: Any) -> None:
     """
     from thinc.api import Model, chain, with_array
 
-    embed = nlp.get_pipe("tok2vec").model.layers[0] if "tok2vec" in nlp.pipe_names else None
-    if embed is None or [layer.name.partition("(")[0] for layer in embed.layers] != EMBEDDING:
+    if "tok2vec" not in nlp.pipe_names:
+        return
+    embed = nlp.get_pipe("tok2vec").model.layers[0]
+    names = [layer.name.partition("(")[0] for layer in embed.layers]
+    if names != EMBEDDING:
         return
     extract, to_rows, hashes, mixed, to_docs = embed.layers
 
     def forward(model: Any, features: np.ndarray, is_train: bool) -> tuple[Any, None]:
         # One value a row, since numpy is slow to tell rows of several apart.
-        row = np.dtype((np.void, features.dtype.itemsize * features.shape[1]))
-        rows = np.ascontiguousarray(features).view(row).ravel()
-        _, first, places = np.unique(rows, return_index=True, return_inverse=True)
-        return model.layers[0].predict(features[first])[places], None
+        width = features.dtype.itemsize * features.shape[1]
+        rows = np.ascontiguousarray(features).view(np.dtype((np.void, width)))
+        _, first, places = np.unique(rows.ravel(), return_index=True, return_inverse=True)
+        embedded = model.layers[0].predict(features[first])
+        return embedded[places], None
 
     by_row: Any = chain(hashes.layers[0], mixed.layers[0])
     once: Any = with_array(Model("distinct rows", forward, layers=[by_row]))
@@ -165,10 +170,12 @@ def words_of(caption: str, tagged: TaggedText) -> tuple[Word, ...]:
         start = tokens.starts[first]
         end = tokens.starts[last] + len(tokens.words[last])
         lower = " ".join(lowers[first : last + 1])
-        pos, lemma = _lemma(lower, tags[last])
+        tag = tags[last]
+        pos, lemma = _lemma(lower, tag)
         if pos is not None and _is_part(caption, start, end):
             pos, lemma = None, lower
-        words.append(Word(start, end, caption[start:end], lower, tags[last], pos, lemma))
+        text = caption[start:end]
+        words.append(Word(start, end, text, lower, tag, pos, lemma))
         first = last + 1
     return tuple(words)
 
@@ -177,15 +184,19 @@ def _joined(caption: str, tagged: TaggedText) -> TaggedText:
     """Tokens with hyphened ones as one, under the last one's tag: "t-shirt", "golden-brown"."""
     if "-" not in tagged.words:
         return tagged
-    starts, words, tags = list(tagged.starts), list(tagged.words), list(tagged.tags)
+    starts = list(tagged.starts)
+    words = list(tagged.words)
+    tags = list(tagged.tags)
     index = 1
     while index < len(words) - 1:
-        start, end = starts[index - 1], starts[index + 1] + len(words[index + 1])
-        text = words[index - 1] + words[index] + words[index + 1]
-        if words[index] == "-" and words[index + 1][0].isalpha() and caption[start:end] == text:
-            words[index - 1 : index + 2] = [text]
-            tags[index - 1 : index + 2] = [tags[index + 1]]
-            del starts[index : index + 2]
+        before, hyphen, behind = words[index - 1 : index + 2]
+        text = before + hyphen + behind
+        touches = caption.startswith(text, starts[index - 1])
+        if hyphen == "-" and behind[0].isalpha() and touches:
+            joined = slice(index - 1, index + 2)
+            words[joined] = [text]
+            tags[joined] = [tags[index + 1]]
+            starts[joined] = [starts[index - 1]]
         else:
             index += 1
     return TaggedText(tuple(starts), tuple(words), tuple(tags))
@@ -193,29 +204,40 @@ def _joined(caption: str, tagged: TaggedText) -> TaggedText:
 
 def _is_part(caption: str, start: int, end: int) -> bool:
     """Whether letters, digits or hyphens touch a token: a piece of a word is never changed."""
-    before, after = caption[start - 1 : start] if start else "", caption[end : end + 1]
-    return before.isalnum() or after.isalnum() or before in _GLUE or after in _GLUE
+    before = caption[start - 1 : start] if start else ""
+    behind = caption[end : end + 1]
+    if before.isalnum() or behind.isalnum():
+        return True
+    return before in _GLUE or behind in _GLUE
 
 
 def _has_capitals(words: tuple[str, ...]) -> bool:
     """Whether a text is all capitals, or each word of it begins with one, as in a headline."""
-    begins = [word[0].isupper() for word in words if word[:1].isalpha()]
-    return len(begins) > 2 and sum(begins) >= HEADLINE * len(begins)
+    first_letters = [word[0] for word in words if word[:1].isalpha()]
+    capitals = sum(letter.isupper() for letter in first_letters)
+    return len(first_letters) > 2 and capitals >= HEADLINE * len(first_letters)
 
 
 @functools.lru_cache(maxsize=1 << 16)
 def _lemma(lower: str, tag: str) -> tuple[Pos | None, str]:
-    pos = POS.get(tag) if lower.replace(" ", "").replace("-", "").isalpha() else None
-    return pos, wordnet.lemma(lower, pos) if pos else lower
+    letters = lower.replace(" ", "").replace("-", "")
+    pos = POS.get(tag) if letters.isalpha() else None
+    if pos is None:
+        return None, lower
+    return pos, wordnet.lemma(lower, pos)
 
 
 def _length(lowers: list[str], tags: tuple[str, ...], start: int) -> int:
     """How many tokens from `start` on make one word."""
     if tags[start] not in _MAY_BEGIN_COMPOUND:
         return 1
-    for length in range(min(LONGEST, len(lowers) - start), 1, -1):
+    longest = min(LONGEST, len(lowers) - start)
+    for length in range(longest, 1, -1):
         end = start + length
-        if tags[end - 1] in NOUNS and _is_compound(tuple(lowers[start:end]), tags[start:end]):
+        if tags[end - 1] not in NOUNS:
+            continue
+        tokens = tuple(lowers[start:end])
+        if _is_compound(tokens, tags[start:end]):
             return length
     return 1
 
@@ -227,9 +249,11 @@ def _is_compound(tokens: tuple[str, ...], tags: tuple[str, ...]) -> bool:
     if all(tag in NOUNS for tag in tags):
         return tags[0] == "NN"
     # "red cross" is a cross that is red, unless WordNet knows the compound and no plain adjective.
-    if not _PLAIN.isdisjoint(dimensions("attributes").get(tokens[0], frozenset())):
+    attributes = dimensions("attributes").get(tokens[0], frozenset())
+    if not _PLAIN.isdisjoint(attributes):
         return tokens in (("hot", "dog"), ("hot", "dogs"))
-    return tags[0] in _MAY_BEGIN_COMPOUND - {"NN"} and wordnet.known(" ".join(tokens), "n")
+    may_begin = tags[0] in _MAY_BEGIN_COMPOUND and tags[0] != "NN"
+    return may_begin and wordnet.known(" ".join(tokens), "n")
 
 
 def _mended(lowers: list[str], tokens: TaggedText, is_headline: bool) -> tuple[str, ...]:
@@ -254,12 +278,15 @@ def _mended(lowers: list[str], tokens: TaggedText, is_headline: bool) -> tuple[s
         begins = lowers[index] in _OPENINGS
     # From the end, so that a tag mended here does not decide on the next one.
     for index in range(len(mended) - 1, 0, -1):
-        before = index - 1
-        if mended[before] == "NN" and _ends_compound(lowers[before], lowers[index], mended[index]):
+        if mended[index - 1] != "NN":
+            continue
+        if _ends_compound(lowers[index - 1], lowers[index], mended[index]):
             mended[index] = "NN"
     for index in range(len(mended) - 1):
         tag = mended[index]
-        if tag in MODIFYING and mended[index + 1] in NOUNS and lowers[index] in _attributes(tag):
+        if tag not in MODIFYING or mended[index + 1] not in NOUNS:
+            continue
+        if lowers[index] in _attributes(tag):
             mended[index] = "JJ"
     return tuple(mended)
 
@@ -284,4 +311,5 @@ def _attributes(tag: str) -> frozenset[str]:
     lines_of_word = dimensions("attributes")
     if tag in ("VBN", "VBG"):
         return frozenset(lines_of_word)
-    return frozenset(word for word, lines in lines_of_word.items() if lines & {"material", "color"})
+    visible = {"material", "color"}
+    return frozenset(word for word, lines in lines_of_word.items() if lines & visible)
