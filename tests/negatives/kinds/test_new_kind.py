@@ -41,7 +41,7 @@ def program(tmp_path_factory):
     source = Path(ahnpl_cli.__file__).parent
     shutil.copytree(source, package, copy_function=os.symlink, ignore=ignore)
     (package / "negatives" / "kinds" / "robot.py").write_text(KIND)
-    table = package / "records" / "negatives.py"
+    table = package / "records" / "captions.py"
     text = table.read_text()
     table.unlink()
     end = text.index("}\n", text.index("KIND_MODULES"))
