@@ -26,7 +26,8 @@ from ahnpl_cli.negatives.lexicon.tables import dimensions
 from ahnpl_cli.negatives.lexicon.wordnet import lemma
 from ahnpl_cli.negatives.statistics import (
     Statistics,
-    framed,
+    Window,
+    changed_words,
     group_of,
     kind_of,
     names_of,
@@ -343,7 +344,7 @@ class Corpus:
             lost: noun that only the caption has, if any.
             gained: noun that only the negative has, if any.
         """
-        before, after = _changed(old, new)
+        before, after = changed_words(old, new)
         value = self._logs(after, own=0) - self._logs(before, own=1)
         if gained is not None:
             value += TOPIC * (self._topic(gained, others) - self._topic(lost, others))
@@ -355,7 +356,7 @@ class Corpus:
         values = [self.association(noun, other) for other in others if other != noun]
         return sum(values) / len(values) if values else 0.0
 
-    def _logs(self, window: tuple[list[str], int], own: int) -> float:
+    def _logs(self, window: Window, own: int) -> float:
         """Sum of log p + H of the words of a window from a place on."""
         tokens, start = window
         total = 0.0
@@ -375,18 +376,3 @@ class Corpus:
         if following > 0:
             share += THREE * max(0, counts.triples.get(f"{pair} {third}", 0) - own) / following
         return math.log(share) + SURPRISE
-
-
-def _changed(old: str, new: str) -> tuple[tuple[list[str], int], tuple[list[str], int]]:
-    """Both texts as words with where they begin to differ, without what is equal at the end."""
-    before, after = framed(old), framed(new)
-    shortest = min(len(before), len(after))
-    start = 2
-    while start < shortest and before[start] == after[start]:
-        start += 1
-    same = 0
-    while same < shortest - start and before[-1 - same] == after[-1 - same]:
-        same += 1
-    # Two words behind the change still depend on it.
-    drop = max(0, same - 2)
-    return (before[: len(before) - drop], start), (after[: len(after) - drop], start)

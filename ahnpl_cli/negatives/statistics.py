@@ -21,6 +21,7 @@ from ahnpl_cli.negatives.text.words import VERBS, Word
 
 STATISTICS = "statistics.json"  # in the work folder
 TEXT_END = "."
+Window = tuple[list[str], int]  # words, and the first of them that counts
 _TOKEN = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*|\d+|[.,;:!?]")
 
 
@@ -33,6 +34,22 @@ def tokens_of(text: str) -> list[str]:
 def framed(text: str) -> list[str]:
     """Return the words of a text between what begins and what ends it; not to be changed."""
     return ["", "", *tokens_of(text.strip().rstrip(".")), TEXT_END]
+
+
+def changed_words(old: str, new: str) -> tuple[Window, Window]:
+    """Return both texts as words with where they begin to differ, up to two words behind that."""
+    before, after = framed(old), framed(new)
+    shortest = min(len(before), len(after))
+    start = 2
+    while start < shortest and before[start] == after[start]:
+        start += 1
+    same = 0
+    while same < shortest - start and before[-1 - same] == after[-1 - same]:
+        same += 1
+    # Two words behind the change still depend on it.
+    drop = max(0, same - 2)
+    old_end, new_end = len(before) - drop, len(after) - drop
+    return (before[:old_end], start), (after[:new_end], start)
 
 
 @dataclass(slots=True)
@@ -118,7 +135,8 @@ class Tally:
                 nouns.add(word.lemma)
                 if word.tag == "NN" and grammar.determiner(words, index) == "a":
                     self._single[word.lemma] += 1
-                self._described[word.lemma].update(grammar.modifiers(words, index))
+                adjectives = sorted(grammar.modifiers(words, index))
+                self._described[word.lemma].update(adjectives)
             elif word.tag in VERBS:
                 nouns.add(doing(word.lemma))
                 doer = grammar.subject(words, index)
