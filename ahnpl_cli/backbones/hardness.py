@@ -6,7 +6,9 @@ import heapq
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
+from typing import NamedTuple
 
 from torch import Tensor
 
@@ -15,7 +17,7 @@ from ahnpl_cli.backbones.encode import encode_images, encode_texts
 from ahnpl_cli.backbones.feature_cache import known_features
 from ahnpl_cli.data.images import ImageRef, image_key, text_key
 from ahnpl_cli.progress import Track, silent
-from ahnpl_cli.records import KINDS, CaptionRecord, ConcretenessFifth, Hardness
+from ahnpl_cli.records import KINDS, CaptionRecord, ConcretenessFifth, Hardness, Negative
 from ahnpl_cli.stable_hash import stable_hash
 
 SAMPLE = 1000  # records; the standard error of a share is then below 1.6 points
@@ -40,18 +42,56 @@ def placed(records: Iterable[CaptionRecord], root: Path) -> Iterator[Placed]:
     return ((record, root / record.image) for record in records)
 
 
+class _Pair(NamedTuple):
+    """Similarities of one negative.
+
+    Attributes:
+        negative: the record's.
+        texts: S(T, T_n).
+        own: S(I, T); None without the image.
+        other: S(I, T_n); None without the image.
+    """
+
+    negative: Negative
+    texts: Tensor
+    own: Tensor | None
+    other: Tensor | None
+
+
 def _sample(records: Iterable[Placed], seed: int) -> list[Placed]:
     usable = (item for item in records if item[0].negatives)
     return heapq.nsmallest(SAMPLE, usable, key=lambda item: stable_hash(seed, item[0].id))
 
 
 def _texts(sample: Iterable[Placed]) -> list[str]:
-    every = (text for r, _ in sample for text in (r.caption, *(n.caption for n in r.negatives)))
-    return list(dict.fromkeys(every))
+    every: dict[str, None] = {}
+    for record, _ in sample:
+        every[record.caption] = None
+        for negative in record.negatives:
+            every[negative.caption] = None
+    return list(every)
 
 
 def _images(sample: Iterable[Placed]) -> list[Path]:
-    return [path for path in dict.fromkeys(path for _, path in sample) if path.is_file()]
+    distinct = dict.fromkeys(path for _, path in sample)
+    return [path for path in distinct if path.is_file()]
+
+
+def _pairs(
+    sample: list[Placed], images: dict[Path, Tensor], texts: dict[str, Tensor]
+) -> Iterator[_Pair]:
+    """Yield the similarities of every negative; those without features are left out."""
+    for record, path in sample:
+        image = images.get(path)
+        text = texts.get(record.caption)
+        for negative in record.negatives:
+            changed = texts.get(negative.caption)
+            if text is None or changed is None:
+                continue
+            if image is None:
+                yield _Pair(negative, text @ changed, None, None)
+            else:
+                yield _Pair(negative, text @ changed, image @ text, image @ changed)
 
 
 def _summary(kind: str, similarities: list[float], gaps: list[float]) -> Hardness:
@@ -66,53 +106,41 @@ def _summary(kind: str, similarities: list[float], gaps: list[float]) -> Hardnes
     )
 
 
-def _fifths(
-    sample: list[Placed], images: dict[Path, Tensor], texts: dict[str, Tensor]
-) -> tuple[ConcretenessFifth, ...]:
+def _fifths(pairs: Iterable[_Pair]) -> tuple[ConcretenessFifth, ...]:
     """Return similarities by fifth of concreteness (Slipform's Figure 4); none of fewer than 5."""
     rated: list[tuple[float, float, float]] = []
-    for record, path in sample:
-        image, text = images.get(path), texts.get(record.caption)
-        for negative in record.negatives:
-            other = texts.get(negative.caption)
-            known = image is not None and text is not None and other is not None
-            if known and negative.concreteness is not None:
-                cosines = (float(image @ text), float(image @ other))  # type: ignore[operator]
-                rated.append((negative.concreteness, *cosines))
+    for pair in pairs:
+        concreteness = pair.negative.concreteness
+        if concreteness is not None and pair.own is not None and pair.other is not None:
+            rated.append((concreteness, float(pair.own), float(pair.other)))
+    if len(rated) < 5:
+        return ()
     rated.sort(key=lambda row: row[0])
-    fifths = []
-    for fifth in range(5 if len(rated) >= 5 else 0):
-        rows = rated[fifth * len(rated) // 5 : (fifth + 1) * len(rated) // 5]
-        concreteness, positive, negatives = zip(*rows, strict=True)
-        wins = sum(own > other for _, own, other in rows)
-        fifths.append(
-            ConcretenessFifth(
-                low=concreteness[0],
-                high=concreteness[-1],
-                n=len(rows),
-                positive=sum(positive) / len(rows),
-                negative=sum(negatives) / len(rows),
-                right=100 * wins / len(rows),
-            )
-        )
-    return tuple(fifths)
+    ends = [fifth * len(rated) // 5 for fifth in range(6)]
+    return tuple(_fifth(rated[start:end]) for start, end in pairwise(ends))
 
 
-def _tabulate(
-    sample: list[Placed], images: dict[Path, Tensor], texts: dict[str, Tensor]
-) -> tuple[Hardness, ...]:
-    """Return the numbers by kind; pairs whose texts have no features are left out."""
+def _fifth(rows: list[tuple[float, float, float]]) -> ConcretenessFifth:
+    n = len(rows)
+    return ConcretenessFifth(
+        low=rows[0][0],
+        high=rows[-1][0],
+        n=n,
+        positive=sum(own for _, own, _ in rows) / n,
+        negative=sum(other for _, _, other in rows) / n,
+        right=100 * sum(own > other for _, own, other in rows) / n,
+    )
+
+
+def _by_kind(pairs: Iterable[_Pair]) -> tuple[Hardness, ...]:
+    """Return the numbers by kind."""
     similarities: dict[str, list[float]] = defaultdict(list)
     gaps: dict[str, list[float]] = defaultdict(list)
-    for record, path in sample:
-        text, image = texts.get(record.caption), images.get(path)
-        for negative in record.negatives:
-            other = texts.get(negative.caption)
-            if text is None or other is None:
-                continue
-            similarities[negative.kind].append(float(text @ other))
-            if image is not None:
-                gaps[negative.kind].append(float(image @ text - image @ other))
+    for pair in pairs:
+        kind = pair.negative.kind
+        similarities[kind].append(float(pair.texts))
+        if pair.own is not None and pair.other is not None:
+            gaps[kind].append(float(pair.own - pair.other))
     return tuple(_summary(k, similarities[k], gaps[k]) for k in KINDS if similarities[k])
 
 
@@ -134,15 +162,17 @@ def measure(
         seed: of the sample.
         track: shows progress.
     """
-    sample, cache = _sample(records, seed), known_features(backbone.info)
-    paths, texts = _images(sample), _texts(sample)
+    cache = known_features(backbone.info)
+    sample = _sample(records, seed)
+    paths = _images(sample)
+    texts = _texts(sample)
     refs = [ImageRef(path) for path in paths]
     images = encode_images(backbone, refs, cache=cache, track=track)
     features = encode_texts(backbone, texts, cache=cache, track=track)
     image_features = dict(zip(paths, images, strict=True))
     text_features = dict(zip(texts, features, strict=True))
-    by_kind = _tabulate(sample, image_features, text_features)
-    return Measured(by_kind, _fifths(sample, image_features, text_features))
+    pairs = list(_pairs(sample, image_features, text_features))
+    return Measured(_by_kind(pairs), _fifths(pairs))
 
 
 def recall(records: Iterable[Placed], info: ModelInfo, *, seed: int) -> tuple[Hardness, ...]:
@@ -160,4 +190,5 @@ def recall(records: Iterable[Placed], info: ModelInfo, *, seed: int) -> tuple[Ha
     text_features = cache.get(list(texts))
     pictures = cache.get(list(dict.fromkeys(paths.values())))
     images = {path: pictures[key] for path, key in paths.items() if key in pictures}
-    return _tabulate(sample, images, {texts[key]: row for key, row in text_features.items()})
+    by_text = {texts[key]: row for key, row in text_features.items()}
+    return _by_kind(_pairs(sample, images, by_text))

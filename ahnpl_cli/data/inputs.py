@@ -124,17 +124,22 @@ class TokenTable:
         lengths = [np.zeros(0, np.int64)]
         hashes = [np.zeros(0, np.uint64)]
         # A sum of ids under random odd weights, modulo 2**64.
-        weights = np.random.default_rng(0).integers(2**63, size=_LONGEST, dtype=np.uint64) * 2 + 1
+        generator = np.random.default_rng(0)
+        weights = generator.integers(2**63, size=_LONGEST, dtype=np.uint64) * 2 + 1
         starts = range(0, len(texts), _CHUNK)
         for start in track(starts, description="Tokenizing texts", unit="chunks"):
-            tokens = tokenize(texts[start : start + _CHUNK]).numpy()
-            positions = np.arange(1, tokens.shape[1] + 1)
+            chunk = texts[start : start + _CHUNK]
+            tokens = tokenize(chunk).numpy()
+            width = tokens.shape[1]
+            positions = np.arange(1, width + 1)
             # Padding may also stand inside a text (id 0 is "!" for CLIP): the last other id counts.
             length = ((tokens != pad_id) * positions).max(1, initial=1)
-            parts.append(tokens[positions <= length[:, None]].astype(np.int32))
+            is_used = positions <= length[:, None]
+            parts.append(tokens[is_used].astype(np.int32))
             lengths.append(length)
-            used = np.where(positions <= length[:, None], tokens + 1, 0).astype(np.uint64)
-            hashes.append((used * weights[: tokens.shape[1]]).sum(1))
+            # From 1, so that id 0 weighs something too.
+            used = np.where(is_used, tokens + 1, 0).astype(np.uint64)
+            hashes.append((used * weights[:width]).sum(1))
         self.lengths: NDArray[np.int64] = np.concatenate(lengths)
         self.hashes: NDArray[np.uint64] = np.concatenate(hashes)
         self._flat = np.concatenate(parts)
@@ -145,8 +150,8 @@ class TokenTable:
         length = int(self.lengths[rows].max())
         tokens = np.full((len(rows), length), self._pad_id, np.int64)
         for line, row in enumerate(rows):
-            ids = self._flat[self._starts[row] : self._starts[row + 1]]
-            tokens[line, : len(ids)] = ids
+            start, end = self._starts[row : row + 2]
+            tokens[line, : end - start] = self._flat[start:end]
         return torch.from_numpy(tokens)
 
 
@@ -161,15 +166,18 @@ def length_buckets(lengths: Sequence[int], *, most: int = 4, overhead: int = 64)
     Returns:
         The end of each bucket, as an index into `lengths`; the last is `len(lengths)`.
     """
-    ends = [i for i in range(1, len(lengths) + 1) if lengths[i - 1 : i] != lengths[i : i + 1]]
+    # A cut between texts of one length only costs.
+    last_of_length = {length: index + 1 for index, length in enumerate(lengths)}
     # best[e] = (cost, cuts) of the texts before index e, exact by dynamic programming.
     best: dict[int, tuple[int, list[int]]] = {0: (0, [])}
     for _ in range(most):
-        for end in ends:
+        for end in last_of_length.values():
+            longest = lengths[end - 1]
             choices = [best[end]] if end in best else []
             for start, (cost, cuts) in best.items():
-                if start < end and len(cuts) < most:
-                    bucket = (end - start) * lengths[end - 1] + overhead
-                    choices.append((cost + bucket, [*cuts, end]))
+                if start >= end or len(cuts) >= most:
+                    continue
+                padded = (end - start) * longest
+                choices.append((cost + padded + overhead, [*cuts, end]))
             best[end] = min(choices)
     return best[len(lengths)][1] if lengths else []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from ahnpl_cli.inspection.landing import Landing
@@ -53,55 +53,75 @@ def epoch_rows(steps: tuple[StepReport, ...]) -> list[StepReport]:
     return list({step.epoch: step for step in steps}.values())
 
 
-def _line(steps: Sequence[StepReport], value: Callable[[StepReport], float | None]) -> Points:
-    found = ((float(step.step), value(step)) for step in steps)
-    return tuple((x, y) for x, y in found if y is not None and math.isfinite(y))
+class _Course:
+    """What the steps of a run say, by the name of a field of their lines."""
+
+    def __init__(self, steps: Sequence[StepReport]) -> None:
+        self._steps = steps
+
+    def _points(self, values: Iterable[float | None]) -> Points:
+        points = []
+        for step, value in zip(self._steps, values, strict=True):
+            # A run that diverged has lines without a number.
+            if value is not None and math.isfinite(value):
+                points.append((float(step.step), value))
+        return tuple(points)
+
+    def line(self, field: str) -> Points:
+        """Return the curve of a field that holds one number."""
+        return self._points(getattr(step, field) for step in self._steps)
+
+    def lines(self, field: str) -> dict[str, Points]:
+        """Return the curves of a field that holds numbers by name."""
+        tables = [getattr(step, field) for step in self._steps]
+        names: dict[str, None] = {}
+        for table in tables:
+            names.update(dict.fromkeys(table))
+        return {name: self._points(table.get(name) for table in tables) for name in names}
+
+    def softmax(self, prefix: str) -> dict[str, Points]:
+        """Return the curves of what a softmax says, by the end of their names."""
+        chosen = {}
+        for name, points in self.lines("softmax").items():
+            if name.startswith(prefix):
+                chosen[name.removeprefix(prefix)] = points
+        return chosen
 
 
-def _by_name(
-    steps: Sequence[StepReport], values: Callable[[StepReport], dict[str, float]]
-) -> dict[str, Points]:
-    names = dict.fromkeys(name for step in steps for name in values(step))
-
-    def line(name: str) -> Points:
-        return _line(steps, lambda step: values(step).get(name))
-
-    return {name: line(name) for name in names}
-
-
-def _softmax(steps: Sequence[StepReport], prefix: str) -> dict[str, Points]:
-    """Return the curves of what a softmax says, by the end of their names."""
-    every = _by_name(steps, lambda step: step.softmax)
-    names = [name for name in every if name.startswith(prefix)]
-    return {name.removeprefix(prefix): every[name] for name in names}
+def _similarities(course: _Course) -> dict[str, Points]:
+    lines = {"S(I,T)": course.line("positive")}
+    for kind, points in course.lines("negatives").items():
+        lines[f"S(I,T_neg) {kind}"] = points
+    symbols = {"unit": "S(I,u)", "foil": "S(I,f)"}
+    for name, points in course.lines("units").items():
+        lines[symbols[name]] = points
+    return lines
 
 
 def curves(steps: Sequence[StepReport]) -> list[Curves]:
     """Return what a run's metrics show: losses, M per kind, a, similarities, gradients, speed."""
-    similarities = {"S(I,T)": _line(steps, lambda s: s.positive)}
-    similarities |= {
-        f"S(I,T_neg) {k}": p for k, p in _by_name(steps, lambda s: s.negatives).items()
-    }
-    units = {"unit": "S(I,u)", "foil": "S(I,f)"}
-    similarities |= {units[name]: p for name, p in _by_name(steps, lambda s: s.units).items()}
-    found = [
-        Curves(
-            "Losses", {**_by_name(steps, lambda s: s.terms), "loss": _line(steps, lambda s: s.loss)}
-        ),
-        Curves("S(I,T) - S(I,T_neg)", {"gap": _line(steps, lambda s: s.gap)}),
-        Curves("Similarities", similarities),
-        Curves("Softmax of Eq. 4, mean log p", _softmax(steps, "log_p_"), "log p "),
-        Curves("Gradient on S in Eq. 4", _softmax(steps, "gradient_"), "gradient on S, "),
-        Curves("Threshold M per kind (Eq. 10)", _by_name(steps, lambda s: s.margins), "M "),
-        Curves("a (Eq. 8)", {"a": _line(steps, lambda s: s.a)}),
-        Curves("Share of the gradient", _by_name(steps, lambda s: s.shares), "share "),
-        Curves("Active hinges", _by_name(steps, lambda s: s.active), "active "),
-        Curves("Evaluation on the way, %", _by_name(steps, lambda s: s.evaluation)),
-        Curves("Learning rate", {"lr": _line(steps, lambda s: s.lr)}),
-        Curves("Images per second", {"images/s": _line(steps, lambda s: s.images_per_second)}),
+    course = _Course(steps)
+    losses = {**course.lines("terms"), "loss": course.line("loss")}
+    every = [
+        Curves("Losses", losses),
+        Curves("S(I,T) - S(I,T_neg)", {"gap": course.line("gap")}),
+        Curves("Similarities", _similarities(course)),
+        Curves("Softmax of Eq. 4, mean log p", course.softmax("log_p_"), "log p "),
+        Curves("Gradient on S in Eq. 4", course.softmax("gradient_"), "gradient on S, "),
+        Curves("Threshold M per kind (Eq. 10)", course.lines("margins"), "M "),
+        Curves("a (Eq. 8)", {"a": course.line("a")}),
+        Curves("Share of the gradient", course.lines("shares"), "share "),
+        Curves("Active hinges", course.lines("active"), "active "),
+        Curves("Evaluation on the way, %", course.lines("evaluation")),
+        Curves("Learning rate", {"lr": course.line("lr")}),
+        Curves("Images per second", {"images/s": course.line("images_per_second")}),
     ]
-    kept = (replace(c, lines={n: p for n, p in c.lines.items() if p}) for c in found)
-    return [curve for curve in kept if curve.lines]
+    shown = []
+    for group in every:
+        drawn = {name: points for name, points in group.lines.items() if points}
+        if drawn:
+            shown.append(replace(group, lines=drawn))
+    return shown
 
 
 def spark(values: Iterable[float], width: int = WIDTH) -> str:
@@ -135,19 +155,17 @@ def curve_table(steps: Sequence[StepReport]) -> Table:
 
 def epoch_table(steps: Sequence[StepReport]) -> Table:
     """Return one line per step given: epochs' last ones, or some of a short run."""
-    terms = dict.fromkeys(name for step in steps for name in step.terms)
-    kinds = dict.fromkeys(name for step in steps for name in step.margins)
-    rows = tuple(
-        (
-            *(step.epoch, step.step, step.loss, *(step.terms.get(name) for name in terms)),
-            *(step.a, *(step.margins.get(kind) for kind in kinds), step.gap),
-            speed(step.images_per_second),
-        )
-        for step in steps
-    )
-    columns = (
-        *("epoch", "step", "loss", *(term_label(term) for term in terms), "a"),
-        *(*(f"M {kind}" for kind in kinds), "gap", "images/s"),
-    )
+    course = _Course(steps)
+    terms = course.lines("terms")
+    kinds = course.lines("margins")
+    rows: list[tuple[Cell, ...]] = []
+    for step in steps:
+        losses = [step.terms.get(name) for name in terms]
+        thresholds = [step.margins.get(kind) for kind in kinds]
+        row = (step.epoch, step.step, step.loss, *losses, step.a, *thresholds, step.gap)
+        rows.append((*row, speed(step.images_per_second)))
+    columns = ["epoch", "step", "loss"]
+    columns += [term_label(term) for term in terms]
+    columns += ["a", *(f"M {kind}" for kind in kinds), "gap", "images/s"]
     note = "Gap: S(I,T) - S(I,T_neg), mean over kinds. M: threshold of Eq. 10."
-    return Table("Epochs", columns, rows, note, digits=3)
+    return Table("Epochs", tuple(columns), tuple(rows), note, digits=3)

@@ -19,11 +19,13 @@ def test_hardness_by_hand() -> None:
         "far": torch.tensor([0.0, 1.0]),
     }
     images = {Path("i"): torch.tensor([1.0, 0.0])}
-    (found,) = hardness._tabulate([(RECORD, Path("i"))], images, texts)
+    (found,) = hardness._by_kind(hardness._pairs([(RECORD, Path("i"))], images, texts))
     # The true caption wins one pair of two; the gaps are -0.2 and 0.8.
     expected = Hardness("object", 2, pytest.approx(0.7), 2, 50.0, pytest.approx(0.3))
     assert found == expected
-    (found,) = hardness._tabulate([(RECORD, Path("i"))], {}, {k: texts[k] for k in ("t", "far")})
+    (found,) = hardness._by_kind(
+        hardness._pairs([(RECORD, Path("i"))], {}, {k: texts[k] for k in ("t", "far")})
+    )
     assert found == Hardness("object", 1, pytest.approx(0.6), 0, None, None)
 
 

@@ -42,11 +42,14 @@ def _at_hits(scores: Similarities, targets: NDArray[np.bool_], weights: Floats) 
     places = np.flatnonzero(targets[order])
     in_order = weights[:, order]
     drawn = in_order[:, places]
-    return _AtHits(drawn, np.cumsum(drawn, axis=1), np.cumsum(in_order, axis=1)[:, places])
+    found = np.cumsum(drawn, axis=1)
+    seen = np.cumsum(in_order, axis=1)[:, places]
+    return _AtHits(drawn, found, seen)
 
 
 def _precision(at: _AtHits) -> Floats:
-    return np.divide(at.found, at.seen, out=np.zeros_like(at.found), where=at.seen > 0)
+    nothing = np.zeros_like(at.found)
+    return np.divide(at.found, at.seen, out=nothing, where=at.seen > 0)
 
 
 def average_precision(scores: Similarities, targets: NDArray[np.bool_], weights: Floats) -> Floats:
@@ -61,7 +64,8 @@ def average_precision(scores: Similarities, targets: NDArray[np.bool_], weights:
         (R,) fractions; NaN without a positive.
     """
     at = _at_hits(scores, targets, weights)
-    return _or_nan((at.drawn * _precision(at)).sum(axis=1), at.drawn.sum(axis=1))
+    total = (at.drawn * _precision(at)).sum(axis=1)
+    return _or_nan(total, at.drawn.sum(axis=1))
 
 
 def average_precision_11(
@@ -72,13 +76,17 @@ def average_precision_11(
     Args and returns: as `average_precision`.
     """
     at = _at_hits(scores, targets, weights)
-    total, points = at.drawn.sum(axis=1), np.zeros(len(weights))
+    total = at.drawn.sum(axis=1)
     # The best precision from a positive down; precision falls between positives.
-    best = np.maximum.accumulate(_precision(at)[:, ::-1], axis=1)[:, ::-1]
+    from_the_end = _precision(at)[:, ::-1]
+    best = np.maximum.accumulate(from_the_end, axis=1)[:, ::-1]
+    rows = np.arange(len(best))
+    points = np.zeros(len(weights))
     for level in range(11 if targets.any() else 0):
         # A tolerance, for 0.3 is not 3/10 in binary.
-        first = (10 * at.found >= level * total[:, None] - 1e-9).argmax(axis=1)
-        points += best[np.arange(len(best)), first]
+        least = level * total[:, None] - 1e-9
+        first = (10 * at.found >= least).argmax(axis=1)
+        points += best[rows, first]
     return _or_nan(points * total / 11, total)
 
 
@@ -88,11 +96,14 @@ def roc_auc(scores: Similarities, targets: NDArray[np.bool_], weights: Floats) -
     Args and returns: as `average_precision`; NaN if either side is empty.
     """
     order = np.argsort(scores, kind="stable")
-    ascending, negatives = scores[order], weights[:, order] * ~targets[order]
-    below = np.concatenate([np.zeros((len(weights), 1)), np.cumsum(negatives, axis=1)], axis=1)
+    ascending = scores[order]
+    negatives = weights[:, order] * ~targets[order]
+    none = np.zeros((len(weights), 1))
+    below = np.concatenate([none, np.cumsum(negatives, axis=1)], axis=1)
     # A positive counts the negatives below it, and half of those beside it.
     own = scores[targets]
-    under, upto = (below[:, np.searchsorted(ascending, own, side)] for side in ("left", "right"))
+    under = below[:, np.searchsorted(ascending, own, "left")]
+    upto = below[:, np.searchsorted(ascending, own, "right")]
     drawn = weights[:, targets]
     above = (drawn * (under + upto) / 2).sum(axis=1)
     return _or_nan(above, drawn.sum(axis=1) * below[:, -1])
@@ -107,8 +118,12 @@ def lower_median(values: NDArray[np.int64], weights: Floats) -> Floats:
     """Return floor(median) of whole `values` (N,) under each row of whole `weights` (R, N)."""
     order = np.argsort(values, kind="stable")
     upto = np.cumsum(weights[:, order], axis=1)
-    middle = [(upto[:, -1] - 1) // 2, upto[:, -1] // 2]
-    ends = [values[order][(upto > place[:, None]).argmax(axis=1)] for place in middle]
+    ascending = values[order]
+    count = upto[:, -1]
+    ends = []
+    for middle in ((count - 1) // 2, count // 2):
+        place = (upto > middle[:, None]).argmax(axis=1)
+        ends.append(ascending[place])
     median: Floats = np.floor((ends[0] + ends[1]) / 2)
     return median
 
