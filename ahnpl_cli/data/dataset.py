@@ -14,6 +14,7 @@ import math
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,8 +32,22 @@ from ahnpl_cli.stable_hash import stable_hash, stable_rng
 logger = logging.getLogger(__name__)
 
 
+class _Columns(NamedTuple):
+    """Negatives in columns: the numbers of their row, kind, text and picture, and their rating."""
+
+    row: Ints
+    kind: Ints
+    text: Ints
+    picture: Ints
+    rating: NDArray[np.float32]
+
+    def take(self, places: NDArray[Any]) -> _Columns:
+        """Return some of the negatives, or all in another order."""
+        return _Columns(*(column[places] for column in self))
+
+
 class _Candidates:
-    """Negatives as they are read, in columns: one number each for row, kind, text and picture."""
+    """Negatives as they are read."""
 
     def __init__(self) -> None:
         self.rows: list[int] = []
@@ -50,10 +65,11 @@ class _Candidates:
         rating = negative.concreteness
         self.ratings.append(math.nan if rating is None else rating)
 
-    def arrays(self) -> tuple[Ints, ...]:
-        """Return rows, kinds, texts and pictures."""
-        columns = (self.rows, self.kinds, self.texts, self.pictures)
-        return tuple(np.array(column, np.int64) for column in columns)
+    def columns(self) -> _Columns:
+        """Return all that were added."""
+        numbers = (self.rows, self.kinds, self.texts, self.pictures)
+        row, kind, text, picture = (np.array(column, np.int64) for column in numbers)
+        return _Columns(row, kind, text, picture, np.array(self.ratings, np.float32))
 
 
 class TrainingSet:
@@ -226,13 +242,12 @@ class TrainingSet:
 
     def _pack(self, candidates: _Candidates) -> None:
         """Candidates of row r and slot k: `_texts[_start[r*K+k]:_start[r*K+k+1]]`."""
-        row, kind, text, picture = candidates.arrays()
-        ratings = np.array(candidates.ratings, np.float32)
-        differs = self.tokens.hashes[text] != self.tokens.hashes[self._caption[row]]
+        read = candidates.columns()
+        hashes = self.tokens.hashes
+        differs = hashes[read.text] != hashes[self._caption[read.row]]
         self.same_tokens = int((~differs).sum())
-        row, kind, text, picture = row[differs], kind[differs], text[differs], picture[differs]
-        ratings = ratings[differs]
-        numbers, counts = np.unique(kind, return_counts=True)
+        usable = read.take(differs)
+        numbers, counts = np.unique(usable.kind, return_counts=True)
         if self.joiner:
             # Without any word to exchange there is no kind at all.
             slots = 1 if self.joiner.pairs_with_words else 0
@@ -242,30 +257,32 @@ class TrainingSet:
         self.negatives: dict[str, int] = dict(zip(self.kinds, counts.tolist(), strict=True))
         self.is_longer: NDArray[np.bool_] = np.array([kind in LONGER for kind in self.kinds], bool)
         width = len(self.kinds)
-        cells = row * width + np.searchsorted(numbers, kind)
+        slots_of_kinds = np.searchsorted(numbers, usable.kind)
+        cells = usable.row * width + slots_of_kinds
         # Stable: candidates of one slot keep the order of the file, which the draws depend on.
-        order = np.argsort(cells, kind="stable")
-        self._texts: Ints = text[order]
-        self._painted: Ints = picture[order]
-        shown = int((picture >= 0).sum())
+        by_cell = usable.take(np.argsort(cells, kind="stable"))
+        self._texts = by_cell.text
+        self._painted = by_cell.picture
+        self._ratings = by_cell.rating
+        shown = int((usable.picture >= 0).sum())
         self.painted = shown + int(self.is_painted.sum())
         # Without any, a batch has no column for them.
         self._painted_slots = width if shown else 0
-        self._ratings = ratings[order]
         per_cell = np.bincount(cells, minlength=len(self.ids) * width)
-        self._start: Ints = np.concatenate([[0], np.cumsum(per_cell)]).astype(np.int64)
-        self._find_captions(text)
+        self._start = _starts(per_cell)
+        self._find_captions(usable.text)
 
     def _find_captions(self, negatives: Ints) -> None:
         """Find the images that negative texts are true captions of.
 
         Images of text t: `_captioned[_captioned_start[t]:_captioned_start[t+1]]`.
         """
-        pairs = np.unique(np.stack([self._caption, self.picture_of], axis=1), axis=0)
-        pairs = pairs[np.isin(pairs[:, 0], negatives)]
-        per_text = np.bincount(pairs[:, 0], minlength=len(self.tokens.lengths))
-        self._captioned: Ints = pairs[:, 1]
-        self._captioned_start: Ints = np.concatenate([[0], np.cumsum(per_text)]).astype(np.int64)
+        pairs = np.stack([self._caption, self.picture_of], axis=1)
+        texts, images = np.unique(pairs, axis=0).T
+        is_negative = np.isin(texts, negatives)
+        per_text = np.bincount(texts[is_negative], minlength=len(self.tokens.lengths))
+        self._captioned: Ints = images[is_negative]
+        self._captioned_start = _starts(per_text)
         self._captioned_most = int(per_text.max(initial=0))
 
     def draw(self, rows: Ints, *, seed: int, epoch: int, plain: bool = False) -> Draw:
@@ -285,12 +302,12 @@ class TrainingSet:
     def _draw(self, rows: Ints, seed: int, epoch: int) -> Draw:
         shape = (len(rows), len(self.kinds))
         cells = rows[:, None] * shape[1] + np.arange(shape[1])
-        first, count = self._start[cells], self._start[cells + 1] - self._start[cells]
+        first = self._start[cells]
+        count = self._start[cells + 1] - first
         chosen = first.copy()
-        for place in zip(*np.nonzero(count > 1), strict=True):
-            row, slot = int(place[0]), int(place[1])
+        for row, slot in np.argwhere(count > 1).tolist():
             name = f"{seed} {epoch} {self.ids[rows[row]]} {self.kinds[slot]}"
-            chosen[place] += stable_hash(name) % int(count[place])
+            chosen[row, slot] += stable_hash(name) % int(count[row, slot])
         valid = count > 0
         if self._one_negative:
             valid = self._one_slot(rows, valid, seed, epoch)
@@ -349,8 +366,14 @@ class TrainingSet:
     def _captioned_by(self, texts: Ints) -> Ints:
         """Return the images that texts (N, K) are captions of (N, K, M); -1 beyond their number."""
         images = np.full((*texts.shape, self._captioned_most), -1, np.int64)
-        first, end = self._captioned_start[texts], self._captioned_start[texts + 1]
+        first = self._captioned_start[texts]
+        end = self._captioned_start[texts + 1]
         for number in range(self._captioned_most):
             exists = (texts >= 0) & (first + number < end)
             images[exists, number] = self._captioned[first[exists] + number]
         return images
+
+
+def _starts(counts: Ints) -> Ints:
+    """Return where each of several runs begins that follow each other, and where the last ends."""
+    return np.concatenate([[0], np.cumsum(counts)]).astype(np.int64)

@@ -128,11 +128,12 @@ def chance_of(averages: Mapping[str, Average], guesses: Guesses) -> dict[str, fl
         averages: by name; one over a subset of which guessing is not known is left out.
         guesses: of every subset with a verdict; see `items.Task.guesses`.
     """
-    rows: set[str] = set()
+    # A row of which no image is here weighs nothing, as in the average itself. In the order of the
+    # averages: a set's changes from one process to the next, and with it the report's bytes.
+    known: Guesses = {}
     for average in averages.values():
-        rows.update(rows_of(average))
-    # A row of which no image is here weighs nothing, as in the average itself.
-    guesses = {**dict.fromkeys(rows, (0.0, 0)), **guesses}
+        known.update(dict.fromkeys(rows_of(average), (0.0, 0)))
+    guesses = {**known, **guesses}
     right = {name: np.array([expected]) for name, (expected, _) in guesses.items()}
     counts = {name: np.array([float(count)]) for name, (_, count) in guesses.items()}
     chance = {}

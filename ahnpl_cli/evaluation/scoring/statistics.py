@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Z95 = 1.959963984540054  # the 97.5 % point of the normal distribution
+BLOCK = 64  # replicates computed at once; bounds memory, changes no number
 PARTIAL = "_partial"
 DEEPEST = 20  # means of means; the papers' averages have three
 
@@ -134,10 +136,6 @@ def renamed_where_partial(averages: Mapping[str, Average], rows: Set[str]) -> di
         if needed & rows:
             named[name if keeps_name else name + PARTIAL] = average
     return named
-
-
-Z95 = 1.959963984540054  # the 97.5 % point of the normal distribution
-BLOCK = 64  # replicates computed at once; bounds memory, changes no number
 
 
 class Interval(NamedTuple):

@@ -77,3 +77,10 @@ def test_an_average_is_over_what_is_here_and_known():
         "micro": pytest.approx(100 / 3, abs=1e-4),
         "with_absent": 50.0,
     }
+
+
+def test_what_guessing_gives_stands_in_the_order_of_the_averages():
+    rows = [f"row {number}" for number in range(20)]
+    guesses = {row: (1.0, 2) for row in rows}
+    chance = chance_of({"macro": mean(*rows)}, dict(reversed(guesses.items())))
+    assert list(chance) == [*rows, "macro"]
