@@ -4,7 +4,7 @@ import math
 from dataclasses import replace
 
 import torch
-from scalars import dot
+from scalars import check_loop, dot
 from torch import Tensor
 
 from ahnpl_cli.losses.features import Features, PaintedPairs
@@ -37,15 +37,13 @@ def term(f: Features) -> Tensor:
 
 
 def test_captions_are_the_hard_negatives_of_painted_pictures(features: Features) -> None:
-    want = torch.tensor(looped(features), dtype=torch.float64)
-    torch.testing.assert_close(term(features), want)
+    check_loop(term, looped, features)
 
 
 def test_a_caption_that_may_be_true_of_a_picture_is_no_negative(
     features: Features, partly_true: Features
 ) -> None:
-    want = torch.tensor(looped(partly_true, partly_true.also_true), dtype=torch.float64)
-    torch.testing.assert_close(term(partly_true), want)
+    check_loop(term, looped, partly_true, partly_true.also_true)
     assert not torch.allclose(term(partly_true), term(features))
 
 

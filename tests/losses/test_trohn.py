@@ -3,7 +3,7 @@
 import math
 
 import torch
-from scalars import dot
+from scalars import check_loop, dot
 from torch import Tensor
 
 from ahnpl_cli.losses.features import Features, PaintedPairs
@@ -51,15 +51,13 @@ def term(f: Features) -> Tensor:
 
 
 def test_pairs_and_painted_pairs_are_one_batch(features: Features) -> None:
-    want = torch.tensor(looped(features), dtype=torch.float64)
-    torch.testing.assert_close(term(features), want)
+    check_loop(term, looped, features)
 
 
 def test_what_is_true_of_an_image_is_no_negative_of_it(
     features: Features, partly_true: Features
 ) -> None:
-    want = torch.tensor(looped(partly_true, partly_true.also_true), dtype=torch.float64)
-    torch.testing.assert_close(term(partly_true), want)
+    check_loop(term, looped, partly_true, partly_true.also_true)
     assert not torch.allclose(term(partly_true), term(features))
 
 
