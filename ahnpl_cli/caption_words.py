@@ -75,9 +75,11 @@ class WordCounts:
 
     def leaning(self, gram: str, fold: int) -> float:
         """Log-odds that a changed word belongs to the caption, from the other folds."""
-        others = [f for f in range(FOLDS) if f != fold]
-        true = 1 + sum(self.true[f][gram] for f in others)
-        false = 1 + sum(self.false[f][gram] for f in others)
+        true = false = 1
+        for other in range(FOLDS):
+            if other != fold:
+                true += self.true[other][gram]
+                false += self.false[other][gram]
         return math.log(true / false)
 
     def score(self, fold: int, caption: str, negative: str) -> float:
@@ -100,9 +102,11 @@ def most_skewed(counts: Iterable[WordCounts]) -> list[tuple[str, int, int]]:
         total = true[word] + false[word]
         return abs(true[word] - false[word]) / math.sqrt(total)
 
-    single = {gram for gram in (*true, *false) if " " not in gram}
+    grams = {*true, *false}
+    single = [gram for gram in grams if " " not in gram]
     ranked = sorted(single, key=lambda word: (-telling(word), word))
-    return [(word, true[word], false[word]) for word in ranked[:SKEWED_WORDS]]
+    most = ranked[:SKEWED_WORDS]
+    return [(word, true[word], false[word]) for word in most]
 
 
 def guess_rate(scores: Iterable[float]) -> float:

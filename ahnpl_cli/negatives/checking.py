@@ -161,8 +161,9 @@ class Checker:
             for row, verdict in enumerate(verdicts)
             if verdict.reason is None and self._in_doubt(proposals[row].candidate)
         ]
+        texts = [verdicts[row].text for row in rows]
         places = [_last_character(proposals[row].candidate) for row in rows]
-        tags = self.tagger.retag([verdicts[row].text for row in rows], places)
+        tags = self.tagger.retag(texts, places)
         for row, tag in zip(rows, tags, strict=True):
             old_tag = proposals[row].candidate.changes[0].word.tag
             if tag != old_tag and not (old_tag == "JJ" and tag in MODIFYING):
@@ -171,7 +172,8 @@ class Checker:
     def _in_doubt(self, candidate: Candidate) -> bool:
         if candidate.masked is None:
             return False
-        return not self.filler.sure_of(candidate.masked, candidate.changes[0].new.lower())
+        new = candidate.changes[0].new.lower()
+        return not self.filler.sure_of(candidate.masked, new)
 
 
 def _last_character(candidate: Candidate) -> int:

@@ -65,7 +65,8 @@ def prepare_statistics(
         words = _parse_sample(engine, index, overview)
         bar = track(words, total=total, description="Tagging captions", unit="captions")
         tally = Tally()
-        write_counts(plan.folder / COUNTS, count(_tallied(bar, overview, tally)))
+        counts = count(_tallied(bar, overview, tally))
+        write_counts(plan.folder / COUNTS, counts)
         write_statistics(plan.folder / STATISTICS, tally.statistics())
     if config.limit is not None:
         return f"the {overview.total:,} captions read alone"
@@ -103,7 +104,8 @@ def _parse_sample(engine: Engine, index: Index, overview: FirstPass) -> Iterator
     texts = iter([sampled.caption for sampled in rest])
     blocks = iter(lambda: list(islice(texts, BLOCK)), [])
     for parsed in engine.map(worker.parse, blocks):
-        index.add_words(list(zip(islice(numbers, len(parsed)), parsed, strict=True)))
+        tagged_now = islice(numbers, len(parsed))
+        index.add_words(zip(tagged_now, parsed, strict=True))
         yield from parsed
 
 
@@ -162,7 +164,8 @@ def load(path: Path, folder: Path) -> int:
     saved = _read(path)
     pairs = {(role, neighbor, tag): words for role, neighbor, tag, words in saved.beside}
     captions = saved.statistics.captions
-    write_counts(folder / COUNTS, Counts(saved.words, pairs, saved.uses, captions))
+    counts = Counts(saved.words, pairs, saved.uses, captions)
+    write_counts(folder / COUNTS, counts)
     write_statistics(folder / STATISTICS, saved.statistics)
     write_balance(folder / BALANCE, saved.balance)
     return captions

@@ -101,18 +101,19 @@ class Index:
     def all_words(self) -> Iterator[tuple[Word, ...]]:
         """Yield the words kept, in the order of their captions."""
         for (text,) in self._words.execute("SELECT words FROM words ORDER BY caption"):
-            yield tuple(map(Word._make, json.loads(text)))
+            yield _read_words(text)
 
     def words(self, start: int, end: int) -> dict[int, tuple[Word, ...]]:
         """Return the words kept of captions `start` to before `end`, by number."""
         query = "SELECT caption, words FROM words WHERE caption >= ? AND caption < ?"
         rows = self._words.execute(query, (start, end)).fetchall()
-        return {number: tuple(map(Word._make, json.loads(text))) for number, text in rows}
+        return {number: _read_words(text) for number, text in rows}
 
     def _image_words(self, image: str) -> frozenset[str]:
         """Return the words that captions of an image use, in every base form they may have."""
         lemmas: set[str] = set()
-        for form in set(_WORD.findall("\n".join(self.image_captions(image)))):
+        text = "\n".join(self.image_captions(image))
+        for form in set(_WORD.findall(text)):
             lemmas.update(_base_forms(form))
         return frozenset(lemmas)
 
@@ -124,12 +125,18 @@ class Index:
         """Return all captions of an image as they are."""
         query = "SELECT captions FROM images WHERE image = ?"
         row = self._db.execute(query, (image,)).fetchone()
-        return tuple(row[0].split(chr(BETWEEN))) if row else ()
+        if row is None:
+            return ()
+        return tuple(row[0].split(chr(BETWEEN)))
 
     def close(self) -> None:
         """Close the file."""
         self._db.close()
         self._words.close()
+
+
+def _read_words(text: str) -> tuple[Word, ...]:
+    return tuple(map(Word._make, json.loads(text)))
 
 
 @functools.lru_cache(maxsize=1 << 16)
@@ -219,7 +226,9 @@ class Captions:
             for where, item in read_located(self.path, self.layout)
             if isinstance(item, CaptionRecord) and where not in self._rejected
         )
-        return islice(good, None if self.limit is None else min(self.limit, sys.maxsize))
+        if self.limit is None:
+            return good
+        return islice(good, min(self.limit, sys.maxsize))
 
     def tasks(self, start: int, end: int, batch_size: int) -> Generator[list[Block], None, None]:
         """Yield captions `start` to before `end` in blocks, some of them to a task."""

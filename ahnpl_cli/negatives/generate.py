@@ -244,7 +244,8 @@ def _mean_plausibility(records: Sequence[CaptionRecord]) -> dict[str, float]:
         for negative in record.negatives:
             if negative.plausibility is not None:
                 values[negative.kind].append(negative.plausibility)
-    return {kind: round(fmean(values[kind]), 3) for kind in KINDS if values[kind]}
+    known = (kind for kind in KINDS if values[kind])
+    return {kind: round(fmean(values[kind]), 3) for kind in known}
 
 
 def _dry_run(source: Path, output: Path, config: NegativesConfig, track: Track) -> NegativesReport:

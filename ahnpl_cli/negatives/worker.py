@@ -102,9 +102,14 @@ class Counts:
             "negatives": dict(self.negatives),
             "positives": dict(self.positives),
             "units": dict(self.units),
-            "rejected": [[kind, reason, n] for (kind, reason), n in self.rejected.items()],
-            "lost": [[kind, reason, n] for (kind, reason), n in self.lost.items()],
+            "rejected": _rows(self.rejected),
+            "lost": _rows(self.lost),
         }
+
+
+def _rows(counts: Counter[tuple[str, str]]) -> list[tuple[str, str, int]]:
+    """Counts as JSON can hold them, which has no pairs for keys."""
+    return [(kind, reason, n) for (kind, reason), n in counts.items()]
 
 
 class _Worker:
@@ -174,7 +179,8 @@ class _Worker:
             counts.positives.update(positive.kind for positive in record.positives)
             counts.units.update(unit.kind for unit in record.units)
         if self._writer is not None:
-            counts.rejected.update({("llm", r): n for r, n in self._writer.unusable.items()})
+            for reason, n in self._writer.unusable.items():
+                counts.rejected["llm", reason] += n
             self._writer.unusable.clear()
         # A caption that has no negatives says so.
         return tuple(dump(record, kept=("negatives",)) for record in records)
@@ -202,7 +208,8 @@ class _Worker:
         chosen: list[list[Positive]] = [[] for _ in parsed]
         if self._writer is None or "rewrite" not in self.config.options.positives:
             return chosen
-        answers = self._writer.rewordings([caption.record.caption for caption in parsed], 1)
+        captions = [caption.record.caption for caption in parsed]
+        answers = self._writer.rewordings(captions, 1)
         texts = [text for answer in answers for text in answer]
         words_of_text = dict(zip(texts, self.parse(texts), strict=True))
         for caption, answer, positives in zip(parsed, answers, chosen, strict=True):
@@ -216,7 +223,8 @@ class _Worker:
 
     def _parsed(self, block: Block, index: Index) -> list[ParsedCaption]:
         """Parse the captions of a block, but those that the count of words has parsed before."""
-        words = index.words(block.start, block.start + len(block.records))
+        end = block.start + len(block.records)
+        words = index.words(block.start, end)
         numbered = dict(enumerate(block.records, block.start))
         fresh = [number for number in numbered if number not in words]
         parsed = self.parse([numbered[number].caption for number in fresh])

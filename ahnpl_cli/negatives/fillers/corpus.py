@@ -44,18 +44,22 @@ EDGE = "|"  # stands for the neighbor at either end of a caption
 CONTENT = frozenset(["NN", "NNS", "NNP", "JJ", "VB", "VBG", "VBZ", "VBP", "VBD", "VBN", "CD"])
 
 
+# (Neighborhood, neighbor, tag) -> word -> how often.
+Pairs = dict[tuple[int, str, str], dict[str, int]]
+
+
 class Counts(NamedTuple):
     """What the filler needs to know of the captions; plain containers that go through JSON.
 
     Attributes:
         words: tag -> word -> how often, of nouns, verbs and adjectives.
-        pairs: (neighborhood, neighbor, tag) -> word -> how often.
+        pairs: what stands beside what, in each neighborhood.
         uses: word -> how often, under any tag.
         captions: how many were counted.
     """
 
     words: dict[str, dict[str, int]]
-    pairs: dict[tuple[int, str, str], dict[str, int]]
+    pairs: Pairs
     uses: dict[str, int]
     captions: int
 
@@ -86,19 +90,24 @@ def neighbors(words: Sequence[Word], index: int) -> tuple[str, ...]:
         if word.tag in CONTENT:
             right_content = word.lower
             break
-    left = words[index - 1].lower if index else EDGE
-    right = words[index + 1].lower if index + 1 < len(words) else EDGE
+    left = right = EDGE
+    if index:
+        left = words[index - 1].lower
+    if index + 1 < len(words):
+        right = words[index + 1].lower
     if left == "an":
         left = "a"  # the article will be repaired
     beside = (left, right, left_content, right_content)
-    governor = grammar.governor(words, index) if words[index].pos == "n" else ""
+    if words[index].pos != "n":
+        return beside
+    governor = grammar.governor(words, index)
     return beside if governor in ("", left) else (*beside, governor)
 
 
 def count(captions: Iterable[Sequence[Word]]) -> Counts:
     """Count nouns, verbs and adjectives beside their neighbors."""
     by_tag: dict[str, dict[str, int]] = defaultdict(lambda: defaultdict(int))
-    pairs: dict[tuple[int, str, str], dict[str, int]] = defaultdict(lambda: defaultdict(int))
+    pairs: Pairs = defaultdict(lambda: defaultdict(int))
     uses: dict[str, int] = defaultdict(int)
     total = 0
     for words in captions:
@@ -112,12 +121,9 @@ def count(captions: Iterable[Sequence[Word]]) -> Counts:
             for role, neighbor in enumerate(neighbors(words, index)):
                 pairs[role, neighbor, tag][lower] += 1
     # Plain dictionaries: looking up a word that was never seen must not add it.
-    return Counts(
-        {tag: dict(counts) for tag, counts in by_tag.items()},
-        {key: dict(counts) for key, counts in pairs.items()},
-        dict(uses),
-        total,
-    )
+    plain_tags = {tag: dict(counts) for tag, counts in by_tag.items()}
+    plain_pairs = {key: dict(counts) for key, counts in pairs.items()}
+    return Counts(plain_tags, plain_pairs, dict(uses), total)
 
 
 class _Vocabulary:

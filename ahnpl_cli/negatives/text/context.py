@@ -50,7 +50,8 @@ class Window:
         first, beyond = 0, len(words)
         while first < beyond:
             middle = (first + beyond) // 2
-            if self._count(caption[: words[middle].end]) <= self.room - SPARE:
+            read = caption[: words[middle].end]
+            if self._count(read) <= self.room - SPARE:
                 first = middle + 1
             else:
                 beyond = middle
@@ -86,7 +87,9 @@ def clip_tokens() -> TokenCount:
     if spec is None or spec.origin is None:
         raise ModelError("open_clip is not installed", hint="pip install open_clip_torch")
     table = Path(spec.origin).parent / "bpe_simple_vocab_16e6.txt.gz"
-    lines = gzip.decompress(table.read_bytes()).decode("utf-8").split("\n")[1 : _MERGES + 1]
+    content = gzip.decompress(table.read_bytes()).decode("utf-8")
+    # The first line is a head.
+    lines = content.split("\n")[1 : _MERGES + 1]
     ranks = {tuple(line.split()): rank for rank, line in enumerate(lines)}
     letters = _letters()
 
@@ -95,14 +98,19 @@ def clip_tokens() -> TokenCount:
         parts = [letters[byte] for byte in piece.encode("utf-8", "surrogatepass")]
         parts[-1] += "</w>"
         while len(parts) > 1:
-            pairs = [ranks.get(pair, _MERGES) for pair in zip(parts, parts[1:], strict=False)]
-            best = min(range(len(pairs)), key=pairs.__getitem__)
-            if pairs[best] == _MERGES:
+            pairs = zip(parts, parts[1:], strict=False)
+            ranked = [ranks.get(pair, _MERGES) for pair in pairs]
+            best = min(range(len(ranked)), key=ranked.__getitem__)
+            if ranked[best] == _MERGES:
                 break
             parts = _merged(parts, parts[best], parts[best + 1])
         return len(parts)
 
-    return lambda text: sum(map(of_piece, _PIECE.findall(text.lower())))
+    def of_text(text: str) -> int:
+        pieces = _PIECE.findall(text.lower())
+        return sum(map(of_piece, pieces))
+
+    return of_text
 
 
 def _merged(parts: list[str], first: str, second: str) -> list[str]:
