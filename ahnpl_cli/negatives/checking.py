@@ -127,15 +127,18 @@ class Checker:
             return validity.DUPLICATE
         if validity.doubles_a_word(caption, negative):
             return validity.DOUBLED
+        if plausibility is None or proposal.kind not in validity.DOUBT:
+            return None
+        start = proposal.candidate.edits[0].start
+        if proposal.kind in validity.IN_KNOWN and not self.corpus.knows_around(caption, start):
+            return validity.UNHEARD
         return validity.IMPLAUSIBLE if self._is_doubted(proposal, text, plausibility) else None
 
-    def _is_doubted(self, proposal: Proposal, text: str, plausibility: float | None) -> bool:
+    def _is_doubted(self, proposal: Proposal, text: str, plausibility: float) -> bool:
         """Whether a candidate is less likely than its caption, or more telling, than chance allows.
 
         It stays with chance exp(DOUBT * plausibility - balance * telling).
         """
-        if plausibility is None or proposal.kind not in validity.DOUBT:
-            return False
         kind = proposal.kind
         if plausibility < validity.LEAST_PLAUSIBLE[kind]:
             return True

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
@@ -45,6 +45,9 @@ if TYPE_CHECKING:
 
 CONCRETE = 3  # words a caption among which `--select top-k` draws, as in ConcretePlant's example
 POOL = 6  # candidates of a kind and caption among which `--select plausible` draws (ours)
+# Kinds whose places give one negative each: one thing can become many in nine ways and many one
+# thing in one, so that with several of a place more numbers would rise than fall.
+ONE_A_PLACE = frozenset(("quantity",))
 NO_PLACE = "nothing to change"
 
 
@@ -65,24 +68,45 @@ class BlockNegatives:
 
 
 class _EditsJob:
-    """Candidates that need no filler, one after the other."""
+    """Candidates that need no filler, each place before any a second time.
 
-    def __init__(self, proposals: Iterator[Candidate | Rejected]) -> None:
+    Args:
+        proposals: in the order to try them.
+        once: whether a place gives one negative at most.
+    """
+
+    def __init__(self, proposals: Iterator[Candidate | Rejected], *, once: bool = False) -> None:
         self.rejected: Counter[str] = Counter()
-        self._proposals = proposals
+        self._proposals, self._once = proposals, once
+        self._last: Candidate | None = None
+        self._changed: set[int] = set()
+        self._again: deque[Candidate] = deque()
 
     def propose(self) -> Candidate | None:
+        self._last = self._next()
+        return self._last
+
+    def _next(self) -> Candidate | None:
         for proposal in self._proposals:
-            if isinstance(proposal, Candidate):
+            if isinstance(proposal, Rejected):
+                self.rejected[proposal.reason] += 1
+            elif _place(proposal) not in self._changed:
                 return proposal
-            self.rejected[proposal.reason] += 1
-        return None
+            elif not self._once:
+                self._again.append(proposal)
+        return self._again.popleft() if self._again else None
 
     def take(self, ranking: Ranking) -> None:
         """Never called: nothing is masked."""
 
     def accept(self) -> None:
-        """Nothing to do: the order of the edits is fixed."""
+        """Note which place gave a negative."""
+        if self._last is not None:
+            self._changed.add(_place(self._last))
+
+
+def _place(candidate: Candidate) -> int:
+    return candidate.changes[0].word.start
 
 
 @dataclass(slots=True)
@@ -231,7 +255,8 @@ class Maker:
         stream = RandomStream(self.seed, caption.record.id, *key)
         maker = self._maker_of(kind)
         if not isinstance(maker, Refill):
-            return _EditsJob(maker(caption, stream, self.weigh, self.corpus))
+            edits = maker(caption, stream, self.weigh, self.corpus)
+            return _EditsJob(edits, once=kind in ONE_A_PLACE)
         if span is not None:
             maker = _within(maker, span)
         return RefillJob(maker, caption, stream, self.weigh, self._valid_words, self.corpus)

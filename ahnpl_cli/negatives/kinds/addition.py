@@ -48,6 +48,10 @@ _WITH = frozenset(("with", "holding", "has", "carrying"))
 # Relations that would place something inside what is added.
 _INSIDE = frozenset(("in", "inside", "inside of", "into", "out of", "through", "of"))
 _LIMITED = re.compile(r"\b(no|not|without|only|alone|nothing|empty|just|single|bare|lone)\b|n't")
+# Sorts of places, and what says that something is there.
+_PLACES = frozenset(("room", "outdoors", "way"))
+_WHERE = _PLACES | {"furniture"}
+_AT = frozenset(("in", "on", "inside", "through", "across", "down", "along", "up"))
 _ARTICLES = frozenset(("a", "an", "the", "some", "two", "three", "his", "her", "their", "its"))
 
 
@@ -138,7 +142,9 @@ def _details(
         kept = [words[index].lemma for index in nouns if index != relation.object]
         start, end = words[relation.first].start, words[relation.object].end
         place = _Place("instead", start, end, relation.object, relation.head)
+        where = _tells_where(_text(words, relation), words[relation.object].lemma)
         said = corpus.said_of(head, group_of(head), relation.form)
+        said = [row for row in said if _tells_where(row[0], row[1]) == where]
         weights = [times * math.exp(corpus.topic(thing, kept)) for _, thing, times in said]
         for text, thing, _ in islice(stream.order(said, weights), DRAWN):
             if _is_absent(caption, text, thing, kept, corpus):
@@ -152,11 +158,33 @@ def _loose_relations(caption: ParsedCaption, corpus: Corpus) -> list[Relation]:
     for relation in relations_of(words):
         target = words[relation.object].lemma
         # What is never added would be lost only, and so tell the negative.
-        is_known = corpus.statistics.seen.get(target, 0) >= LEAST and _may_be_added(target)
-        is_free = is_known and _is_last_said(words, relation.object)
+        is_known = corpus.statistics.seen.get(target, 0) >= LEAST
+        is_detail = is_known and _is_detail(_text(words, relation), target)
+        is_free = is_detail and _is_last_said(words, relation.object)
         if is_free and grammar.is_noun(words[relation.head]):
             loose.append(relation)
     return loose
+
+
+def _tells_where(text: str, target: str) -> bool:
+    """Whether a relation says that something is in a place, or on furniture."""
+    return read_relation(text).preposition in _AT and not sorts_of(target).isdisjoint(_WHERE)
+
+
+def _is_detail(text: str, target: str) -> bool:
+    """Whether a relation to a noun may be exchanged: it tells where, or what is there as well.
+
+    Who is in one place is in no other, but may well be beside it.
+    """
+    if _tells_where(text, target):
+        return True
+    is_place = not sorts_of(target).isdisjoint(_PLACES)
+    is_inside = read_relation(text).preposition in _INSIDE
+    return not is_place and not is_inside and _may_be_added(target)
+
+
+def _text(words: Sequence[Word], relation: Relation) -> str:
+    return " ".join(word.lower for word in words[relation.first : relation.last + 1])
 
 
 def _is_last_said(words: Sequence[Word], noun: int) -> bool:
@@ -172,7 +200,7 @@ def _is_absent(
     caption: ParsedCaption, text: str, thing: str, kept: Sequence[str], corpus: Corpus
 ) -> bool:
     """Whether a relation to a thing may be said falsely of a caption's image."""
-    if read_relation(text).preposition in _INSIDE or not _may_be_added(thing):
+    if not _is_detail(text, thing):
         return False
     if validity.said_of_image(thing, "n", caption.image_words):
         return False

@@ -154,7 +154,7 @@ class NounHeard:
             if noun.group not in group:
                 return False
         for said in self.objects:
-            if said.isdisjoint(noun.names):
+            if f"*{noun.group}" not in said and said.isdisjoint(noun.names):
                 return False
         return not self.is_usual(noun.lemma) and self.seen_together(noun.lemma)
 

@@ -1,8 +1,13 @@
-"""Negatives by a changed place word (`spatial`); the rules stand in `tables/spatial.txt`."""
+"""Negatives by a changed place word (`spatial`); the rules stand in `tables/spatial.txt`.
+
+Of several contraries of a phrase, one is drawn as often as captions say it between nouns like
+those on either side.
+"""
 
 from __future__ import annotations
 
 import functools
+import re
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -11,7 +16,9 @@ from ahnpl_cli.negatives.candidates import Candidate, Change, ParsedCaption, Rej
 from ahnpl_cli.negatives.evidence import Corpus
 from ahnpl_cli.negatives.lexicon.concreteness import Weigh
 from ahnpl_cli.negatives.lexicon.tables import table_lines, word_list
+from ahnpl_cli.negatives.statistics import group_of, names_of
 from ahnpl_cli.negatives.text import grammar
+from ahnpl_cli.negatives.text.relations import read_relation
 from ahnpl_cli.negatives.text.words import NOUNS, Word
 from ahnpl_cli.records import Edit
 from ahnpl_cli.stable_hash import RandomStream
@@ -22,14 +29,16 @@ _BEFORE_SIDE = frozenset(
 )
 _AFTER_SIDE = frozenset(("side", "hand", "corner", "half", "part", "end", "edge", "corners", "of"))
 _BEFORE_NOUN = frozenset(("DT", "JJ", "PRP$", "CD", "NNP", "VBN", "VBG", "RB"))
+_NEVER = "never:"  # begins the lines of idioms
+LEAST = 2  # captions that must say a phrase between such nouns
 _LISTS = {"surface": "surfaces", "container": "containers", "slope": "slopes"}
 
 
 class _Rule(NamedTuple):
-    """A phrase, what it becomes, and what has to stand beside it."""
+    """A phrase, what it may become, and what has to stand beside it."""
 
     old: tuple[str, ...]
-    new: str
+    contraries: tuple[str, ...]
     needs: str
 
 
@@ -46,6 +55,8 @@ def _rules() -> dict[str, list[_Rule]]:
     """First word -> rules, longest phrase first."""
     rules_by_first: dict[str, list[_Rule]] = {}
     for line in table_lines("spatial"):
+        if line.startswith(_NEVER):
+            continue
         phrases, _, needs = line.partition(":")
         old, new = (part.strip() for part in phrases.replace("=", ">").split(">"))
         _add_rule(rules_by_first, old, new, needs)
@@ -58,13 +69,21 @@ def _rules() -> dict[str, list[_Rule]]:
 
 def _add_rule(rules_by_first: dict[str, list[_Rule]], old: str, new: str, needs: str) -> None:
     words = tuple(old.split())
-    rules_by_first.setdefault(words[0], []).append(_Rule(words, new, needs.strip()))
+    contraries = tuple(phrase.strip() for phrase in new.split("|"))
+    rules_by_first.setdefault(words[0], []).append(_Rule(words, contraries, needs.strip()))
+
+
+@functools.cache
+def _idioms() -> re.Pattern[str]:
+    lines = [line for line in table_lines("spatial") if line.startswith(_NEVER)]
+    phrases = [phrase.strip() for line in lines for phrase in line[len(_NEVER) :].split("|")]
+    return re.compile(rf"\b(?:{'|'.join(map(re.escape, phrases))})\b")
 
 
 def change_place(
     caption: ParsedCaption, stream: RandomStream, weigh: Weigh, corpus: Corpus
 ) -> Iterator[Candidate | Rejected]:
-    """A place word becomes its contrary: left/right, above/below, on/under, in front of/behind."""
+    """A place word becomes a contrary: left/right, above/below, on/under, in front of/behind."""
     words = caption.words
     matches = []
     index = 0
@@ -82,17 +101,52 @@ def change_place(
             yield Rejected("symmetric")
         elif grammar.negated(words, match.start):
             yield Rejected("negated")
-        else:
-            yield _replace(caption, words[match.start], words[match.end - 1], match.rule.new)
+        elif not _is_idiom(caption, match):
+            first, last = words[match.start], words[match.end - 1]
+            for new in _drawn(match.rule.contraries, before, after, stream, corpus):
+                yield _replace(caption, first, last, new)
+
+
+def _drawn(
+    contraries: Sequence[str],
+    before: Word | None,
+    after: Word | None,
+    stream: RandomStream,
+    corpus: Corpus,
+) -> Iterator[str]:
+    """The contraries that captions say between such nouns, drawn as often; a single one is sure."""
+    if len(contraries) == 1 or after is None or corpus.is_small:
+        return iter(contraries)
+    heads = "*" if before is None else f"*{group_of(before.lemma)}"
+    times = dict.fromkeys(contraries, 0)
+    for name in names_of(after.lemma):
+        for said, number in corpus.relations(heads, name).items():
+            phrase = read_relation(said.partition("|")[2]).preposition
+            if phrase in times:
+                times[phrase] += number
+    heard = [phrase for phrase in contraries if times[phrase] >= LEAST]
+    return stream.order(heard, [times[phrase] for phrase in heard])
+
+
+def _is_idiom(caption: ParsedCaption, match: _Match) -> bool:
+    """Whether a phrase is part of what is said as a whole, such as "out of focus"."""
+    start, end = caption.words[match.start].start, caption.words[match.end - 1].end
+    idioms = _idioms().finditer(caption.record.caption.lower())
+    return any(idiom.start() < end and start < idiom.end() for idiom in idioms)
 
 
 def _match(words: Sequence[Word], start: int) -> _Match | None:
     """The longest phrase that stands at a word, if it may be changed there."""
+    longest = 0
     for rule in _rules().get(words[start].lower, ()):
         end = start + len(rule.old)
+        # Within "on top of" nothing is "on".
+        if len(rule.old) < longest:
+            return None
         if tuple(word.lower for word in words[start:end]) == rule.old:
-            holds = _holds(rule.needs, words, start, end)
-            return _Match(start, end, rule) if holds else None
+            longest = len(rule.old)
+            if _holds(rule.needs, words, start, end):
+                return _Match(start, end, rule)
     return None
 
 
@@ -102,6 +156,8 @@ def _holds(needs: str, words: Sequence[Word], start: int, end: int) -> bool:
         return True
     if needs == "side":
         return _is_side(words, start, end)
+    if needs == "in":
+        return "in" in [word.lower for word in words[max(0, start - 2) : start]]
     noun = _noun_after(words, end)
     if noun is None:
         return False
