@@ -179,7 +179,8 @@ def stages(out: Path, config: DemoConfig) -> list[Stage]:
     captions = folder.scenes / "captions.jsonl"
     kinds = ("--kinds", ",".join(KINDS))
     # Units are what ahnpl-plus learns from beside the negatives; the others leave them alone.
-    how = (*kinds, "--units", "--filler", "corpus")
+    # One of each kind, as AHNPL 3.1 has.
+    how = (*kinds, "--units", "--filler", "corpus", "--per-kind", 1)
     make = _argv("negatives", captions, "-o", folder.negatives, *how, *seed)
     inputs = ("--image-root", folder.scenes, "--model", START)
     embed = _argv("embed", folder.negatives, *inputs, "-o", out / "embeddings", *device)

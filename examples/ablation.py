@@ -199,7 +199,9 @@ def train(out: Path, args: argparse.Namespace) -> list[Path]:
     """Fine-tune every row with every seed; return the runs."""
     world, negatives = out / "scenes", out / "negatives.jsonl"
     ahnpl("scenes", world, "--train", args.train, "--test", args.test)
-    captions, corpus = world / "captions.jsonl", ("--filler", "corpus")
+    captions = world / "captions.jsonl"
+    # One of each kind a caption, as AHNPL 3.1 has.
+    corpus = ("--filler", "corpus", "--per-kind", 1)
     ahnpl("negatives", captions, "-o", negatives, *corpus, "--kinds", "paper")
     rows = rows_of(args.rows)
     if set(CONCRETE) & set(rows):

@@ -100,6 +100,11 @@ class LanguageConfig:
         return bool(self.llm or self.llm_url)
 
 
+# As many as make the 3.2 negatives a COCO caption that one would have of kinds with no rule against
+# what is absurd or told by its words (ours; see the manual).
+PER_KIND = 7
+
+
 @dataclass(frozen=True, kw_only=True)
 class NegativesConfig:
     """Hard negative captions (AHNPL 3.1)."""
@@ -111,7 +116,12 @@ class NegativesConfig:
         f"Kinds to make, of {', '.join(KINDS)}; or a preset: {', '.join(PRESETS)}.",
         metavar="KIND,...",
     )
-    per_kind: int = opt(1, "Candidates per kind and caption; training draws one a step.", min=1)
+    per_kind: int | None = opt(
+        None,
+        f"Negatives of each kind and caption at most, of which training draws one anew in every "
+        f"epoch; default: {PER_KIND}, or 1 with a language model.",
+        min=1,
+    )
     filler: str = opt(
         "auto",
         "What refills a word: roberta, corpus, llm, or auto: roberta if it is on this disk.",
@@ -180,9 +190,13 @@ class NegativesConfig:
         object.__setattr__(self, "kinds", expand_presets(self.kinds))
         for kind in self.kinds:
             choose(kind, KINDS, "kind of negative")
-        if self.select == "top-k" and self.per_kind > 1:
+        if self.select == "top-k" and (self.per_kind or 1) > 1:
             what = "--select top-k makes one negative a caption, not several of a kind"
             raise ConfigError(what, hint="Leave out --per-kind.")
+        if self.per_kind is None:
+            # A language model's answers are dear, and top-k makes one of a caption anyway.
+            is_single = self.language.names_model or self.select == "top-k"
+            object.__setattr__(self, "per_kind", 1 if is_single else PER_KIND)
         choose(self.filler, ("auto", "roberta", "corpus", "llm"), "filler")
         object.__setattr__(self, "positives", expand_positives(self.positives))
         self._check_language()

@@ -103,20 +103,29 @@ class ParsedCaption:
 
 @dataclass(frozen=True, slots=True)
 class MaskedWord:
-    """A word of a caption that is to be refilled.
+    """A word of a caption that is to be refilled, or a phrase for which some others may stand.
 
     Attributes:
         caption: the caption.
-        index: of the word that is masked.
+        index: of the word that is masked, or of a phrase's first.
+        last: of a phrase's last word.
+        options: what may stand in the place of a phrase, each to be scored.
     """
 
     caption: ParsedCaption
     index: int
+    last: int | None = None
+    options: tuple[str, ...] = ()
 
     @property
     def word(self) -> Word:
-        """The word that is there now."""
-        return self.caption.words[self.index]
+        """The word that is there now, or a phrase as one."""
+        word = self.caption.words[self.index]
+        if self.last is None:
+            return word
+        end = self.caption.words[self.last].end
+        text = self.caption.record.caption[word.start : end]
+        return Word(word.start, end, text, text.lower(), word.tag, None, text.lower())
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,9 +55,8 @@ COMPANY = 1.5  # times as often as chance from which two things are seen togethe
 # Images that must show a noun, and their share where there are few (ours, from what was read).
 KNOWN_NOUN, KNOWN_SHARE = 8, 0.0016
 OF_GROUP = 4  # nouns of a group that something must be said of before it goes for all (ours)
-# Share of the words around a change that captions must know well, how often they must say one,
-# and that as a share of few captions; words looked at before and behind (ours, from what was read:
-# of web captions' negatives 70 of 100 are plausible above it, 55 without it).
+# Share of the words before and behind a change that captions must say so often, and of few captions
+# so large a share (ours; where we read web captions, 70 instead of 55 of 100 were plausible).
 KNOWN_AROUND, WELL_KNOWN, WELL_KNOWN_SHARE = 0.8, 20, 0.0008
 BEFORE, BEHIND = 4, 6
 _NOTHING: dict[str, int] = {}
@@ -68,6 +67,10 @@ _Side = dict[tuple[str, str], frozenset[str]]
 def _association_of(times: int, by_chance: float) -> float:
     value = math.log((times + PSEUDO) / (by_chance + PSEUDO))
     return max(-ASSOCIATION_MOST, min(ASSOCIATION_MOST, value))
+
+
+def _least(most: int, share: float, of: int) -> int:
+    return max(2, min(most, round(share * of)))
 
 
 def _act(said: str) -> tuple[str, str]:
@@ -191,8 +194,8 @@ class Corpus:
 
     @property
     def least_known(self) -> int:
-        """How many images must show a noun before the captions tell what it goes with."""
-        return max(2, min(KNOWN_NOUN, round(KNOWN_SHARE * self.statistics.images)))
+        """How many images must show a noun before captions tell what it goes with."""
+        return _least(KNOWN_NOUN, KNOWN_SHARE, self.statistics.images)
 
     def knows_around(self, caption: str, start: int) -> bool:
         """Whether captions know the words around a place, given by its first character.
@@ -202,7 +205,7 @@ class Corpus:
         tokens = tokens_of(caption)
         place = len(tokens_of(caption[:start]))
         window = tokens[max(0, place - BEFORE) : place + BEHIND]
-        least = max(2, min(WELL_KNOWN, round(WELL_KNOWN_SHARE * self.statistics.captions)))
+        least = _least(WELL_KNOWN, WELL_KNOWN_SHARE, self.statistics.captions)
         known = sum(self.statistics.words.get(token, 0) >= least for token in window)
         return known >= KNOWN_AROUND * len(window)
 
@@ -234,8 +237,7 @@ class Corpus:
     def objects_of(self, group: str, text: str) -> frozenset[str]:
         """Return the nouns that captions say to be in a relation to things of a group.
 
-        With several nouns of a group, that too, as `*group`: who walks towards cars and buses may
-        do so towards a train.
+        Where those are several nouns of one group, that too, as `*group`.
         """
         return self._sides[0].get((group, text), frozenset())
 
@@ -266,8 +268,7 @@ class Corpus:
     def _acts(self, group: str, target: str) -> frozenset[tuple[str, str]]:
         """The verbs that nouns of a group are said with to a noun, each with its preposition.
 
-        Or to several other nouns of its group: who walks on streets and paths may do so on an
-        alley.
+        Or to several of its group: who walks on streets and paths may do so on an alley.
         """
         acts = set(self._acts_on_groups.get((group, group_of(target)), ()))
         for name in names_of(target):
@@ -344,9 +345,10 @@ class Corpus:
 
         return is_usual
 
-    def topic(self, noun: str, others: Sequence[str]) -> float:
-        """Return the mean association of a noun with others."""
-        return self._topic(noun, others)
+    def topic(self, noun: str | None, others: Iterable[str]) -> float:
+        """Return the mean association of a noun with others; 0 of none."""
+        values = [self.association(noun, other) for other in others if noun and other != noun]
+        return sum(values) / len(values) if values else 0.0
 
     def _things(self, least: int) -> tuple[str, ...]:
         """Nouns said often enough, also in the singular behind a or an."""
@@ -377,14 +379,8 @@ class Corpus:
         before, after = changed_words(old, new)
         value = self._logs(after, own=0) - self._logs(before, own=1)
         if gained is not None:
-            value += TOPIC * (self._topic(gained, others) - self._topic(lost, others))
+            value += TOPIC * (self.topic(gained, others) - self.topic(lost, others))
         return round(value, 3)
-
-    def _topic(self, noun: str | None, others: Iterable[str]) -> float:
-        if noun is None:
-            return 0.0
-        values = [self.association(noun, other) for other in others if other != noun]
-        return sum(values) / len(values) if values else 0.0
 
     def _logs(self, window: Window, own: int) -> float:
         """Sum of log p + H of the words of a window from a place on."""

@@ -26,6 +26,7 @@ from ahnpl_cli.negatives.checking import Checker, Likelihoods, Proposal, Verdict
 from ahnpl_cli.negatives.evidence import Corpus
 from ahnpl_cli.negatives.fillers import Filler
 from ahnpl_cli.negatives.kinds.refill import Refill, RefillJob, ValidWords, best_valid
+from ahnpl_cli.negatives.kinds.relation import RelationJob
 from ahnpl_cli.negatives.lexicon.concreteness import MIDDLE, Weigh
 from ahnpl_cli.negatives.text.words import Tagger, Word
 from ahnpl_cli.negatives.units import (
@@ -254,6 +255,8 @@ class Maker:
         key = (kind,) if span is None else (kind, *span)
         stream = RandomStream(self.seed, caption.record.id, *key)
         maker = self._maker_of(kind)
+        if kind == "relation" and self.filler.scores_phrases:
+            return RelationJob(caption, stream, self.weigh, self.corpus, self.filler.name)
         if not isinstance(maker, Refill):
             edits = maker(caption, stream, self.weigh, self.corpus)
             return _EditsJob(edits, once=kind in ONE_A_PLACE)

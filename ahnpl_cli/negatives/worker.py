@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ahnpl_cli.config import NegativesConfig
+from ahnpl_cli.config.negatives import PER_KIND, NegativesConfig
 from ahnpl_cli.data.jsonl import dump
 from ahnpl_cli.engines.journal import Part, part_path, read_part, write_part
 from ahnpl_cli.language_models import load_language_model
@@ -250,7 +250,7 @@ class _Worker:
                 self._filler(),
                 self.tagger,
                 kinds=options.kinds,
-                per_kind=options.per_kind,
+                per_kind=options.per_kind or PER_KIND,
                 top_k=options.top_k,
                 seed=options.seed,
                 weigh=word_weights(options.select, options.select_temperature),

@@ -19,6 +19,7 @@ class Sure:
     """A filler that refills nothing."""
 
     name: str = "none"
+    scores_phrases: bool = False
 
     def sure_of(self, masked, word):
         return True

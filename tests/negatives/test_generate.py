@@ -3,11 +3,13 @@
 import dataclasses
 import gzip
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
-from ahnpl_cli.config import NegativesConfig
+from ahnpl_cli.config import LanguageConfig, NegativesConfig
+from ahnpl_cli.config.negatives import PER_KIND
 from ahnpl_cli.data.jsonl import read_records
 from ahnpl_cli.errors import AhnplError, ConfigError, DataError
 from ahnpl_cli.negatives.first_pass import BLOCK
@@ -49,10 +51,22 @@ def test_every_caption_is_written_and_applying_the_edits_gives_the_negatives(wor
                 assert record.caption[edit.start : edit.end] == edit.old
 
 
-def test_negatives_stand_in_slot_order_and_one_of_a_kind(world):
+def test_negatives_stand_in_slot_order_and_several_of_a_kind(world):
+    most = Counter()
     for record in read_records(world[0] / "whole.jsonl"):
         kinds = [negative.kind for negative in record.negatives]
-        assert kinds == sorted(set(kinds), key=KINDS.index)
+        assert kinds == sorted(kinds, key=KINDS.index)
+        most |= Counter(kinds)
+        # A number is said otherwise once a place: "two dogs" does not become three and four.
+        numbers = [n.edits[0].start for n in record.negatives if n.kind == "quantity"]
+        assert len(numbers) == len(set(numbers))
+    assert most["object"] == PER_KIND == max(most.values())
+
+
+def test_where_an_answer_is_dear_or_one_is_asked_for_a_kind_has_one():
+    assert NegativesConfig().per_kind == PER_KIND
+    assert NegativesConfig(select="top-k").per_kind == 1
+    assert NegativesConfig(filler="llm", language=LanguageConfig(llm="x")).per_kind == 1
 
 
 def test_the_report_counts_what_is_in_the_file(world):

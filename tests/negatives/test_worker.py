@@ -10,6 +10,7 @@ class Fixed:
     """Says the same words for all masked words, as a language model may in two spellings."""
 
     name = "fixed"
+    scores_phrases = False
 
     def __init__(self, *words):
         self.words = [(word, -float(i)) for i, word in enumerate(words)]

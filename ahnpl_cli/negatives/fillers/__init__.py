@@ -26,9 +26,11 @@ class Filler(Protocol):
 
     Attributes:
         name: what stands in the records, such as `roberta-base@<revision>` or `corpus`.
+        scores_phrases: whether it is asked how likely relations are, too.
     """
 
     name: str
+    scores_phrases: bool
 
     def rank(self, masked_words: Sequence[MaskedWord]) -> Sequence[Ranking]:
         """Return words with scores for each masked word, best first."""

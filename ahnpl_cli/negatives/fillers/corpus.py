@@ -161,6 +161,7 @@ class CorpusFiller:
     """
 
     name = "corpus"
+    scores_phrases = False  # what relations are said is counted with their nouns
 
     def __init__(self, counts: Counts) -> None:
         self.counts = counts

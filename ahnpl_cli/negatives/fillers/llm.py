@@ -164,6 +164,8 @@ class LanguageModelFiller:
         unusable: answers that are none, by reason; whoever asks takes them out.
     """
 
+    scores_phrases = False  # `--rewrite relation` asks for relations
+
     def __init__(self, model: LanguageModel) -> None:
         self.model = model
         self.name = f"llm:{model.info.model}"

@@ -2,8 +2,8 @@
 
 A noun is replaced with the likeliest nouns of its sort and with compounds of our tables; a verb or
 an adjective with what contradicts it, each word scored at the mask, however unlikely: of the
-likeliest words hardly any is a contrary. A word of several pieces stands at as many masks, and its
-score is the sum over them.
+likeliest words hardly any is a contrary; a relation with those that captions know between such
+nouns. What has several pieces stands at as many masks, and its score is the sum over them.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from ahnpl_cli.negatives.lexicon.wordnet import Pos
 BATCH, BATCH_CPU = 512, 32
 BEST = 256  # words looked at for a masked noun, of all sorts
 PIECES = 3  # of a word at most
+PHRASE_PIECES = 6  # of a relation at most
 _STARTS = ("Ġ", "▁")  # marks of a word's first piece in byte-level BPE and SentencePiece
 
 
@@ -53,6 +54,8 @@ class RobertaFiller:
     Raises:
         ModelError: no such model here, or it has no mask token.
     """
+
+    scores_phrases = True
 
     def __init__(self, model: str, device: str = "cpu", *, name: str | None = None) -> None:
         from transformers import AutoModelForMaskedLM, AutoTokenizer
@@ -171,7 +174,8 @@ class RobertaFiller:
     def rank(self, masked_words: Sequence[MaskedWord]) -> list[Ranking]:
         """Return words for each masked word with their log probabilities, best first."""
         scored: list[list[tuple[str, float]]] = [[] for _ in masked_words]
-        for masks in range(1, PIECES + 1):
+        is_phrase = any(masked.options for masked in masked_words)
+        for masks in range(1, (PHRASE_PIECES if is_phrase else PIECES) + 1):
             wanted = [self._wanted(masked, masks) for masked in masked_words]
             rows = [row for row, words in enumerate(wanted) if words is None or words]
             texts = [self._masked_text(masked_words[row], masks) for row in rows]
@@ -200,6 +204,10 @@ class RobertaFiller:
         """The words of so many pieces to score at the masks; None for the likeliest."""
         word = masked.word
         is_bare = _is_bare(masked)
+        if masked.options:
+            return tuple(self._spelled(masked.options, is_bare, masks))
+        if masks > PIECES:
+            return ()
         if word.pos == "n":
             return self._others(word.lemma, word.tag, is_bare, masks) if masks > 1 else None
         assert word.pos is not None

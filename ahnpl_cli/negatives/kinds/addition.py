@@ -148,7 +148,9 @@ def _details(
         weights = [times * math.exp(corpus.topic(thing, kept)) for _, thing, times in said]
         for text, thing, _ in islice(stream.order(said, weights), DRAWN):
             if _is_absent(caption, text, thing, kept, corpus):
-                yield _added(caption, place, thing, text)
+                # "On the beach" gives "on the street": else "the" would be lost only.
+                is_known = words[relation.last + 1].lower == "the"
+                yield _added(caption, place, thing, text, "the" if is_known else None)
 
 
 def _loose_relations(caption: ParsedCaption, corpus: Corpus) -> list[Relation]:
@@ -277,8 +279,10 @@ def _last_word(caption: ParsedCaption) -> int | None:
     return None
 
 
-def _added(caption: ParsedCaption, place: _Place, thing: str, relation: str) -> Candidate:
-    named = ("an " if vowel_sound(thing) else "a ") + thing
+def _added(
+    caption: ParsedCaption, place: _Place, thing: str, relation: str, article: str | None = None
+) -> Candidate:
+    named = f"{article or ('an' if vowel_sound(thing) else 'a')} {thing}"
     word = caption.words[place.beside]
     start, old = place.start, caption.record.caption[place.start : place.end]
     new = {"listed": f" and {named}", "exchanged": named}.get(place.form, f"{relation} {named}")

@@ -1,17 +1,29 @@
 """Negatives by another word for how two things relate (`relation`).
 
 "A man riding a horse" becomes "a man standing next to a horse": the new words are some that
-captions say between this head and this object, or between heads of its kind and this object, drawn
-as often as they are said, and contrary to the old ones by the tables of relations and verbs.
+captions say between this head and this object, or between heads of its kind and this object, and
+contrary to the old ones by the tables of relations and verbs. They are drawn as often as captions
+say them, or by the probability that a masked language model gives them there.
 """
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import NamedTuple
 
 from ahnpl_cli.english import match_case
-from ahnpl_cli.negatives.candidates import Candidate, Change, ParsedCaption, Rejected
+from ahnpl_cli.negatives.candidates import (
+    Candidate,
+    Change,
+    MaskedWord,
+    ParsedCaption,
+    Ranking,
+    Rejected,
+)
 from ahnpl_cli.negatives.evidence import Corpus
 from ahnpl_cli.negatives.lexicon.concreteness import Weigh, mean_rating
 from ahnpl_cli.negatives.lexicon.noun_sorts import sorts_of
@@ -58,10 +70,98 @@ _NO_PLACE = frozenset(
 )
 
 
+class _Choice(NamedTuple):
+    """What may stand in the place of a relation, with how often it is said there."""
+
+    relation: Relation
+    possible: dict[str, float]
+
+
 def change_relation(
     caption: ParsedCaption, stream: RandomStream, weigh: Weigh, corpus: Corpus
 ) -> Iterator[Candidate | Rejected]:
     """The words between two nouns become others that exclude what they say."""
+    for choice in _choices(caption, stream, weigh, corpus):
+        if isinstance(choice, Rejected):
+            yield choice
+            continue
+        relation, possible = choice
+        old = _text(caption.words, relation)
+        stays = STAYS * _weight(corpus, caption.words, relation, f"{relation.form}|{old}")
+        yield from _drawn(caption, relation, {**possible, old: stays}, stream)
+
+
+class RelationJob:
+    """The same with a filler that scores each relation where it would stand.
+
+    Args:
+        caption: the caption.
+        stream: random numbers of this caption and kind.
+        weigh: how often a word is the one that is changed.
+        corpus: what the captions say together.
+        filler: name of what scores.
+
+    Attributes:
+        rejected: relations that make no negative so far, by reason.
+    """
+
+    def __init__(
+        self,
+        caption: ParsedCaption,
+        stream: RandomStream,
+        weigh: Weigh,
+        corpus: Corpus,
+        filler: str,
+    ) -> None:
+        self.rejected: Counter[str] = Counter()
+        self._caption, self._stream, self._filler = caption, stream, filler
+        self._choices = _choices(caption, stream, weigh, corpus)
+        self._relation: Relation | None = None
+        self._current: Iterator[Candidate | Rejected] = iter(())
+        self._later: deque[Iterator[Candidate | Rejected]] = deque()
+
+    def propose(self) -> Candidate | MaskedWord | None:
+        """Return the next candidate, the relation to score before there is one, or None."""
+        while True:
+            for proposal in self._current:
+                if isinstance(proposal, Candidate):
+                    return proposal
+                self.rejected[proposal.reason] += 1
+            choice = next(self._choices, None)
+            if isinstance(choice, _Choice):
+                self._relation = choice.relation
+                options = (*choice.possible, _text(self._caption.words, choice.relation))
+                first, last = choice.relation.first, choice.relation.last
+                return MaskedWord(self._caption, first, last, options)
+            if choice is not None:
+                self.rejected[choice.reason] += 1
+            elif self._later:
+                self._current = self._later.popleft()
+            else:
+                return None
+
+    def take(self, ranking: Ranking) -> None:
+        """Take the scores of the relation last proposed, and draw by their probabilities."""
+        assert self._relation is not None
+        scores = dict(ranking)
+        best = max(scores.values(), default=0.0)
+        weights = {text: math.exp(score - best) + 1e-9 for text, score in scores.items()}
+        old = _text(self._caption.words, self._relation)
+        weights[old] = STAYS * weights.get(old, 0.0)
+        self._current = _drawn(
+            self._caption, self._relation, weights, self._stream, scores, self._filler
+        )
+
+    def accept(self) -> None:
+        """Turn to the next relation: all give one before any gives a second."""
+        self._later.append(self._current)
+        self._current = iter(())
+
+
+def _choices(
+    caption: ParsedCaption, stream: RandomStream, weigh: Weigh, corpus: Corpus
+) -> Iterator[_Choice | Rejected]:
+    """The relations of a caption in the order to try them, each with what may stand there."""
     words = caption.words
     relations = [relation for relation in relations_of(words) if _may_change(words, relation)]
     weights = [weigh(words[relation.object].lemma) for relation in relations]
@@ -70,18 +170,25 @@ def change_relation(
             yield Rejected("negated")
             continue
         possible = _possible(caption, relation, corpus)
-        if not possible:
-            yield Rejected("unheard of")
-            continue
-        old = _text(words, relation)
-        stays = STAYS * _weight(corpus, words, relation, f"{relation.form}|{old}")
-        texts = [*possible, old]
-        for text in stream.order(texts, [*possible.values(), stays]):
-            # Else edits would go from what is often said to what is rarely said, and tell so.
-            if text == old:
-                yield Rejected("implausible")
-                break
-            yield _replace(caption, relation, text)
+        yield _Choice(relation, possible) if possible else Rejected("unheard of")
+
+
+def _drawn(
+    caption: ParsedCaption,
+    relation: Relation,
+    weights: dict[str, float],
+    stream: RandomStream,
+    scores: Mapping[str, float] = MappingProxyType({}),
+    filler: str = "corpus",
+) -> Iterator[Candidate | Rejected]:
+    """Candidates of one relation in a drawn order, until the old one is drawn."""
+    old = _text(caption.words, relation)
+    for text in stream.order(list(weights), list(weights.values())):
+        # Else edits would go from what is often said to what is rarely said, and tell so.
+        if text == old:
+            yield Rejected("implausible")
+            return
+        yield _replace(caption, relation, text, scores.get(text), filler)
 
 
 def _may_change(words: Sequence[Word], relation: Relation) -> bool:
@@ -150,7 +257,9 @@ def _text(words: Sequence[Word], relation: Relation) -> str:
     return " ".join(word.lower for word in words[relation.first : relation.last + 1])
 
 
-def _replace(caption: ParsedCaption, relation: Relation, new: str) -> Candidate:
+def _replace(
+    caption: ParsedCaption, relation: Relation, new: str, score: float | None, filler: str
+) -> Candidate:
     words = caption.words
     first, last = words[relation.first], words[relation.last]
     start, end, old = first.start, last.end, caption.record.caption[first.start : last.end]
@@ -167,4 +276,5 @@ def _replace(caption: ParsedCaption, relation: Relation, new: str) -> Candidate:
     phrase = Word(start, end, old, old.lower(), first.tag, None, old.lower())
     rating = mean_rating(*(word.lemma for word in words[relation.first : relation.last + 1]))
     edit = Edit(start, end, old, cased)
-    return Candidate((Change(phrase, cased, new),), (edit,), rating, filler="corpus")
+    rounded = None if score is None else round(score, 4)
+    return Candidate((Change(phrase, cased, new),), (edit,), rating, rounded, filler=filler)

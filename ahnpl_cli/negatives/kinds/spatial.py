@@ -114,9 +114,10 @@ def _drawn(
     stream: RandomStream,
     corpus: Corpus,
 ) -> Iterator[str]:
-    """The contraries that captions say between such nouns, drawn as often; a single one is sure."""
+    """The contraries that captions say between such nouns, drawn as often."""
+    # The first of a line is the one that needs no evidence.
     if len(contraries) == 1 or after is None or corpus.is_small:
-        return iter(contraries)
+        return iter(contraries[:1])
     heads = "*" if before is None else f"*{group_of(before.lemma)}"
     times = dict.fromkeys(contraries, 0)
     for name in names_of(after.lemma):

@@ -13,7 +13,11 @@ from transformers import (
 
 from ahnpl_cli.errors import ModelError
 from ahnpl_cli.negatives.candidates import MaskedWord
+from ahnpl_cli.negatives.evidence import Corpus
 from ahnpl_cli.negatives.fillers.roberta import RobertaFiller
+from ahnpl_cli.negatives.lexicon.concreteness import word_weights
+from ahnpl_cli.negatives.maker import Maker
+from ahnpl_cli.negatives.statistics import Statistics
 
 CAPTIONS = ["a red car on a road", "a blue bus near a tree", "two dogs and a man on the grass"] * 5
 # Pieces of which "fire truck" is made.
@@ -195,3 +199,48 @@ def test_an_order_of_texts_changes_no_score(parse, filler):
         assert [word for word, _ in ranking] == [word for word, _ in other]
         values = [score for _, score in other]
         assert [score for _, score in ranking] == pytest.approx(values, abs=1e-5)
+
+
+def score_of(folder, text, words):
+    """The naive way: log probabilities of words at as many masks as they have pieces, summed."""
+    from transformers import AutoModelForMaskedLM, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    model = AutoModelForMaskedLM.from_pretrained(folder).eval()
+    pieces = tokenizer(f" {words}", add_special_tokens=False)["input_ids"]
+    encoded = tokenizer(text.format(" ".join(["<mask>"] * len(pieces))), return_tensors="pt")
+    places = (encoded["input_ids"][0] == tokenizer.mask_token_id).nonzero().flatten()
+    with torch.inference_mode():
+        scores = model(**encoded).logits[0].log_softmax(-1)
+    return sum(scores[at, token].item() for at, token in zip(places, pieces, strict=True))
+
+
+def test_a_relation_is_scored_in_its_place(parse, folder, filler):
+    parsed = parse("a fire truck near a tree on a road")
+    start = [word.lower for word in parsed.words].index("near")
+    masked = MaskedWord(parsed, start, start, ("on", "on the", "near"))
+    assert masked.word.text == "near"
+    scores = dict(filler.rank([masked])[0])
+    assert set(scores) == {"on", "on the", "near"}
+    for words, score in scores.items():
+        expected = score_of(folder, "a fire truck {} a tree on a road", words)
+        assert score == pytest.approx(expected, abs=1e-4)
+
+
+def test_relations_are_drawn_by_the_model_that_refills(parse, tagger, filler):
+    """What stands in a record is the score of the new relation, at the masks of the old one."""
+    options = {"kinds": ["relation"], "top_k": 10, "seed": 0, "per_kind": 2}
+    weigh = word_weights("random", 1.0)
+    maker = Maker(filler, tagger, weigh=weigh, corpus=Corpus(Statistics()), **options)
+    parsed = parse("a red bus near a man near a car")
+    (negatives,) = maker.make([parsed]).negatives
+    assert len(negatives) == 2
+    # One of each place before a second of any.
+    assert len({negative.edits[0].start for negative in negatives}) == 2
+    for negative in negatives:
+        (edit,) = negative.edits
+        place = [word.start for word in parsed.words].index(edit.start)
+        masked = MaskedWord(parsed, place, place, (edit.new, edit.old))
+        scores = dict(filler.rank([masked])[0])
+        assert negative.filler == filler.name
+        assert negative.score == pytest.approx(scores[edit.new], abs=1e-3)
