@@ -55,10 +55,6 @@ COMPANY = 1.5  # times as often as chance from which two things are seen togethe
 # Images that must show a noun, and their share where there are few (ours, from what was read).
 KNOWN_NOUN, KNOWN_SHARE = 8, 0.0016
 OF_GROUP = 4  # nouns of a group that something must be said of before it goes for all (ours)
-# Share of the words before and behind a change that captions must say so often, and of few captions
-# so large a share (ours; where we read web captions, 70 instead of 55 of 100 were plausible).
-KNOWN_AROUND, WELL_KNOWN, WELL_KNOWN_SHARE = 0.8, 20, 0.0008
-BEFORE, BEHIND = 4, 6
 _NOTHING: dict[str, int] = {}
 Heard = Callable[[str], bool]  # whether captions say a word in some place
 _Side = dict[tuple[str, str], frozenset[str]]
@@ -67,10 +63,6 @@ _Side = dict[tuple[str, str], frozenset[str]]
 def _association_of(times: int, by_chance: float) -> float:
     value = math.log((times + PSEUDO) / (by_chance + PSEUDO))
     return max(-ASSOCIATION_MOST, min(ASSOCIATION_MOST, value))
-
-
-def _least(most: int, share: float, of: int) -> int:
-    return max(2, min(most, round(share * of)))
 
 
 def _act(said: str) -> tuple[str, str]:
@@ -195,19 +187,7 @@ class Corpus:
     @property
     def least_known(self) -> int:
         """How many images must show a noun before captions tell what it goes with."""
-        return _least(KNOWN_NOUN, KNOWN_SHARE, self.statistics.images)
-
-    def knows_around(self, caption: str, start: int) -> bool:
-        """Whether captions know the words around a place, given by its first character.
-
-        Where they hardly know the words, they cannot tell what is said there.
-        """
-        tokens = tokens_of(caption)
-        place = len(tokens_of(caption[:start]))
-        window = tokens[max(0, place - BEFORE) : place + BEHIND]
-        least = _least(WELL_KNOWN, WELL_KNOWN_SHARE, self.statistics.captions)
-        known = sum(self.statistics.words.get(token, 0) >= least for token in window)
-        return known >= KNOWN_AROUND * len(window)
+        return max(2, min(KNOWN_NOUN, round(KNOWN_SHARE * self.statistics.images)))
 
     def seen(self, noun: str) -> int:
         """How many images a noun is said of."""
