@@ -201,8 +201,10 @@ class Corpus:
         # No boy is old, whatever persons are; but what trucks are, vans may be.
         if kind_of(noun) != PERSON:
             said |= self._by_group.get(group_of(noun), frozenset())
-        # What has a color may have any.
-        return frozenset(said if said.isdisjoint(_colors()) else said | _colors())
+        # A thing that has a color may have any; no dog is pink.
+        if kind_of(noun) == "thing" and not said.isdisjoint(_colors()):
+            said |= _colors()
+        return frozenset(said)
 
     @functools.cached_property
     def _by_group(self) -> dict[str, frozenset[str]]:
@@ -252,7 +254,8 @@ class Corpus:
         """
         acts = set(self._acts_on_groups.get((group, group_of(target)), ()))
         for name in names_of(target):
-            acts.update(_act(said) for said in self.relations(f"*{group}", name))
+            said = self.relations(f"*{group}", name)
+            acts.update(_act(relation) for relation, times in said.items() if times > 1)
         return frozenset(acts)
 
     @functools.cached_property

@@ -105,10 +105,15 @@ def doing(verb: str) -> str:
     return f"~{verb}"
 
 
+@functools.lru_cache(maxsize=1 << 15)
 def names_of(noun: str) -> tuple[str, ...]:
-    """Return a noun and, of a compound, its last word: a "kitchen counter" is a counter."""
+    """Return a noun and, of a compound, its last word: a "kitchen counter" is a counter.
+
+    But a "hot dog" is no dog: what is of another sort than its last word is that alone.
+    """
     last = noun.rpartition(" ")[2]
-    return (noun,) if last == noun else (noun, last)
+    is_one = last == noun or sorts_of(noun).isdisjoint(sorts_of(last))
+    return (noun,) if is_one else (noun, last)
 
 
 class Tally:

@@ -60,7 +60,7 @@ def test_negatives_stand_in_slot_order_and_several_of_a_kind(world):
         # A number is said otherwise once a place: "two dogs" does not become three and four.
         numbers = [n.edits[0].start for n in record.negatives if n.kind == "quantity"]
         assert len(numbers) == len(set(numbers))
-    assert most["object"] == PER_KIND == max(most.values())
+    assert 1 < max(most.values()) <= PER_KIND
 
 
 def test_where_an_answer_is_dear_or_one_is_asked_for_a_kind_has_one():

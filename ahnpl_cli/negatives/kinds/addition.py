@@ -202,7 +202,7 @@ def _is_absent(
     caption: ParsedCaption, text: str, thing: str, kept: Sequence[str], corpus: Corpus
 ) -> bool:
     """Whether a relation to a thing may be said falsely of a caption's image."""
-    if not _is_detail(text, thing):
+    if not _is_detail(text, thing) or thing in word_list("mass"):
         return False
     if validity.said_of_image(thing, "n", caption.image_words):
         return False

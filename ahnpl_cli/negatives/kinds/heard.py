@@ -75,8 +75,9 @@ def _what_follows(
         if following.tag in ("IN", "TO", "RP"):
             target = _object(words, index + 2)
     known = None
-    # Of what captions hardly name it cannot be told what is never done to it.
-    if target is not None and corpus.seen(target) >= KNOWN:
+    # Of what captions hardly name it cannot be told where it is never done, but what is done to its
+    # group: whatever a snack is, nobody walks it.
+    if target is not None and (not preposition or corpus.seen(target) >= KNOWN):
         known = corpus.acts("" if noun is None else group_of(noun), target)
 
     def may_follow(word: str, verb: str) -> bool:

@@ -59,7 +59,7 @@ _BOUND_TO_ONE = re.compile(
 )
 _BOUND_TO_SEVERAL = re.compile(
     r"\b(their|they|them|themselves|each|others?|both|either|together|another|while|various"
-    r"|different|variety|assorted)\b"
+    r"|different|variety|assorted|scattered|gathered|gather|clustered|surround)\b"
 )
 _CLAUSE_ENDS = frozenset((",", ".", ";", "that", "which", "who", "while", "as", "and", "where"))
 _OTHERS = re.compile(r"\b(others?|another)\b")
@@ -297,7 +297,10 @@ def _one_of_several(
     before = words[several.first - 1] if several.first else None
     if before is not None and before.tag in ("DT", "CD", "PRP$", "RB", "JJ", "VBP"):
         return None
-    if noun.lemma in word_list("groups") or "body" in sorts_of(noun.lemma):
+    # Who wears glasses wears no glass.
+    if noun.lower == "glasses" or noun.lemma in word_list("groups"):
+        return None
+    if "body" in sorts_of(noun.lemma):
         return None
     if _BOUND_TO_SEVERAL.search(caption.record.caption.lower()) or not grammar.is_noun(noun):
         return None

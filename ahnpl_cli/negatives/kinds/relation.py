@@ -48,6 +48,8 @@ STAYS = 0.005  # what the old relation counts for when a new one is drawn (ours)
 PLACES = ("on", "under", "next to", "behind", "in front of", "in", "above")
 SHARE = 0.02  # of what is said between such nouns below which a relation is odd (ours)
 REGIONS = frozenset(("outdoors", "way", "room"))
+# Verbs of what is done beside a thing, whatever the preposition.
+DONE_BESIDE = frozenset(("work", "feed", "graze", "play", "look", "eat", "drink", "climb"))
 BESIDE = ("next to", "near", "beside", "in front of", "behind")
 LEAST = 2  # captions that must say a relation to a noun
 # Nouns that a relation is not to: "on the phone" tells what somebody does.
@@ -206,6 +208,7 @@ def _possible(caption: ParsedCaption, relation: Relation, corpus: Corpus) -> dic
     old, kind = _text(words, relation), kind_of(head)
     possible: dict[str, float] = {}
     is_region = not sorts_of(target).isdisjoint(REGIONS)
+    is_done = read_relation(old).verb in DONE_BESIDE
     # Of a compound that captions hardly name, what they say of its last word.
     for name in names_of(target):
         of_head, of_group = (corpus.relations(noun, name) for noun in (head, f"*{group_of(head)}"))
@@ -217,8 +220,8 @@ def _possible(caption: ParsedCaption, relation: Relation, corpus: Corpus) -> dic
             # Anything can be beside anything; for more, such a thing has to be heard of.
             if text not in BESIDE and (times < LEAST or of_group.get(said, 0) < least):
                 continue
-            # What is on a street is beside it soon enough.
-            if text in BESIDE and is_region:
+            # What is on a street is beside it soon enough, and who works on a tree is.
+            if text in BESIDE and (is_region or is_done):
                 continue
             if not _is_said(caption, text, old, words[relation.object]):
                 own, group = of_head.get(said, 0), of_group.get(said, 0)
