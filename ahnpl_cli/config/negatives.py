@@ -102,7 +102,7 @@ class LanguageConfig:
 
 # As many as make the 3.2 negatives a COCO caption that one would have of kinds with no rule against
 # what is absurd or told by its words (ours; see the manual).
-PER_KIND = 7
+PER_KIND = 8
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -48,6 +48,27 @@ def test_parts_are_words_and_pairs():
     assert parts_of("A dog runs.") == {"a", "dog", "runs", ".", "a dog", "dog runs", "runs ."}
 
 
+def test_where_captions_hardly_know_the_words_around_they_cannot_tell_what_fits(parse, tagger):
+    tally = Tally()
+    for number in range(SMALL):
+        parsed = parse((CAPTION, "a dog under a bed")[number % 2])
+        tally.add(str(number), parsed.record.caption, parsed.words)
+    checker = Checker(Sure(), tagger, Corpus(tally.statistics()), 0)
+
+    def reason(text: str, kind: str = "relation") -> str | None:
+        caption = parse(text)
+        (word,) = [word for word in caption.words if word.lower == "on"]
+        edit = Edit(word.start, word.end, "on", "under")
+        candidate = Candidate((Change(word, "under", "under"),), (edit,))
+        (verdict,) = checker.check([Proposal(kind, caption, candidate, set())])
+        return verdict.reason
+
+    assert reason("a dog on a bed") is None
+    assert reason("blurry heirloom dachshund on vintage davenport") == "unheard of"
+    # Where a number or an attribute changes, that tells little.
+    assert reason("blurry heirloom dachshund on vintage davenport", "swap") is None
+
+
 def test_telling_candidates_are_doubted_and_others_are_not(parse, tagger):
     tally = Tally()
     parsed = [parse(CAPTION), parse("a dog under a bed")]

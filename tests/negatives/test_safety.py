@@ -119,7 +119,7 @@ def test_the_options_that_differ_are_named(tmp_path, captions):
     with pytest.raises(ConfigError) as error:
         generate(captions, output, dataclasses.replace(CONFIG, seed=1, per_kind=2))
     hint = "Choose another --output, or overwrite it with --force."
-    what = "made with other options: per_kind 7, now 2; seed 0, now 1"
+    what = "made with other options: per_kind 8, now 2; seed 0, now 1"
     assert str(error.value) == f"{output}: {what}. {hint}"
 
 

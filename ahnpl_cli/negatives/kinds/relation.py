@@ -218,10 +218,11 @@ def _possible(caption: ParsedCaption, relation: Relation, corpus: Corpus) -> dic
             if form != relation.form or not excludes(old, text, kind):
                 continue
             # Anything can be beside anything; for more, such a thing has to be heard of.
-            if text not in BESIDE and (times < LEAST or of_group.get(said, 0) < least):
+            is_beside = text in BESIDE
+            if not is_beside and (times < LEAST or of_group.get(said, 0) < least):
                 continue
             # What is on a street is beside it soon enough, and who works on a tree is.
-            if text in BESIDE and (is_region or is_done):
+            if is_region and is_beside or is_done and read_relation(text).preposition in BESIDE:
                 continue
             if not _is_said(caption, text, old, words[relation.object]):
                 own, group = of_head.get(said, 0), of_group.get(said, 0)

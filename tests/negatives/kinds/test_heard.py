@@ -30,7 +30,7 @@ WORLD = (
     ("a dog and a cat on a bed", "a dog under a bed and a cat on a bed"),
     ("a woman holding an umbrella next to a bench", "a man holding an umbrella"),
     ("two dogs eating food on the sand", "a dog chasing a ball"),
-    ("a boy eats a sandwich at a table", "a boy with a banana at a table"),
+    ("a boy eats a sandwich at a table", "a boy with a banana at a table", "a boy eats a hot dog"),
 )
 
 
@@ -120,6 +120,23 @@ def test_an_attribute_is_added_where_another_caption_says_the_contrary(parse, co
     assert "a black cat sleeping on a couch" in texts(add_detail, said, corpus)
 
 
+def test_a_place_becomes_another_with_its_article(parse, corpus):
+    caption = parse("a woman holding an umbrella on the bench")
+    made = texts(add_detail, caption, corpus, SEEDS)
+    assert "a woman holding an umbrella riding the horse" not in made
+    placed = parse("a cat sleeping on the couch")
+    assert "a cat on the bed" in texts(add_detail, placed, corpus, SEEDS)
+    # Sand is no thing that there is one of.
+    assert not any("a sand" in text for text in made)
+
+
+def test_who_works_on_a_thing_is_beside_it(parse, corpus):
+    caption = parse("a man working on a horse")
+    made = texts(change_relation, caption, corpus)
+    assert not any(text.startswith("a man standing next to") for text in made)
+    assert not any(text.startswith("a man next to") for text in made)
+
+
 def test_presence_is_denied_and_affirmed(parse, corpus):
     made = texts(change_presence, parse("A cat sleeping on a couch."), corpus)
     assert "A cat sleeping on a couch. There is no cat." in made
@@ -143,9 +160,13 @@ def test_the_order_changes_and_no_word_is_lost(parse, corpus):
         ("a man standing on a bench", 2, ["sitting", "eating", "lying"], ["sitting"]),
         # Of what captions never name it cannot be told what may take its place.
         ("a woman leading a llama", 4, ["horse"], []),
-        # What has a color may have any; no bench here is made of anything.
-        ("a black cat on a couch", 1, ["white", "brown"], ["white", "brown"]),
+        # A thing that has a color may have any, and no cat does; no bench here is made of anything.
+        ("a cat on a red couch", 4, ["white", "blue"], ["white", "blue"]),
+        ("a black cat on a couch", 1, ["white", "blue"], []),
         ("a wooden bench next to a horse", 1, ["metal", "plastic"], []),
+        # A hot dog is no dog, and whatever a snack is, nobody sits it.
+        ("a boy walking a small dog", 2, ["eating"], []),
+        ("a man eating a snack", 2, ["sitting", "standing"], []),
     ],
 )
 def test_a_word_is_put_where_captions_say_such_words(

@@ -3,11 +3,11 @@ from dataclasses import replace
 import pytest
 
 from ahnpl_cli.negatives.candidates import Candidate
-from ahnpl_cli.negatives.evidence import Corpus
+from ahnpl_cli.negatives.evidence import SMALL, Corpus
 from ahnpl_cli.negatives.kinds.quantity import change_quantity
 from ahnpl_cli.negatives.kinds.spatial import change_place
 from ahnpl_cli.negatives.lexicon.concreteness import word_weights
-from ahnpl_cli.negatives.statistics import Statistics
+from ahnpl_cli.negatives.statistics import Statistics, Tally
 from ahnpl_cli.records import apply_edits
 from ahnpl_cli.stable_hash import RandomStream
 
@@ -55,6 +55,23 @@ def test_place_words_become_their_contraries(parse, caption, expected):
     assert texts(change_place, parse(caption)) == expected
 
 
+def test_of_several_contraries_one_is_drawn_that_captions_say_between_such_things(parse):
+    """A cat is under a table, or next to it, and never behind one."""
+    tally = Tally()
+    said = ("a cat on a table", "a cat under a table", "a cat next to a table", "a cup behind a box")
+    for number in range(SMALL):
+        parsed = parse(said[number % len(said)])
+        tally.add(str(number), parsed.record.caption, parsed.words)
+    corpus = Corpus(tally.statistics())
+    weigh = word_weights("random", 1.0)
+    caption = parse("a cat on a table")
+    made = set()
+    for seed in range(20):
+        for proposal in change_place(caption, RandomStream(seed), weigh, corpus):
+            made.add(apply_edits(caption.record.caption, proposal.edits))
+    assert made == {"a cat under a table", "a cat next to a table"}
+
+
 @pytest.mark.parametrize(
     "caption",
     [
@@ -65,6 +82,9 @@ def test_place_words_become_their_contraries(parse, caption, expected):
         "a man walking down the street",
         "a giraffe behind another giraffe",
         "there is no cat on the table",
+        # Idioms, and a background that nothing is in.
+        *("a boat out of focus", "pancakes out of the oven", "a man working on a laptop"),
+        *("books on top of each other", "a dog lying on his back", "a cup on a white background"),
     ],
 )
 def test_words_that_tell_no_place_or_no_difference_are_left(parse, caption):
@@ -121,6 +141,8 @@ def test_a_number_becomes_another_that_is_near(parse):
         # Nobody rides two of them at once, and body parts are counted by nobody.
         *("the man riding a horse", "the dog has brown eyes"),
         "a man that is jumping",
+        # Eyewear is one thing, and one person is not scattered.
+        *("portrait of the lady in glasses", "the beach has people scattered on it"),
     ],
 )
 def test_quantities_are_left_where_the_rest_would_not_fit(parse, caption):
