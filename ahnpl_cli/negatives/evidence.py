@@ -35,8 +35,7 @@ from ahnpl_cli.negatives.statistics import (
 
 THREE, TWO, ONE = 0.5, 0.35, 0.15  # weights of the counts of three, two and one words
 FLOOR = 0.5  # what a word never seen counts for
-SURPRISE = 3.0  # H: nats of a word of a caption
-TOPIC = 1.0
+SURPRISE, TOPIC = 3.0, 1.0  # H: nats of a word of a caption, and the weight of associations
 # Mean association with the other nouns, and the least with one, below which a noun is out of place.
 LEAST_TOPIC, STRANGE = -0.1, -1.2
 # For a noun that takes the place of another: by how much either may be less, and the mean that a
@@ -47,8 +46,7 @@ RARE = 0.05  # share of what is said of one kind below which it may be a slip
 SMALL = 1_000  # captions
 KNOWN_HEAD = 60  # relations said of a noun from which it needs no other of its group
 MOST_SAID = 250  # of them that are looked at
-PSEUDO = 2.0  # images that an association counts before it is believed
-ASSOCIATION_MOST = 3.0
+PSEUDO, ASSOCIATION_MOST = 2.0, 3.0  # images that an association counts before it is believed
 # Share of a thing's images that another is said of from which it may be on any of them (ours).
 USUAL, LEAST_USUAL = 0.12, 3
 COMPANY = 1.5  # times as often as chance from which two things are seen together for a reason
@@ -58,11 +56,6 @@ OF_GROUP = 4  # nouns of a group that something must be said of before it goes f
 _NOTHING: dict[str, int] = {}
 Heard = Callable[[str], bool]  # whether captions say a word in some place
 _Side = dict[tuple[str, str], frozenset[str]]
-
-
-def _association_of(times: int, by_chance: float) -> float:
-    value = math.log((times + PSEUDO) / (by_chance + PSEUDO))
-    return max(-ASSOCIATION_MOST, min(ASSOCIATION_MOST, value))
 
 
 def _act(said: str) -> tuple[str, str]:
@@ -158,7 +151,9 @@ class Corpus:
         """
         seen = self.statistics.seen
         by_chance = seen.get(first, 0) * seen.get(second, 0) / max(1, self.statistics.images)
-        return _association_of(self._together(first, second), by_chance)
+        times = self._together(first, second)
+        value = math.log((times + PSEUDO) / (by_chance + PSEUDO))
+        return max(-ASSOCIATION_MOST, min(ASSOCIATION_MOST, value))
 
     def _together(self, first: str, second: str) -> int:
         """How many images two nouns are said of."""
@@ -294,7 +289,7 @@ class Corpus:
             for other, share in shares:
                 first, second = (noun, other) if noun < other else (other, noun)
                 times = together.get(first, _NOTHING).get(second, 0)
-                # `_association_of`, written out: this is asked more often than anything else.
+                # `_association`, written out: this is asked more often than anything else.
                 value = math.log((times + PSEUDO) / (often * share + PSEUDO))
                 value = max(-ASSOCIATION_MOST, min(ASSOCIATION_MOST, value))
                 if value < least and noun != other:

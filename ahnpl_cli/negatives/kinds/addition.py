@@ -383,13 +383,11 @@ def _said(caption: ParsedCaption, noun: Word) -> set[str]:
 
 def _described(caption: ParsedCaption, before: Word, noun: Word, adjective: str) -> Candidate:
     new = f"{adjective} {noun.text}"
-    edit = Edit(noun.start, noun.end, noun.text, new)
-    change = Change(noun, new, adjective)
-    rating = mean_rating(adjective)
-    if before.lower not in ("a", "an"):
-        return Candidate((change,), (edit,), rating, filler="corpus")
+    edits = [Edit(noun.start, noun.end, noun.text, new)]
     article = "an" if vowel_sound(adjective) else "a"
-    if article == before.lower:
-        return Candidate((change,), (edit,), rating, filler="corpus")
-    repair = Edit(before.start, before.end, before.text, match_case(article, before.text))
-    return Candidate((change,), (repair, edit), rating, filler="corpus")
+    if before.lower in ("a", "an") and before.lower != article:
+        edits.insert(
+            0, Edit(before.start, before.end, before.text, match_case(article, before.text))
+        )
+    change = Change(noun, new, adjective)
+    return Candidate((change,), tuple(edits), mean_rating(adjective), filler="corpus")

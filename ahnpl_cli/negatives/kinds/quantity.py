@@ -47,9 +47,6 @@ _BEFORE_SEVERAL = frozenset(
     ("with", "near", "has", "by", "to", "behind", "holding", "watching", "eating", "passing")
     + ("between", "and", "carrying", "beside", "past", "around", "at", "feeding", "chasing")
 )
-_AFTER_NOUN = frozenset(("VBG", "IN", "VBN", ".", ",", "TO", "CC"))
-_PLURAL_VERBS = {"is": "are", "has": "have", "was": "were", "does": "do", "'s": "are"}
-_SINGULAR_VERBS = {"are": "is", "have": "has", "were": "was", "do": "does"}
 # Several persons are anyone, and anyone may be several: "people" are more than "persons" are said.
 _PERSONS = {"people": ("person", "man", "woman")}
 _MANY_PERSONS = {"person": ("people",), "man": ("men", "people"), "woman": ("women", "people")}
@@ -61,7 +58,6 @@ _BOUND_TO_SEVERAL = re.compile(
     r"\b(their|they|them|themselves|each|others?|both|either|together|another|while|various"
     r"|different|variety|assorted|scattered|gathered|gather|clustered|surround)\b"
 )
-_CLAUSE_ENDS = frozenset((",", ".", ";", "that", "which", "who", "while", "as", "and", "where"))
 _OTHERS = re.compile(r"\b(others?|another)\b")
 # What another caption calls several things without their name.
 _SEVERAL_UNNAMED = re.compile(
@@ -307,7 +303,7 @@ def _one_of_several(
     single = next(stream.order(_PERSONS.get(noun.lower, (noun.lemma,))))
     if single == noun.lower or single in word_list("mass") or _is_said_of_one(caption, single):
         return None
-    verb = _verb(words, several.noun, _SINGULAR_VERBS)
+    verb = grammar.verb_agreeing(words, several.noun, grammar.SINGULAR_VERBS)
     if verb is None:
         return None
     start = several.last + 1
@@ -352,7 +348,7 @@ def _pluralize(
     noun = words[head]
     if noun.lower in word_list("mass"):
         return None
-    verb = _verb(words, head, _PLURAL_VERBS)
+    verb = grammar.verb_agreeing(words, head, grammar.PLURAL_VERBS)
     if verb is None:
         return None
     many = match_case(many or plural(noun.lower), noun.text)
@@ -370,34 +366,3 @@ def _pluralize(
     opening = Edit(first.start, follower.end, old, cased)
     edits = (opening, *verb) if follower is noun else (opening, edit, *verb)
     return Candidate((Change(first, cased, many),), edits, mean_rating(noun.lemma))
-
-
-def _verb(words: Sequence[Word], noun: int, irregular: dict[str, str]) -> tuple[Edit, ...] | None:
-    """The edit that lets the verb behind a noun agree, none without one; None if it cannot."""
-    if noun + 1 >= len(words):
-        return ()
-    verb = words[noun + 1]
-    if verb.tag not in ("VBZ", "VBP", "VBD", "MD"):
-        fits = verb.tag in _AFTER_NOUN or verb.tag == "RB"
-        return () if fits and not _has_verb(words, noun + 1) else None
-    # "A group of dogs is": the verb agrees with the group, and with one dog.
-    if verb.lower in irregular.values():
-        return ()
-    new = irregular.get(verb.lower)
-    if new is None and verb.tag == "VBZ":
-        new = wordnet.lemma(verb.lower, "v")
-    elif new is None and verb.tag == "VBP":
-        new = plural(verb.lower)  # whose endings are those of the third person
-    if new is None or verb.tag == "VBD" and verb.lower not in irregular:
-        return ()
-    return (Edit(verb.start, verb.end, verb.text, match_case(new, verb.text)),)
-
-
-def _has_verb(words: Sequence[Word], start: int) -> bool:
-    """Whether a finite verb further on agrees with a noun: "two people with a dog are walking"."""
-    for word in words[start:]:
-        if word.lower in _CLAUSE_ENDS:
-            return False
-        if word.tag in ("VBZ", "VBP") or word.lower in ("was", "were"):
-            return True
-    return False

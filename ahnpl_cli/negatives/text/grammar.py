@@ -6,14 +6,22 @@ import functools
 from collections.abc import Container, Sequence
 from typing import Literal
 
+from ahnpl_cli.english import match_case, plural
+from ahnpl_cli.negatives.lexicon import wordnet
 from ahnpl_cli.negatives.lexicon.concreteness import rating
 from ahnpl_cli.negatives.lexicon.noun_sorts import animate, same_sort
 from ahnpl_cli.negatives.lexicon.tables import contrary, dimensions, word_list
 from ahnpl_cli.negatives.text.words import NOUNS, Word
+from ahnpl_cli.records import Edit
 
 Determiner = Literal["a", "the", "number", "none"]
 MODIFIERS = ("JJ", "JJR", "JJS", "RB", "VBN", "VBG", "CD", "NN", "NNP", "HYPH", "POS")
 NEGATIONS = ("no", "not", "n't", "without", "never", "neither", "nor", "nobody", "nothing")
+_AFTER_NOUN = frozenset(("VBG", "IN", "VBN", ".", ",", "TO", "CC"))
+PLURAL_VERBS = {"is": "are", "has": "have", "was": "were", "does": "do", "'s": "are"}
+SINGULAR_VERBS = {"are": "is", "have": "has", "were": "was", "do": "does"}
+# Up to these a verb may agree with a noun.
+_AGREE_TO = frozenset((",", ".", ";", "that", "which", "who", "while", "as", "and", "where"))
 CONCRETE = 3.9  # rating below which a noun names nothing to be seen (ours)
 # Words before a noun after which common things may be there unsaid: "a man near a tree".
 LOOSE = frozenset(
@@ -205,3 +213,42 @@ def _in_one_place(words: Sequence[Word], first: int, second: int) -> bool:
 
 def _beside(word: Word) -> bool:
     return word.lower in _BESIDE or word.tag in _LISTED
+
+
+def verb_agreeing(
+    words: Sequence[Word], noun: int, irregular: dict[str, str]
+) -> tuple[Edit, ...] | None:
+    """Return the edit that lets the verb behind a noun agree, none without one; None if it cannot.
+
+    Args:
+        words: of a caption.
+        noun: whose number changes, by its place.
+        irregular: `PLURAL_VERBS` where one becomes several, else `SINGULAR_VERBS`.
+    """
+    if noun + 1 >= len(words):
+        return ()
+    verb = words[noun + 1]
+    if verb.tag not in ("VBZ", "VBP", "VBD", "MD"):
+        fits = verb.tag in _AFTER_NOUN or verb.tag == "RB"
+        return () if fits and not _has_verb(words, noun + 1) else None
+    # "A group of dogs is": the verb agrees with the group, and with one dog.
+    if verb.lower in irregular.values():
+        return ()
+    new = irregular.get(verb.lower)
+    if new is None and verb.tag == "VBZ":
+        new = wordnet.lemma(verb.lower, "v")
+    elif new is None and verb.tag == "VBP":
+        new = plural(verb.lower)  # whose endings are those of the third person
+    if new is None or verb.tag == "VBD" and verb.lower not in irregular:
+        return ()
+    return (Edit(verb.start, verb.end, verb.text, match_case(new, verb.text)),)
+
+
+def _has_verb(words: Sequence[Word], start: int) -> bool:
+    """Whether a finite verb further on agrees with a noun: "two people with a dog are walking"."""
+    for word in words[start:]:
+        if word.lower in _AGREE_TO:
+            return False
+        if word.tag in ("VBZ", "VBP") or word.lower in ("was", "were"):
+            return True
+    return False

@@ -58,7 +58,12 @@ def test_place_words_become_their_contraries(parse, caption, expected):
 def test_of_several_contraries_one_is_drawn_that_captions_say_between_such_things(parse):
     """A cat is under a table, or next to it, and never behind one."""
     tally = Tally()
-    said = ("a cat on a table", "a cat under a table", "a cat next to a table", "a cup behind a box")
+    said = (
+        "a cat on a table",
+        "a cat under a table",
+        "a cat next to a table",
+        "a cup behind a box",
+    )
     for number in range(SMALL):
         parsed = parse(said[number % len(said)])
         tally.add(str(number), parsed.record.caption, parsed.words)
