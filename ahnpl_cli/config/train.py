@@ -106,7 +106,10 @@ class MemoryConfig:
     )
     lora: int | None = opt(None, "Train only a correction of this rank to each weight.", min=1)
     wise_ft: float | None = opt(
-        None, "Write this part of the trained weights and the rest of the start's.", min=0, max=1
+        None,
+        _training_help("Write this part of the trained weights, the rest the start's", "wise_ft"),
+        min=0,
+        max=1,
     )
     ema: float | None = opt(
         None, "Write a running mean of the weights with this decay.", min=0, max=1
@@ -353,7 +356,9 @@ def resolved(config: TrainConfig) -> TrainConfig:
     for name in _NUMBER_OR:
         switches[name] = str(switches[name])
     training = asdict(resolve_training(config))
-    memory = replace(config.memory, freeze=training.pop("freeze"))
+    memory = replace(
+        config.memory, freeze=training.pop("freeze"), wise_ft=training.pop("wise_ft")
+    )
     return replace(
         config,
         weights=WeightConfig(**weights),

@@ -311,9 +311,9 @@ def _random_crop(config: TrainConfig, backbone: Backbone) -> RandomCrop | None:
 
 def _make_export(config: TrainConfig, backbone: Backbone) -> WeightExport:
     """Return what builds the model that checkpoints hold; before corrections are added."""
-    memory = config.memory
-    differs = any(option is not None for option in (memory.lora, memory.ema, memory.wise_ft))
-    return WeightExport(backbone, differs=differs, wise_ft=memory.wise_ft)
+    part = resolve_training(config).wise_ft
+    differs = config.memory.lora is not None or config.memory.ema is not None or part < 1
+    return WeightExport(backbone, differs=differs, wise_ft=part if part < 1 else None)
 
 
 def build(config: TrainConfig, run: Path, *, track: Track = silent) -> TrainingParts:

@@ -40,11 +40,11 @@ WEIGHTS: dict[tuple[str, Fidelity], tuple[dict[str, float], str]] = {
     ("ahnpl-plus", "paper"): (
         {
             "contrastive": 0.5,
-            "hard_negative_visual": 1.0,
-            "hard_negative_textual": 1.0,
+            "hard_negative_visual": 3.0,
+            "hard_negative_textual": 3.0,
             "positive_margin": 1.0,
             "negative_margin": 1.0,
-            "unit": 0.5,
+            "unit": 1.0,
         },
         "batch",
     ),
