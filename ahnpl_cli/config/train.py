@@ -356,9 +356,7 @@ def resolved(config: TrainConfig) -> TrainConfig:
     for name in _NUMBER_OR:
         switches[name] = str(switches[name])
     training = asdict(resolve_training(config))
-    memory = replace(
-        config.memory, freeze=training.pop("freeze"), wise_ft=training.pop("wise_ft")
-    )
+    memory = replace(config.memory, freeze=training.pop("freeze"), wise_ft=training.pop("wise_ft"))
     return replace(
         config,
         weights=WeightConfig(**weights),
