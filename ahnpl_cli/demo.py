@@ -30,9 +30,9 @@ METHODS = {
     "ahnpl": "that, and the paper's own terms: image negatives made in the space of features "
     "(Eqs. 1-6), a target for true pairs (Eq. 8) and thresholds that grow with the model "
     "(Eqs. 9-10)",
-    "ahnpl-plus": "ours: the same, with more weight on Eqs. 5-6 and with things and relations as "
-    "texts of their own, while the image tower stays as it was and the text tower goes seven "
-    "tenths of the way",
+    "ahnpl-plus": "ours: the same, with more weight on Eqs. 5-6, and with things and relations as "
+    "texts of their own, held near the start: its image tower stays, its features teach, and a "
+    "fifth of its weights is in what is written",
 }
 # What its negatives look like, what they do not, and what fine-tuning must not cost.
 SUITES = (

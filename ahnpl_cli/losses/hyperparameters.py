@@ -40,9 +40,9 @@ class Hyperparameters:
 # AHNPL 4.1; its run.sh agrees. Nobody printed any for fine-tuning plain CLIP as these papers do,
 # and Slipform's abstract has none: AHNPL's.
 _AHNPL = Hyperparameters(epochs=10, batch_size=128, lr=2e-5, weight_decay=0.1)
-# Ours: as AHNPL, and the image tower stays, which is most of what keeps the start's own gifts; 0.3
+# Ours: as AHNPL, and the image tower stays, which is most of what keeps the start's own gifts; 0.2
 # of the start's text tower gives back most of the rest for a point or two of the gain.
-_AHNPL_PLUS = replace(_AHNPL, freeze="image", wise_ft=0.7)
+_AHNPL_PLUS = replace(_AHNPL, freeze="image", wise_ft=0.8)
 # The command in NegCLIP's repository; weight decay is that code's default.
 _NEGCLIP = Hyperparameters(epochs=5, batch_size=256, lr=1e-6, weight_decay=0.2)
 # CE-CLIP 4.1 prints epochs and batch, and "default values" for the rest; those of its script, since

@@ -45,6 +45,7 @@ WEIGHTS: dict[tuple[str, Fidelity], tuple[dict[str, float], str]] = {
             "positive_margin": 1.0,
             "negative_margin": 1.0,
             "unit": 1.0,
+            "teacher_features": 1.28,
         },
         "batch",
     ),
