@@ -354,9 +354,11 @@ def build(config: TrainConfig, run: Path, *, track: Track = silent) -> TrainingP
     # What is saved has the names of the model as it is now, without corrections.
     export = _make_export(config, backbone)
     teachers: dict[str, Teacher] = {}
+    frozen = resolve_training(config).freeze
     if recipe.teachers:
-        teachers = make_teachers(recipe, backbone, accelerator.autocast)
-    freeze(backbone, resolve_training(config).freeze)
+        stay = frozen == "image"
+        teachers = make_teachers(recipe, backbone, accelerator.autocast, images_stay=stay)
+    freeze(backbone, frozen)
     if config.memory.lora:
         add_lora(backbone, config.memory.lora, seed=config.seed)
     freeze_unused(backbone, matching=recipe.uses_matching)

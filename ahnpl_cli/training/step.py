@@ -94,19 +94,21 @@ def encode(
         device: where the encoders are.
         teachers: models that encode them too, by name.
     """
-    taught: dict[str, Taught] = {}
-    for name, teacher in (teachers or {}).items():
-        taught[name] = teacher.encode(batch, device)
-    if len(batch.parts) == 1:
-        whole = _encode_part(encoders, batch.parts[0], device)
-        return EncodedBatch(batch, [whole], [None], taught)
     encoded: list[Encoded] = []
     states: list[RngState | None] = []
-    for part in batch.parts:
-        states.append(RngState.now(device))
-        # Without a graph, whose activations are what does not fit; `backward` encodes again.
-        with torch.no_grad():
-            encoded.append(_encode_part(encoders, part, device))
+    if len(batch.parts) == 1:
+        encoded.append(_encode_part(encoders, batch.parts[0], device))
+        states.append(None)
+    else:
+        for part in batch.parts:
+            states.append(RngState.now(device))
+            # Without a graph, whose activations are what does not fit; `backward` encodes again.
+            with torch.no_grad():
+                encoded.append(_encode_part(encoders, part, device))
+    taught: dict[str, Taught] = {}
+    if teachers:
+        images = torch.cat([part[0] for part in encoded])
+        taught = {name: each.encode(batch, device, images) for name, each in teachers.items()}
     return EncodedBatch(batch, encoded, states, taught)
 
 

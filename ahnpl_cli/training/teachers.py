@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
@@ -41,24 +42,31 @@ class Teacher:
 
     Attributes:
         backbone: the model, without dropout.
-        images: whether a loss looks at its image features.
+        images: whether a loss looks at its image features, and if so whether they are the student's
+            because neither's image tower moves.
         autocast: the number format of the student's features.
         mean: what moves its weights; None of the start.
     """
 
     backbone: Backbone
-    images: bool
+    images: Literal["unused", "own", "student's"]
     autocast: Callable[[], AbstractContextManager[object]]
     mean: RunningMean | None = None
 
     @torch.no_grad()
-    def encode(self, batch: Batch, device: torch.device) -> Taught:
-        """Encode the images and texts that the student is given."""
+    def encode(self, batch: Batch, device: torch.device, student_images: Tensor) -> Taught:
+        """Encode the images and texts that the student is given.
+
+        Args:
+            batch: this process's share.
+            device: where the model is.
+            student_images: what the student makes of the images (M, D).
+        """
         images: list[Tensor] = []
         texts: list[Tensor] = []
         with self.autocast():
             for part in batch.parts:
-                if self.images:
+                if self.images == "own":
                     pixels = move(part.images, device, non_blocking=True)
                     images.append(self.backbone.encode_image(pixels).float())
                 for tokens in part.buckets:
@@ -66,8 +74,10 @@ class Teacher:
             scalars = [self.backbone.logit_scale]
             if self.backbone.logit_bias is not None:
                 scalars.append(self.backbone.logit_bias)
-        whole = torch.cat(images) if self.images else None
-        return Taught(whole, torch.cat(texts), torch.stack(scalars).float())
+        seen = None if self.images == "unused" else student_images.detach().float()
+        if self.images == "own":
+            seen = torch.cat(images)
+        return Taught(seen, torch.cat(texts), torch.stack(scalars).float())
 
     def follow(self, student: nn.Module) -> None:
         """Move a running mean by a step of the student; the start stays."""
@@ -77,13 +87,18 @@ class Teacher:
 
 
 def make_teachers(
-    recipe: Recipe, backbone: Backbone, autocast: Callable[[], AbstractContextManager[object]]
+    recipe: Recipe,
+    backbone: Backbone,
+    autocast: Callable[[], AbstractContextManager[object]],
+    *,
+    images_stay: bool = False,
 ) -> dict[str, Teacher]:
     """Return the teachers that a recipe looks at, by name.
 
     Args:
         recipe: weights and switches.
         backbone: the start, before corrections are added.
+        images_stay: whether the student's image tower is frozen, so that every teacher's is too.
         autocast: the number format of the student's features.
     """
     teachers: dict[str, Teacher] = {}
@@ -96,5 +111,9 @@ def make_teachers(
             # whole decay, as DeGLA's: a mean that soon forgets the start would teach nothing of it.
             weights = {k: v for k, v in model.module.state_dict().items() if v.is_floating_point()}
             mean = RunningMean(weights, recipe.teacher_decay, warms_up=False)
-        teachers[name] = Teacher(model, name == recipe.teacher, autocast, mean)
+        images: Literal["unused", "own", "student's"] = "unused"
+        if name == recipe.teacher:
+            # A second pass through the same weights would give the same features.
+            images = "student's" if images_stay else "own"
+        teachers[name] = Teacher(model, images, autocast, mean)
     return teachers

@@ -162,11 +162,12 @@ def test_the_cut_at_the_features_is_plain_backpropagation(
 ) -> None:
     config = make_config(**options)
     built = build(config, Path(config.output or ""))
-    # Teachers begin as the start; from here on the student is another model.
+    # Teachers begin as the start; from here on the student is another model where it is trained.
     generator = torch.Generator().manual_seed(5)
     with torch.no_grad():
         for weight in built.backbone.module.parameters():
-            weight.add_(0.05 * torch.randn(weight.shape, generator=generator))
+            if weight.requires_grad:
+                weight.add_(0.05 * torch.randn(weight.shape, generator=generator))
     loss, got = outcome(built, batch_of(built))
 
     draw = draw_of(built)

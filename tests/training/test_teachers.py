@@ -2,16 +2,19 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
 
 from ahnpl_cli.config import TrainConfig
+from ahnpl_cli.training import build
 from ahnpl_cli.training.checkpoints import STATE, snapshot
 from ahnpl_cli.training.loop import fit, train
 from ahnpl_cli.training.lora import merged
 from ahnpl_cli.training.run import open_run
+from ahnpl_cli.training.teachers import Teacher, make_teachers
 
 Make = Callable[..., TrainConfig]
 FAST = {"lr": 1e-2, "warmup": 0, "steps": 3}
@@ -51,19 +54,43 @@ def test_the_start_stays_and_is_not_saved_again(make_config: Make) -> None:
 @pytest.mark.parametrize(
     ("options", "seen"),
     [
-        ({"teacher": "start"}, {"start": True}),
-        ({"shift_model": "start"}, {"start": False}),
-        ({"teacher": "start", "shift_model": "start"}, {"start": True}),
-        ({"teacher": "ema", "shift_model": "start"}, {"ema": True, "start": False}),
+        ({"teacher": "start"}, {"start": "own"}),
+        ({"shift_model": "start"}, {"start": "unused"}),
+        ({"teacher": "start", "shift_model": "start"}, {"start": "own"}),
+        ({"teacher": "ema", "shift_model": "start"}, {"ema": "own", "start": "unused"}),
+        ({"teacher": "start", "freeze": "image"}, {"start": "student's"}),
+        ({"teacher": "start", "freeze": "text"}, {"start": "own"}),
         ({}, {}),
     ],
     ids=str,
 )
 def test_a_teacher_encodes_what_is_looked_at_once(
-    options: dict[str, str], seen: dict[str, bool], make_config: Make
+    options: dict[str, str], seen: dict[str, str], make_config: Make
 ) -> None:
     teachers = open_run(make_config(**options)).parts.teachers
     assert {name: teacher.images for name, teacher in teachers.items()} == seen
+
+
+@pytest.mark.parametrize("accumulate", [1, 3])
+def test_a_frozen_image_tower_is_passed_once_to_the_same_losses(
+    accumulate: int, make_config: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = {"teacher": "start", "weight_teacher_similarity": 0.5, "freeze": "image", **FAST}
+    terms = []
+    for images in ("student's", "own"):
+        config = make_config(output=str(tmp_path / images), accumulate=accumulate, **options)
+        run = open_run(config)
+        assert run.parts.teachers["start"].images == images
+        terms.append([report.terms for report in train(run) if report])
+        monkeypatch.setattr(build, "make_teachers", make_teachers_that_see_for_themselves)
+    # The same in all but last bits: attention takes another path where no gradient is needed.
+    for once, twice in zip(*terms, strict=True):
+        assert once == pytest.approx(twice, rel=1e-3, abs=1e-5)
+
+
+def make_teachers_that_see_for_themselves(*given: Any, images_stay: bool) -> dict[str, Teacher]:
+    assert images_stay
+    return make_teachers(*given, images_stay=False)
 
 
 def test_in_bf16_a_teacher_computes_as_its_student_does(make_config: Make) -> None:
