@@ -11,11 +11,15 @@ from typing import Any
 
 import torch
 from PIL.Image import Image
-from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
+from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from ahnpl_cli.backbones.transformers.named import find_folder
-from ahnpl_cli.backbones.transformers.pretrained import SAFE, read_module, read_part
-from ahnpl_cli.errors import ModelError
+from ahnpl_cli.backbones.transformers.pretrained import (
+    SAFE,
+    config_and_class,
+    read_module,
+    read_part,
+)
 from ahnpl_cli.imaging.weights import describe
 
 LONGEST_CAPTION = 40  # tokens
@@ -36,14 +40,11 @@ class Recaptioner:
 
     def __init__(self, name: str, device: str = "cpu", batch_size: int = 8) -> None:
         folder = find_folder(name)
-        config = read_part(
-            "config.json", folder, lambda: AutoConfig.from_pretrained(folder, **SAFE)
+        hint = "Name a captioning model with --recaption."
+        config, kind = config_and_class(
+            folder, AutoModelForImageTextToText, "writes no captions", where=name, hint=hint
         )
-        kinds: Any = AutoModelForImageTextToText
-        if type(config) not in kinds._model_mapping:
-            what = f"a {config.model_type} writes no captions"
-            raise ModelError(what, where=name, hint="Name a captioning model with --recaption.")
-        self._module = read_module(folder, kinds._model_mapping[type(config)], config).to(device)
+        self._module = read_module(folder, kind, config).to(device)
         processors: Any = AutoProcessor
         self._processor: Any = read_part(
             "its processor", folder, lambda: processors.from_pretrained(folder, **SAFE)

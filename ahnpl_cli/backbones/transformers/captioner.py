@@ -13,12 +13,17 @@ from typing import Any
 import torch
 from PIL import Image
 from torch import Tensor
-from transformers import AutoConfig, AutoModelForImageTextToText, AutoProcessor
+from transformers import AutoModelForImageTextToText, AutoProcessor
 
 from ahnpl_cli.backbones.base import WeightsHash
 from ahnpl_cli.backbones.transformers.named import find_folder
-from ahnpl_cli.backbones.transformers.pretrained import SAFE, read_config, read_module, read_part
-from ahnpl_cli.errors import ModelError
+from ahnpl_cli.backbones.transformers.pretrained import (
+    SAFE,
+    config_and_class,
+    read_config,
+    read_module,
+    read_part,
+)
 
 # What a model that follows instructions is asked; others continue from the picture alone.
 QUESTION = "Describe the image in one sentence."
@@ -111,12 +116,9 @@ def load_captioner(name: str, *, device: str = "cpu") -> Captioner:
         ModelError: it is not there, or does not write texts about pictures.
     """
     folder = find_folder(name)
-    model_type = read_config(folder)["model_type"]
-    config = read_part("config.json", folder, lambda: AutoConfig.from_pretrained(folder, **SAFE))
-    if type(config) not in AutoModelForImageTextToText._model_mapping:
-        what = f"a {model_type} does not write texts about pictures"
-        raise ModelError(what, where=str(folder))
-    kind = AutoModelForImageTextToText._model_mapping[type(config)]
+    read_config(folder)  # says it more plainly where this is no model's folder
+    lacks = "does not write texts about pictures"
+    config, kind = config_and_class(folder, AutoModelForImageTextToText, lacks, where=str(folder))
     module = read_module(folder, kind, config).to(device)
     processors: Any = AutoProcessor
     processor = read_part(

@@ -7,11 +7,15 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from ahnpl_cli.backbones.transformers.named import find_folder
-from ahnpl_cli.backbones.transformers.pretrained import SAFE, read_module, read_part
-from ahnpl_cli.errors import ModelError
+from ahnpl_cli.backbones.transformers.pretrained import (
+    SAFE,
+    config_and_class,
+    read_module,
+    read_part,
+)
 from ahnpl_cli.records import PartInfo
 
 LONGEST_ANSWER = 512  # tokens
@@ -43,19 +47,16 @@ class LocalModel:
         longest_answer: int = LONGEST_ANSWER,
     ) -> None:
         folder = find_folder(name)
-        config = read_part(
-            "config.json", folder, lambda: AutoConfig.from_pretrained(folder, **SAFE)
+        hint = f"Name a causal language model with {flag}."
+        config, kind = config_and_class(
+            folder, AutoModelForCausalLM, "completes no text", where=name, hint=hint
         )
-        kinds: Any = AutoModelForCausalLM
-        if type(config) not in kinds._model_mapping:
-            what = f"a {config.model_type} completes no text"
-            raise ModelError(what, where=name, hint=f"Name a causal language model with {flag}.")
         self._tokenizer: Any = read_part(
             "its tokenizer", folder, lambda: AutoTokenizer.from_pretrained(folder, **SAFE)
         )
         if self._tokenizer.pad_token is None:
             self._tokenizer.pad_token = self._tokenizer.eos_token
-        self._module = read_module(folder, kinds._model_mapping[type(config)], config).to(device)
+        self._module = read_module(folder, kind, config).to(device)
         self._device, self._batch_size = device, batch_size
         # How many tokens it reads and writes, where it has places for a number of them.
         self._places: int | None = getattr(config, "max_position_embeddings", None)

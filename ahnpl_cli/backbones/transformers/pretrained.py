@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from transformers import AutoImageProcessor, AutoTokenizer
+from transformers import AutoConfig, AutoImageProcessor, AutoTokenizer
 from transformers.utils import logging as _library_logging
 
 from ahnpl_cli.errors import ModelError
@@ -88,6 +88,27 @@ def read_part(what: str, folder: Path, read: Callable[[], Any]) -> Any:
         raise ModelError(
             f"{what} cannot be read ({reason})", where=str(folder), hint=hint
         ) from error
+
+
+def config_and_class(
+    folder: Path, auto: Any, lacks: str, *, where: str, hint: str | None = None
+) -> tuple[Any, Any]:
+    """Return a folder's configuration, and the class that loads it for a use.
+
+    Args:
+        folder: what transformers wrote.
+        auto: the AutoModel of the use, such as `AutoModelForCausalLM`.
+        lacks: what a model without such a class does not do, after its name, for the message.
+        where: what the user named.
+        hint: what to do then.
+
+    Raises:
+        ModelError: the configuration cannot be read, or the model is not for this.
+    """
+    config = read_part(CONFIG_FILE, folder, lambda: AutoConfig.from_pretrained(folder, **SAFE))
+    if type(config) not in auto._model_mapping:
+        raise ModelError(f"a {config.model_type} {lacks}", where=where, hint=hint)
+    return config, auto._model_mapping[type(config)]
 
 
 def read_module(folder: Path, kind: Any, config: Any) -> Any:

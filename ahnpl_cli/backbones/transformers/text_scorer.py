@@ -17,6 +17,7 @@ from ahnpl_cli.backbones.transformers.named import find_folder
 from ahnpl_cli.backbones.transformers.pretrained import (
     CONFIG_FILE,
     SAFE,
+    config_and_class,
     read_module,
     read_part,
 )
@@ -55,16 +56,16 @@ class ClassifierScorer:
     """
 
     def __init__(self, name: str, device: str, batch_size: int) -> None:
-        from transformers import AutoConfig, AutoModelForSequenceClassification, AutoTokenizer
+        from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
         folder = find_folder(name)
-        config = read_part(CONFIG_FILE, folder, lambda: AutoConfig.from_pretrained(folder, **SAFE))
+        config, kind = config_and_class(
+            folder, AutoModelForSequenceClassification, "classifies no texts", where=name
+        )
         self._tokenizer: Any = read_part(
             "its tokenizer", folder, lambda: AutoTokenizer.from_pretrained(folder, **SAFE)
         )
-        kinds: Any = AutoModelForSequenceClassification
-        module = read_module(folder, kinds._model_mapping[type(config)], config)
-        self._module = module.to(device)
+        self._module = read_module(folder, kind, config).to(device)
         self._places = getattr(config, "max_position_embeddings", None)
         self._device, self._batch_size = device, batch_size
 
