@@ -41,7 +41,8 @@ def terms() -> dict[str, list[tuple[str, str]]]:
                 continue
             for term in re.split(r",\s*|\s+or\s+", found[1]):
                 name = term.strip(" `*").lower()
-                if not name.isdecimal():  # exit codes
+                # Exit codes are no terms, nor the dots of a row that goes on from the one above.
+                if not name.isdecimal() and name != "...":
                     explained.setdefault(name, []).append((topic, line))
     return explained
 
@@ -55,10 +56,8 @@ def _explain(term: str, titles: dict[str, str], screen: Screen) -> None:
     explained = terms()
     name = term.lower().strip("-")
     if name not in explained:
-        # `..._partial` and the like stand for every name that ends so; dots alone, as of a row that
-        # goes on from the one above, stand for none.
-        endings = [known for known in explained if known[:3] == "..." and known != "..."]
-        ends = [known for known in endings if name.endswith(known[3:])]
+        # `..._partial` and the like stand for every name that ends so.
+        ends = [known for known in explained if known[:3] == "..." and name.endswith(known[3:])]
         name = max(ends, key=len, default="") or choose(
             name, [*titles, *explained], "topic or term"
         )

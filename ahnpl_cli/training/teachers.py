@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import torch
 from torch import Tensor, nn
@@ -16,6 +16,10 @@ from ahnpl_cli.losses.recipes import Recipe
 from ahnpl_cli.training.batch import Batch
 from ahnpl_cli.training.checkpoints import RunningMean
 from ahnpl_cli.training.lora import merged
+
+# Whose image features a teacher gives: none that a loss looks at, its own, or those of the student
+# where neither's image tower moves.
+ImageSource: TypeAlias = Literal["unused", "own", "student"]
 
 
 @dataclass(frozen=True)
@@ -42,14 +46,13 @@ class Teacher:
 
     Attributes:
         backbone: the model, without dropout.
-        images: whether a loss looks at its image features, and if so whether they are the student's
-            because neither's image tower moves.
+        images: whose image features it gives.
         autocast: the number format of the student's features.
         mean: what moves its weights; None of the start.
     """
 
     backbone: Backbone
-    images: Literal["unused", "own", "student's"]
+    images: ImageSource
     autocast: Callable[[], AbstractContextManager[object]]
     mean: RunningMean | None = None
 
@@ -74,9 +77,11 @@ class Teacher:
             scalars = [self.backbone.logit_scale]
             if self.backbone.logit_bias is not None:
                 scalars.append(self.backbone.logit_bias)
-        seen = None if self.images == "unused" else student_images.detach().float()
+        seen = None
         if self.images == "own":
             seen = torch.cat(images)
+        elif self.images == "student":
+            seen = student_images.detach().float()
         return Taught(seen, torch.cat(texts), torch.stack(scalars).float())
 
     def follow(self, student: nn.Module) -> None:
@@ -111,9 +116,9 @@ def make_teachers(
             # whole decay, as DeGLA's: a mean that soon forgets the start would teach nothing of it.
             weights = {k: v for k, v in model.module.state_dict().items() if v.is_floating_point()}
             mean = RunningMean(weights, recipe.teacher_decay, warms_up=False)
-        images: Literal["unused", "own", "student's"] = "unused"
+        images: ImageSource = "unused"
         if name == recipe.teacher:
             # A second pass through the same weights would give the same features.
-            images = "student's" if images_stay else "own"
+            images = "student" if images_stay else "own"
         teachers[name] = Teacher(model, images, autocast, mean)
     return teachers
