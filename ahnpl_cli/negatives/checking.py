@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
@@ -142,9 +143,7 @@ class Checker:
     def _knows_around(self, caption: str, start: int) -> bool:
         """Whether captions know the words around a place: else they cannot tell what fits there."""
         statistics = self.corpus.statistics
-        tokens = tokens_of(caption)
-        place = len(tokens_of(caption[:start]))
-        window = tokens[max(0, place - BEFORE) : place + BEHIND]
+        window = _words_around(caption, start)
         least = max(2, min(WELL_KNOWN, round(WELL_KNOWN_SHARE * statistics.captions)))
         known = sum(statistics.words.get(token, 0) >= least for token in window)
         return known >= KNOWN_AROUND * len(window)
@@ -199,3 +198,10 @@ def _last_character(candidate: Candidate) -> int:
     *earlier, last = candidate.edits
     shift = sum(len(edit.new) - len(edit.old) for edit in earlier)
     return last.start + shift + len(last.new) - 1
+
+
+@functools.lru_cache(maxsize=512)  # many candidates of a caption change the same place
+def _words_around(caption: str, start: int) -> list[str]:
+    """Return the words before and behind a place; not to be changed."""
+    place = len(tokens_of(caption[:start]))
+    return tokens_of(caption)[max(0, place - BEFORE) : place + BEHIND]
