@@ -5,26 +5,16 @@ import math
 
 from ahnpl_cli.inspection.curves import curve_table, curves, epoch_table, spark
 from ahnpl_cli.losses.registry import label
-from ahnpl_cli.records import StepReport
 from ahnpl_cli.reporting.tables import text
+from tests.steps import make_step
 
-STEP = StepReport(
-    step=10,
-    epoch=1,
+STEP = make_step(
     loss=2.0,
     terms={"contrastive": 1.5, "hard_negative": 0.5},
     shares={"contrastive": 1.0},
-    active={},
-    a=0.9,
     margins={"object": 0.1, "relation": 0.0},
     positive=0.7,
     negatives={"object": 0.4, "relation": 0.6},
-    valid=1.0,
-    logit_scale=30.0,
-    lr=1e-3,
-    grad_norm=1.0,
-    images_per_second=100.0,
-    memory_mb=10.0,
 )
 LATER = dataclasses.replace(STEP, step=20, loss=1.0, a=0.8, evaluation={"sugarcrepe": 61.0})
 

@@ -16,26 +16,19 @@ from ahnpl_cli.inspection.plot import draw, read_runs
 from ahnpl_cli.inspection.run import inspect_run
 from ahnpl_cli.records import StepReport, dead_terms
 from ahnpl_cli.runs import read_metrics
+from tests.steps import make_step
 
 
 def step(number: int, *, epoch: int = 1, loss: float = 1.0, share: float = 0.5) -> StepReport:
-    return StepReport(
+    return make_step(
         step=number,
         epoch=epoch,
         loss=loss,
         terms={"contrastive": loss},
         shares={"contrastive": 1 - share, "positive_margin": share},
-        active={},
-        a=0.9,
         margins={"object": 0.1},
         positive=0.7,
         negatives={"object": 0.4, "relation": 0.6},
-        valid=1.0,
-        logit_scale=30.0,
-        lr=1e-3,
-        grad_norm=1.0,
-        images_per_second=100.0,
-        memory_mb=10.0,
     )
 
 

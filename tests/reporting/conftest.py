@@ -38,8 +38,9 @@ from ahnpl_cli.inspection.report import (
 )
 from ahnpl_cli.inspection.run import run_page
 from ahnpl_cli.progress import silent
-from ahnpl_cli.records import Negative, Painting, StepReport
+from ahnpl_cli.records import Negative, Painting
 from ahnpl_cli.reporting.edits import word_edits
+from tests.steps import make_step
 
 EVIL = "<script>document.title='broken'</script>"
 CAPTION = f"a dog {EVIL} on a bed"
@@ -65,23 +66,14 @@ def _examples(folder: Path) -> ComparisonReport:
 
 
 def _run() -> FileReport:
-    step = StepReport(
-        step=10,
-        epoch=1,
+    step = make_step(
         loss=2.0,
         terms={"contrastive": 1.5, "hard_negative": 0.5},
         shares={"contrastive": 0.7, "hard_negative": 0.3},
         active={"negative_margin": 0.4},
-        a=0.9,
         margins={"object": 0.05, "relation": 0.02},
         positive=0.6,
         negatives={"object": 0.5, "relation": 0.55},
-        valid=1.0,
-        logit_scale=30.0,
-        lr=1e-3,
-        grad_norm=1.0,
-        images_per_second=100.0,
-        memory_mb=10.0,
     )
     later = dataclasses.replace(step, step=20, epoch=2, loss=1.0, a=0.8, positive=0.8)
     details = RunDetails((step, later), ("last",))

@@ -3,26 +3,19 @@
 import dataclasses
 from dataclasses import replace
 
-from ahnpl_cli.records import Hardness, StepReport, TrainPlan, TrainReport, spread
+from ahnpl_cli.records import Hardness, TrainPlan, TrainReport, spread
 from ahnpl_cli.training.run import plan_table, plan_tables, tables
+from tests.steps import make_step
 
-STEP = StepReport(
-    step=10,
-    epoch=1,
+STEP = make_step(
     loss=3.0,
     terms={"contrastive": 2.0, "positive_margin": 0.5},
     shares={"contrastive": 0.75, "positive_margin": 0.25},
     active={"positive_margin": 0.5},
-    a=0.9,
     margins={"object": 0.05},
     positive=0.4,
     negatives={"object": 0.3, "spatial": 0.4},
-    valid=0.8,
-    logit_scale=100.0,
-    lr=1e-5,
-    grad_norm=1.0,
     images_per_second=123.4,
-    memory_mb=100.0,
 )
 REPORT = TrainReport(
     run="runs/ahnpl",

@@ -1,35 +1,17 @@
 """Wrong invocations, each answered in one line; the tables stand in the files of this folder."""
 
+import importlib
 from collections.abc import Callable
 
 import pytest
 
-from tests.cli.mistakes import (
-    demo_mistakes,
-    embed_mistakes,
-    eval_mistakes,
-    inspect_mistakes,
-    negatives_mistakes,
-    program_mistakes,
-    scenes_mistakes,
-    train_mistakes,
-)
-
-COMMANDS = (
-    demo_mistakes,
-    embed_mistakes,
-    eval_mistakes,
-    inspect_mistakes,
-    negatives_mistakes,
-    program_mistakes,
-    scenes_mistakes,
-    train_mistakes,
-)
+ABOUT = ("demo", "embed", "eval", "inspect", "negatives", "program", "scenes", "train")
 USAGE: list[tuple[str, int, str]] = []
 MISTAKES: list[tuple[str, int, str]] = []
-for command in COMMANDS:
-    USAGE += getattr(command, "USAGE", [])
-    MISTAKES += getattr(command, "MISTAKES", [])
+for about in ABOUT:
+    mistakes = importlib.import_module(f"tests.cli.mistakes.{about}_mistakes")
+    USAGE += getattr(mistakes, "USAGE", [])
+    MISTAKES += getattr(mistakes, "MISTAKES", [])
 
 
 @pytest.mark.parametrize(("line", "code", "expected"), USAGE)
