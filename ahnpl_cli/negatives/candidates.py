@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
@@ -17,44 +18,56 @@ from ahnpl_cli.records import CaptionRecord, Edit
 from ahnpl_cli.stable_hash import RandomStream
 
 SORTED_FIRST = 64  # words of a ranking that are sorted first; few masked words need more
+Admit = Callable[[str], bool]  # whether a word, in lower case, is looked at at all
 # Words with scores, best first, higher is better; read only as far as valid words are needed.
 Ranking = Iterable[tuple[str, float]]
 
 
-@dataclass(frozen=True, slots=True)
-class LazyRanking:
-    """A ranking of a vocabulary that is made only when it is read.
+class Possible(NamedTuple):
+    """The words that could be negatives of a word, whatever stands around it.
 
     Attributes:
-        vocabulary: its name.
-        words: all its words.
-        fitting: gives the numbers of the words that fit, in order, and their scores (N,).
+        words: numbers in the vocabulary, words in lower case and their lemmas.
+        rejected: how many of the others could not, by reason.
+        total: how many words these were chosen from.
     """
 
-    vocabulary: str
+    words: list[tuple[int, str, str]]
+    rejected: Counter[str]
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class LazyRanking:
+    """A ranking of a vocabulary that is made only as far as it is read.
+
+    Attributes:
+        words: all words of the vocabulary.
+        possible: finds those that could be negatives, among words that it is told to admit.
+        fitting: of some numbers of words, or of all that contradict, gives those that fit, in
+            order, and their scores (N,).
+    """
+
     words: Sequence[str]
-    fitting: Callable[[], tuple[np.ndarray, np.ndarray]]
+    possible: Callable[[Admit | None], Possible]
+    fitting: Callable[[list[int] | None], tuple[np.ndarray, np.ndarray]]
 
     def __iter__(self) -> Iterator[tuple[str, float]]:
-        numbers, scores = self.fitting()
+        numbers, scores = self.fitting(None)
         for places in _best_first(scores):
             chosen = numbers[places].tolist()
             for number, score in zip(chosen, scores[places].tolist(), strict=True):
                 yield self.words[number], score
 
-    def among(self, admitted: np.ndarray) -> tuple[list[tuple[int, str, float]], int]:
-        """Return the admitted words with their ranks from 1 on, and how many words there are.
-
-        Args:
-            admitted: whether each word of the vocabulary is looked at at all.
-        """
-        numbers, scores = self.fitting()
-        order = np.argsort(-scores, kind="stable")
-        numbers, scores = numbers[order], scores[order]
-        places = admitted[numbers].nonzero()[0]
-        words = [self.words[number] for number in numbers[places].tolist()]
-        ranks = (places + 1).tolist()
-        return list(zip(ranks, words, scores[places].tolist(), strict=True)), len(numbers)
+    def best(self, numbers: list[int]) -> list[tuple[str, float]]:
+        """Return those of some words that fit, by number in rising order, best first."""
+        if not numbers:
+            return []
+        fitting, scores = self.fitting(numbers)
+        places = np.argsort(-scores, kind="stable")
+        chosen = fitting[places].tolist()
+        words = [self.words[number] for number in chosen]
+        return list(zip(words, scores[places].tolist(), strict=True))
 
 
 def _best_first(scores: np.ndarray) -> Iterator[np.ndarray]:

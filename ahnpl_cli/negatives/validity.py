@@ -85,9 +85,14 @@ def word_reason(old: Word, new: str, context: Context, image_words: Words) -> st
     lower = new.lower()
     lemma = wordnet.lemma(lower, old.pos)
     reason = pair_reason(old.lemma, lemma, old.pos)
-    if reason is not None:
-        return reason
-    if said_of_image(lemma, old.pos, image_words):
+    return reason or place_reason(lower, lemma, old.pos, context, image_words)
+
+
+def place_reason(
+    lower: str, lemma: str, pos: Pos, context: Context, image_words: Words
+) -> str | None:
+    """Return why a word that contradicts another makes no negative in its place, or None."""
+    if said_of_image(lemma, pos, image_words):
         return IN_IMAGE
     return context_reason(context, lower, lemma)
 

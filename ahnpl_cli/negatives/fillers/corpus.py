@@ -15,7 +15,7 @@ from __future__ import annotations
 import functools
 import json
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -24,7 +24,7 @@ import numpy as np
 
 from ahnpl_cli.files import write_atomic
 from ahnpl_cli.negatives import validity
-from ahnpl_cli.negatives.candidates import LazyRanking, MaskedWord, Ranking
+from ahnpl_cli.negatives.candidates import Admit, LazyRanking, MaskedWord, Possible, Ranking
 from ahnpl_cli.negatives.lexicon import wordnet
 from ahnpl_cli.negatives.lexicon.noun_sorts import sorts_of, widened
 from ahnpl_cli.negatives.lexicon.wordnet import Pos
@@ -169,6 +169,7 @@ class CorpusFiller:
         self._fit = functools.cache(self._make_fit)
         self._start = functools.cache(self._make_start)
         self._contradicting = functools.lru_cache(maxsize=1 << 14)(self._make_contradicting)
+        self._possible = functools.lru_cache(maxsize=1 << 14)(self._make_possible)
 
     def _make_vocabulary(self, tag: str) -> _Vocabulary:
         least = 1 + sum(self.counts.captions >= size for size in SIZES)
@@ -213,23 +214,52 @@ class CorpusFiller:
         return [self._rank(masked) for masked in masked_words]
 
     def _rank(self, masked: MaskedWord) -> LazyRanking:
-        tag = masked.word.tag
-        words = self._vocabulary(tag).words
-        return LazyRanking(tag, words, functools.partial(self._fitting, masked))
+        tag, lemma = masked.word.tag, masked.word.lemma
+        return LazyRanking(
+            self._vocabulary(tag).words,
+            functools.partial(self._possible, tag, lemma),
+            functools.partial(self._fitting, masked),
+        )
 
-    def _fitting(self, masked: MaskedWord) -> tuple[np.ndarray, np.ndarray]:
-        """The numbers of the words that fit well enough, and their scores."""
+    def _make_possible(self, tag: str, lemma: str, admit: Admit | None) -> Possible:
+        """The words that could be negatives of a lemma under a tag, wherever that stands."""
+        vocabulary = self._vocabulary(tag)
+        contradicting = self._contradicting(tag, lemma)
+        everything = range(len(vocabulary.words))
+        numbers = everything if contradicting is None else contradicting.tolist()
+        words: list[tuple[int, str, str]] = []
+        rejected: Counter[str] = Counter()
+        for number in numbers:
+            word, other = vocabulary.words[number], vocabulary.lemmas[number]
+            if admit is not None and not admit(word):
+                continue
+            reason = validity.pair_reason(lemma, other, vocabulary.pos)
+            if reason is None:
+                words.append((number, word, other))
+            else:
+                rejected[reason] += 1
+        return Possible(words, rejected, len(numbers))
+
+    def _fitting(
+        self, masked: MaskedWord, numbers: list[int] | None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """The numbers of the words that fit well enough, and their scores.
+
+        Of some words, or of all that contradict the masked one.
+        """
         word = masked.word
         vocabulary = self._vocabulary(word.tag)
         around = neighbors(masked.caption.words, masked.index)
         original = np.float32(self._score_of_original(word, around))
         score = self._scores(word, around) - original
         candidates = self._contradicting(word.tag, word.lemma)
+        if numbers is not None:
+            candidates = np.array(numbers, dtype=np.intp)
         if candidates is not None:
             score = score[candidates]
         fitting = (score >= WORST[vocabulary.pos]).nonzero()[0]
-        numbers = fitting if candidates is None else candidates[fitting]
-        return numbers, score[fitting]
+        chosen = fitting if candidates is None else candidates[fitting]
+        return chosen, score[fitting]
 
     def _score_of_original(self, word: Word, around: tuple[str, ...]) -> float:
         """Leave-one-out score of the word that is there."""

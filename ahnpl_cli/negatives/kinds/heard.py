@@ -10,9 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-import numpy as np
-
-from ahnpl_cli.negatives.candidates import LazyRanking, MaskedWord
+from ahnpl_cli.negatives.candidates import MaskedWord
 from ahnpl_cli.negatives.evidence import Corpus, Heard
 from ahnpl_cli.negatives.lexicon import wordnet
 from ahnpl_cli.negatives.lexicon.noun_sorts import sorts_of, widened
@@ -148,7 +146,7 @@ class NounHeard:
 
     def __call__(self, word: str) -> bool:
         """Whether captions say a noun, in lower case, in this place."""
-        noun = self.alike[word]
+        noun = self.alike.facts(word)
         if noun is None:
             return False
         for group in self.groups:
@@ -168,34 +166,26 @@ class _NounFacts(NamedTuple):
     names: tuple[str, ...]
 
 
-class _Alike(dict[str, _NounFacts | None]):
-    """The nouns of one kind and of some sorts that captions know well; None of any other word.
+class _Alike:
+    """The nouns of one kind and of some sorts that captions know well.
 
     Fillers name the same few thousand over and over: each is looked at once.
     """
 
     def __init__(self, corpus: Corpus, kind: str, sorts: frozenset[str]) -> None:
-        super().__init__()
         self._corpus, self._kind, self._sorts = corpus, kind, sorts
-        self._admitted: dict[str, np.ndarray] = {}
+        self.facts = functools.cache(self._facts)
 
-    def admitted(self, ranking: LazyRanking) -> np.ndarray:
-        """Whether each word of a ranking's vocabulary is one of these nouns."""
-        name = ranking.vocabulary
-        if name not in self._admitted:
-            self._admitted[name] = np.array(
-                [self[word] is not None for word in ranking.words], bool
-            )
-        return self._admitted[name]
+    def __call__(self, word: str) -> bool:
+        """Whether a word, in lower case, is such a noun."""
+        return self.facts(word) is not None
 
-    def __missing__(self, word: str) -> _NounFacts | None:
+    def _facts(self, word: str) -> _NounFacts | None:
         lemma = wordnet.lemma(word, "n")
         is_alike = kind_of(lemma) == self._kind and not self._sorts.isdisjoint(sorts_of(lemma))
-        facts = None
-        if is_alike and self._corpus.seen(lemma) >= self._corpus.least_known:
-            facts = _NounFacts(lemma, group_of(lemma), names_of(lemma))
-        self[word] = facts
-        return facts
+        if not is_alike or self._corpus.seen(lemma) < self._corpus.least_known:
+            return None
+        return _NounFacts(lemma, group_of(lemma), names_of(lemma))
 
 
 @functools.lru_cache(maxsize=128)

@@ -121,41 +121,52 @@ def best_valid(masked: MaskedWord, ranking: Ranking, most: int, corpus: Corpus) 
         corpus: what the captions say together.
     """
     word_there, image_words = masked.word, masked.caption.image_words
-    context = validity.context_of(masked.caption.words, masked.index)
     # Of few captions it cannot be told what is never said.
     is_heard = None if corpus.is_small else HEARD[word_there.pos or "n"](masked, corpus)
-    valid: list[tuple[str, float]] = []
-    rejected: Counter[str] = Counter()
     if is_heard is never:
         return ValidWords([], Counter((validity.UNHEARD,)))
-    # Most words of a long ranking are never looked at; they count all the same.
-    ranked, total = _ranked(ranking, is_heard)
-    rank = heard = 0
-    for rank, word, score in ranked:
-        if is_heard is not None and not is_heard(word.lower()):
-            continue
-        heard += 1
-        reason = validity.word_reason(word_there, word, context, image_words)
+    context = validity.context_of(masked.caption.words, masked.index)
+    if is_heard is not None and isinstance(ranking, LazyRanking):
+        return _best_heard(masked, ranking, most, is_heard, context)
+    valid: list[tuple[str, float]] = []
+    rejected: Counter[str] = Counter()
+    for word, score in ranking:
+        reason: str | None = validity.UNHEARD
+        if is_heard is None or is_heard(word.lower()):
+            reason = validity.word_reason(word_there, word, context, image_words)
         if reason is not None:
             rejected[reason] += 1
             continue
         valid.append((word, score))
         if len(valid) == most:
-            total = rank
             break
-    unheard = (rank if total is None else total) - heard
-    if unheard:
-        rejected[validity.UNHEARD] += unheard
     return ValidWords(valid, rejected)
 
 
-def _ranked(
-    ranking: Ranking, is_heard: Heard | None
-) -> tuple[Iterable[tuple[int, str, float]], int | None]:
-    """The words that may be heard of with their ranks, and how many are ranked if that is known."""
-    if isinstance(is_heard, NounHeard) and isinstance(ranking, LazyRanking):
-        return ranking.among(is_heard.alike.admitted(ranking))
-    return ((rank, *scored) for rank, scored in enumerate(ranking, 1)), None
+def _best_heard(
+    masked: MaskedWord, ranking: LazyRanking, most: int, is_heard: Heard, context: validity.Context
+) -> ValidWords:
+    """The same of a vocabulary: few of its words are valid, often none, and only they are ranked.
+
+    The words that are not heard of, or fit less than any, are counted under one reason.
+    """
+    pos, image_words = masked.word.pos or "n", masked.caption.image_words
+    admit = is_heard.alike if isinstance(is_heard, NounHeard) else None
+    possible = ranking.possible(admit)
+    rejected = Counter(possible.rejected)
+    valid: list[int] = []
+    for number, word, lemma in possible.words:
+        if is_heard(word):
+            reason = validity.place_reason(word, lemma, pos, context, image_words)
+            if reason is None:
+                valid.append(number)
+            else:
+                rejected[reason] += 1
+    best = ranking.best(valid)
+    unheard = possible.total - rejected.total() - len(best)
+    if unheard:
+        rejected[validity.UNHEARD] = unheard
+    return ValidWords(best[:most], rejected)
 
 
 class RefillJob:
