@@ -40,8 +40,9 @@ def half_of(image: str) -> int:
     return fold_of(image, FOLDS)
 
 
+@functools.lru_cache(maxsize=512)  # a caption is held against each of its negatives
 def _grams(text: str) -> Counter[str]:
-    """The words of a text and its pairs of neighbors, with how often."""
+    """The words of a text and its pairs of neighbors, with how often; not to be changed."""
     single = words(text)
     pairs = map(" ".join, zip(single, single[1:], strict=False))
     return Counter((*single, *pairs))

@@ -17,7 +17,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ahnpl_cli.files import write_atomic
-from ahnpl_cli.negatives.statistics import tokens_of
+from ahnpl_cli.negatives.statistics import changed_words, framed
 from ahnpl_cli.records import Negative
 
 BALANCE = "balance.json"  # in the work folder
@@ -25,6 +25,7 @@ BALANCE = "balance.json"  # in the work folder
 # as tell the commonest words, and no more than tell the rest.
 TRIED_LEAST, TRIED = 2_048, 4_096
 PSEUDO = 2.0
+STOPS = frozenset(".,;:!?")
 LEAST = 3  # times that a word must be gained or lost to tell anything
 
 Odds = dict[str, dict[str, float]]
@@ -37,22 +38,37 @@ def tried(total: int) -> int:
     return min(total, TRIED, max(TRIED_LEAST, total // 6))
 
 
+def changed_parts(caption: str, negative: str) -> tuple[set[str], set[str]]:
+    """Return the words and pairs of words that only a negative has, and those it has no more."""
+    (before, start), (after, _) = changed_words(caption, negative)
+    gained = _parts(after[start - 1 :], outside=_joined(caption))
+    return gained, _parts(before[start - 1 :], outside=_joined(negative))
+
+
 @functools.lru_cache(maxsize=512)  # a caption is held against each of its negatives
-def parts_of(text: str) -> frozenset[str]:
-    """Return the words of a text, and its pairs of words."""
-    words = tokens_of(text)
-    return frozenset((*words, *map(" ".join, zip(words, words[1:], strict=False))))
+def _joined(text: str) -> str:
+    return f" {' '.join(framed(text))} "
+
+
+def _parts(tokens: list[str], outside: str) -> set[str]:
+    """The words and pairs of some tokens that another text, joined by spaces, has not."""
+    words = [token for token in tokens if token and token not in STOPS]
+    parts = {word for word in words if f" {word} " not in outside}
+    for first, second in zip(tokens, tokens[1:], strict=False):
+        pair = f"{first} {second}"
+        if first and second not in STOPS and first not in STOPS and f" {pair} " not in outside:
+            parts.add(pair)
+    return parts
 
 
 def changes_of(caption: str, negatives: Iterable[Negative]) -> Changes:
     """Count what negatives gain and lose against their caption."""
     changes: Changes = {}
-    before = parts_of(caption)
     for negative in negatives:
-        after = parts_of(negative.caption)
-        gained, lost = changes.setdefault(negative.kind, (Counter(), Counter()))
-        gained.update(after - before)
-        lost.update(before - after)
+        all_gained, all_lost = changes.setdefault(negative.kind, (Counter(), Counter()))
+        gained, lost = changed_parts(caption, negative.caption)
+        all_gained.update(gained)
+        all_lost.update(lost)
     return changes
 
 
@@ -91,6 +107,6 @@ def telling(odds: dict[str, float], caption: str, negative: str) -> float:
     """Return how much a negative's words tell of it: 0 if no more than its caption's."""
     if not odds:
         return 0.0
-    before, after = parts_of(caption), parts_of(negative)
-    gain = sum(odds.get(part, 0.0) for part in sorted(after - before))
-    return max(0.0, gain - sum(odds.get(part, 0.0) for part in sorted(before - after)))
+    gained, lost = changed_parts(caption, negative)
+    gain = sum(odds.get(part, 0.0) for part in sorted(gained))
+    return max(0.0, gain - sum(odds.get(part, 0.0) for part in sorted(lost)))

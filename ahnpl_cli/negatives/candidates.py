@@ -13,6 +13,7 @@ import numpy as np
 from ahnpl_cli.negatives.evidence import Corpus
 from ahnpl_cli.negatives.lexicon.concreteness import Weigh
 from ahnpl_cli.negatives.text import grammar
+from ahnpl_cli.negatives.text.relations import Relation, relations_of
 from ahnpl_cli.negatives.text.words import Word
 from ahnpl_cli.records import CaptionRecord, Edit
 from ahnpl_cli.stable_hash import RandomStream
@@ -103,6 +104,11 @@ class ParsedCaption:
         """The lemmas of the nouns that can be seen, by the numbers of their words."""
         return {place: word.lemma for place, word in enumerate(self.words) if grammar.is_noun(word)}
 
+    @functools.cached_property
+    def relations(self) -> list[Relation]:
+        """How its nouns are said to relate."""
+        return relations_of(self.words)
+
     def nouns_but(self, index: int) -> tuple[str, ...]:
         """Return the lemmas of the nouns that can be seen, but one word's."""
         return tuple(lemma for place, lemma in self.nouns.items() if place != index)
@@ -141,8 +147,7 @@ class MaskedWord:
         return Word(word.start, end, text, text.lower(), word.tag, None, text.lower())
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One word that becomes another.
 
     Attributes:
@@ -156,8 +161,7 @@ class Change:
     lemma: str
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """A negative that still has to be checked.
 
     Attributes:

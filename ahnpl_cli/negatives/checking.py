@@ -13,7 +13,7 @@ from ahnpl_cli.negatives.candidates import Candidate, ParsedCaption
 from ahnpl_cli.negatives.evidence import Corpus
 from ahnpl_cli.negatives.fillers import Filler
 from ahnpl_cli.negatives.statistics import tokens_of
-from ahnpl_cli.negatives.text.words import MODIFYING, Tagger
+from ahnpl_cli.negatives.text.words import MODIFYING, Tagger, seen_attributes
 from ahnpl_cli.records import Kind, apply_edits
 from ahnpl_cli.stable_hash import RandomStream
 
@@ -138,7 +138,7 @@ class Checker:
         start = proposal.candidate.edits[0].start
         if proposal.kind in validity.IN_KNOWN and not self._knows_around(caption, start):
             return validity.UNHEARD
-        return validity.IMPLAUSIBLE if self._is_doubted(proposal, text, plausibility) else None
+        return validity.IMPLAUSIBLE if self._is_doubted(proposal, negative, plausibility) else None
 
     def _knows_around(self, caption: str, start: int) -> bool:
         """Whether captions know the words around a place: else they cannot tell what fits there."""
@@ -148,7 +148,7 @@ class Checker:
         known = sum(statistics.words.get(token, 0) >= least for token in window)
         return known >= KNOWN_AROUND * len(window)
 
-    def _is_doubted(self, proposal: Proposal, text: str, plausibility: float) -> bool:
+    def _is_doubted(self, proposal: Proposal, negative: str, plausibility: float) -> bool:
         """Whether a candidate is less likely than its caption, or more telling, than chance allows.
 
         It stays with chance exp(DOUBT * plausibility - balance * telling).
@@ -161,9 +161,10 @@ class Checker:
         if odds is not None:
             caption = proposal.caption.record.caption
             weight = self.balance * validity.TELLING[kind]
-            chance -= weight * telling(odds, caption, text)
+            chance -= weight * telling(odds, caption, negative)
         if chance >= 0:
             return False
+        text = validity.normalized(negative)
         stream = RandomStream(self.seed, proposal.caption.record.id, proposal.kind, text)
         return stream.uniform() > math.exp(chance)
 
@@ -189,7 +190,10 @@ class Checker:
     def _in_doubt(self, candidate: Candidate) -> bool:
         if candidate.masked is None:
             return False
-        new = candidate.changes[0].new.lower()
+        old, new = candidate.changes[0].word, candidate.changes[0].new.lower()
+        # A color is one wherever an adjective stood.
+        if old.tag == "JJ" and new in seen_attributes():
+            return False
         return not self.filler.sure_of(candidate.masked, new)
 
 

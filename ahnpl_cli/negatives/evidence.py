@@ -28,6 +28,7 @@ from ahnpl_cli.negatives.statistics import (
     Statistics,
     Window,
     changed_words,
+    framed,
     group_of,
     kind_of,
     names_of,
@@ -89,6 +90,9 @@ class Corpus:
         self._associations = functools.lru_cache(maxsize=1 << 11)(self._all_associations)
         self.adjectives = functools.lru_cache(maxsize=1 << 11)(self._all_adjectives)
         self.acts = functools.lru_cache(maxsize=1 << 14)(self._acts)
+        self._usual_with = functools.lru_cache(maxsize=1 << 12)(self._all_usual_with)
+        # Many candidates of a caption change the same place.
+        self._logs_of_caption = functools.lru_cache(maxsize=512)(self._logs_there)
         self._log = functools.lru_cache(maxsize=1 << 16)(self._log_of_word)
 
     @property
@@ -309,19 +313,28 @@ class Corpus:
 
         What is said of a share of the images of a thing is there on more of them.
         """
+        usual: frozenset[str] = frozenset().union(*map(self._usual_with, others))
+        return usual.__contains__
+
+    def _all_usual_with(self, other: str) -> frozenset[str]:
         seen, images = self.statistics.seen, max(1, self.statistics.images)
-        shares = [(other, seen.get(other, 0) / images) for other in others]
+        share = seen.get(other, 0) / images
+        least = max(LEAST_USUAL, USUAL * share * images)
+        # Where everything is seen with everything, nothing is company of a thing.
+        return frozenset(
+            thing
+            for thing, times in self._seen_with.get(other, _NOTHING).items()
+            if times > max(least, COMPANY * (share * seen.get(thing, 0)))
+        )
 
-        def is_usual(thing: str) -> bool:
-            for other, share in shares:
-                usual = max(LEAST_USUAL, USUAL * share * images)
-                # Where everything is seen with everything, nothing is company of a thing.
-                by_chance = share * seen.get(thing, 0)
-                if self._together(thing, other) > max(usual, COMPANY * by_chance):
-                    return True
-            return False
-
-        return is_usual
+    @functools.cached_property
+    def _seen_with(self) -> dict[str, dict[str, int]]:
+        """Noun -> nouns said of the same images -> of how many, both ways round."""
+        seen_with: dict[str, dict[str, int]] = defaultdict(dict)
+        for first, others in self.statistics.together.items():
+            for second, times in others.items():
+                seen_with[first][second] = seen_with[second][first] = times
+        return dict(seen_with)
 
     def topic(self, noun: str | None, others: Iterable[str]) -> float:
         """Return the mean association of a noun with others; 0 of none."""
@@ -355,10 +368,15 @@ class Corpus:
             gained: noun that only the negative has, if any.
         """
         before, after = changed_words(old, new)
-        value = self._logs(after, own=0) - self._logs(before, own=1)
+        there = self._logs_of_caption(old, before[1], len(before[0]))
+        value = self._logs(after, own=0) - there
         if gained is not None:
             value += TOPIC * (self.topic(gained, others) - self.topic(lost, others))
         return round(value, 3)
+
+    def _logs_there(self, caption: str, start: int, end: int) -> float:
+        """The same sum of a caption's own words."""
+        return self._logs((framed(caption)[:end], start), own=1)
 
     def _logs(self, window: Window, own: int) -> float:
         """Sum of log p + H of the words of a window from a place on."""

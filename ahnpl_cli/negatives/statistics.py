@@ -36,8 +36,12 @@ def framed(text: str) -> list[str]:
     return ["", "", *tokens_of(text.strip().rstrip(".")), TEXT_END]
 
 
+@functools.lru_cache(maxsize=512)  # asked for how plausible a negative is, and for how telling
 def changed_words(old: str, new: str) -> tuple[Window, Window]:
-    """Return both texts as words with where they begin to differ, up to two words behind that."""
+    """Return both texts as words with where they begin to differ, up to two words behind that.
+
+    Not to be changed.
+    """
     before, after = framed(old), framed(new)
     shortest = min(len(before), len(after))
     start = 2

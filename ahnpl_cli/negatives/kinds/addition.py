@@ -24,7 +24,7 @@ from ahnpl_cli.negatives.lexicon.noun_sorts import animate, same_sort, sorts_of
 from ahnpl_cli.negatives.lexicon.tables import alike, contraries, dimensions, word_list
 from ahnpl_cli.negatives.statistics import group_of, kind_of
 from ahnpl_cli.negatives.text import grammar
-from ahnpl_cli.negatives.text.relations import REDUCED, Relation, read_relation, relations_of
+from ahnpl_cli.negatives.text.relations import REDUCED, Relation, read_relation
 from ahnpl_cli.negatives.text.words import Word
 from ahnpl_cli.records import Edit
 from ahnpl_cli.stable_hash import RandomStream
@@ -157,7 +157,7 @@ def _loose_relations(caption: ParsedCaption, corpus: Corpus) -> list[Relation]:
     """The relations of a caption that can go with their noun, as nothing more is said of it."""
     words = caption.words
     loose = []
-    for relation in relations_of(words):
+    for relation in caption.relations:
         target = words[relation.object].lemma
         # What is never added would be lost only, and so tell the negative.
         is_known = corpus.statistics.seen.get(target, 0) >= LEAST

@@ -17,7 +17,7 @@ from ahnpl_cli.negatives.lexicon.noun_sorts import sorts_of, widened
 from ahnpl_cli.negatives.lexicon.tables import word_list
 from ahnpl_cli.negatives.statistics import TEXT_END, doing, group_of, kind_of, names_of
 from ahnpl_cli.negatives.text import grammar
-from ahnpl_cli.negatives.text.relations import relations_of, verbs_exclude
+from ahnpl_cli.negatives.text.relations import verbs_exclude
 from ahnpl_cli.negatives.text.words import Word
 
 KNOWN = 20  # images that must show a noun before it is known what is never done to it
@@ -109,7 +109,7 @@ def _noun_heard(masked: MaskedWord, corpus: Corpus) -> Heard:
         return never
     groups: list[frozenset[str]] = []
     objects: list[frozenset[str]] = []
-    for side in relations_of(words):
+    for side in masked.caption.relations:
         text = " ".join(word.lower for word in words[side.first : side.last + 1])
         if index == side.head:
             groups.append(corpus.groups_saying(text, words[side.object].lemma))

@@ -39,6 +39,7 @@ FALL = 0.85
 _MANY = ("several", "many", "numerous", "multiple", "some")
 _GROUPS = frozenset(("group", "couple", "bunch", "herd", "flock", "crowd", "lot", "row"))
 _ONE = ("single", "lone", "solitary")
+_COUNTING = frozenset((*NUMBERS, *_MANY, *_ONE, "no", "a", "an", "lots"))
 _BEFORE_HEAD = ("JJ", "JJR", "VBN", "NNP", "CC")
 _BEFORE_NOUN = frozenset(("JJ", "VBN", "VBG", "CC", "NN"))
 _BEFORE_BARE = frozenset(("IN", "TO", "VBG", "VBZ", "VBP"))
@@ -84,7 +85,7 @@ def change_quantity(
     """
     words = caption.words
     rises = stream.uniform() < RISE
-    for index in stream.order(range(len(words))):
+    for index in stream.order([index for index in range(len(words)) if _may_count(words, index)]):
         if words[index].lower != "no" and grammar.negated(words, index):
             continue
         candidate = _number(caption, index, stream)
@@ -92,6 +93,14 @@ def change_quantity(
             yield candidate
         elif rises:
             yield from _several_of_one(caption, index, stream, corpus)
+
+
+def _may_count(words: Sequence[Word], index: int) -> bool:
+    """Whether a word may begin to tell how many there are of something."""
+    word = words[index]
+    if word.lower in _COUNTING or word.tag == "CD":
+        return True
+    return word.tag in ("NNS", "JJ") and _may_be_bare(words, index)
 
 
 def _number(caption: ParsedCaption, index: int, stream: RandomStream) -> Candidate | None:

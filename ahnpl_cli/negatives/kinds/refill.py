@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol
 
@@ -24,6 +24,7 @@ from ahnpl_cli.negatives.lexicon import wordnet
 from ahnpl_cli.negatives.lexicon.concreteness import Weigh, mean_rating
 from ahnpl_cli.negatives.lexicon.noun_sorts import PERSON
 from ahnpl_cli.negatives.lexicon.tables import contraries, different, word_list
+from ahnpl_cli.negatives.lexicon.wordnet import Pos
 from ahnpl_cli.negatives.statistics import kind_of
 from ahnpl_cli.negatives.text import grammar
 from ahnpl_cli.negatives.text.words import Word
@@ -46,14 +47,20 @@ class MayRefill(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Refill:
-    """A kind of negative whose new words come from a filler."""
+    """A kind of negative whose new words come from a filler.
 
+    Attributes:
+        pos: part of speech of the words it refills.
+        may_refill: which of them.
+    """
+
+    pos: Pos
     may_refill: MayRefill
 
 
 def _is_attribute(words: Sequence[Word], index: int) -> bool:
     word = words[index]
-    if word.pos != "a" or word.lemma in word_list("weak_adjectives"):
+    if word.lemma in word_list("weak_adjectives"):
         return False
     if word.lemma in contraries("attributes"):
         return not _of_photograph(words, index)
@@ -68,7 +75,7 @@ def _of_photograph(words: Sequence[Word], index: int) -> bool:
 
 def _is_action(words: Sequence[Word], index: int) -> bool:
     word = words[index]
-    if word.pos != "v" or word.tag == "VBN" and not _is_passive(words, index):
+    if word.tag == "VBN" and not _is_passive(words, index):
         return False
     if word.lemma in word_list("weak_verbs") or word.lemma not in contraries("verbs"):
         return False
@@ -99,9 +106,9 @@ def _is_object(words: Sequence[Word], index: int) -> bool:
     return grammar.is_noun(word) and not (before_of or of_name or unclear)
 
 
-ATTRIBUTE = Refill(_is_attribute)
-ACTION = Refill(_is_action)
-OBJECT = Refill(_is_object)
+ATTRIBUTE = Refill("a", _is_attribute)
+ACTION = Refill("v", _is_action)
+OBJECT = Refill("n", _is_object)
 
 
 class ValidWords(NamedTuple):
@@ -189,7 +196,11 @@ class RefillJob:
         self.valid_words = valid_words
         self.rejected: Counter[str] = Counter()
         words = caption.words
-        indices = [index for index in range(len(words)) if refill.may_refill(words, index)]
+        indices = [
+            index
+            for index, word in enumerate(words)
+            if word.pos == refill.pos and refill.may_refill(words, index)
+        ]
         weights = [weigh(words[index].lemma) for index in indices]
         masked = (MaskedWord(caption, index) for index in stream.order(indices, weights))
         # Each word to refill with its valid words, which are None until a filler was asked.

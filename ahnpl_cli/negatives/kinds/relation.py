@@ -35,7 +35,6 @@ from ahnpl_cli.negatives.text.relations import (
     Relation,
     excludes,
     read_relation,
-    relations_of,
 )
 from ahnpl_cli.negatives.text.words import Word
 from ahnpl_cli.records import Edit
@@ -165,7 +164,7 @@ def _choices(
 ) -> Iterator[_Choice | Rejected]:
     """The relations of a caption in the order to try them, each with what may stand there."""
     words = caption.words
-    relations = [relation for relation in relations_of(words) if _may_change(words, relation)]
+    relations = [relation for relation in caption.relations if _may_change(words, relation)]
     weights = [weigh(words[relation.object].lemma) for relation in relations]
     for relation in stream.order(relations, weights):
         if grammar.negated(words, relation.first):

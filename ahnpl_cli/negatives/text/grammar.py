@@ -16,7 +16,9 @@ from ahnpl_cli.records import Edit
 
 Determiner = Literal["a", "the", "number", "none"]
 MODIFIERS = ("JJ", "JJR", "JJS", "RB", "VBN", "VBG", "CD", "NN", "NNP", "HYPH", "POS")
-NEGATIONS = ("no", "not", "n't", "without", "never", "neither", "nor", "nobody", "nothing")
+NEGATIONS = frozenset(
+    ("no", "not", "n't", "without", "never", "neither", "nor", "nobody", "nothing")
+)
 _AFTER_NOUN = frozenset(("VBG", "IN", "VBN", ".", ",", "TO", "CC"))
 PLURAL_VERBS = {"is": "are", "has": "have", "was": "were", "does": "do", "'s": "are"}
 SINGULAR_VERBS = {"are": "is", "have": "has", "were": "was", "do": "does"}
@@ -40,7 +42,7 @@ _CLAUSES = frozenset(
     (".", "!", "?", ";", ":", "while", "but", "because", "which", "who", "whose", "where")
     + ("whereas", "although")
 )
-_CLAUSE_ENDS = (",", ".", ";", "but", "and")
+_CLAUSE_ENDS = frozenset((",", ".", ";", "but", "and"))
 _INSIDE_NOUN_PHRASE = frozenset(["DT", "JJ", "PRP$", "CD", "NN", "NNP", "VBN", "JJR", "JJS", "POS"])
 _LISTING = frozenset(("and", ","))
 _LISTED = ("DT", "JJ", "PRP$", "CD", "CC", "RB", "NN", "NNS", "NNP", "''", "``")

@@ -305,11 +305,18 @@ def _ends_compound(first: str, last: str, tag: str) -> bool:
     return wordnet.known(f"{first} {last}", "n")
 
 
-@functools.cache
 def _attributes(tag: str) -> frozenset[str]:
     """The attributes that a word of a tag may be: of nouns, only materials and colors."""
-    lines_of_word = dimensions("attributes")
-    if tag in ("VBN", "VBG"):
-        return frozenset(lines_of_word)
+    return _all_attributes() if tag in ("VBN", "VBG") else seen_attributes()
+
+
+@functools.cache
+def _all_attributes() -> frozenset[str]:
+    return frozenset(dimensions("attributes"))
+
+
+@functools.cache
+def seen_attributes() -> frozenset[str]:
+    """Return the materials and colors."""
     visible = {"material", "color"}
-    return frozenset(word for word, lines in lines_of_word.items() if lines & visible)
+    return frozenset(word for word, lines in dimensions("attributes").items() if lines & visible)
