@@ -73,10 +73,16 @@ class Checker:
         self.filler, self.tagger, self.corpus, self.seed = filler, tagger, corpus, seed
         self.likelihoods, self.threshold = likelihoods, threshold
 
-    def check(self, proposals: Sequence[Proposal]) -> list[Verdict]:
-        """Judge each candidate, and note the texts of those accepted."""
+    def check(self, proposals: Sequence[Proposal], *, with_tags: bool = True) -> list[Verdict]:
+        """Judge each candidate, and note the texts of those accepted.
+
+        Args:
+            proposals: what to judge, of any captions.
+            with_tags: whether the parts of speech of new words are looked at, which few change.
+        """
         verdicts = [self._alone(proposal) for proposal in proposals]
-        self._check_tags(proposals, verdicts)
+        if with_tags:
+            self._check_tags(proposals, verdicts)
         for row, (proposal, verdict) in enumerate(zip(proposals, verdicts, strict=True)):
             text = validity.normalized(verdict.text)
             # Two kinds may propose one text at once.

@@ -328,7 +328,8 @@ class Maker:
             job.source.take(ranking)
 
         verdicts = self.checker.check(
-            [Proposal(job.kind, job.caption, item, texts[job.row]) for job, item in proposed]
+            [Proposal(job.kind, job.caption, item, texts[job.row]) for job, item in proposed],
+            with_tags=not self._is_trial,
         )
         for (job, candidate), verdict in zip(proposed, verdicts, strict=True):
             if verdict.reason is None:

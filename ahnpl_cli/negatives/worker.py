@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 JUDGED_AT_ONCE = 64  # texts; fixed, since the last bits of scores depend on it
 # Objects between two looks of the garbage collector: words and counts hold no cycles, and looking
 # for some takes a twentieth of the time.
-RARELY = 50_000
+RARELY = 500_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,6 +169,7 @@ class CorpusFiller:
         self._fit = functools.cache(self._make_fit)
         self._start = functools.cache(self._make_start)
         self._contradicting = functools.lru_cache(maxsize=1 << 14)(self._make_contradicting)
+        self._admitted = functools.lru_cache(maxsize=1 << 10)(self._make_admitted)
         self._possible = functools.lru_cache(maxsize=1 << 14)(self._make_possible)
 
     def _make_vocabulary(self, tag: str) -> _Vocabulary:
@@ -225,20 +226,24 @@ class CorpusFiller:
         """The words that could be negatives of a lemma under a tag, wherever that stands."""
         vocabulary = self._vocabulary(tag)
         contradicting = self._contradicting(tag, lemma)
-        everything = range(len(vocabulary.words))
-        numbers = everything if contradicting is None else contradicting.tolist()
+        if contradicting is None:
+            numbers, total = self._admitted(tag, admit), len(vocabulary.words)
+        else:
+            numbers, total = contradicting.tolist(), len(contradicting)
         words: list[tuple[int, str, str]] = []
         rejected: Counter[str] = Counter()
         for number in numbers:
-            word, other = vocabulary.words[number], vocabulary.lemmas[number]
-            if admit is not None and not admit(word):
-                continue
+            other = vocabulary.lemmas[number]
             reason = validity.pair_reason(lemma, other, vocabulary.pos)
             if reason is None:
-                words.append((number, word, other))
+                words.append((number, vocabulary.words[number], other))
             else:
                 rejected[reason] += 1
-        return Possible(words, rejected, len(numbers))
+        return Possible(words, rejected, total)
+
+    def _make_admitted(self, tag: str, admit: Admit | None) -> list[int]:
+        words = self._vocabulary(tag).words
+        return [number for number, word in enumerate(words) if admit is None or admit(word)]
 
     def _fitting(
         self, masked: MaskedWord, numbers: list[int] | None

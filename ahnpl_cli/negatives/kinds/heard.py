@@ -117,7 +117,7 @@ def _noun_heard(masked: MaskedWord, corpus: Corpus) -> Heard:
             objects.append(corpus.objects_of(group_of(words[side.head].lemma), text))
     others = masked.caption.nouns_but(index)
     return NounHeard(
-        _alike(corpus, kind, widened(sorts_of(masked.word.lemma))),
+        alike(masked.word, corpus),
         groups,
         objects,
         # A kitchen with an oven has a fridge as well.
@@ -186,6 +186,11 @@ class _Alike:
         if not is_alike or self._corpus.seen(lemma) < self._corpus.least_known:
             return None
         return _NounFacts(lemma, group_of(lemma), names_of(lemma))
+
+
+def alike(word: Word, corpus: Corpus) -> _Alike:
+    """Return the nouns like one that is there."""
+    return _alike(corpus, kind_of(word.lemma), widened(sorts_of(word.lemma)))
 
 
 @functools.lru_cache(maxsize=128)

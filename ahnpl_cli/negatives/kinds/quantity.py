@@ -255,15 +255,27 @@ def _several_of_one(
 
 def _may_be_several(caption: ParsedCaption, noun: Word) -> bool:
     """Whether a caption of the image says, or may say, that there are several of a thing."""
-    others = caption.image_captions or (caption.record.caption.lower(),)
+    others = _told(caption.image_captions or (caption.record.caption.lower(),))
     # "Two sheep" are told by their number alone.
     is_alike = plural(noun.lower) == noun.lower
-    for other in others:
-        if _SEVERAL_UNNAMED.search(other) or is_alike and _COUNTED.search(other):
-            return True
-        if any(_is_several_of(form, noun.lemma) for form in _LETTERS.findall(other)):
-            return True
-    return False
+    if others.has_unnamed or is_alike and others.has_number:
+        return True
+    return any(_is_several_of(form, noun.lemma) for form in others.forms)
+
+
+class _Told(NamedTuple):
+    """What captions say of how many: whether several unnamed, whether a number, and all words."""
+
+    has_unnamed: bool
+    has_number: bool
+    forms: frozenset[str]
+
+
+@functools.lru_cache(maxsize=512)  # each thing of an image's captions is looked for in all of them
+def _told(captions: tuple[str, ...]) -> _Told:
+    forms = frozenset(form for caption in captions for form in _LETTERS.findall(caption))
+    has_number = any(map(_COUNTED.search, captions))
+    return _Told(any(map(_SEVERAL_UNNAMED.search, captions)), has_number, forms)
 
 
 @functools.lru_cache(maxsize=1 << 17)

@@ -19,7 +19,7 @@ from ahnpl_cli.negatives.candidates import (
     Ranking,
 )
 from ahnpl_cli.negatives.evidence import Corpus, Heard
-from ahnpl_cli.negatives.kinds.heard import HEARD, NounHeard, never
+from ahnpl_cli.negatives.kinds.heard import HEARD, alike, never
 from ahnpl_cli.negatives.lexicon import wordnet
 from ahnpl_cli.negatives.lexicon.concreteness import Weigh, mean_rating
 from ahnpl_cli.negatives.lexicon.noun_sorts import PERSON
@@ -127,20 +127,32 @@ def best_valid(masked: MaskedWord, ranking: Ranking, most: int, corpus: Corpus) 
         most: valid words wanted.
         corpus: what the captions say together.
     """
-    word_there, image_words = masked.word, masked.caption.image_words
     # Of few captions it cannot be told what is never said.
-    is_heard = None if corpus.is_small else HEARD[word_there.pos or "n"](masked, corpus)
+    if corpus.is_small:
+        return _first_valid(masked, ranking, most, None)
+    if isinstance(ranking, LazyRanking):
+        return _best_heard(masked, ranking, most, corpus)
+    return _first_valid(masked, ranking, most, _heard(masked, corpus))
+
+
+def _heard(masked: MaskedWord, corpus: Corpus) -> Heard:
+    return HEARD[masked.word.pos or "n"](masked, corpus)
+
+
+def _first_valid(
+    masked: MaskedWord, ranking: Ranking, most: int, is_heard: Heard | None
+) -> ValidWords:
+    """The first valid words of a ranking that is long, or that a model has made."""
     if is_heard is never:
         return ValidWords([], Counter((validity.UNHEARD,)))
     context = validity.context_of(masked.caption.words, masked.index)
-    if is_heard is not None and isinstance(ranking, LazyRanking):
-        return _best_heard(masked, ranking, most, is_heard, context)
     valid: list[tuple[str, float]] = []
     rejected: Counter[str] = Counter()
     for word, score in ranking:
         reason: str | None = validity.UNHEARD
         if is_heard is None or is_heard(word.lower()):
-            reason = validity.word_reason(word_there, word, context, image_words)
+            image_words = masked.caption.image_words
+            reason = validity.word_reason(masked.word, word, context, image_words)
         if reason is not None:
             rejected[reason] += 1
             continue
@@ -150,25 +162,26 @@ def best_valid(masked: MaskedWord, ranking: Ranking, most: int, corpus: Corpus) 
     return ValidWords(valid, rejected)
 
 
-def _best_heard(
-    masked: MaskedWord, ranking: LazyRanking, most: int, is_heard: Heard, context: validity.Context
-) -> ValidWords:
-    """The same of a vocabulary: few of its words are valid, often none, and only they are ranked.
+def _best_heard(masked: MaskedWord, ranking: LazyRanking, most: int, corpus: Corpus) -> ValidWords:
+    """The best valid words of a vocabulary: few are valid, often none, and only they are ranked.
 
     The words that are not heard of, or fit less than any, are counted under one reason.
     """
     pos, image_words = masked.word.pos or "n", masked.caption.image_words
-    admit = is_heard.alike if isinstance(is_heard, NounHeard) else None
-    possible = ranking.possible(admit)
+    possible = ranking.possible(alike(masked.word, corpus) if pos == "n" else None)
     rejected = Counter(possible.rejected)
     valid: list[int] = []
-    for number, word, lemma in possible.words:
-        if is_heard(word):
-            reason = validity.place_reason(word, lemma, pos, context, image_words)
-            if reason is None:
-                valid.append(number)
-            else:
-                rejected[reason] += 1
+    # What the place asks for takes as long to find out as the rest.
+    if possible.words:
+        is_heard = _heard(masked, corpus)
+        context = validity.context_of(masked.caption.words, masked.index)
+        for number, word, lemma in possible.words:
+            if is_heard(word):
+                reason = validity.place_reason(word, lemma, pos, context, image_words)
+                if reason is None:
+                    valid.append(number)
+                else:
+                    rejected[reason] += 1
     best = ranking.best(valid)
     unheard = possible.total - rejected.total() - len(best)
     if unheard:
