@@ -29,10 +29,10 @@ from ahnpl_cli.negatives.balance import (
     read_balance,
     write_balance,
 )
-from ahnpl_cli.negatives.evidence import SMALL
 from ahnpl_cli.negatives.fillers.corpus import COUNTS, Counts, count, read_counts, write_counts
 from ahnpl_cli.negatives.first_pass import BLOCK, Captions, FirstPass, Index
 from ahnpl_cli.negatives.plan import Plan
+from ahnpl_cli.negatives.seen_together import SMALL
 from ahnpl_cli.negatives.statistics import (
     STATISTICS,
     Statistics,

@@ -16,14 +16,12 @@ from __future__ import annotations
 import functools
 import math
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Sequence
-
-import numpy as np
-from numpy.typing import NDArray
+from collections.abc import Iterable
 
 from ahnpl_cli.negatives.lexicon.noun_sorts import PERSON
 from ahnpl_cli.negatives.lexicon.tables import dimensions
 from ahnpl_cli.negatives.lexicon.wordnet import lemma
+from ahnpl_cli.negatives.seen_together import SeenTogether
 from ahnpl_cli.negatives.statistics import (
     Statistics,
     Window,
@@ -37,25 +35,10 @@ from ahnpl_cli.negatives.statistics import (
 THREE, TWO, ONE = 0.5, 0.35, 0.15  # weights of the counts of three, two and one words
 FLOOR = 0.5  # what a word never seen counts for
 SURPRISE, TOPIC = 3.0, 1.0  # H: nats of a word of a caption, and the weight of associations
-# Mean association with the other nouns, and the least with one, below which a noun is out of place.
-LEAST_TOPIC, STRANGE = -0.1, -1.2
-# For a noun that takes the place of another: by how much either may be less, and the mean that a
-# noun of a smaller share of images needs all the same, since its counts tell little (ours).
-THAN_ANOTHER, COMMON_SHARE, RARE_TOPIC = 0.4, 0.015, 0.0
-SLACK = 0.1  # by which it may be less at home than the noun it stands for
 RARE = 0.05  # share of what is said of one kind below which it may be a slip
-SMALL = 1_000  # captions
 KNOWN_HEAD = 60  # relations said of a noun from which it needs no other of its group
 MOST_SAID = 250  # of them that are looked at
-PSEUDO, ASSOCIATION_MOST = 2.0, 3.0  # images that an association counts before it is believed
-# Share of a thing's images that another is said of from which it may be on any of them (ours).
-USUAL, LEAST_USUAL = 0.12, 3
-COMPANY = 1.5  # times as often as chance from which two things are seen together for a reason
-# Images that must show a noun, and their share where there are few (ours, from what was read).
-KNOWN_NOUN, KNOWN_SHARE = 8, 0.0016
 OF_GROUP = 4  # nouns of a group that something must be said of before it goes for all (ours)
-_NOTHING: dict[str, int] = {}
-Heard = Callable[[str], bool]  # whether captions say a word in some place
 _Side = dict[tuple[str, str], frozenset[str]]
 
 
@@ -75,7 +58,7 @@ def _frozen(sets: dict[tuple[str, str], set[str]]) -> _Side:
     return {key: frozenset(values) for key, values in sets.items()}
 
 
-class Corpus:
+class Corpus(SeenTogether):
     """What the captions tell about a possible edit.
 
     Args:
@@ -83,22 +66,13 @@ class Corpus:
     """
 
     def __init__(self, statistics: Statistics) -> None:
-        self.statistics = statistics
+        super().__init__(statistics)
         self._tokens = max(1, sum(statistics.words.values()))
-        self.association = functools.lru_cache(maxsize=1 << 16)(self._association)
-        self.things = functools.cache(self._things)
-        self._associations = functools.lru_cache(maxsize=1 << 11)(self._all_associations)
         self.adjectives = functools.lru_cache(maxsize=1 << 11)(self._all_adjectives)
         self.acts = functools.lru_cache(maxsize=1 << 14)(self._acts)
-        self._usual_with = functools.lru_cache(maxsize=1 << 12)(self._all_usual_with)
         # Many candidates of a caption change the same place.
         self._logs_of_caption = functools.lru_cache(maxsize=512)(self._logs_there)
         self._log = functools.lru_cache(maxsize=1 << 16)(self._log_of_word)
-
-    @property
-    def is_small(self) -> bool:
-        """Whether there are too few captions to tell what cannot be said."""
-        return self.statistics.captions < SMALL
 
     def heard(self, first: str, second: str, least: int = 2) -> bool:
         """Whether a word follows another more than once, as far as the captions can tell."""
@@ -147,50 +121,6 @@ class Corpus:
     def descriptions(self, noun: str) -> dict[str, int]:
         """Return the adjectives said of a noun, with how often."""
         return self.statistics.described.get(noun, {})
-
-    def _association(self, first: str, second: str) -> float:
-        """Log of how much more often than by chance two nouns are said of one image.
-
-        Believed as far as the counts carry: 0 for nouns that were hardly seen.
-        """
-        seen = self.statistics.seen
-        by_chance = seen.get(first, 0) * seen.get(second, 0) / max(1, self.statistics.images)
-        times = self._together(first, second)
-        value = math.log((times + PSEUDO) / (by_chance + PSEUDO))
-        return max(-ASSOCIATION_MOST, min(ASSOCIATION_MOST, value))
-
-    def _together(self, first: str, second: str) -> int:
-        """How many images two nouns are said of."""
-        if second < first:
-            first, second = second, first
-        return self.statistics.together.get(first, _NOTHING).get(second, 0)
-
-    def companions(self, nouns: Sequence[str], least: int) -> list[tuple[str, float]]:
-        """Return the things that are seen with nouns, by their mean association, best first.
-
-        Args:
-            nouns: of a caption.
-            least: images that must show a thing (see `things`).
-        """
-        things = self.things(least)
-        if not things:
-            return []
-        means = np.mean([self._associations(noun, least) for noun in nouns], axis=0)
-        ranked = np.argsort(-means, kind="stable")
-        return [(things[index], float(means[index])) for index in ranked.tolist()]
-
-    def _all_associations(self, noun: str, least: int) -> NDArray[np.float32]:
-        values = [self._association(noun, thing) for thing in self.things(least)]
-        return np.array(values, np.float32)
-
-    @property
-    def least_known(self) -> int:
-        """How many images must show a noun before captions tell what it goes with."""
-        return max(2, min(KNOWN_NOUN, round(KNOWN_SHARE * self.statistics.images)))
-
-    def seen(self, noun: str) -> int:
-        """How many images a noun is said of."""
-        return self.statistics.seen.get(noun, 0)
 
     def _all_adjectives(self, noun: str) -> frozenset[str]:
         """The adjectives that captions say of a noun, or of several of its group."""
@@ -268,90 +198,6 @@ class Corpus:
             groups: {act for act, nouns in acts.items() if nouns >= OF_GROUP}
             for groups, acts in counts.items()
         }
-
-    def belonging(self, others: Sequence[str], instead_of: str | None = None) -> Heard:
-        """Return what tells whether a noun is seen with others, and with none hardly ever.
-
-        Or about as much as the one that it stands for: where all images show a thing or two of a
-        few, as drawn ones do, no two of them are seen together as often as by chance.
-        """
-        if not others:
-            return lambda noun: True
-        seen, images = self.statistics.seen, max(1, self.statistics.images)
-        least, mean = STRANGE, LEAST_TOPIC
-        common, rare = 0.0, mean
-        if instead_of is not None:
-            common, rare = COMMON_SHARE * images, RARE_TOPIC
-            old = [self.association(instead_of, other) for other in others]
-            least = min(least - THAN_ANOTHER, min(old) - SLACK)
-            mean = min(mean - THAN_ANOTHER, sum(old) / len(old) - SLACK)
-        shares = [(other, seen.get(other, 0) / images) for other in others]
-        together = self.statistics.together
-
-        def belongs(noun: str) -> bool:
-            total, often = 0.0, seen.get(noun, 0)
-            for other, share in shares:
-                first, second = (noun, other) if noun < other else (other, noun)
-                times = together.get(first, _NOTHING).get(second, 0)
-                # `_association`, written out: this is asked more often than anything else.
-                value = math.log((times + PSEUDO) / (often * share + PSEUDO))
-                value = max(-ASSOCIATION_MOST, min(ASSOCIATION_MOST, value))
-                if value < least and noun != other:
-                    return False
-                total += value
-            wanting = mean if often >= common else max(mean, rare)
-            return total >= wanting * len(shares)
-
-        return belongs
-
-    def belongs(self, noun: str, others: Sequence[str]) -> bool:
-        """Return whether a noun is seen with others, and with none of them hardly ever."""
-        return self.belonging(others)(noun)
-
-    def usual(self, others: Sequence[str]) -> Heard:
-        """Return what tells whether a thing is seen with one of others so often as to go unsaid.
-
-        What is said of a share of the images of a thing is there on more of them.
-        """
-        usual: frozenset[str] = frozenset().union(*map(self._usual_with, others))
-        return usual.__contains__
-
-    def _all_usual_with(self, other: str) -> frozenset[str]:
-        seen, images = self.statistics.seen, max(1, self.statistics.images)
-        share = seen.get(other, 0) / images
-        least = max(LEAST_USUAL, USUAL * share * images)
-        # Where everything is seen with everything, nothing is company of a thing.
-        return frozenset(
-            thing
-            for thing, times in self._seen_with.get(other, _NOTHING).items()
-            if times > max(least, COMPANY * (share * seen.get(thing, 0)))
-        )
-
-    @functools.cached_property
-    def _seen_with(self) -> dict[str, dict[str, int]]:
-        """Noun -> nouns said of the same images -> of how many, both ways round."""
-        seen_with: dict[str, dict[str, int]] = defaultdict(dict)
-        for first, others in self.statistics.together.items():
-            for second, times in others.items():
-                seen_with[first][second] = seen_with[second][first] = times
-        return dict(seen_with)
-
-    def topic(self, noun: str | None, others: Iterable[str]) -> float:
-        """Return the mean association of a noun with others; 0 of none."""
-        values = [self.association(noun, other) for other in others if noun and other != noun]
-        return sum(values) / len(values) if values else 0.0
-
-    def _things(self, least: int) -> tuple[str, ...]:
-        """Nouns said often enough, also in the singular behind a or an."""
-        single = self.statistics.single
-        least = 2 if self.is_small else least
-        return tuple(
-            sorted(
-                noun
-                for noun, images in self.statistics.seen.items()
-                if images >= least and single.get(noun, 0) >= least // 2
-            )
-        )
 
     # How plausible an edit is
 

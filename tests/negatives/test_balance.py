@@ -1,13 +1,16 @@
 """Words that tell a negative from its caption are counted, and avoided."""
 
+import random
+import re
 from dataclasses import dataclass
 
 import pytest
 
-from ahnpl_cli.negatives.balance import add_changes, changes_of, odds_of, parts_of, telling
+from ahnpl_cli.negatives.balance import add_changes, changed_parts, changes_of, odds_of, telling
 from ahnpl_cli.negatives.candidates import Candidate, Change
 from ahnpl_cli.negatives.checking import Checker, Proposal
-from ahnpl_cli.negatives.evidence import SMALL, Corpus
+from ahnpl_cli.negatives.evidence import Corpus
+from ahnpl_cli.negatives.seen_together import SMALL
 from ahnpl_cli.negatives.statistics import Tally
 from ahnpl_cli.records import Edit, Negative
 
@@ -44,8 +47,26 @@ def test_what_is_gained_tells_and_what_is_as_common_does_not():
     assert telling({}, CAPTION, "a dog under a bed") == 0.0
 
 
-def test_parts_are_words_and_pairs():
-    assert parts_of("A dog runs.") == {"a", "dog", "runs", ".", "a dog", "dog runs", "runs ."}
+def parts_of(text):
+    """All words of a text and its pairs, which no stop is part of."""
+    tokens = re.findall(r"[\w'-]+|[.,]", text.lower())
+    pairs = zip(tokens, tokens[1:], strict=False)
+    both = [*((token,) for token in tokens), *pairs]
+    return {" ".join(part) for part in both if not {".", ","} & set(part)}
+
+
+def test_what_changes_is_what_only_one_of_the_texts_has():
+    draw = random.Random(14)
+    words = ["a", "dog", "cat", "on", "red", "the", ",", "bed", "two"]
+    for _ in range(300):
+        caption = [draw.choice(words) for _ in range(draw.randint(1, 9))]
+        negative = list(caption)
+        start = draw.randrange(len(negative))
+        negative[start : start + draw.randint(0, 2)] = draw.choices(words, k=draw.randint(1, 3))
+        before, after = " ".join(caption), " ".join(negative) + "."
+        gained, lost = changed_parts(before, after)
+        assert gained == parts_of(after) - parts_of(before), (before, after)
+        assert lost == parts_of(before) - parts_of(after), (before, after)
 
 
 def test_where_captions_hardly_know_the_words_around_they_cannot_tell_what_fits(parse, tagger):

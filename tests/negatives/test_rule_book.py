@@ -7,9 +7,11 @@ from ahnpl_cli.negatives import validity
 from ahnpl_cli.negatives.candidates import LazyRanking, MaskedWord, _best_first
 from ahnpl_cli.negatives.evidence import Corpus
 from ahnpl_cli.negatives.fillers.corpus import WORST, CorpusFiller, count, neighbors
+from ahnpl_cli.negatives.kinds.heard import HEARD
 from ahnpl_cli.negatives.kinds.refill import best_valid
 from ahnpl_cli.negatives.lexicon import wordnet
-from ahnpl_cli.negatives.statistics import Statistics
+from ahnpl_cli.negatives.seen_together import SMALL
+from ahnpl_cli.negatives.statistics import Statistics, Tally
 
 NOUN_TEXT = (
     "animal apple ball banana bat beach bear bench bicycle bike bowl boy building bus "
@@ -79,20 +81,18 @@ def test_places_come_by_score_and_equal_ones_in_their_order():
         assert np.concatenate(list(_best_first(scores))).tolist() == expected
 
 
-def test_admitted_words_of_a_ranking_keep_their_order_and_ranks():
-    generator = np.random.default_rng(0)
-    words = [f"word {number}" for number in range(200)]
-    numbers = np.sort(generator.choice(200, 120, replace=False))
-    scores = generator.integers(0, 40, 120).astype(np.float32)
-    ranking = LazyRanking("NN", words, lambda: (numbers, scores))
-    admitted = generator.random(200) < 0.3
-    expected = [
-        (rank, word, score)
-        for rank, (word, score) in enumerate(ranking, 1)
-        if admitted[words.index(word)]
-    ]
-    assert len(expected) > 20
-    assert ranking.among(admitted) == (expected, 120)
+def test_of_the_words_asked_for_those_that_fit_come_best_first():
+    words = [f"word {number}" for number in range(6)]
+    scores = np.array([3, 1, 5, 5, -9, 2], np.float32)
+
+    def fitting(numbers):
+        kept = [number for number in numbers if scores[number] > 0]
+        return np.array(kept), scores[kept]
+
+    ranking = LazyRanking(words, lambda admit: pytest.fail("nobody asked"), fitting)
+    expected = [("word 2", 5.0), ("word 3", 5.0), ("word 0", 3.0), ("word 5", 2.0)]
+    assert ranking.best([0, 2, 3, 4, 5]) == expected
+    assert ranking.best([]) == []
 
 
 CAPTIONS = [
@@ -103,11 +103,31 @@ CAPTIONS = [
 ]
 
 
+MANY = [
+    f"a {adjective} {noun} {verb} on a {other} {place}"
+    for noun in ("man", "woman", "boy", "dog", "horse", "cat")
+    for verb in ("sitting", "standing", "lying", "running")
+    for place in ("bench", "field", "couch", "street")
+    for adjective, other in (("young", "red"), ("black", "wooden"), ("white", "green"))
+]
+
+
+def told(parsed):
+    """What the captions say together, said often enough to be believed."""
+    tally = Tally()
+    for number in range(SMALL):
+        caption = parsed[number % len(parsed)]
+        tally.add(str(number), caption.record.caption, caption.words)
+    return Corpus(tally.statistics())
+
+
+@pytest.mark.parametrize("is_small", [True, False], ids=["few captions", "many"])
 @pytest.mark.parametrize("tag", ["NN", "JJ", "VBG"])
-def test_the_walk_down_a_ranking_finds_the_best_valid_words(parse, tag):
+def test_the_best_valid_words_are_those_of_judging_every_word(parse, tag, is_small):
     """The naive way: judge every word of the vocabulary, then sort."""
-    parsed = [parse(caption, "street") for caption in CAPTIONS]
+    parsed = [parse(caption, "street") for caption in (CAPTIONS if is_small else MANY)]
     filler = CorpusFiller(count([caption.words for caption in parsed]))
+    corpus = NO_CORPUS if is_small else told(parsed)
     vocabulary = filler._vocabulary(tag)
     compared = 0
     for caption in parsed[::5]:
@@ -119,15 +139,18 @@ def test_the_walk_down_a_ranking_finds_the_best_valid_words(parse, tag):
             original = np.float32(filler._score_of_original(masked.word, around))
             scores = filler._scores(masked.word, around) - original
             context = validity.context_of(caption.words, index)
+            is_heard = HEARD[word.pos](masked, corpus)
             valid = [
                 (-scores[i], i)
                 for i, new in enumerate(vocabulary.words)
                 if scores[i] >= WORST[word.pos]
+                and (is_small or is_heard(new))
                 and validity.word_reason(word, new, context, caption.image_words) is None
             ]
-            chosen, _ = best_valid(masked, filler.rank([masked])[0], 10, NO_CORPUS)
+            chosen, rejected = best_valid(masked, filler.rank([masked])[0], 10, corpus)
             assert [new for new, _ in chosen] == [
                 vocabulary.words[i] for _, i in sorted(valid)[:10]
             ]
+            assert is_small or rejected.total() <= len(vocabulary.words)
             compared += len(chosen)
     assert compared > 5

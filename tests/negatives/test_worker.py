@@ -106,3 +106,11 @@ def test_what_something_else_speaks_against_is_not_tagged_again(parse, tagger, m
     made = maker_with(Fixed("cat", "Cat"), tagger).make([parse("a dog is sleeping")])
     assert made.rejected["object", "duplicate"] == 1
     assert tagged == ["a cat is sleeping"]
+
+
+def test_a_color_where_an_adjective_stood_needs_no_second_look(parse, tagger, monkeypatch):
+    tagged = []
+    monkeypatch.setattr(tagger, "retag", lambda texts, places: tagged.extend(texts) or [])
+    made = maker_with(Fixed("blue"), tagger, kinds=["attribute"]).make([parse("a red couch")])
+    assert [negative.caption for negative in made.negatives[0]] == ["a blue couch"]
+    assert tagged == []

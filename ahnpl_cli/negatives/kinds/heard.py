@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ahnpl_cli.negatives.candidates import MaskedWord
-from ahnpl_cli.negatives.evidence import Corpus, Heard
+from ahnpl_cli.negatives.evidence import Corpus
 from ahnpl_cli.negatives.lexicon import wordnet
 from ahnpl_cli.negatives.lexicon.noun_sorts import sorts_of, widened
 from ahnpl_cli.negatives.lexicon.tables import word_list
+from ahnpl_cli.negatives.seen_together import Heard
 from ahnpl_cli.negatives.statistics import TEXT_END, doing, group_of, kind_of, names_of
 from ahnpl_cli.negatives.text import grammar
 from ahnpl_cli.negatives.text.relations import verbs_exclude

@@ -18,13 +18,14 @@ from ahnpl_cli.negatives.candidates import (
     ParsedCaption,
     Ranking,
 )
-from ahnpl_cli.negatives.evidence import Corpus, Heard
+from ahnpl_cli.negatives.evidence import Corpus
 from ahnpl_cli.negatives.kinds.heard import HEARD, alike, never
 from ahnpl_cli.negatives.lexicon import wordnet
 from ahnpl_cli.negatives.lexicon.concreteness import Weigh, mean_rating
 from ahnpl_cli.negatives.lexicon.noun_sorts import PERSON
 from ahnpl_cli.negatives.lexicon.tables import contraries, different, word_list
 from ahnpl_cli.negatives.lexicon.wordnet import Pos
+from ahnpl_cli.negatives.seen_together import Heard
 from ahnpl_cli.negatives.statistics import kind_of
 from ahnpl_cli.negatives.text import grammar
 from ahnpl_cli.negatives.text.words import Word

@@ -6,13 +6,14 @@ from dataclasses import replace
 import pytest
 
 from ahnpl_cli.negatives.candidates import Candidate, MaskedWord, ParsedCaption, Rejected
-from ahnpl_cli.negatives.evidence import SMALL, Corpus
+from ahnpl_cli.negatives.evidence import Corpus
 from ahnpl_cli.negatives.kinds.addition import add_detail
 from ahnpl_cli.negatives.kinds.negation import change_presence
 from ahnpl_cli.negatives.kinds.order import shuffle_words
 from ahnpl_cli.negatives.kinds.refill import best_valid
 from ahnpl_cli.negatives.kinds.relation import change_relation
 from ahnpl_cli.negatives.lexicon.concreteness import word_weights
+from ahnpl_cli.negatives.seen_together import SMALL
 from ahnpl_cli.negatives.statistics import Tally
 from ahnpl_cli.records import apply_edits
 from ahnpl_cli.stable_hash import RandomStream

@@ -3,10 +3,11 @@ from dataclasses import replace
 import pytest
 
 from ahnpl_cli.negatives.candidates import Candidate
-from ahnpl_cli.negatives.evidence import SMALL, Corpus
+from ahnpl_cli.negatives.evidence import Corpus
 from ahnpl_cli.negatives.kinds.quantity import change_quantity
 from ahnpl_cli.negatives.kinds.spatial import change_place
 from ahnpl_cli.negatives.lexicon.concreteness import word_weights
+from ahnpl_cli.negatives.seen_together import SMALL
 from ahnpl_cli.negatives.statistics import Statistics, Tally
 from ahnpl_cli.records import apply_edits
 from ahnpl_cli.stable_hash import RandomStream
