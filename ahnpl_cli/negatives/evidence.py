@@ -38,7 +38,14 @@ SURPRISE, TOPIC = 3.0, 1.0  # H: nats of a word of a caption, and the weight of 
 RARE = 0.05  # share of what is said of one kind below which it may be a slip
 KNOWN_HEAD = 60  # relations said of a noun from which it needs no other of its group
 MOST_SAID = 250  # of them that are looked at
+# Times that a noun must be said to do something, or be described, before what is hardly said of it
+# is held to be no case of it; and how often is more than hardly (ours).
+KNOWN_DOER, KNOWN_DESCRIBED, TOLD = 60, 40, 2
+SLIP = 0.01  # share of what a group is said to do to a thing up to which it may be a slip
+KNOWN_RELATION = 8  # the same of the things that are said to be in a relation to another
+GROWN = frozenset(("food", "drink", "plant", "outdoors", "body"))  # groups of things not made
 OF_GROUP = 4  # nouns of a group that something must be said of before it goes for all (ours)
+_NOTHING: dict[str, int] = {}
 _Side = dict[tuple[str, str], frozenset[str]]
 
 
@@ -51,7 +58,8 @@ def _act(said: str) -> tuple[str, str]:
 @functools.cache
 def _colors() -> frozenset[str]:
     lines_of_word = dimensions("attributes")
-    return frozenset(word for word, lines in lines_of_word.items() if "color" in lines)
+    colors = (word for word, lines in lines_of_word.items() if "color" in lines)
+    return frozenset(colors) - {"blond", "blonde"}
 
 
 def _frozen(sets: dict[tuple[str, str], set[str]]) -> _Side:
@@ -69,6 +77,7 @@ class Corpus(SeenTogether):
         super().__init__(statistics)
         self._tokens = max(1, sum(statistics.words.values()))
         self.adjectives = functools.lru_cache(maxsize=1 << 11)(self._all_adjectives)
+        self._doing = functools.lru_cache(maxsize=1 << 11)(self._all_doing)
         self.acts = functools.lru_cache(maxsize=1 << 14)(self._acts)
         # Many candidates of a caption change the same place.
         self._logs_of_caption = functools.lru_cache(maxsize=512)(self._logs_there)
@@ -113,10 +122,36 @@ class Corpus(SeenTogether):
         return by_head
 
     def does(self, verb: str, noun: str) -> bool:
-        """Whether a verb is said of things like a noun, and not by some slip of the tagger."""
-        by_kind = self.statistics.doers.get(verb, {})
-        least = max(2.0, RARE * sum(by_kind.values()))
-        return self.is_small or by_kind.get(kind_of(noun), 0) >= least
+        """Whether a verb is said of things like a noun, and not by some slip of the tagger.
+
+        Of a noun that is said to do much, it must be said itself: cows graze, dogs do not.
+        """
+        if self.is_small:
+            return True
+        doers = self.statistics.doers.get(verb, _NOTHING)
+        kinds, groups = self._doing(verb)
+        if kinds[kind_of(noun)] < max(2.0, RARE * kinds.total()):
+            return False
+        if self._deeds[noun] >= KNOWN_DOER:
+            return doers.get(noun, 0) >= TOLD
+        return groups[group_of(noun)] >= TOLD
+
+    def _all_doing(self, verb: str) -> tuple[Counter[str], Counter[str]]:
+        """Kind of thing -> how often a verb is said of it, and group -> how often."""
+        kinds: Counter[str] = Counter()
+        groups: Counter[str] = Counter()
+        for noun, times in self.statistics.doers.get(verb, _NOTHING).items():
+            kinds[kind_of(noun)] += times
+            groups[group_of(noun)] += times
+        return kinds, groups
+
+    @functools.cached_property
+    def _deeds(self) -> Counter[str]:
+        """Noun -> how often it is said to do anything."""
+        deeds: Counter[str] = Counter()
+        for doers in self.statistics.doers.values():
+            deeds.update(doers)
+        return deeds
 
     def descriptions(self, noun: str) -> dict[str, int]:
         """Return the adjectives said of a noun, with how often."""
@@ -124,14 +159,20 @@ class Corpus(SeenTogether):
 
     def _all_adjectives(self, noun: str) -> frozenset[str]:
         """The adjectives that captions say of a noun, or of several of its group."""
-        said: set[str] = set()
+        own: Counter[str] = Counter()
         for name in names_of(noun):
-            said.update(self.descriptions(name))
+            own.update(self.descriptions(name))
+        # A thing that was made and has a color may have any; no dog, no banana and no lake.
+        is_made = kind_of(noun) == "thing" and group_of(noun) not in GROWN
+        colors = _colors() if is_made and not _colors().isdisjoint(own) else frozenset()
+        # Of a noun that is much described, what it is never said to be it hardly is.
+        if own.total() >= KNOWN_DESCRIBED:
+            return colors | {word for word, times in own.items() if times >= TOLD}
+        said = set(own)
         # No boy is old, whatever persons are; but what trucks are, vans may be.
         if kind_of(noun) != PERSON:
             said |= self._by_group.get(group_of(noun), frozenset())
-        # A thing that has a color may have any; no dog is pink.
-        if kind_of(noun) == "thing" and not said.isdisjoint(_colors()):
+        if is_made and not said.isdisjoint(_colors()):
             said |= _colors()
         return frozenset(said)
 
@@ -156,6 +197,27 @@ class Corpus(SeenTogether):
         """Return the groups of which captions say a relation to a noun."""
         groups = (self._sides[1].get((text, name), frozenset()) for name in names_of(target))
         return frozenset().union(*groups)
+
+    def heads_saying(self, text: str, target: str) -> frozenset[str] | None:
+        """Return the nouns of which captions say a relation to a noun; None if they say it rarely.
+
+        Nouns that captions hardly name are left to their groups.
+        """
+        heads: Counter[str] = Counter()
+        for name in names_of(target):
+            heads.update(self._heads.get((text, name), _NOTHING))
+        return frozenset(heads) if heads.total() >= KNOWN_RELATION else None
+
+    @functools.cached_property
+    def _heads(self) -> dict[tuple[str, str], Counter[str]]:
+        """(Relation, noun) -> nouns that are said to be in it to that -> how often."""
+        heads: dict[tuple[str, str], Counter[str]] = defaultdict(Counter)
+        for pair, said in self.statistics.relations.items():
+            head, _, noun = pair.partition("|")
+            if head[0] != "*":
+                for relation, times in said.items():
+                    heads[relation.partition("|")[2], noun][head] += times
+        return dict(heads)
 
     @functools.cached_property
     def _sides(self) -> tuple[_Side, _Side]:
@@ -184,8 +246,27 @@ class Corpus(SeenTogether):
         acts = set(self._acts_on_groups.get((group, group_of(target)), ()))
         for name in names_of(target):
             said = self.relations(f"*{group}", name)
-            acts.update(_act(relation) for relation, times in said.items() if times > 1)
+            # Nobody rides an umbrella, whatever a tagger took for it once or twice.
+            least = max(TOLD, SLIP * sum(said.values()))
+            acts.update(_act(relation) for relation, times in said.items() if times >= least)
         return frozenset(acts)
+
+    def ways(self, group: str) -> frozenset[tuple[str, str]]:
+        """Return the verbs that nouns of a group are said with to anything, with prepositions."""
+        return self._ways.get(group, frozenset())
+
+    @functools.cached_property
+    def _ways(self) -> dict[str, frozenset[tuple[str, str]]]:
+        counts: dict[str, Counter[tuple[str, str]]] = defaultdict(Counter)
+        for pair, said in self.statistics.relations.items():
+            head = pair.partition("|")[0]
+            if head[0] == "*" and head != "*":
+                for relation, times in said.items():
+                    counts[head[1:]][_act(relation)] += times
+        return {
+            group: frozenset(act for act, times in acts.items() if times > TOLD)
+            for group, acts in counts.items()
+        }
 
     @functools.cached_property
     def _acts_on_groups(self) -> dict[tuple[str, str], set[tuple[str, str]]]:

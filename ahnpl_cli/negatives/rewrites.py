@@ -126,7 +126,10 @@ def _edit_reason(caption: ParsedCaption, edit: Edit) -> str | None:
         phrase = " ".join(added)
         known = wordnet.known(phrase, words[index].pos or "n")
         lower = phrase if known else added[-1]
-        return validity.word_reason(words[index], lower, context, caption.image_words)
+        # Who writes whole captions knows what belongs where.
+        return validity.word_reason(
+            words[index], lower, context, caption.image_words, keeps_peers=False
+        )
     for word in added:
         lemma = wordnet.lemma(word, "n")
         named = grammar.depictable(lemma) and wordnet.known(word, "n")

@@ -14,8 +14,8 @@ from ahnpl_cli.negatives.statistics import Statistics
 
 # Mean association with the other nouns, and the least with one, below which a noun is out of place.
 LEAST_TOPIC, STRANGE = -0.1, -1.2
-# For a noun that takes the place of another: by how much either may be less, and the mean that a
-# noun of a smaller share of images needs all the same, since its counts tell little (ours).
+# For a noun that takes the place of another: by how much the mean may be less, and what the mean of
+# a noun of a smaller share of images must be all the same, since its counts tell little (ours).
 THAN_ANOTHER, COMMON_SHARE, RARE_TOPIC = 0.4, 0.015, 0.0
 SLACK = 0.1  # by which it may be less at home than the noun it stands for
 SMALL = 1_000  # captions
@@ -122,7 +122,7 @@ class SeenTogether:
         if instead_of is not None:
             common, rare = COMMON_SHARE * images, RARE_TOPIC
             old = [self.association(instead_of, other) for other in others]
-            least = min(least - THAN_ANOTHER, min(old) - SLACK)
+            least = min(least, min(old) - SLACK)
             mean = min(mean - THAN_ANOTHER, sum(old) / len(old) - SLACK)
         rows = [(other, self._associations_with(other)) for other in others]
 

@@ -72,7 +72,7 @@ class Statistics:
         described: noun -> adjective -> how often.
         relations: "head|object" -> "form|words" -> how often; heads are nouns, `*group` for
             all of a group (`group_of`), and `*` for all.
-        doers: verb -> kind of thing -> how often the verb is said of it.
+        doers: verb -> noun -> how often the verb is said of it.
     """
 
     captions: int = 0
@@ -150,8 +150,7 @@ class Tally:
                 nouns.add(doing(word.lemma))
                 doer = grammar.subject(words, index)
                 if doer is not None:
-                    kind = kind_of(words[doer].lemma)
-                    self._doers[word.lemma][kind] += 1
+                    self._doers[word.lemma][words[doer].lemma] += 1
         for relation in relations_of(words):
             self._add_relation(words, relation)
 

@@ -234,7 +234,7 @@ class CorpusFiller:
         rejected: Counter[str] = Counter()
         for number in numbers:
             other = vocabulary.lemmas[number]
-            reason = validity.pair_reason(lemma, other, vocabulary.pos)
+            reason = validity.refill_reason(lemma, other, vocabulary.pos)
             if reason is None:
                 words.append((number, vocabulary.words[number], other))
             else:

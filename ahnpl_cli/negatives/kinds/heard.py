@@ -23,6 +23,9 @@ from ahnpl_cli.negatives.text.words import Word
 
 KNOWN = 20  # images that must show a noun before it is known what is never done to it
 QUIET = grammar.POSTURES | {"be"}  # what a person and an animal both do
+AIRBORNE = frozenset(
+    ("fly", "jump", "leap", "float", "hang", "soar", "hover", "flip", "spin", "fall")
+)
 BEFORE_HEAD = frozenset(("JJ", "CC", ",", "NN"))
 BEFORE_OBJECT = frozenset(("DT", "PRP$", "JJ", "CD", "VBN"))
 
@@ -67,17 +70,22 @@ def _what_follows(
     if following is None or following.tag in (".", ",", "CC"):
         return lambda word, verb: corpus.heard(word, TEXT_END) or corpus.heard(word, ",")
     preposition, target = "", None
+    if _is_in_air(words, index):
+        return lambda word, verb: verb in AIRBORNE
     if following.tag in BEFORE_OBJECT or following.pos in ("n", "a"):
         target = _object(words, index + 1)
     else:
         preposition = following.lower
         if following.tag in ("IN", "TO", "RP"):
             target = _object(words, index + 2)
-    known = None
+    group = "" if noun is None else group_of(noun)
+    known: frozenset[tuple[str, str]] | None = None
     # Of what captions hardly name it cannot be told where it is never done, but what is done to its
     # group: whatever a snack is, nobody walks it.
     if target is not None and (not preposition or corpus.seen(target) >= KNOWN):
-        known = corpus.acts("" if noun is None else group_of(noun), target)
+        known = corpus.acts(group, target)
+    elif group and preposition and following.tag in ("IN", "TO", "RP"):
+        known = corpus.ways(group)
 
     def may_follow(word: str, verb: str) -> bool:
         if preposition and not corpus.heard(word, preposition):
@@ -85,6 +93,12 @@ def _what_follows(
         return known is None or (verb, preposition) in known
 
     return may_follow
+
+
+def _is_in_air(words: Sequence[Word], index: int) -> bool:
+    """Whether what is done is done in the air, as few things are."""
+    following = [word.lower for word in words[index + 1 : index + 5]]
+    return "air" in following and following[0] in ("in", "through", "into", "up", "high", "mid")
 
 
 def _object(words: Sequence[Word], start: int) -> str | None:
@@ -109,17 +123,22 @@ def _noun_heard(masked: MaskedWord, corpus: Corpus) -> Heard:
     if corpus.seen(masked.word.lemma) < corpus.least_known / 2:
         return never
     groups: list[frozenset[str]] = []
+    heads: list[frozenset[str]] = []
     objects: list[frozenset[str]] = []
     for side in masked.caption.relations:
         text = " ".join(word.lower for word in words[side.first : side.last + 1])
         if index == side.head:
             groups.append(corpus.groups_saying(text, words[side.object].lemma))
+            saying = corpus.heads_saying(text, words[side.object].lemma)
+            if saying is not None:
+                heads.append(saying)
         elif index == side.object:
             objects.append(corpus.objects_of(group_of(words[side.head].lemma), text))
     others = masked.caption.nouns_but(index)
     return NounHeard(
         alike(masked.word, corpus),
         groups,
+        heads,
         objects,
         # A kitchen with an oven has a fridge as well.
         corpus.usual(others) if kind == "thing" else never,
@@ -134,6 +153,7 @@ class NounHeard:
     Attributes:
         alike: the nouns like the one that is there.
         groups: those of which captions say each relation that it stands in.
+        heads: the nouns themselves, of relations that captions say often.
         objects: the nouns that captions say each relation to that it is the object of.
         is_usual: whether a noun is there unsaid.
         seen_together: whether a noun is seen with the others.
@@ -141,6 +161,7 @@ class NounHeard:
 
     alike: _Alike
     groups: list[frozenset[str]]
+    heads: list[frozenset[str]]
     objects: list[frozenset[str]]
     is_usual: Heard
     seen_together: Heard
@@ -153,8 +174,12 @@ class NounHeard:
         for group in self.groups:
             if noun.group not in group:
                 return False
+        # A group speaks for what captions hardly name, and for nothing else.
+        if noun.is_known and not all(noun.lemma in heads for heads in self.heads):
+            return False
         for said in self.objects:
-            if f"*{noun.group}" not in said and said.isdisjoint(noun.names):
+            is_of_group = not noun.is_known and f"*{noun.group}" in said
+            if not is_of_group and said.isdisjoint(noun.names):
                 return False
         return not self.is_usual(noun.lemma) and self.seen_together(noun.lemma)
 
@@ -165,6 +190,7 @@ class _NounFacts(NamedTuple):
     lemma: str
     group: str
     names: tuple[str, ...]
+    is_known: bool
 
 
 class _Alike:
@@ -186,7 +212,8 @@ class _Alike:
         is_alike = kind_of(lemma) == self._kind and not self._sorts.isdisjoint(sorts_of(lemma))
         if not is_alike or self._corpus.seen(lemma) < self._corpus.least_known:
             return None
-        return _NounFacts(lemma, group_of(lemma), names_of(lemma))
+        is_known = self._corpus.seen(lemma) >= KNOWN
+        return _NounFacts(lemma, group_of(lemma), names_of(lemma), is_known)
 
 
 def alike(word: Word, corpus: Corpus) -> _Alike:

@@ -22,8 +22,8 @@ from ahnpl_cli.negatives.evidence import Corpus
 from ahnpl_cli.negatives.kinds.heard import HEARD, alike, never
 from ahnpl_cli.negatives.lexicon import wordnet
 from ahnpl_cli.negatives.lexicon.concreteness import Weigh, mean_rating
-from ahnpl_cli.negatives.lexicon.noun_sorts import PERSON
-from ahnpl_cli.negatives.lexicon.tables import contraries, different, word_list
+from ahnpl_cli.negatives.lexicon.noun_sorts import PERSON, sorts_of
+from ahnpl_cli.negatives.lexicon.tables import contraries, different, dimensions, word_list
 from ahnpl_cli.negatives.lexicon.wordnet import Pos
 from ahnpl_cli.negatives.seen_together import Heard
 from ahnpl_cli.negatives.statistics import kind_of
@@ -34,6 +34,9 @@ from ahnpl_cli.stable_hash import RandomStream
 
 _PICTURES = frozenset(("photo", "photograph", "picture", "image", "photos", "shot", "pictures"))
 FIT = 0.3  # what a filler's score of a noun counts for beside its association (ours)
+_VIVID = frozenset(
+    ("vibrant", "bright", "vivid", "fluorescent", "florescent", "neon", "dark", "light")
+)
 _NO_LOOK = frozenset(("like", "on", "as", "forward"))
 _BEFORE_PARTICIPLE = ("DT", "JJ", "PRP$", "CD", "IN")
 
@@ -61,11 +64,24 @@ class Refill:
 
 def _is_attribute(words: Sequence[Word], index: int) -> bool:
     word = words[index]
-    if word.lemma in word_list("weak_adjectives"):
+    if word.lemma in word_list("weak_adjectives") or _is_of_color(words, index):
         return False
     if word.lemma in contraries("attributes"):
         return not _of_photograph(words, index)
     return bool(wordnet.against(word.lemma))
+
+
+def _is_of_color(words: Sequence[Word], index: int) -> bool:
+    """Whether a color is part of another ("golden brown"), or is said to be a bright one."""
+    if not _is_color(words[index].lower):
+        return False
+    before = words[index - 1].lower if index else ""
+    after = words[index + 1].lower if index + 1 < len(words) else ""
+    return before in _VIVID or _is_color(before) or _is_color(after)
+
+
+def _is_color(word: str) -> bool:
+    return "color" in dimensions("attributes").get(word, ())
 
 
 def _of_photograph(words: Sequence[Word], index: int) -> bool:
@@ -104,7 +120,20 @@ def _is_object(words: Sequence[Word], index: int) -> bool:
     # A "Detroit street" is a name's; a "pitcher" may be a jug or a player.
     of_name = index > 0 and words[index - 1].tag == "NNP"
     unclear = word.lemma in different("persons") and kind_of(word.lemma) != PERSON
-    return grammar.is_noun(word) and not (before_of or of_name or unclear)
+    if before_of or of_name or unclear or not grammar.is_noun(word):
+        return False
+    return "body" not in sorts_of(word.lemma) and not _is_told_more(words, index)
+
+
+def _is_told_more(words: Sequence[Word], index: int) -> bool:
+    """Whether the rest of a text speaks of the same thing, and would contradict another."""
+    lemma = words[index].lemma
+    last = lemma.rpartition(" ")[2]
+    if any(last in other.lemma.split() for place, other in enumerate(words) if place != index):
+        return True
+    # "A red car ... The car": what a later sentence calls "the" was named before.
+    is_later = any(word.lower == "." for word in words[:index])
+    return is_later and grammar.determiner(words, index) == "the"
 
 
 ATTRIBUTE = Refill("a", _is_attribute)
