@@ -6,6 +6,7 @@ from ahnpl_cli.negatives.validity import (
     context_of,
     context_reason,
     pair_reason,
+    refill_reason,
     said_of_image,
 )
 from ahnpl_cli.records import REASONS
@@ -48,6 +49,28 @@ from ahnpl_cli.records import REASONS
 )
 def test_pairs_of_words_that_make_a_negative_or_do_not(old, new, pos, reason):
     assert pair_reason(old, new, pos) == reason
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "reason"),
+    [
+        # Who swims in a pond swims in no mountain, and a train runs on no road.
+        ("pond", "mountain", "implausible"),
+        ("train", "bus", "implausible"),
+        ("cat", "giraffe", "implausible"),
+        ("fruit", "sandwich", "implausible"),
+        ("hot dog", "banana", "implausible"),
+        ("street", "beach", None),
+        ("school bus", "truck", None),
+        ("dog", "horse", None),
+        ("horse", "zebra", None),
+        # Where the table knows neither, sorts decide alone.
+        ("umbrella", "cane", None),
+        ("dog", "dog", "same lemma"),
+    ],
+)
+def test_nouns_are_put_for_their_own(old, new, reason):
+    assert refill_reason(old, new, "n") == reason
 
 
 def test_every_reason_given_is_explained():

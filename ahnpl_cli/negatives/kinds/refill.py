@@ -61,6 +61,14 @@ class Refill:
     pos: Pos
     may_refill: MayRefill
 
+    def places(self, words: Sequence[Word]) -> list[int]:
+        """Return the numbers of the words of a caption that it refills."""
+        return [
+            index
+            for index, word in enumerate(words)
+            if word.pos == self.pos and self.may_refill(words, index)
+        ]
+
 
 def _is_attribute(words: Sequence[Word], index: int) -> bool:
     word = words[index]
@@ -176,13 +184,17 @@ def _first_valid(
     if is_heard is never:
         return ValidWords([], Counter((validity.UNHEARD,)))
     context = validity.context_of(masked.caption.words, masked.index)
+    # A language model knows what belongs where.
+    keeps_peers = isinstance(ranking, LazyRanking)
     valid: list[tuple[str, float]] = []
     rejected: Counter[str] = Counter()
     for word, score in ranking:
         reason: str | None = validity.UNHEARD
         if is_heard is None or is_heard(word.lower()):
             image_words = masked.caption.image_words
-            reason = validity.word_reason(masked.word, word, context, image_words)
+            reason = validity.word_reason(
+                masked.word, word, context, image_words, keeps_peers=keeps_peers
+            )
         if reason is not None:
             rejected[reason] += 1
             continue
@@ -239,11 +251,7 @@ class RefillJob:
         self.valid_words = valid_words
         self.rejected: Counter[str] = Counter()
         words = caption.words
-        indices = [
-            index
-            for index, word in enumerate(words)
-            if word.pos == refill.pos and refill.may_refill(words, index)
-        ]
+        indices = refill.places(words)
         weights = [weigh(words[index].lemma) for index in indices]
         masked = (MaskedWord(caption, index) for index in stream.order(indices, weights))
         # Each word to refill with its valid words, which are None until a filler was asked.

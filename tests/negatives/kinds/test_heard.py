@@ -211,3 +211,57 @@ def test_company_goes_unsaid_but_not_where_everything_is_seen_with_everything(pa
     pairs = [f"a {one} and a {other}" for one in shapes for other in shapes if one != other]
     is_usual = company_of(parse, pairs).usual(("circle",))
     assert not any(map(is_usual, shapes))
+
+
+def test_of_a_noun_that_does_much_a_verb_must_be_said_itself(parse):
+    farm = ["a cow grazing in a field", "a cow standing in a field", "a dog running in a field"]
+    farm += ["a dog sleeping in a barn", "a llama standing in a barn"]
+    corpus = company_of(parse, farm)
+    assert corpus.does("graze", "cow") and not corpus.does("graze", "dog")
+    # Of what is hardly named, its group tells.
+    assert corpus.does("graze", "goat") and not corpus.does("graze", "car")
+
+
+def test_of_a_noun_that_is_much_described_an_adjective_must_be_said_itself(parse):
+    described = ["a brown dog", "a black dog", "a white bird", "a pink bird", "a pink pig"]
+    described += [
+        "a pink flamingo",
+        "a pink fish",
+        "a red shirt",
+        "a yellow banana",
+        "a green pear",
+    ]
+    corpus = company_of(parse, described)
+    assert "black" in corpus.adjectives("dog") and "pink" not in corpus.adjectives("dog")
+    # What was made may have any color, what has grown its own.
+    assert "purple" in corpus.adjectives("shirt") and "blonde" not in corpus.adjectives("shirt")
+    assert "purple" not in corpus.adjectives("banana")
+
+
+def test_a_relation_that_is_often_said_must_be_said_of_the_noun_itself(parse):
+    tracks = ["a train driving down a track", "a bus driving down a street", "a car near a track"]
+    tracks += ["a train near a street", "a bus and a track", "a tram near a bus"]
+    corpus = company_of(parse, tracks)
+    assert "train" in (corpus.heads_saying("driving down", "track") or ())
+    assert "bus" not in (corpus.heads_saying("driving down", "track") or ("bus",))
+    # Hardly ever said: nothing is known.
+    assert corpus.heads_saying("driving over", "track") is None
+
+
+def test_what_was_said_once_or_twice_may_be_a_slip(parse):
+    captions = ["a man holding an umbrella"] * 499 + ["a man riding an umbrella"]
+    corpus = company_of(parse, captions)
+    assert ("hold", "") in corpus.acts("person", "umbrella")
+    assert ("ride", "") not in corpus.acts("person", "umbrella")
+
+
+def test_few_things_are_done_in_the_air(parse):
+    captions = [
+        "a man jumping in the air",
+        "a man sitting in the sand",
+        "a man floating in the air",
+    ]
+    masked = MaskedWord(parse("a man jumping in the air"), 2)
+    ranked = [("sitting", 0.0), ("floating", -1.0)]
+    valid, _ = best_valid(masked, ranked, 10, company_of(parse, captions))
+    assert [word for word, _ in valid] == ["floating"]

@@ -14,7 +14,7 @@ from ahnpl_cli.stable_hash import RandomStream
 
 def changeable(parse, kind, caption):
     words = parse(caption).words
-    return {words[i].text for i in range(len(words)) if kind.may_refill(words, i)}
+    return {words[place].text for place in kind.places(words)}
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,15 @@ def changeable(parse, kind, caption):
         (ATTRIBUTE, "a golden-brown dog on a red bed", {"red"}),
         (ACTION, "a cake decorated to look real", set()),
         (ACTION, "a boy looks on", set()),
+        # What the rest of the text tells more of: another thing would contradict it.
+        (OBJECT, "A red car by a house. The car has a flag.", {"house", "flag"}),
+        (OBJECT, "A street with a bus. The driver waves.", {"street", "bus"}),
+        (OBJECT, "two dogs beside a big dog", set()),
+        # Parts of a body, and what names no thing.
+        (OBJECT, "a girl with long hair looks at the camera", {"girl"}),
+        # A color that is part of another, or said to be a bright one.
+        (ATTRIBUTE, "a plate of golden brown fries on neon green grass", set()),
+        (ATTRIBUTE, "a brown leather bag", {"brown", "leather"}),
     ],
 )
 def test_pieces_and_names_are_not_refilled(parse, kind, caption, expected):
