@@ -92,6 +92,15 @@ def plural(noun: str) -> str:
     return noun + ("es" if last.endswith(("tomato", "potato", "hero")) else "s")
 
 
+def third_person(verb: str) -> str:
+    """Return what one person or thing does: "goes" of "go", "tries" of "try"."""
+    if verb.endswith(("s", "x", "z", "ch", "sh", "o")):
+        return verb + "es"
+    if verb.endswith("y") and verb[-2:-1] not in "aeiou":
+        return verb[:-1] + "ies"
+    return verb + "s"
+
+
 def find_spacy_model(name: str | None) -> str:
     """Return the spaCy model to load: the one named, or the first default installed.
 

@@ -1,6 +1,6 @@
 import pytest
 
-from ahnpl_cli.english import match_case, plural, vowel_sound, with_article
+from ahnpl_cli.english import match_case, plural, third_person, vowel_sound, with_article
 from ahnpl_cli.records import Edit, apply_edits
 
 
@@ -58,3 +58,14 @@ def test_case_is_kept():
 )
 def test_plurals(noun, many):
     assert plural(noun) == many
+
+
+@pytest.mark.parametrize(
+    ("verb", "third"),
+    [
+        *(("run", "runs"), ("go", "goes"), ("do", "does"), ("pass", "passes"), ("push", "pushes")),
+        *(("watch", "watches"), ("fix", "fixes"), ("carry", "carries"), ("play", "plays")),
+    ],
+)
+def test_verbs_of_the_third_person(verb, third):
+    assert third_person(verb) == third

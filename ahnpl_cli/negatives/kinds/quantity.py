@@ -1,79 +1,81 @@
-"""Negatives by another number (`quantity`): several for one, one for several, a number near it.
+"""Negatives by another number (`quantity`): a number for another, several for one, one for several.
 
-What falls to one comes out of the same forms ("two dogs", "a group of dogs", "dogs") that one rises
-to, and about as often, so that neither "two" nor "a" tells a negative.
+What two are called and what more are called change places about as often as captions say each, so
+that neither tells a negative.
 """
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
-from ahnpl_cli.english import match_case, plural, vowel_sound
-from ahnpl_cli.negatives import validity
+from ahnpl_cli.english import match_case, vowel_sound
 from ahnpl_cli.negatives.candidates import Candidate, Change, ParsedCaption, Rejected
 from ahnpl_cli.negatives.evidence import Corpus
-from ahnpl_cli.negatives.lexicon import wordnet
-from ahnpl_cli.negatives.lexicon.concreteness import Weigh, mean_rating
+from ahnpl_cli.negatives.kinds.one_and_several import one_of_several, several_of_one
+from ahnpl_cli.negatives.kinds.quantifiers import (
+    BARE,
+    BEFORE_HEAD,
+    CALLED_ONE,
+    GROUPS,
+    MANY,
+    NUMBERS,
+    Several,
+    is_said_so,
+    may_be_bare,
+    replace_words,
+    several_at,
+    there_are,
+    value_of,
+)
+from ahnpl_cli.negatives.lexicon.concreteness import Weigh
 from ahnpl_cli.negatives.lexicon.noun_sorts import sorts_of
-from ahnpl_cli.negatives.lexicon.tables import word_list
+from ahnpl_cli.negatives.lexicon.tables import dimensions, word_list
 from ahnpl_cli.negatives.text import grammar
 from ahnpl_cli.negatives.text.words import Word
 from ahnpl_cli.records import Edit
 from ahnpl_cli.stable_hash import RandomStream
 
-NUMBERS = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 NEAR = 3  # a wrong count is at most this far from the right one (ours)
-BARE = ""  # several without a word for it: "dogs"
-# Chances of what one rises to, about as often as captions of COCO say each where they may fall.
-_SEVERAL = {
-    **{"two": 0.4, "three": 0.09, "several": 0.08, "some": 0.06, "many": 0.05, "four": 0.03},
-    **{"a group of": 0.12, "a couple of": 0.07, BARE: 0.25},
+# Chances of what stands for two and for more, about as often as captions of COCO say each.
+_MORE = {
+    **{"a group of": 0.32, "several": 0.24, "many": 0.24, "three": 0.07},
+    **{"a bunch of": 0.08, "multiple": 0.05, "lots of": 0.03, "a lot of": 0.04},
 }
+_TWO = {"two": 0.9, "a couple of": 0.1}
+# Of many it is also false that they are a few, or three.
+_FEWER = {"two": 0.6, "a few": 0.2, "three": 0.1, "a couple of": 0.1}
 _NEARER = 0.3  # how much less often a number one further off is drawn
-# How often one may become several, and two, three or four one; measured on COCO (see the manual).
-RISE = 0.95
-FALL = 0.85
-_MANY = ("several", "many", "numerous", "multiple", "some")
-_GROUPS = frozenset(("group", "couple", "bunch", "herd", "flock", "crowd", "lot", "row"))
+_LARGER = 0.25  # and a larger one than the one that is said
+# How often one may become several, a plural that nothing counts is counted, and several become one
+# before another number is tried; measured on COCO (see the manual).
+RISE = 0.17
+COUNT = 0.3
+FALL = 0.15
+_VERY_MANY = frozenset(
+    ("many", "numerous", "lots of", "a lot of", "a crowd of", "crowd of", "multiple")
+)
 _ONE = ("single", "lone", "solitary")
-_COUNTING = frozenset((*NUMBERS, *_MANY, *_ONE, "no", "a", "an", "lots"))
-_BEFORE_HEAD = ("JJ", "JJR", "VBN", "NNP", "CC")
-_BEFORE_NOUN = frozenset(("JJ", "VBN", "VBG", "CC", "NN"))
-_BEFORE_BARE = frozenset(("IN", "TO", "VBG", "VBZ", "VBP"))
-# Behind other words one seldom says several where one was: nobody rides two bicycles.
-_BEFORE_SEVERAL = frozenset(
-    ("with", "near", "has", "by", "to", "behind", "holding", "watching", "eating", "passing")
-    + ("between", "and", "carrying", "beside", "past", "around", "at", "feeding", "chasing")
+_COUNTING = frozenset((*NUMBERS, *MANY, *_ONE, "no", "a", "an", "lots"))
+# (Whether of people, what they are called) -> what they may be called instead.
+_OF_PEOPLE = frozenset(("a group of", "a bunch of", "lots of", "many", "several"))
+_MEN_OR_PEOPLE = {
+    (True, "men"): {"men": 0.35, "people": 0.65},
+    (True, "women"): {"women": 0.35, "people": 0.65},
+    (False, "people"): {"people": 0.7, "men": 0.2, "women": 0.1},
+}
+# Words that say how many in another way.
+_BOUND_TO_NUMBER = re.compile(
+    r"\b(both|either|neither|(?<!no )one(?! another)|another|(?<!each )others?|second|third"
+    r"|half|twins?|former|latter|respectively)\b"
 )
-# Several persons are anyone, and anyone may be several: "people" are more than "persons" are said.
-_PERSONS = {"people": ("person", "man", "woman")}
-_MANY_PERSONS = {"person": ("people",), "man": ("men", "people"), "woman": ("women", "people")}
-# Words that would no longer agree, or that say how many in another way.
-_BOUND_TO_ONE = re.compile(
-    r"\b(its|it|he|she|his|her|him|himself|herself|itself|alone|each|single|another|others?|one)\b"
+# In front of a number, words that hold of others as well, or that ask for just this one.
+_LOOSE = frozenset(
+    ("least", "most", "than", "nearly", "almost", "about", "over", "under", "approximately")
+    + ("between", "every", "other", "another", "up")
 )
-_BOUND_TO_SEVERAL = re.compile(
-    r"\b(their|they|them|themselves|each|others?|both|either|together|another|while|various"
-    r"|different|variety|assorted|scattered|gathered|gather|clustered|surround)\b"
-)
-_OTHERS = re.compile(r"\b(others?|another)\b")
-# What another caption calls several things without their name.
-_SEVERAL_UNNAMED = re.compile(
-    r"\b(both|couple|pair|group|crowd|herd|flock|bunch|team|family|others?|another|row|set)\b"
-)
-_LETTERS = re.compile("[a-z]+")
-_COUNTED = re.compile(r"\b(several|many|some|two|three|four|five|six|\d+|few)\b")
-
-
-class _Several(NamedTuple):
-    """What says that there are several: a quantifier's first and last word, and the noun."""
-
-    first: int
-    last: int
-    noun: int
+# Counts that go without saying: a bicycle has two wheels, whatever is said.
+_FIXED = frozenset(("wheel", "story", "half", "sleeve", "way", "lane", "level", "tone", "tier"))
 
 
 def change_quantity(
@@ -81,18 +83,29 @@ def change_quantity(
 ) -> Iterator[Candidate | Rejected]:
     """A number becomes another one, one becomes several, several become one, none becomes some.
 
-    "three dogs" gives "two dogs", "a dog is" gives "two dogs are", "no dog" gives "a dog".
+    "three dogs" gives "two dogs" or "one dog", "a dog is" gives "two dogs are", "no dog" "a dog".
     """
     words = caption.words
     rises = stream.uniform() < RISE
-    for index in stream.order([index for index in range(len(words)) if _may_count(words, index)]):
-        if words[index].lower != "no" and grammar.negated(words, index):
+    places = [index for index in range(len(words)) if _may_count(words, index)]
+    for index in stream.order(places):
+        word = words[index]
+        if word.lower == "no":
+            candidate = _some(caption, index)
+            if candidate is not None:
+                yield candidate
             continue
-        candidate = _number(caption, index, stream)
-        if candidate is not None:
-            yield candidate
-        elif rises:
-            yield from _several_of_one(caption, index, stream, corpus)
+        if grammar.negated(words, index):
+            continue
+        several = several_at(words, index)
+        if several is not None:
+            yield from _of_several(caption, several, stream, corpus)
+            continue
+        follower = words[index + 1].lower if index + 1 < len(words) else ""
+        is_only = word.lower == "one" or word.lower == "a" and follower in _ONE
+        if is_only or rises and word.lower in ("a", "an"):
+            last = index + 1 if follower in _ONE else index
+            yield from several_of_one(caption, index, last, stream, corpus)
 
 
 def _may_count(words: Sequence[Word], index: int) -> bool:
@@ -100,103 +113,136 @@ def _may_count(words: Sequence[Word], index: int) -> bool:
     word = words[index]
     if word.lower in _COUNTING or word.tag == "CD":
         return True
-    return word.tag in ("NNS", "JJ") and _may_be_bare(words, index)
-
-
-def _number(caption: ParsedCaption, index: int, stream: RandomStream) -> Candidate | None:
-    """The change of one quantifier and, where its number changes, of its noun and verb."""
-    words = caption.words
-    word = words[index]
-    before = words[index - 1] if index else None
-    if word.lower == "no":
-        return _some(caption, index, grammar.noun_ahead(words, index + 1, _BEFORE_HEAD, 4))
-    several = _several(words, index)
-    if several is not None:
-        # Half of the small numbers fall to one, half become another number.
-        if word.lower not in NUMBERS[1:4] or stream.uniform() < FALL:
-            alone = _one_of_several(caption, several, stream)
-            if alone is not None:
-                return alone
-        if word.lower in _MANY and word.lower != "some":
-            return _replace(caption, word, word, "two")
-    head = grammar.noun_ahead(words, index + 1, _BEFORE_HEAD, 4)
-    if head is None or head + 1 < len(words) and words[head + 1].lower == "of":
-        return None
-    noun = words[head]
-    if noun.tag == "NNS":
-        number = _other_number(word.lower, before, stream) if word.tag == "CD" else None
-        return _replace(caption, word, word, number) if number else None
-    if word.lower in _ONE and before is not None and before.lower == "a":
-        return _pluralize(caption, before, word, "several", head)
-    if word.lower == "one" and grammar.is_noun(noun) and _may_be_many(caption, before):
-        exact = before is not None and before.lower == "exactly"
-        return _pluralize(caption, word, word, "two" if exact else "several", head)
-    return None
-
-
-def _several(words: Sequence[Word], index: int) -> _Several | None:
-    """What says from a word on that there are several of a noun, if anything does."""
-    lower = words[index].lower
-    last = index
-    if lower in ("a", "lots"):
-        following = [word.lower for word in words[index + 1 : index + 3]]
-        if following[:1] == ["few"]:
-            last = index + 1
-        elif following[1:] == ["of"] and following[0] in _GROUPS:
-            last = index + 2
-        elif lower == "lots" and following[:1] == ["of"]:
-            last = index + 1
-        else:
-            return None
-    elif lower not in _MANY and lower not in NUMBERS[1:]:
-        if words[index].tag not in ("NNS", "JJ") or not _may_be_bare(words, index):
-            return None
-        last = index - 1  # nothing but the plural
-    noun = grammar.noun_ahead(words, last + 1, _BEFORE_HEAD, 4)
-    if noun is None or words[noun].tag != "NNS":
-        return None
-    if noun + 1 < len(words) and words[noun + 1].lower in ("of", "and", ","):
-        return None
-    return _Several(index, last, noun)
-
-
-def _may_be_bare(words: Sequence[Word], index: int) -> bool:
-    """Whether a noun phrase that begins here may be a plural without a quantifier."""
-    if index == 0:
+    if index == 0 and word.lower in GROUPS:
         return True
-    before = words[index - 1]
-    return before.tag in _BEFORE_BARE and before.lower != "of"
+    return word.tag in ("NNS", "JJ") and may_be_bare(words, index)
 
 
-def _may_be_many(caption: ParsedCaption, before: Word | None) -> bool:
-    """Whether "one" tells how many there are: not in "the one", nor beside "the others"."""
-    text = caption.record.caption.lower()
-    return (before is None or before.lower != "the") and not _OTHERS.search(text)
+def _of_several(
+    caption: ParsedCaption, several: Several, stream: RandomStream, corpus: Corpus
+) -> Iterator[Candidate]:
+    """Another number, or one alone, in the place of several."""
+    if not _is_counted(caption, several):
+        return
+    words = caption.words
+    before = words[several.first - 1] if several.first else None
+    is_bound = before is not None and before.tag in ("DT", "PDT", "PRP$", "JJ", "CD", "RB", "RBR")
+    if not is_bound and several.said != BARE and stream.uniform() < FALL:
+        alone = one_of_several(caption, several, stream)
+        if alone is not None:
+            yield alone
+    # "A group of people is" becomes "two people are"; other verbs agree already.
+    is_group = several.last > several.first
+    verb = grammar.verb_agreeing(words, several.noun, several=True) if is_group else ()
+    if verb is None:
+        return
+    numbers = _numbers_near(several.said, before)
+    if several.said in ("some", BARE):
+        if several.said == BARE and stream.uniform() > COUNT:
+            return
+        numbers = _numbers_against(caption, words[several.noun])
+    for number in stream.order(list(numbers), list(numbers.values())):
+        if is_bound and not (_is_number(number) and _is_number(several.said)):
+            continue
+        noun = words[several.noun].lower
+        names = _MEN_OR_PEOPLE.get((number in _OF_PEOPLE, noun), {noun: 1.0})
+        many = next(stream.order(list(names), list(names.values())))
+        if is_said_so(caption, words[several.noun], number):
+            continue
+        if not value_of(number) and not corpus.heard(number.rpartition(" ")[2], many):
+            continue
+        opening = there_are(words, several.first, number)
+        if opening is not None:
+            counted = _counted_so(caption, several, number, many)
+            yield counted._replace(edits=(*opening, *counted.edits, *verb))
 
 
-def _other_number(text: str, before: Word | None, stream: RandomStream) -> str | None:
-    """A number near the one that a word says, digits for digits; None beyond 2 to 10."""
-    digits = text.isdecimal()
-    if not digits and text not in NUMBERS:
-        return None
-    value = int(text) if digits else NUMBERS.index(text) + 1
-    if not 2 <= value <= 10:
-        return None
-    near = [n for n in range(max(2, value - NEAR), min(10, value + NEAR) + 1) if n != value]
-    weights = [_NEARER ** abs(number - value) for number in near]
-    # "exactly 0 dogs" is said only where things are counted in digits.
-    if digits and before is not None and before.lower == "exactly":
-        near, weights = [0, *near], [_NEARER, *weights]
-    chosen = next(stream.order(near, weights))
-    return str(chosen) if digits else NUMBERS[chosen - 1]
+def _is_number(text: str) -> bool:
+    return text.isdecimal() or value_of(text) > 0
 
 
-def _some(caption: ParsedCaption, index: int, head: int | None) -> Candidate | None:
+def _is_counted(caption: ParsedCaption, several: Several) -> bool:
+    """Whether a number tells how many there are, and nothing else of the caption does."""
+    words = caption.words
+    noun = words[several.noun]
+    before = words[several.first - 1].lower if several.first else ""
+    if before in _LOOSE or _BOUND_TO_NUMBER.search(caption.record.caption.lower()):
+        return False
+    is_measure = noun.lower in word_list("measures")
+    if not is_measure and noun.lower != "people" and not grammar.is_noun(noun):
+        return False
+    if noun.lemma in _FIXED or "body" in sorts_of(noun.lemma):
+        return False
+    if "color" in dimensions("attributes").get(noun.lemma, ()):
+        return False
+    behind = [word.lower for word in words[several.noun + 1 : several.noun + 3]]
+    if behind[:1] == ["of"] and not is_measure:
+        return False
+    # "Two zebras, a mother and a foal" names them all; so does "the larger".
+    if behind[:1] in ([","], [":"], ["-"], ["("]) and behind[1:] != ["and"]:
+        return not {"a", "an", "two", "three", "the"}.intersection(behind)
+    return not any(word.tag in ("JJR", "JJS") for word in words)
+
+
+def _numbers_near(said: str, before: Word | None) -> dict[str, float]:
+    """What may be said instead of a number or quantifier, and how often."""
+    value = value_of(said)
+    if value and (said.isdecimal() or value > 2):
+        near = range(max(2, value - NEAR), min(10, value + NEAR) + 1)
+        weights = {number: _NEARER ** abs(number - value) for number in near if number != value}
+        if not said.isdecimal():
+            # Captions say the smaller number more often.
+            return {
+                NUMBERS[number - 1]: weight * (1.0 if number < value else _LARGER)
+                for number, weight in weights.items()
+            }
+        # "exactly 0 dogs" is said only where things are counted in digits.
+        if before is not None and before.lower == "exactly":
+            weights[0] = _NEARER
+        return {str(number): weight for number, weight in weights.items()}
+    if value or said.rpartition(" ")[0] in ("a couple", "a pair", "couple", "pair"):
+        return _MORE
+    # Some may be two; a few are neither two nor many.
+    if said == "some":
+        return {}
+    if said == "a few":
+        return {"two": 0.5, "many": 0.5}
+    return _FEWER if said in _VERY_MANY else _TWO
+
+
+def _numbers_against(caption: ParsedCaption, noun: Word) -> dict[str, float]:
+    """Numbers of what a caption does not count, or calls some, that another caption denies."""
+    are_two = is_said_so(caption, noun, "two")
+    if are_two == is_said_so(caption, noun, "several"):
+        return {}
+    return _MORE if are_two else _TWO
+
+
+def _counted_so(caption: ParsedCaption, several: Several, number: str, many: str) -> Candidate:
+    """Put a number before several, in the place of what says how many they are."""
+    words = caption.words
+    noun, first = words[several.noun], words[several.first]
+    if several.said != BARE:
+        candidate = replace_words(caption, first, words[several.last], number)
+        if many != noun.lower:
+            edit = Edit(noun.start, noun.end, noun.text, match_case(many, noun.text))
+            candidate = candidate._replace(edits=(*candidate.edits, edit))
+        return candidate
+    # "Young dogs" gives "Two young dogs".
+    is_upper = len(first.text) > 1 and first.text.isupper()
+    lowered = first.text if is_upper else first.text[:1].lower() + first.text[1:]
+    cased = match_case(number, first.text)
+    edit = Edit(first.start, first.end, first.text, f"{cased} {lowered}")
+    return Candidate((Change(first, cased, number),), (edit,))
+
+
+def _some(caption: ParsedCaption, index: int) -> Candidate | None:
     """What there was none of is there: "some dogs" or "a dog"."""
     words = caption.words
     no = words[index]
+    head = grammar.noun_ahead(words, index + 1, BEFORE_HEAD, 4)
     following = words[index + 1] if index + 1 < len(words) else no
-    if head is None and following.tag != "JJ":
+    if head is None and following.tag != "JJ" or CALLED_ONE.search(caption.record.caption.lower()):
         return None
     if head is not None and (
         words[head].lower in word_list("mass") or not grammar.is_noun(words[head])
@@ -206,184 +252,7 @@ def _some(caption: ParsedCaption, index: int, head: int | None) -> Candidate | N
     if index and words[index - 1].tag in ("DT", "PRP$", "JJ"):
         return None
     if head is not None and words[head].tag == "NNS":
-        return _replace(caption, no, no, "some")
+        return replace_words(caption, no, no, "some")
     cased = match_case("a", no.text)
     article = cased + "n" if vowel_sound(following.lower) else cased
     return Candidate((Change(no, cased, "a"),), (Edit(no.start, no.end, no.text, article),))
-
-
-def _replace(caption: ParsedCaption, first: Word, last: Word, new: str) -> Candidate:
-    """Change a quantifier that reaches from one word to another."""
-    old = caption.record.caption[first.start : last.end]
-    cased = match_case(new, old)
-    return Candidate((Change(first, cased, new),), (Edit(first.start, last.end, old, cased),))
-
-
-# One and several, with the verb
-
-
-def _several_of_one(
-    caption: ParsedCaption, index: int, stream: RandomStream, corpus: Corpus
-) -> Iterator[Candidate]:
-    """One becomes several with the verb, where no caption of the image says that there are."""
-    words = caption.words
-    if words[index].lower not in ("a", "an"):
-        return
-    head = _singular(words, index + 1)
-    if head is None or _BOUND_TO_ONE.search(caption.record.caption.lower()):
-        return
-    noun = words[head]
-    is_first = not any(word.pos == "n" for word in words[:index])
-    if not is_first and words[index - 1].lower not in _BEFORE_SEVERAL:
-        return
-    is_plural = noun.lower in word_list("mass") or noun.lemma in word_list("groups")
-    if is_plural or _may_be_several(caption, noun):
-        return
-    for quantifier in stream.order(list(_SEVERAL), list(_SEVERAL.values())):
-        many = next(stream.order(_MANY_PERSONS.get(noun.lower, (plural(noun.lower),))))
-        if quantifier == BARE:
-            before = words[index - 1].lower if index else ""
-            is_heard = not corpus.is_small and corpus.follows(before, many) > 1
-            if not is_heard or not _may_be_bare(words, index):
-                continue
-        elif not corpus.heard(quantifier.rpartition(" ")[2], many):
-            continue
-        candidate = _pluralize(caption, words[index], words[index], quantifier, head, many)
-        if candidate is not None:
-            yield candidate
-
-
-def _may_be_several(caption: ParsedCaption, noun: Word) -> bool:
-    """Whether a caption of the image says, or may say, that there are several of a thing."""
-    others = _told(caption.image_captions or (caption.record.caption.lower(),))
-    # "Two sheep" are told by their number alone.
-    is_alike = plural(noun.lower) == noun.lower
-    if others.has_unnamed or is_alike and others.has_number:
-        return True
-    return any(_is_several_of(form, noun.lemma) for form in others.forms)
-
-
-class _Told(NamedTuple):
-    """What captions say of how many: whether several unnamed, whether a number, and all words."""
-
-    has_unnamed: bool
-    has_number: bool
-    forms: frozenset[str]
-
-
-@functools.lru_cache(maxsize=512)  # each thing of an image's captions is looked for in all of them
-def _told(captions: tuple[str, ...]) -> _Told:
-    forms = frozenset(form for caption in captions for form in _LETTERS.findall(caption))
-    has_number = any(map(_COUNTED.search, captions))
-    return _Told(any(map(_SEVERAL_UNNAMED.search, captions)), has_number, forms)
-
-
-@functools.lru_cache(maxsize=1 << 17)
-def _is_several_of(form: str, lemma: str) -> bool:
-    """Whether a word is a plural that may name several of what a noun names."""
-    if form in ("people", "men", "women"):
-        return validity.is_person(lemma)
-    if form[-1:] != "s" and form not in ("children", "geese", "mice"):
-        return False
-    single = wordnet.lemma(form, "n")
-    if single == form or not wordnet.known(form, "n"):
-        return False
-    if validity.is_person(single) and validity.is_person(lemma):
-        return True
-    return single in validity.aliases(lemma, "n") or wordnet.related(single, lemma, "n") is not None
-
-
-def _singular(words: Sequence[Word], start: int) -> int | None:
-    """The singular noun that a noun phrase ends in, if its number can be changed."""
-    head = start
-    while head < len(words) and words[head].tag in _BEFORE_NOUN and words[head].pos != "n":
-        head += 1
-    if head >= len(words) or words[head].tag != "NN" or not grammar.is_noun(words[head]):
-        return None
-    if head + 1 < len(words) and words[head + 1].lower in ("of", "-", "'s", "and", "or"):
-        return None
-    return head
-
-
-def _one_of_several(
-    caption: ParsedCaption, several: _Several, stream: RandomStream
-) -> Candidate | None:
-    """Several become one, with the verb."""
-    words = caption.words
-    noun = words[several.noun]
-    before = words[several.first - 1] if several.first else None
-    if before is not None and before.tag in ("DT", "CD", "PRP$", "RB", "JJ", "VBP"):
-        return None
-    # Who wears glasses wears no glass.
-    if noun.lower == "glasses" or noun.lemma in word_list("groups"):
-        return None
-    if "body" in sorts_of(noun.lemma):
-        return None
-    if _BOUND_TO_SEVERAL.search(caption.record.caption.lower()) or not grammar.is_noun(noun):
-        return None
-    single = next(stream.order(_PERSONS.get(noun.lower, (noun.lemma,))))
-    if single == noun.lower or single in word_list("mass") or _is_said_of_one(caption, single):
-        return None
-    verb = grammar.verb_agreeing(words, several.noun, grammar.SINGULAR_VERBS)
-    if verb is None:
-        return None
-    start = several.last + 1
-    following = words[start].lower if several.noun > start else single
-    article = "an" if vowel_sound(following) else "a"
-    edits = _with_one(caption, several, article, single)
-    change = Change(words[several.first], edits[0].new, "a")
-    return Candidate((change,), (*edits, *verb), mean_rating(noun.lemma))
-
-
-def _with_one(
-    caption: ParsedCaption, several: _Several, article: str, single: str
-) -> tuple[Edit, ...]:
-    """The edits of quantifier and noun."""
-    words = caption.words
-    noun = words[several.noun]
-    text = match_case(single, noun.text)
-    edit = Edit(noun.start, noun.end, noun.text, text)
-    if several.last >= several.first:
-        return (*_replace(caption, words[several.first], words[several.last], article).edits, edit)
-    # A plural without a quantifier gets an article: "Young dogs" gives "A young dog".
-    first = words[several.first]
-    is_upper = len(first.text) > 1 and first.text.isupper()
-    old = first.text if several.noun != several.first else text
-    lowered = old if is_upper else old[:1].lower() + old[1:]
-    new = f"{match_case(article, first.text)} {lowered}"
-    opening = Edit(first.start, first.end, first.text, new)
-    return (opening,) if several.noun == several.first else (opening, edit)
-
-
-def _is_said_of_one(caption: ParsedCaption, single: str) -> bool:
-    """Whether another caption of the image names one such thing."""
-    one = re.compile(rf"\b(a|an|one|the|single)( \w+)? {re.escape(single)}\b")
-    return any(one.search(other) for other in caption.image_captions)
-
-
-def _pluralize(
-    caption: ParsedCaption, first: Word, last: Word, new: str, head: int, many: str | None = None
-) -> Candidate | None:
-    """Change a quantifier and make its noun and verb plurals; None if they have none."""
-    words = caption.words
-    noun = words[head]
-    if noun.lower in word_list("mass"):
-        return None
-    verb = grammar.verb_agreeing(words, head, grammar.PLURAL_VERBS)
-    if verb is None:
-        return None
-    many = match_case(many or plural(noun.lower), noun.text)
-    edit = Edit(noun.start, noun.end, noun.text, many)
-    if new != BARE:
-        quantifier = _replace(caption, first, last, new)
-        edits = (*quantifier.edits, edit, *verb)
-        return Candidate(quantifier.changes, edits, mean_rating(noun.lemma))
-    # "A dog" gives "Dogs", "A brown dog" gives "Brown dogs".
-    follower = words[words.index(last) + 1]
-    text = many if follower is noun else follower.text
-    # An article in capitals is one at the beginning: "A dog".
-    cased = text[:1].upper() + text[1:] if first.text[0].isupper() else text
-    old = caption.record.caption[first.start : follower.end]
-    opening = Edit(first.start, follower.end, old, cased)
-    edits = (opening, *verb) if follower is noun else (opening, edit, *verb)
-    return Candidate((Change(first, cased, many),), edits, mean_rating(noun.lemma))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -31,6 +32,11 @@ _AFTER_SIDE = frozenset(("side", "hand", "corner", "half", "part", "end", "edge"
 _BEFORE_NOUN = frozenset(("DT", "JJ", "PRP$", "CD", "NNP", "VBN", "VBG", "RB"))
 _NEVER = "never:"  # begins the lines of idioms
 LEAST = 2  # captions that must say a phrase between such nouns
+KNOWN = 4  # captions that relate two nouns, from which on they must say the phrase of these (ours)
+# Behind these, top and bottom are not exchanged: smoke comes out of the top.
+_ALONG = frozenset(("from", "out", "onto", "off", "over", "into", "down", "of"))
+_OVERHEAD = frozenset(("sky", "cloud", "sun", "moon"))  # nothing is above them
+_ENDS = (".", ";", "!", "?")
 _LISTS = {"surface": "surfaces", "container": "containers", "slope": "slopes"}
 
 
@@ -101,10 +107,13 @@ def change_place(
             yield Rejected("symmetric")
         elif grammar.negated(words, match.start):
             yield Rejected("negated")
-        elif not _is_idiom(caption, match):
+        elif after is not None and after.lemma in _OVERHEAD:
+            continue
+        elif not _is_idiom(caption, match) and not _is_from_an_end(words, match):
             first, last = words[match.start], words[match.end - 1]
             for new in _drawn(match.rule.contraries, before, after, stream, corpus):
-                yield _replace(caption, first, last, new)
+                if not _is_said_elsewhere(caption, match, new, after):
+                    yield _replace(caption, first, last, new)
 
 
 def _drawn(
@@ -119,14 +128,26 @@ def _drawn(
     if len(contraries) == 1 or after is None or corpus.is_small:
         return iter(contraries[:1])
     heads = "*" if before is None else f"*{group_of(before.lemma)}"
-    times = dict.fromkeys(contraries, 0)
-    for name in names_of(after.lemma):
-        for said, number in corpus.relations(heads, name).items():
-            phrase = read_relation(said.partition("|")[2]).preposition
-            if phrase in times:
-                times[phrase] += number
-    heard = [phrase for phrase in contraries if times[phrase] >= LEAST]
+    times = _times_said(corpus, heads, after)
+    # Birds are on trees, giraffes are not, and captions say enough of where giraffes are.
+    own = {} if before is None else _times_said(corpus, before.lemma, after)
+    is_known = sum(own.values()) >= KNOWN
+    heard = [
+        phrase
+        for phrase in contraries
+        if times.get(phrase, 0) >= LEAST and (not is_known or phrase in own)
+    ]
     return stream.order(heard, [times[phrase] for phrase in heard])
+
+
+def _times_said(corpus: Corpus, head: str, target: Word) -> dict[str, int]:
+    """How often captions say each preposition between a noun, or a group of them, and another."""
+    times: Counter[str] = Counter()
+    for name in names_of(target.lemma):
+        for said, number in corpus.relations(head, name).items():
+            preposition = read_relation(said.partition("|")[2]).preposition
+            times[preposition or ""] += number
+    return times
 
 
 def _is_idiom(caption: ParsedCaption, match: _Match) -> bool:
@@ -134,6 +155,36 @@ def _is_idiom(caption: ParsedCaption, match: _Match) -> bool:
     start, end = caption.words[match.start].start, caption.words[match.end - 1].end
     idioms = _idioms().finditer(caption.record.caption.lower())
     return any(idiom.start() < end and start < idiom.end() for idiom in idioms)
+
+
+def _is_from_an_end(words: Sequence[Word], match: _Match) -> bool:
+    """Whether something comes from the top, or is put onto it, as nothing is from the bottom."""
+    if match.rule.old not in (("top",), ("bottom",)) or match.start < 2:
+        return False
+    *_, before, article = (word.lower for word in words[: match.start])
+    return article == "the" and before in _ALONG
+
+
+def _is_said_elsewhere(caption: ParsedCaption, match: _Match, new: str, after: Word | None) -> bool:
+    """Whether a caption says a phrase of something else, or of the same thing."""
+    words = caption.words
+    text = caption.record.caption.lower()
+    start, end = words[match.start].start, words[match.end - 1].end
+    if match.rule.needs not in ("side", "in"):
+        behind = rf"\b{new}\b(?: \w+){{,2}} {re.escape(after.lower)}\b" if after else ""
+        return bool(behind) and re.search(behind, text[:start] + text[end:]) is not None
+    # Of one sentence the word alone is enough: "a fish on the left and one on the right".
+    opening = max(text.rfind(mark, 0, start) for mark in _ENDS) + 1
+    closing = min((text + mark).find(mark, end) for mark in _ENDS)
+    sentence = f"{text[opening:start]} {text[end:closing]}"
+    if re.search(rf"\b{new}\b", sentence):
+        return True
+    phrases = []
+    if match.start:
+        phrases.append(f"{words[match.start - 1].lower} {new}")
+    if match.end < len(words) and words[match.end].lower[0].isalpha():
+        phrases.append(f"{new} {words[match.end].lower}")
+    return any(re.search(rf"\b{re.escape(phrase)}\b", text) for phrase in phrases)
 
 
 def _match(words: Sequence[Word], start: int) -> _Match | None:

@@ -6,7 +6,7 @@ import functools
 from collections.abc import Container, Sequence
 from typing import Literal
 
-from ahnpl_cli.english import match_case, plural
+from ahnpl_cli.english import match_case, third_person
 from ahnpl_cli.negatives.lexicon import wordnet
 from ahnpl_cli.negatives.lexicon.concreteness import rating
 from ahnpl_cli.negatives.lexicon.noun_sorts import animate, same_sort
@@ -20,8 +20,9 @@ NEGATIONS = frozenset(
     ("no", "not", "n't", "without", "never", "neither", "nor", "nobody", "nothing")
 )
 _AFTER_NOUN = frozenset(("VBG", "IN", "VBN", ".", ",", "TO", "CC"))
-PLURAL_VERBS = {"is": "are", "has": "have", "was": "were", "does": "do", "'s": "are"}
-SINGULAR_VERBS = {"are": "is", "have": "has", "were": "was", "do": "does"}
+_FINITE = ("VBZ", "VBP", "VBD", "MD")
+_PLURAL_VERBS = {"is": "are", "has": "have", "was": "were", "does": "do"}
+_SINGULAR_VERBS = {"are": "is", "have": "has", "were": "was"}
 # Up to these a verb may agree with a noun.
 _AGREE_TO = frozenset((",", ".", ";", "that", "which", "who", "while", "as", "and", "where"))
 CONCRETE = 3.9  # rating below which a noun names nothing to be seen (ours)
@@ -217,33 +218,37 @@ def _beside(word: Word) -> bool:
     return word.lower in _BESIDE or word.tag in _LISTED
 
 
-def verb_agreeing(
-    words: Sequence[Word], noun: int, irregular: dict[str, str]
-) -> tuple[Edit, ...] | None:
+def verb_agreeing(words: Sequence[Word], noun: int, *, several: bool) -> tuple[Edit, ...] | None:
     """Return the edit that lets the verb behind a noun agree, none without one; None if it cannot.
 
     Args:
         words: of a caption.
         noun: whose number changes, by its place.
-        irregular: `PLURAL_VERBS` where one becomes several, else `SINGULAR_VERBS`.
+        several: whether it names several from now on, else one.
     """
     if noun + 1 >= len(words):
         return ()
     verb = words[noun + 1]
-    if verb.tag not in ("VBZ", "VBP", "VBD", "MD"):
+    if verb.tag not in _FINITE:
         fits = verb.tag in _AFTER_NOUN or verb.tag == "RB"
         return () if fits and not _has_verb(words, noun + 1) else None
-    # "A group of dogs is": the verb agrees with the group, and with one dog.
-    if verb.lower in irregular.values():
-        return ()
-    new = irregular.get(verb.lower)
-    if new is None and verb.tag == "VBZ":
-        new = wordnet.lemma(verb.lower, "v")
-    elif new is None and verb.tag == "VBP":
-        new = plural(verb.lower)  # whose endings are those of the third person
-    if new is None or verb.tag == "VBD" and verb.lower not in irregular:
+    if verb.lower.startswith("'") or _goes_on(words, noun + 2):
+        return None
+    new = (_PLURAL_VERBS if several else _SINGULAR_VERBS).get(verb.lower)
+    # "A group of dogs is": the verb may agree with the group already, as it does with one dog.
+    if new is None and verb.tag == ("VBZ" if several else "VBP"):
+        new = wordnet.lemma(verb.lower, "v") if several else third_person(verb.lower)
+    if new is None or new == verb.lower:
         return ()
     return (Edit(verb.start, verb.end, verb.text, match_case(new, verb.text)),)
+
+
+def _goes_on(words: Sequence[Word], start: int) -> bool:
+    """Whether another verb is said of the same subject: "a dog sits and looks"."""
+    for before, word in zip(words[start:], words[start + 1 :], strict=False):
+        if before.lower in _LISTING and word.tag in ("VBZ", "VBP", "VB"):
+            return True
+    return False
 
 
 def _has_verb(words: Sequence[Word], start: int) -> bool:
