@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
-from ahnpl_cli.english import match_case
+from ahnpl_cli.english import match_case, plural
 from ahnpl_cli.negatives.candidates import (
     Candidate,
     Change,
@@ -26,17 +26,28 @@ from ahnpl_cli.negatives.candidates import (
 )
 from ahnpl_cli.negatives.evidence import Corpus
 from ahnpl_cli.negatives.lexicon.concreteness import Weigh, mean_rating
-from ahnpl_cli.negatives.lexicon.noun_sorts import sorts_of
+from ahnpl_cli.negatives.lexicon.noun_sorts import PERSON, sorts_of
 from ahnpl_cli.negatives.lexicon.tables import word_list
+from ahnpl_cli.negatives.lexicon.wordnet import lemma
 from ahnpl_cli.negatives.statistics import group_of, kind_of, names_of
 from ahnpl_cli.negatives.text import grammar
 from ahnpl_cli.negatives.text.relations import (
+    ALONG,
+    BESIDE,
+    CARRIES,
+    GOES_ON,
+    HELD,
     REDUCED,
+    THING,
     Relation,
     excludes,
+    is_plain,
+    places_exclude,
     read_relation,
+    text_of,
+    verbs_exclude,
 )
-from ahnpl_cli.negatives.text.words import Word
+from ahnpl_cli.negatives.text.words import VERBS, Word
 from ahnpl_cli.records import Edit
 from ahnpl_cli.stable_hash import RandomStream
 
@@ -46,10 +57,22 @@ STAYS = 0.005  # what the old relation counts for when a new one is drawn (ours)
 # What is tried where there are too few captions to tell what is said.
 PLACES = ("on", "under", "next to", "behind", "in front of", "in", "above")
 SHARE = 0.02  # of what is said between such nouns below which a relation is odd (ours)
-REGIONS = frozenset(("outdoors", "way", "room"))
-# Verbs of what is done beside a thing, whatever the preposition.
-DONE_BESIDE = frozenset(("work", "feed", "graze", "play", "look", "eat", "drink", "climb"))
-BESIDE = ("next to", "near", "beside", "in front of", "behind")
+# Things that small ones are put on, or into, rather than beside.
+_LARGE = frozenset(("furniture", "way", "building", "vehicle", "window", "outdoors", "fixture"))
+# Postures and paces, as said without a finite verb.
+_PRESENT = {
+    **{"sit": "sitting", "stand": "standing", "lie": "lying", "lay": "laying", "sleep": "sleeping"},
+    **{"walk": "walking", "run": "running"},
+    **{"park": "parked", "drive": "driving", "travel": "traveling"},
+}
+# Who holds what carries others does not ride it, but for the waves and slopes it is ridden on.
+_RIDDEN_ON = frozenset(
+    ("wave", "slope", "ramp", "rail", "air", "hill", "snow", "trick", "jump") + ("hand", "arm")
+)
+_BEARING = CARRIES | {"furniture"}
+_STATES = frozenset(("is", "are", "was", "were", "be", "being", "'s", "has", "have", "there"))
+_BORNE = frozenset(("on", "in", "atop", "aboard", "riding", "driving", "with", "using"))
+KNOWN = 60  # images that must show a head before only what is said of it counts (ours)
 LEAST = 2  # captions that must say a relation to a noun
 # Nouns that a relation is not to: "on the phone" tells what somebody does.
 _NO_PLACE = frozenset(
@@ -87,7 +110,7 @@ def change_relation(
             yield choice
             continue
         relation, possible = choice
-        old = _text(caption.words, relation)
+        old = text_of(caption.words, relation)
         stays = STAYS * _weight(corpus, caption.words, relation, f"{relation.form}|{old}")
         yield from _drawn(caption, relation, {**possible, old: stays}, stream)
 
@@ -131,7 +154,7 @@ class RelationJob:
             choice = next(self._choices, None)
             if isinstance(choice, _Choice):
                 self._relation = choice.relation
-                options = (*choice.possible, _text(self._caption.words, choice.relation))
+                options = (*choice.possible, text_of(self._caption.words, choice.relation))
                 first, last = choice.relation.first, choice.relation.last
                 return MaskedWord(self._caption, first, last, options)
             if choice is not None:
@@ -147,7 +170,7 @@ class RelationJob:
         scores = dict(ranking)
         best = max(scores.values(), default=0.0)
         weights = {text: math.exp(score - best) + 1e-9 for text, score in scores.items()}
-        old = _text(self._caption.words, self._relation)
+        old = text_of(self._caption.words, self._relation)
         weights[old] = STAYS * weights.get(old, 0.0)
         self._current = _drawn(
             self._caption, self._relation, weights, self._stream, scores, self._filler
@@ -183,7 +206,7 @@ def _drawn(
     filler: str = "corpus",
 ) -> Iterator[Candidate | Rejected]:
     """Candidates of one relation in a drawn order, until the old one is drawn."""
-    old = _text(caption.words, relation)
+    old = text_of(caption.words, relation)
     for text in stream.order(list(weights), list(weights.values())):
         # Else edits would go from what is often said to what is rarely said, and tell so.
         if text == old:
@@ -196,6 +219,12 @@ def _may_change(words: Sequence[Word], relation: Relation) -> bool:
     head, target = words[relation.head], words[relation.object]
     if target.lower in _NO_PLACE or not grammar.is_noun(target):
         return False
+    # "Jumping up while in the snow" is no one relation.
+    if any(word.lower == "while" for word in words[relation.first : relation.last + 1]):
+        return False
+    # "Holding a doughnut over a table": who holds it is told as well.
+    if kind_of(head.lemma) == THING and lemma(grammar.governor(words, relation.head), "v") in HELD:
+        return False
     # "a vase of flowers on a table": what is on it is the vase, and "flowers" agrees as well.
     return grammar.is_noun(head) or head.lower in word_list("measures")
 
@@ -204,33 +233,98 @@ def _possible(caption: ParsedCaption, relation: Relation, corpus: Corpus) -> dic
     """Return what may stand in the place of a relation, with how often it is said there."""
     words = caption.words
     head, target = words[relation.head].lemma, words[relation.object].lemma
-    old, kind = _text(words, relation), kind_of(head)
+    old, kind = text_of(words, relation), kind_of(head)
     possible: dict[str, float] = {}
-    is_region = not sorts_of(target).isdisjoint(REGIONS)
-    is_done = read_relation(old).verb in DONE_BESIDE
+    is_small = sorts_of(target).isdisjoint(_LARGE)
+    needs_own = kind != PERSON and corpus.seen(head) >= KNOWN
+    group = group_of(head)
+    known = {text for text, *_ in corpus.said_of(head, group, relation.form)}
     # Of a compound that captions hardly name, what they say of its last word.
     for name in names_of(target):
-        of_head, of_group = (corpus.relations(noun, name) for noun in (head, f"*{group_of(head)}"))
+        of_head, of_group = (corpus.relations(noun, name) for noun in (head, f"*{group}"))
         least = max(LEAST, SHARE * sum(of_group.values()))
-        for said, times in sorted(corpus.relations("*", name).items()):
+        every = dict(corpus.relations("*", name))
+        alike = set(_told_otherwise(relation, old, corpus.acts(group, name)))
+        every.update((said, 0) for said in alike if said not in every)
+        for said, times in sorted(every.items()):
             form, _, text = said.partition("|")
             if form != relation.form or not excludes(old, text, kind):
                 continue
-            # Anything can be beside anything; for more, such a thing has to be heard of.
-            is_beside = text in BESIDE
-            if not is_beside and (times < LEAST or of_group.get(said, 0) < least):
+            if not places_exclude(old, text, name):
                 continue
-            # What is on a street is beside it soon enough, and who works on a tree is.
-            if is_region and is_beside or is_done and read_relation(text).preposition in BESIDE:
+            if not is_plain(text) or not _fits_the_rest(caption, relation, text):
+                continue
+            # Any that lives can be beside anything; for more, such a thing has to be heard of.
+            is_heard = said in alike or text in BESIDE and (kind != THING or is_small)
+            if not is_heard and (times < LEAST or of_group.get(said, 0) < least):
+                continue
+            # What captions say of cats need not go for giraffes.
+            is_own = text in known and (read_relation(text).verb or of_head.get(said))
+            if needs_own and not is_heard and not is_own:
                 continue
             if not _is_said(caption, text, old, words[relation.object]):
-                own, group = of_head.get(said, 0), of_group.get(said, 0)
-                possible[text] = own + OF_GROUP * group + OF_ANY * times
+                own, alike_say = of_head.get(said, 0), of_group.get(said, 0)
+                possible[text] = own + OF_GROUP * max(1, alike_say) + OF_ANY * times
         if possible:
             break
     if corpus.is_small and not possible and relation.form == REDUCED:
         return {text: 1.0 for text in PLACES if excludes(old, text, kind)}
     return possible
+
+
+def _told_otherwise(
+    relation: Relation, old: str, acts: frozenset[tuple[str, str]]
+) -> Iterator[str]:
+    """Relations that differ in the posture or the pace alone, in the form of the old one.
+
+    Who stands on a thing may well sit on it, however seldom that is said in this very form.
+    """
+    verb, place = read_relation(old)
+    if verb not in _PRESENT or place is None:
+        return
+    for new, there in sorted(acts):
+        if there != place or new not in _PRESENT:
+            continue
+        if relation.form == REDUCED:
+            yield f"{REDUCED}|{_PRESENT[new]} {place}"
+        elif relation.form in ("VBZ", "VBP") and new != "park":
+            told = plural(new) if relation.form == "VBZ" else new
+            yield f"{relation.form}|{told} {place}"
+
+
+def _fits_the_rest(caption: ParsedCaption, relation: Relation, new: str) -> bool:
+    """Whether what else a caption tells goes with a relation: "riding down a street on a bike"."""
+    words = caption.words
+    following = words[relation.object + 1].lower if relation.object + 1 < len(words) else ""
+    # "Riding a bike and a car", "pushing a horse onto a trailer".
+    if following in GOES_ON:
+        return False
+    before, after = read_relation(text_of(words, relation)), read_relation(new)
+    handles = not HELD.isdisjoint((before.verb, after.verb))
+    is_carrier = _carries(words[relation.object].lemma, CARRIES)
+    # "Next to a skateboard through the air", "holding horses down a road".
+    if is_carrier and following in ALONG:
+        return False
+    kind = kind_of(words[relation.head].lemma)
+    for index, word in enumerate(words):
+        if relation.first <= index <= relation.object:
+            continue
+        if is_carrier and word.lemma in _RIDDEN_ON:
+            return False
+        if before.verb == after.verb:
+            continue
+        is_deed = word.tag in VERBS and word.lower not in _STATES
+        # Who is said to do something else does not ride what it holds, or may not hold it.
+        if is_deed and (handles or after.verb and verbs_exclude(after.verb, word.lemma, kind)):
+            return False
+        is_borne = word.pos == "n" and _carries(word.lemma, _BEARING)
+        if after.verb and is_borne and grammar.governor(words, index) in _BORNE:
+            return False
+    return True
+
+
+def _carries(noun: str, sorts: frozenset[str]) -> bool:
+    return noun.endswith("board") or not sorts_of(noun).isdisjoint(sorts)
 
 
 def _weight(corpus: Corpus, words: Sequence[Word], relation: Relation, said: str) -> float:
@@ -254,10 +348,6 @@ def _is_said(caption: ParsedCaption, text: str, old: str, target: Word) -> bool:
     last = re.escape(target.lower.rpartition(" ")[2])
     beside = re.compile(rf"\b{re.escape(after.preposition or text)}(?: [\w-]+){{0,3}}? {last}\b")
     return any(beside.search(other) for other in caption.image_captions)
-
-
-def _text(words: Sequence[Word], relation: Relation) -> str:
-    return " ".join(word.lower for word in words[relation.first : relation.last + 1])
 
 
 def _replace(

@@ -9,7 +9,8 @@ import functools
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ahnpl_cli.negatives.lexicon.tables import contrary, dimensions, word_list
+from ahnpl_cli.negatives.lexicon.noun_sorts import sorts_of
+from ahnpl_cli.negatives.lexicon.tables import alike, contrary, dimensions, word_list
 from ahnpl_cli.negatives.lexicon.wordnet import lemma
 from ahnpl_cli.negatives.text import grammar
 from ahnpl_cli.negatives.text.words import NOUNS, VERBS, Word
@@ -30,6 +31,22 @@ _VAGUE = frozenset(
     ("of", "with", "for", "from", "as", "like", "during", "at", "about", "than", "that", "because")
     + ("while", "after", "before", "without", "if", "until", "since", "so", "to")
 )
+
+BESIDE = frozenset(
+    ("next to", "near", "close to", "beside", "alongside", "in front of", "behind", "by", "around")
+)
+BELOW = frozenset(("under", "underneath", "beneath", "below"))
+# Relations that say where something is; with a verb they do if it says how it is there.
+_WHERE = BESIDE | BELOW | {"on", "on top of", "atop", "in", "inside", "inside of", "above", "over"}
+_BEING_THERE = grammar.POSTURES | {"ride", "park", "drive", "sleep", "place", "set"}
+# What is in a thing that closes around it is beside it no more; in grass and leaves it is both.
+_CLOSED = frozenset(("vehicle", "building"))
+# Words behind a thing that tell more of what is done to it: "a bike and a car", "along a river".
+GOES_ON = frozenset(("for", "to", "into", "onto", "off", "out", "and", "or", "against", "from"))
+ALONG = frozenset(("along", "down", "up", "through", "across", "over", "past", "towards", "toward"))
+THING = "thing"  # a kind of noun
+CARRIES = frozenset(("vehicle", "board", "animal"))
+HELD = frozenset(("hold", "carry", "push", "pull", "drag"))
 
 
 class Relation(NamedTuple):
@@ -66,6 +83,11 @@ def relations_of(words: Sequence[Word]) -> list[Relation]:
             if relation is not None:
                 relations.append(relation)
     return relations
+
+
+def text_of(words: Sequence[Word], relation: Relation) -> str:
+    """Return the words of a relation, in lower case."""
+    return " ".join(word.lower for word in words[relation.first : relation.last + 1])
 
 
 def _relation_to(words: Sequence[Word], noun: int) -> Relation | None:
@@ -154,6 +176,8 @@ def excludes(old: str, new: str, head_kind: str) -> bool:
         head_kind: `person`, `animal` or `thing`: a thing that stands somewhere also sits there.
     """
     first, second = read_relation(old), read_relation(new)
+    if _at_once(first, second):
+        return False
     for one in _keys(first):
         for other in _keys(second):
             if contrary(one, other, "relations"):
@@ -163,11 +187,68 @@ def excludes(old: str, new: str, head_kind: str) -> bool:
     return verbs_exclude(first.verb, second.verb, head_kind)
 
 
+def _at_once(first: RelationWords, second: RelationWords) -> bool:
+    """Whether what is done to a thing, or beside it, may be done together."""
+    one = first.verb or first.preposition
+    other = second.verb or second.preposition
+    if one == other or one is None or other is None:
+        return False
+    # Where a verb says no more than a place, the places tell.
+    are_places = first.preposition != second.preposition and {one, other} <= grammar.POSTURES
+    return not are_places and other in alike("at_once").get(one, ())
+
+
 def _keys(relation: RelationWords) -> tuple[str, ...]:
     """What the table of relations may know a relation by: a preposition, or a verb without one."""
     if relation.preposition is not None:
         return (relation.preposition,)
     return (relation.verb,) if relation.verb else ()
+
+
+def places_exclude(old: str, new: str, target: str) -> bool:
+    """Whether two relations contradict each other as far as they say where something is.
+
+    Who holds, eats or pulls a thing is near it, and what is in grass is near grass. A thing is on
+    another or beside it only where things are put on such, and in it only where it is closed.
+    """
+    words = read_relation(old), read_relation(new)
+    places = {read.preposition for read in words}
+    if len(places) == 1:
+        return True
+    are_where = [_is_where(read) for read in words]
+    if not any(are_where):
+        return BESIDE.isdisjoint(places)
+    if not all(are_where):
+        return _may_be_held(words, target)
+    sorts = sorts_of(target)
+    if places <= BESIDE:
+        return True
+    if not places.isdisjoint(("in", "inside", "inside of")):
+        is_closed = target in word_list("containers") or not sorts.isdisjoint(_CLOSED)
+        return is_closed or target == "tree" and not places.isdisjoint(BELOW)
+    is_surface = target in word_list("surfaces") or not sorts.isdisjoint(CARRIES)
+    return is_surface or places <= BESIDE | BELOW
+
+
+def is_plain(text: str) -> bool:
+    """Whether a relation is a verb and a preposition, either alone, and nothing more."""
+    verb, preposition = read_relation(text)
+    words = (preposition or "").split()
+    return len(text.split()) == len(words) + (verb is not None)
+
+
+def _is_where(relation: RelationWords) -> bool:
+    """Whether a relation says no more than where something is, and how it is there."""
+    if relation.preposition is None:
+        return relation.verb == "ride"
+    return relation.preposition in _WHERE and relation.verb in {None, *_BEING_THERE}
+
+
+def _may_be_held(words: tuple[RelationWords, RelationWords], target: str) -> bool:
+    """Whether one holds what the other is on: a board, but no table."""
+    places = {read.preposition for read in words} - {None}
+    is_held = any(read.verb in HELD for read in words)
+    return is_held and places <= {"on"} and not sorts_of(target).isdisjoint(CARRIES)
 
 
 def verbs_exclude(first: str, second: str, head_kind: str) -> bool:
