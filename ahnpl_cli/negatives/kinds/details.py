@@ -202,7 +202,8 @@ class _InsteadOf:
         self._verbs = [verb for verb in verbs if verb not in _STATES]
         self._company = [name for noun in sorted(self._nouns) for name in names_of(noun)]
         self._company += map(doing, self._verbs)
-        self._is_usual = corpus.usual([*kept, self._lost])
+        known = [noun for noun in (*kept, self._lost) if noun not in _ANYBODY]
+        self._is_usual = corpus.usual(known)
         self._is_placed = any(map(_is_place, kept))
         others = [noun for noun in kept if noun != head.lemma]
         self._sorts = frozenset().union(*map(sorts_of, others))

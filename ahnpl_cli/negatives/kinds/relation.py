@@ -76,21 +76,8 @@ KNOWN = 60  # images that must show a head before only what is said of it counts
 LEAST = 2  # captions that must say a relation to a noun
 # Nouns that a relation is not to: "on the phone" tells what somebody does.
 _NO_PLACE = frozenset(
-    (
-        "phone",
-        "laptop",
-        "computer",
-        "body",
-        "pole",
-        "fence",
-        "way",
-        "air",
-        "row",
-        "line",
-        "water",
-        "day",
-        "night",
-    )
+    ("phone", "laptop", "computer", "body", "pole", "fence", "way", "air", "row", "line", "water")
+    + ("day", "night")
 )
 
 
