@@ -43,6 +43,7 @@ _INSTEAD = {PLACE: (PLACE,), SEAT: (SEAT, DEED), HAND: (HAND, DEED), DEED: (DEED
 _UPON = frozenset(("on", "on top of", "atop"))
 _AT = _UPON | {"in", "inside", "through", "across", "down", "along", "up"}
 _HOLDS = frozenset(("hold", "carry", "use", "eat", "drink", "read"))
+_MEALS = frozenset(("eat", "drink"))
 _DOES = frozenset(("ride", "fly", "surf", "play", "swing", "drive", "feed", "pet", "kick", "push"))
 # What lifeless things do in a place, and what anybody does anywhere.
 _OF_THINGS = frozenset(("park", "sit", "stand", "drive", "travel", "go", "move", "fly", "sail"))
@@ -132,7 +133,10 @@ def _loose_relations(caption: ParsedCaption, corpus: Corpus) -> list[Relation]:
 
 def _is_head(words: Sequence[Word], head: int) -> bool:
     """Whether a noun alone is what a relation is said of: not the man of "a bride and a man"."""
-    return grammar.is_noun(words[head]) and grammar.governor(words, head) not in ("and", "or")
+    before = grammar.governor(words, head)
+    if kind_of(words[head].lemma) == THING and before not in ("", "of"):
+        return False  # "a man on a skateboard is in a pool": the man is
+    return grammar.is_noun(words[head]) and before not in ("and", "or")
 
 
 def is_last_said(words: Sequence[Word], noun: int) -> bool:
@@ -218,6 +222,9 @@ class _InsteadOf:
         # Who is said to do something else does not do this at the same time.
         if verb != self._verb and self._verbs and (verb is not None or role != PLACE):
             return False
+        # Who eats may hold something as well.
+        if role == HAND and verb != self._verb and not _MEALS.isdisjoint((verb, self._verb)):
+            return False
         is_told = self._may_be_at(role, verb, thing) if role in (PLACE, SEAT) else self._has(thing)
         if not is_told or role != PLACE and not self._is_free(role, verb, thing):
             return False
@@ -229,6 +236,7 @@ class _InsteadOf:
             return False
         # A caption that names another place leaves no room for this.
         is_busy = bool(self._verbs or self._sorts & _BEARING)
+        is_busy |= any(noun.endswith("board") for noun in self._nouns)
         if role == PLACE and (self._is_placed or thing in _AFLOAT and is_busy):
             return False
         # No plane is in a driveway, wherever people are.

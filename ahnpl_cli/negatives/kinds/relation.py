@@ -28,7 +28,6 @@ from ahnpl_cli.negatives.evidence import Corpus
 from ahnpl_cli.negatives.lexicon.concreteness import Weigh, mean_rating
 from ahnpl_cli.negatives.lexicon.noun_sorts import PERSON, sorts_of
 from ahnpl_cli.negatives.lexicon.tables import word_list
-from ahnpl_cli.negatives.lexicon.wordnet import lemma
 from ahnpl_cli.negatives.statistics import group_of, kind_of, names_of
 from ahnpl_cli.negatives.text import grammar
 from ahnpl_cli.negatives.text.relations import (
@@ -66,9 +65,8 @@ _PRESENT = {
     **{"park": "parked", "drive": "driving", "travel": "traveling"},
 }
 # Who holds what carries others does not ride it, but for the waves and slopes it is ridden on.
-_RIDDEN_ON = frozenset(
-    ("wave", "slope", "ramp", "rail", "air", "hill", "snow", "trick", "jump") + ("hand", "arm")
-)
+_RIDDEN_ON = frozenset(("wave", "slope", "ramp", "rail", "air", "hill", "snow", "trick", "jump"))
+_IN_HAND = frozenset(("hand", "arm", "lap", "mouth", "glove"))
 _BEARING = CARRIES | {"furniture"}
 _STATES = frozenset(("is", "are", "was", "were", "be", "being", "'s", "has", "have", "there"))
 _BORNE = frozenset(("on", "in", "atop", "aboard", "riding", "driving", "with", "using"))
@@ -209,8 +207,13 @@ def _may_change(words: Sequence[Word], relation: Relation) -> bool:
     # "Jumping up while in the snow" is no one relation.
     if any(word.lower == "while" for word in words[relation.first : relation.last + 1]):
         return False
-    # "Holding a doughnut over a table": who holds it is told as well.
-    if kind_of(head.lemma) == THING and lemma(grammar.governor(words, relation.head), "v") in HELD:
+    # "Holding up a doughnut over a table": who holds it is told as well.
+    is_held = any(word.pos == "v" and word.lemma in HELD for word in words[: relation.head])
+    if is_held and kind_of(head.lemma) == THING:
+        return False
+    # "Watching the ball go past": the ball goes.
+    following = words[relation.object + 1 : relation.object + 2]
+    if following and following[0].tag in ("VB", "VBP"):
         return False
     # "a vase of flowers on a table": what is on it is the vase, and "flowers" agrees as well.
     return grammar.is_noun(head) or head.lower in word_list("measures")
@@ -300,6 +303,9 @@ def _fits_the_rest(caption: ParsedCaption, relation: Relation, new: str) -> bool
             return False
         if before.verb == after.verb:
             continue
+        # "In its mouth": more is told of how a thing is held, or caught.
+        if word.lemma in _IN_HAND:
+            return False
         is_deed = word.tag in VERBS and word.lower not in _STATES
         # Who is said to do something else does not ride what it holds, or may not hold it.
         if is_deed and (handles or after.verb and verbs_exclude(after.verb, word.lemma, kind)):

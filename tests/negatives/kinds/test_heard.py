@@ -43,6 +43,7 @@ SCENES = (
     *("a bus on a street", "a bus in a station", "a bus on a street", "a truck walking on a hill"),
     *("a train in a station", "a train on a track", "a train on a track", "a dog and a kite"),
     *("a man sitting on a couch", "a bride and a skateboard", "a hand", "a phone"),
+    "a man eating a cake",
 )
 
 
@@ -152,6 +153,9 @@ def test_a_rare_attribute_is_added_where_another_caption_says_the_contrary(parse
         ("a bus on a street", "walking"),
         ("a bus on a street", "hill"),
         ("a bride and a man riding a horse", "skateboard"),
+        # The man is on the street, and who eats may hold a phone.
+        ("a man on a bus is on a street", "station"),
+        ("a man eating a cake", "phone"),
         # Of what captions never name they cannot tell what goes with it.
         ("a llama next to a man riding a horse", "skateboard"),
     ],
@@ -240,6 +244,7 @@ def test_a_word_is_put_where_captions_say_such_words(
         ("a man riding a horse and a donkey", False),
         ("a man riding a horse down a road", False),
         ("a man riding a horse in a race through the air", False),
+        ("a man riding a horse on his arm", False),
     ],
 )
 def test_a_relation_fits_what_else_is_told(parse, corpus, caption, made):
