@@ -46,9 +46,9 @@ if TYPE_CHECKING:
 
 CONCRETE = 3  # words a caption among which `--select top-k` draws, as in ConcretePlant's example
 POOL = 6  # candidates of a kind and caption among which `--select plausible` draws (ours)
-# Kinds whose places give one negative each: one thing can become many in nine ways and many one
-# thing in one, so that with several of a place more numbers would rise than fall.
-ONE_A_PLACE = frozenset(("quantity",))
+# Negatives of a place at most: one thing can become many in nine ways and many two in two ways, so
+# that with more of a place more numbers would rise than fall.
+MOST_A_PLACE = {"quantity": 2}
 NO_PLACE = "nothing to change"
 
 
@@ -73,14 +73,14 @@ class _EditsJob:
 
     Args:
         proposals: in the order to try them.
-        once: whether a place gives one negative at most.
+        most: negatives of a place at most, None for any number.
     """
 
-    def __init__(self, proposals: Iterator[Candidate | Rejected], *, once: bool = False) -> None:
+    def __init__(self, proposals: Iterator[Candidate | Rejected], most: int | None = None) -> None:
         self.rejected: Counter[str] = Counter()
-        self._proposals, self._once = proposals, once
+        self._proposals, self._most = proposals, most
         self._last: Candidate | None = None
-        self._changed: set[int] = set()
+        self._made: Counter[int] = Counter()  # by place
         self._again: deque[Candidate] = deque()
 
     def propose(self) -> Candidate | None:
@@ -91,11 +91,15 @@ class _EditsJob:
         for proposal in self._proposals:
             if isinstance(proposal, Rejected):
                 self.rejected[proposal.reason] += 1
-            elif _place(proposal) not in self._changed:
+            elif not self._made[_place(proposal)]:
                 return proposal
-            elif not self._once:
+            else:
                 self._again.append(proposal)
-        return self._again.popleft() if self._again else None
+        while self._again:
+            proposal = self._again.popleft()
+            if self._most is None or self._made[_place(proposal)] < self._most:
+                return proposal
+        return None
 
     def take(self, ranking: Ranking) -> None:
         """Never called: nothing is masked."""
@@ -103,7 +107,7 @@ class _EditsJob:
     def accept(self) -> None:
         """Note which place gave a negative."""
         if self._last is not None:
-            self._changed.add(_place(self._last))
+            self._made[_place(self._last)] += 1
 
 
 def _place(candidate: Candidate) -> int:
@@ -259,7 +263,7 @@ class Maker:
             return RelationJob(caption, stream, self.weigh, self.corpus, self.filler.name)
         if not isinstance(maker, Refill):
             edits = maker(caption, stream, self.weigh, self.corpus)
-            return _EditsJob(edits, once=kind in ONE_A_PLACE)
+            return _EditsJob(edits, MOST_A_PLACE.get(kind))
         if span is not None:
             maker = _within(maker, span)
         return RefillJob(maker, caption, stream, self.weigh, self._valid_words, self.corpus)

@@ -57,11 +57,6 @@ _BOUND_TO_SEVERAL = re.compile(
     r"|lined|these|those|among|between|circle|one|twins?|all|matching|team|crowd|group)\b"
 )
 _EXACT = frozenset(("exactly", "only", "just"))
-# Behind these the plurals are those of several: "two people on skateboards".
-_TIED_BY = frozenset(
-    ("in", "on", "with", "wearing", "riding", "holding", "carrying", "flying", "using", "and")
-    + ("into", "of", "as", "eating", "drinking", "throwing", "pulling", "are", "from")
-)
 # What one does with a thing that no other then has.
 _ALONE_WITH = frozenset(
     ("hold", "carry", "eat", "wear", "swing", "ride", "throw", "hit", "drink", "bite", "use", "do")
@@ -228,8 +223,8 @@ def one_of_several(
 
 
 def _is_tied(words: Sequence[Word], several: Several) -> bool:
-    """Whether other plurals are those of several things: "two people on skateboards"."""
+    """Whether other plurals may be those of several: "two people on skateboards"."""
     for index in range(several.noun + 1, len(words)):
-        if words[index].tag == "NNS" and grammar.governor(words, index) in _TIED_BY:
+        if words[index].tag == "NNS" and grammar.determiner(words, index) == "none":
             return True
     return False

@@ -64,8 +64,10 @@ def several_at(words: Sequence[Word], index: int) -> Several | None:
     last = index
     if lower == "a" and following[:1] == ["few"]:
         last = index + 1
-    elif lower == "a" and following[1:] == ["of"] and following[0] in GROUPS:
+    elif lower == "a" and _is_group(words, index + 1):
         last = index + 2
+    elif lower == "a" and following[:1] == ["large"] and _is_group(words, index + 2):
+        last = index + 3
     elif (lower == "lots" or index == 0 and lower in GROUPS) and following[:1] == ["of"]:
         last = index + 1
     elif lower not in MANY and not 2 <= value_of(lower) <= 10:
@@ -84,6 +86,11 @@ def several_at(words: Sequence[Word], index: int) -> Several | None:
         return None
     said = " ".join(word.lower for word in words[index : last + 1])
     return Several(index, last, noun, said)
+
+
+def _is_group(words: Sequence[Word], index: int) -> bool:
+    following = [word.lower for word in words[index : index + 2]]
+    return following[1:] == ["of"] and following[0] in GROUPS
 
 
 def may_be_bare(words: Sequence[Word], index: int) -> bool:

@@ -29,7 +29,7 @@ from ahnpl_cli.negatives.kinds.quantifiers import (
     value_of,
 )
 from ahnpl_cli.negatives.lexicon.concreteness import Weigh
-from ahnpl_cli.negatives.lexicon.noun_sorts import sorts_of
+from ahnpl_cli.negatives.lexicon.noun_sorts import LIVING, sorts_of
 from ahnpl_cli.negatives.lexicon.tables import dimensions, word_list
 from ahnpl_cli.negatives.text import grammar
 from ahnpl_cli.negatives.text.words import Word
@@ -171,7 +171,14 @@ def _is_counted(caption: ParsedCaption, several: Several) -> bool:
     is_measure = noun.lower in word_list("measures")
     if not is_measure and noun.lower != "people" and not grammar.is_noun(noun):
         return False
-    if noun.lemma in _FIXED or "body" in sorts_of(noun.lemma):
+    sorts = sorts_of(noun.lemma)
+    if noun.lemma in _FIXED or "body" in sorts:
+        return False
+    # "Sheep" stand without an article as well.
+    if noun.lower in word_list("mass") and LIVING.isdisjoint(sorts):
+        return False
+    # "Four elephants, two babies and two adults": they make up the number before.
+    if before == "," and any(value_of(word.lower) > 1 for word in words[: several.first]):
         return False
     if "color" in dimensions("attributes").get(noun.lemma, ()):
         return False

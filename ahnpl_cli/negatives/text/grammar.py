@@ -231,7 +231,8 @@ def verb_agreeing(words: Sequence[Word], noun: int, *, several: bool) -> tuple[E
     verb = words[noun + 1]
     if verb.tag not in _FINITE:
         fits = verb.tag in _AFTER_NOUN or verb.tag == "RB"
-        return () if fits and not _has_verb(words, noun + 1) else None
+        is_relative = verb.tag in ("WDT", "WP")
+        return () if (fits or is_relative) and not _has_verb(words, noun + 1, several) else None
     if verb.lower.startswith("'") or _goes_on(words, noun + 2):
         return None
     new = (_PLURAL_VERBS if several else _SINGULAR_VERBS).get(verb.lower)
@@ -251,11 +252,14 @@ def _goes_on(words: Sequence[Word], start: int) -> bool:
     return False
 
 
-def _has_verb(words: Sequence[Word], start: int) -> bool:
-    """Whether a finite verb further on agrees with a noun: "two people with a dog are walking"."""
-    for word in words[start:]:
+def _has_verb(words: Sequence[Word], start: int, several: bool) -> bool:
+    """Whether a finite verb further on would no longer agree: "a man with a dog is walking"."""
+    agreeing, past = ("VBZ", "was") if several else ("VBP", "were")
+    # Up to the first verb of a relative clause: "a group of people that are walking".
+    is_relative = words[start].tag in ("WDT", "WP")
+    for word in words[start + is_relative :]:
         if word.lower in _AGREE_TO:
             return False
-        if word.tag in ("VBZ", "VBP") or word.lower in ("was", "were"):
+        if word.tag == agreeing or word.lower == past:
             return True
     return False

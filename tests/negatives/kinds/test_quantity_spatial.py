@@ -160,6 +160,8 @@ def quantities(parsed, seeds=120):
         ("There is a cow on the hill", {"There are two cows on the hill"}),
         ("Group of dogs on the sand", {"Two dogs on the sand"}),
         ("Some young dogs on the sand", {"One young dog on the sand"}),
+        ("A large group of cows on the hill", {"Two cows on the hill"}),
+        ("A group of cows that are asleep", {"Two cows that are asleep"}),
         ("two slices of pizza", {"three slices of pizza"}),
         # Many are no few.
         ("many boats on the lake", {"two boats on the lake", "a few boats on the lake"}),
@@ -220,6 +222,7 @@ def test_a_number_becomes_another_that_is_near(parse):
         *("at least two dogs", "Two zebras , a mother and her foal", "a pair of scissors"),
         *("Three dogs , two black one brown", "a bike with two wheels", "a tree lined road"),
         "has only one ear and no wings",
+        "Four dogs , two pups and two old ones",
     ],
 )
 def test_quantities_are_left_where_the_rest_would_not_fit(parse, caption):
@@ -254,6 +257,7 @@ def test_several_are_not_one_where_other_words_say_several(parse, caption):
         ("Dogs on the sand", "several dogs", {"many": False, "two": True}),
         ("Dogs on the sand", "dogs at the beach", {"many": False, "two": False}),
         ("some dogs on the sand", "a group of dogs", {"two": True, "many": False}),
+        ("a pan with broccoli", "several broccoli", {"a pan with two": False}),
     ],
 )
 def test_other_captions_of_the_image_say_how_many(parse, caption, other, made):
