@@ -119,7 +119,7 @@ class NegativesConfig:
     per_kind: int | None = opt(
         None,
         f"Negatives of each kind and caption at most, of which training draws one anew in every "
-        f"epoch; default: {PER_KIND}, or 1 with a language model.",
+        f"epoch; default: {PER_KIND}, or 1 with a language model and with --kinds paper.",
         min=1,
     )
     filler: str = opt(
@@ -194,8 +194,10 @@ class NegativesConfig:
             what = "--select top-k makes one negative a caption, not several of a kind"
             raise ConfigError(what, hint="Leave out --per-kind.")
         if self.per_kind is None:
-            # A language model's answers are dear, and top-k makes one of a caption anyway.
-            is_single = self.language.names_model or self.select == "top-k"
+            # A language model's answers are dear, and top-k makes one of a caption anyway. AHNPL's
+            # T_hs (Eq. 6) has one negative of each type.
+            is_paper = set(self.kinds) == set(PRESETS["paper"])
+            is_single = is_paper or self.language.names_model or self.select == "top-k"
             object.__setattr__(self, "per_kind", 1 if is_single else PER_KIND)
         choose(self.filler, ("auto", "roberta", "corpus", "llm"), "filler")
         object.__setattr__(self, "positives", expand_positives(self.positives))

@@ -66,6 +66,8 @@ def test_negatives_stand_in_slot_order_and_several_of_a_kind(world):
 def test_where_an_answer_is_dear_or_one_is_asked_for_a_kind_has_one():
     assert NegativesConfig().per_kind == PER_KIND
     assert NegativesConfig(select="top-k").per_kind == 1
+    assert NegativesConfig(kinds=("paper",)).per_kind == 1
+    assert NegativesConfig(kinds=("paper",), per_kind=3).per_kind == 3
     assert NegativesConfig(filler="llm", language=LanguageConfig(llm="x")).per_kind == 1
 
 
