@@ -191,8 +191,10 @@ class Maker:
         self._is_trial = is_trial
         written = self._written(block)
         jobs = []
+        # Only of some kinds is it counted what words tell them.
+        kinds = [kind for kind in self._makers if kind in validity.TELLING or not is_trial]
         for row, caption in enumerate(block):
-            for kind in self._makers:
+            for kind in kinds:
                 source = self._source(kind, caption) if kind not in written else written[kind][row]
                 jobs.append(_KindJob(kind, caption, row, source, self._enough))
         self._run(jobs, [{validity.normalized(caption.record.caption)} for caption in block])

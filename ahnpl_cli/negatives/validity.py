@@ -135,10 +135,9 @@ def refill_reason(old: str, new: str, pos: Pos) -> str | None:
 
     Beyond `pair_reason`, nouns keep to their own: whoever swims in a pond swims in no mountain.
     """
-    reason = pair_reason(old, new, pos)
-    if reason is None and pos == "n" and not _are_peers(old, new):
+    if pos == "n" and not _are_peers(old, new):
         return IMPLAUSIBLE
-    return reason
+    return pair_reason(old, new, pos)
 
 
 def _are_peers(old: str, new: str) -> bool:
