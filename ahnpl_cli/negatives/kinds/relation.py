@@ -317,7 +317,7 @@ def _fits_the_rest(caption: ParsedCaption, relation: Relation, new: str) -> bool
 
 
 def _carries(noun: str, sorts: frozenset[str]) -> bool:
-    return noun.endswith("board") or not sorts_of(noun).isdisjoint(sorts)
+    return noun.endswith(("board", "cycle", "bike")) or not sorts_of(noun).isdisjoint(sorts)
 
 
 def _weight(corpus: Corpus, words: Sequence[Word], relation: Relation, said: str) -> float:

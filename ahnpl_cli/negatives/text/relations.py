@@ -31,20 +31,22 @@ _VAGUE = frozenset(
     ("of", "with", "for", "from", "as", "like", "during", "at", "about", "than", "that", "because")
     + ("while", "after", "before", "without", "if", "until", "since", "so", "to")
 )
-
+# Relations that say that something is beside a thing, or below it.
 BESIDE = frozenset(
     ("next to", "near", "close to", "beside", "alongside", "in front of", "behind", "by", "around")
 )
 BELOW = frozenset(("under", "underneath", "beneath", "below"))
 # Relations that say where something is; with a verb they do if it says how it is there.
 _WHERE = BESIDE | BELOW | {"on", "on top of", "atop", "in", "inside", "inside of", "above", "over"}
-_BEING_THERE = grammar.POSTURES | {"ride", "park", "drive", "sleep", "place", "set"}
+# Who leans on a thing is next to it.
+_BEING_THERE = grammar.POSTURES - {"lean"} | {"ride", "park", "drive", "sleep", "place", "set"}
 # What is in a thing that closes around it is beside it no more; in grass and leaves it is both.
 _CLOSED = frozenset(("vehicle", "building"))
 # Words behind a thing that tell more of what is done to it: "a bike and a car", "along a river".
 GOES_ON = frozenset(("for", "to", "into", "onto", "off", "out", "and", "or", "against", "from"))
 ALONG = frozenset(("along", "down", "up", "through", "across", "over", "past", "towards", "toward"))
 THING = "thing"  # a kind of noun
+# Sorts of what others are on, and verbs of who moves a thing without being on it.
 CARRIES = frozenset(("vehicle", "board", "animal"))
 HELD = frozenset(("hold", "carry", "push", "pull", "drag"))
 

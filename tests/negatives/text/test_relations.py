@@ -15,6 +15,7 @@ from ahnpl_cli.negatives.text.relations import excludes, is_plain, places_exclud
         ("holding on", "in front of", "bus", "person", False),
         ("under", "carrying", "umbrella", "person", False),
         ("holding", "standing under", "umbrella", "person", False),
+        ("leaning on", "next to", "motorcycle", "person", False),
         ("wearing", "behind", "coat", "person", False),
         # What is in a thing that is open is beside it as well.
         ("in", "next to", "window", "thing", False),
