@@ -168,6 +168,9 @@ def _is_counted(caption: ParsedCaption, several: Several) -> bool:
     before = words[several.first - 1].lower if several.first else ""
     if before in _LOOSE or _BOUND_TO_NUMBER.search(caption.record.caption.lower()):
         return False
+    # "Two of the three apples": there are no fewer than two.
+    if several.first > 1 and before == "the" and words[several.first - 2].lower == "of":
+        return False
     is_measure = noun.lower in word_list("measures")
     if not is_measure and noun.lower != "people" and not grammar.is_noun(noun):
         return False

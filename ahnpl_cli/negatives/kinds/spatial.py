@@ -32,7 +32,7 @@ _AFTER_SIDE = frozenset(("side", "hand", "corner", "half", "part", "end", "edge"
 _BEFORE_NOUN = frozenset(("DT", "JJ", "PRP$", "CD", "NNP", "VBN", "VBG", "RB"))
 _NEVER = "never:"  # begins the lines of idioms
 LEAST = 2  # captions that must say a phrase between such nouns
-KNOWN = 4  # captions that relate two nouns, from which on they must say the phrase of these (ours)
+KNOWN = 2  # captions that relate two nouns, from which on they must say the phrase of these (ours)
 # Behind these, top and bottom are not exchanged: smoke comes out of the top.
 _ALONG = frozenset(("from", "out", "onto", "off", "over", "into", "down", "of"))
 _OVERHEAD = frozenset(("sky", "cloud", "sun", "moon"))  # nothing is above them

@@ -222,7 +222,7 @@ def test_a_number_becomes_another_that_is_near(parse):
         *("at least two dogs", "Two zebras , a mother and her foal", "a pair of scissors"),
         *("Three dogs , two black one brown", "a bike with two wheels", "a tree lined road"),
         "has only one ear and no wings",
-        "Four dogs , two pups and two old ones",
+        *("Four dogs , two pups and two old ones", "all of the three apples"),
     ],
 )
 def test_quantities_are_left_where_the_rest_would_not_fit(parse, caption):
