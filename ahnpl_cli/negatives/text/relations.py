@@ -45,6 +45,7 @@ _CLOSED = frozenset(("vehicle", "building"))
 # Words behind a thing that tell more of what is done to it: "a bike and a car", "along a river".
 GOES_ON = frozenset(("for", "to", "into", "onto", "off", "out", "and", "or", "against", "from"))
 ALONG = frozenset(("along", "down", "up", "through", "across", "over", "past", "towards", "toward"))
+_PERCHES = frozenset(("branch", "twig", "wire", "log", "perch", "feeder"))
 THING = "thing"  # a kind of noun
 # Sorts of what others are on, and verbs of who moves a thing without being on it.
 CARRIES = frozenset(("vehicle", "board", "animal"))
@@ -214,6 +215,9 @@ def places_exclude(old: str, new: str, target: str) -> bool:
     another or beside it only where things are put on such, and in it only where it is closed.
     """
     words = read_relation(old), read_relation(new)
+    # A bird on a branch is said to sit, to stand and to perch.
+    if target in _PERCHES and {read.verb for read in words} <= grammar.POSTURES:
+        return False
     places = {read.preposition for read in words}
     if len(places) == 1:
         return True

@@ -29,6 +29,7 @@ from ahnpl_cli.negatives.text.relations import excludes, is_plain, places_exclud
         ("sitting on", "standing next to", "wall", "thing", False),
         # What is done at the same time.
         ("standing on", "perched on", "branch", "animal", False),
+        ("standing on", "sitting on", "branch", "animal", False),
         ("eating off", "standing on", "ground", "animal", False),
         ("throwing", "holding", "ball", "person", False),
         ("reading on", "lying on", "bed", "person", False),
