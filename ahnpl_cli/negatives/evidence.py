@@ -18,7 +18,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable
 
-from ahnpl_cli.negatives.lexicon.noun_sorts import PERSON
+from ahnpl_cli.negatives.lexicon.noun_sorts import PERSON, is_sorted
 from ahnpl_cli.negatives.lexicon.tables import dimensions
 from ahnpl_cli.negatives.lexicon.wordnet import lemma
 from ahnpl_cli.negatives.seen_together import SeenTogether
@@ -163,7 +163,7 @@ class Corpus(SeenTogether):
         for name in names_of(noun):
             own.update(self.descriptions(name))
         # A thing that was made and has a color may have any; no dog, no banana and no lake.
-        is_made = kind_of(noun) == "thing" and group_of(noun) not in GROWN
+        is_made = is_sorted(noun) and kind_of(noun) == "thing" and group_of(noun) not in GROWN
         colors = _colors() if is_made and not _colors().isdisjoint(own) else frozenset()
         # Of a noun that is much described, what it is never said to be it hardly is.
         if own.total() >= KNOWN_DESCRIBED:

@@ -33,6 +33,8 @@ from ahnpl_cli.records import REASONS
         ("hold", "eat", "v", "compatible"),
         ("ride", "surf", "v", "compatible"),
         ("small", "gray", "a", "compatible"),
+        # To WordNet stone is a color, and so opposed to gray.
+        ("stone", "gray", "a", "compatible"),
         ("small", "old", "a", "compatible"),
         ("rainy", "cloudy", "a", "compatible"),
         ("cloudy", "clear", "a", None),
@@ -59,6 +61,9 @@ def test_pairs_of_words_that_make_a_negative_or_do_not(old, new, pos, reason):
         ("train", "bus", "implausible"),
         ("cat", "giraffe", "implausible"),
         ("fruit", "sandwich", "implausible"),
+        # Who wears a hat may wear a dress as well.
+        ("hat", "dress", "implausible"),
+        ("city", "tennis court", "implausible"),
         ("hot dog", "banana", "implausible"),
         ("street", "beach", None),
         ("school bus", "truck", None),

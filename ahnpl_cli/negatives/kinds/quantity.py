@@ -38,23 +38,23 @@ from ahnpl_cli.stable_hash import RandomStream
 
 NEAR = 3  # a wrong count is at most this far from the right one (ours)
 # Chances of what stands for two and for more, about as often as captions of COCO say each.
+# Two may be called a group, and a couple may be a few: neither stands for the other.
 _MORE = {
-    **{"a group of": 0.32, "several": 0.24, "many": 0.24, "three": 0.07},
-    **{"a bunch of": 0.08, "multiple": 0.05, "lots of": 0.03, "a lot of": 0.04},
+    **{"several": 0.36, "many": 0.34, "three": 0.12},
+    **{"multiple": 0.06, "lots of": 0.06, "a lot of": 0.06},
 }
-_TWO = {"two": 0.9, "a couple of": 0.1}
+_MANY_MORE = {"many": 0.6, "lots of": 0.2, "a lot of": 0.2}
+_TWO = {"two": 1.0}
 # Of many it is also false that they are a few, or three.
-_FEWER = {"two": 0.6, "a few": 0.2, "three": 0.1, "a couple of": 0.1}
+_FEWER = {"two": 0.7, "a few": 0.2, "three": 0.1}
 _NEARER = 0.3  # how much less often a number one further off is drawn
 _LARGER = 0.25  # and a larger one than the one that is said
 # How often one may become several, a plural that nothing counts is counted, and several become one
 # before another number is tried; measured on COCO (see the manual).
-RISE = 0.17
+RISE = 0.1
 COUNT = 0.3
 FALL = 0.15
-_VERY_MANY = frozenset(
-    ("many", "numerous", "lots of", "a lot of", "a crowd of", "crowd of", "multiple")
-)
+_VERY_MANY = frozenset(("many", "numerous", "lots of", "a lot of", "a crowd of", "crowd of"))
 _ONE = ("single", "lone", "solitary")
 _COUNTING = frozenset((*NUMBERS, *MANY, *_ONE, "no", "a", "an", "lots"))
 # (Whether of people, what they are called) -> what they may be called instead.
@@ -210,10 +210,12 @@ def _numbers_near(said: str, before: Word | None) -> dict[str, float]:
         if before is not None and before.lower == "exactly":
             weights[0] = _NEARER
         return {str(number): weight for number, weight in weights.items()}
-    if value or said.rpartition(" ")[0] in ("a couple", "a pair", "couple", "pair"):
+    if value:
         return _MORE
-    # Some may be two; a few are neither two nor many.
-    if said == "some":
+    if said.rpartition(" ")[0] in ("a couple", "a pair", "couple", "pair"):
+        return _MANY_MORE
+    # Some, and multiple, may be two; a few are neither two nor many.
+    if said in ("some", "multiple"):
         return {}
     if said == "a few":
         return {"two": 0.5, "many": 0.5}

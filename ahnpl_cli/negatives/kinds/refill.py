@@ -22,7 +22,7 @@ from ahnpl_cli.negatives.evidence import Corpus
 from ahnpl_cli.negatives.kinds.heard import HEARD, alike, never
 from ahnpl_cli.negatives.lexicon import wordnet
 from ahnpl_cli.negatives.lexicon.concreteness import Weigh, mean_rating
-from ahnpl_cli.negatives.lexicon.noun_sorts import PERSON, sorts_of
+from ahnpl_cli.negatives.lexicon.noun_sorts import PERSON, is_sorted, sorts_of
 from ahnpl_cli.negatives.lexicon.tables import contraries, different, dimensions, word_list
 from ahnpl_cli.negatives.lexicon.wordnet import Pos
 from ahnpl_cli.negatives.seen_together import Heard
@@ -130,7 +130,8 @@ def _is_object(words: Sequence[Word], index: int) -> bool:
     unclear = word.lemma in different("persons") and kind_of(word.lemma) != PERSON
     if before_of or of_name or unclear or not grammar.is_noun(word):
         return False
-    return "body" not in sorts_of(word.lemma) and not _is_told_more(words, index)
+    is_whole = is_sorted(word.lemma) and "body" not in sorts_of(word.lemma)
+    return is_whole and not _is_told_more(words, index)
 
 
 def _is_told_more(words: Sequence[Word], index: int) -> bool:

@@ -67,6 +67,11 @@ def sorts_of(lemma: str) -> frozenset[str]:
     return frozenset()
 
 
+def is_sorted(lemma: str) -> bool:
+    """Whether a noun has a sort of its own, and no more in common than a file of WordNet's."""
+    return any(not sort.isdecimal() for sort in sorts_of(lemma))
+
+
 def widened(sorts: frozenset[str]) -> frozenset[str]:
     """Return sorts with persons and animals as one."""
     return sorts | LIVING if not sorts.isdisjoint(LIVING) else sorts

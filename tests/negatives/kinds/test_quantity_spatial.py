@@ -242,6 +242,26 @@ def test_several_are_not_one_where_other_words_say_several(parse, caption):
     assert not any(re.search(r"\b(one|single|lone)\b", negative.lower()) for negative in made)
 
 
+def test_what_may_be_said_of_as_many_is_no_other_number(parse):
+    """Two may be called a group, a couple be a few, and multiple be two."""
+    made = [
+        text for seed in range(60) for text in texts(change_quantity, parse("Two dogs run"), seed)
+    ]
+    assert "Several dogs run" in made and not any("group" in text for text in made)
+    couple = [
+        text
+        for seed in range(60)
+        for text in texts(change_quantity, parse("A couple of dogs"), seed)
+    ]
+    assert couple and not any(re.search("group|several|two", text.lower()) for text in couple)
+    multiple = [
+        text
+        for seed in range(60)
+        for text in texts(change_quantity, parse("Multiple dogs run"), seed)
+    ]
+    assert not any("two" in text.lower() for text in multiple)
+
+
 @pytest.mark.parametrize(
     ("caption", "other", "made"),
     [

@@ -31,6 +31,8 @@ def changeable(parse, kind, caption):
         (OBJECT, "A red car by a house. The car has a flag.", {"house", "flag"}),
         (OBJECT, "A street with a bus. The driver waves.", {"street", "bus"}),
         (OBJECT, "two dogs beside a big dog", set()),
+        # Of no sort of their own: what else is a handle?
+        (OBJECT, "a dog with a collar by a handle", {"dog"}),
         # Parts of a body, and what names no thing.
         (OBJECT, "a girl with long hair looks at the camera", {"girl"}),
         # A color that is part of another, or said to be a bright one.
