@@ -100,8 +100,7 @@ class LanguageConfig:
         return bool(self.llm or self.llm_url)
 
 
-# As many as make the 3.2 negatives a COCO caption that one would have of kinds with no rule against
-# what is absurd or told by its words (ours; see the manual).
+# More than these hardly come: of a COCO caption's places each gives a few (ours; see the manual).
 PER_KIND = 8
 
 
