@@ -297,7 +297,7 @@ def hard_negatives(
     Example:
         >>> (record,) = hard_negatives(["a dog on a red bed"], ["relation"], filler="corpus")
         >>> record.negatives[0].caption
-        'a bed on a red dog'
+        'a dog above a red bed'
     """
     if options.get("engine") != "ray":
         options = {"workers": 1, **options}

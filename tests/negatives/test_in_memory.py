@@ -1,5 +1,6 @@
 """Captions in memory are made into the negatives that the command writes."""
 
+import doctest
 import subprocess
 import sys
 from collections import Counter
@@ -99,3 +100,10 @@ def test_a_plain_script_makes_them_in_as_many_processes_as_it_likes(tmp_path: Pa
         assert done.stderr == ""
         printed.append(int(done.stdout))
     assert printed[0] == printed[1] > 0
+
+
+def test_the_example_of_the_docstring_holds():
+    (example,) = doctest.DocTestFinder(recurse=False).find(
+        hard_negatives, globs={"hard_negatives": hard_negatives}
+    )
+    assert doctest.DocTestRunner().run(example) == doctest.TestResults(failed=0, attempted=2)

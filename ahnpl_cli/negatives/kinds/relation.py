@@ -58,6 +58,7 @@ PLACES = ("on", "under", "next to", "behind", "in front of", "in", "above")
 SHARE = 0.02  # of what is said between such nouns below which a relation is odd (ours)
 # Things that small ones are put on, or into, rather than beside.
 _LARGE = frozenset(("furniture", "way", "building", "vehicle", "window", "outdoors", "fixture"))
+_AROUND = frozenset(("furniture", "vehicle", "appliance", "fixture", "bathroom", "shape"))
 # Postures and paces, as said without a finite verb.
 _PRESENT = {
     **{"sit": "sitting", "stand": "standing", "lie": "lying", "lay": "laying", "sleep": "sleeping"},
@@ -257,7 +258,9 @@ def _possible(caption: ParsedCaption, relation: Relation, corpus: Corpus) -> dic
                 possible[text] = own + OF_GROUP * max(1, alike_say) + OF_ANY * times
         if possible:
             break
-    if corpus.is_small and not possible and relation.form == REDUCED:
+    # Of few captions it is only known what any thing may be on, under and beside.
+    is_around = not sorts_of(target).isdisjoint(_AROUND)
+    if corpus.is_small and not possible and is_around and relation.form == REDUCED:
         return {text: 1.0 for text in PLACES if excludes(old, text, kind)}
     return possible
 

@@ -232,7 +232,7 @@ def test_relations_are_drawn_by_the_model_that_refills(parse, tagger, filler):
     options = {"kinds": ["relation"], "top_k": 10, "seed": 0, "per_kind": 2}
     weigh = word_weights("random", 1.0)
     maker = Maker(filler, tagger, weigh=weigh, corpus=Corpus(Statistics()), **options)
-    parsed = parse("a red bus near a man near a car")
+    parsed = parse("a red bus near a bench near a car")
     (negatives,) = maker.make([parsed]).negatives
     assert len(negatives) == 2
     # One of each place before a second of any.

@@ -5,6 +5,7 @@ import pytest
 from ahnpl_cli.negatives.candidates import Candidate
 from ahnpl_cli.negatives.evidence import Corpus
 from ahnpl_cli.negatives.kinds.refill import ACTION, ATTRIBUTE, OBJECT
+from ahnpl_cli.negatives.kinds.relation import change_relation
 from ahnpl_cli.negatives.kinds.swap import swap_nouns
 from ahnpl_cli.negatives.lexicon.concreteness import word_weights
 from ahnpl_cli.negatives.statistics import Statistics
@@ -60,3 +61,18 @@ def test_nouns_of_two_sentences_are_not_swapped(parse):
     made = swapped(parse, "A man chases a dog. A cat is under a car.")
     assert "A dog chases a man. A cat is under a car." in made
     assert all(text.index("cat") > text.index(".") for text in made)
+
+
+@pytest.mark.parametrize(
+    ("caption", "changes"),
+    [
+        ("a woman in a red jacket", False),
+        ("a kite in the sky", False),
+        ("a dog on a wooden table", True),
+        ("a circle next to a square", True),
+    ],
+)
+def test_of_few_captions_relations_change_to_what_anything_may_be_beside(parse, caption, changes):
+    weigh = word_weights("random", 1.0)
+    proposals = change_relation(parse(caption), RandomStream(0), weigh, Corpus(Statistics()))
+    assert any(isinstance(proposal, Candidate) for proposal in proposals) is changes
