@@ -19,7 +19,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable
 
 from ahnpl_cli.negatives.lexicon.noun_sorts import PERSON, is_sorted
-from ahnpl_cli.negatives.lexicon.tables import dimensions
+from ahnpl_cli.negatives.lexicon.tables import dimensions, is_color
 from ahnpl_cli.negatives.lexicon.wordnet import lemma
 from ahnpl_cli.negatives.seen_together import SeenTogether
 from ahnpl_cli.negatives.statistics import (
@@ -57,9 +57,7 @@ def _act(said: str) -> tuple[str, str]:
 
 @functools.cache
 def _colors() -> frozenset[str]:
-    lines_of_word = dimensions("attributes")
-    colors = (word for word, lines in lines_of_word.items() if "color" in lines)
-    return frozenset(colors) - {"blond", "blonde"}
+    return frozenset(filter(is_color, dimensions("attributes"))) - {"blond", "blonde"}
 
 
 def _frozen(sets: dict[tuple[str, str], set[str]]) -> _Side:

@@ -16,7 +16,7 @@ from pathlib import Path
 from ahnpl_cli.files import write_atomic
 from ahnpl_cli.negatives.lexicon.noun_sorts import ANIMAL, PERSON, sorts_of
 from ahnpl_cli.negatives.text import grammar
-from ahnpl_cli.negatives.text.relations import Relation, relations_of
+from ahnpl_cli.negatives.text.relations import Relation, relations_of, text_of
 from ahnpl_cli.negatives.text.words import VERBS, Word
 
 STATISTICS = "statistics.json"  # in the work folder
@@ -162,11 +162,9 @@ class Tally:
         self._triples.update(map(" ".join, zip(tokens, pairs, strict=False)))
 
     def _add_relation(self, words: Sequence[Word], relation: Relation) -> None:
-        relating = words[relation.first : relation.last + 1]
-        text = " ".join(word.lower for word in relating)
         head = words[relation.head].lemma
         target = words[relation.object].lemma
-        said = f"{relation.form}|{text}"
+        said = f"{relation.form}|{text_of(words, relation)}"
         for name in names_of(target):
             self._relations[f"{head}|{name}"][said] += 1
             self._relations[f"*{group_of(head)}|{name}"][said] += 1

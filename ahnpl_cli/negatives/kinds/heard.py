@@ -18,7 +18,7 @@ from ahnpl_cli.negatives.lexicon.tables import word_list
 from ahnpl_cli.negatives.seen_together import Heard
 from ahnpl_cli.negatives.statistics import TEXT_END, doing, group_of, kind_of, names_of
 from ahnpl_cli.negatives.text import grammar
-from ahnpl_cli.negatives.text.relations import verbs_exclude
+from ahnpl_cli.negatives.text.relations import text_of, verbs_exclude
 from ahnpl_cli.negatives.text.words import Word
 
 KNOWN = 20  # images that must show a noun before it is known what is never done to it
@@ -126,7 +126,7 @@ def _noun_heard(masked: MaskedWord, corpus: Corpus) -> Heard:
     heads: list[frozenset[str]] = []
     objects: list[frozenset[str]] = []
     for side in masked.caption.relations:
-        text = " ".join(word.lower for word in words[side.first : side.last + 1])
+        text = text_of(words, side)
         if index == side.head:
             groups.append(corpus.groups_saying(text, words[side.object].lemma))
             saying = corpus.heads_saying(text, words[side.object].lemma)

@@ -24,7 +24,7 @@ from ahnpl_cli.negatives.kinds.quantifiers import (
 )
 from ahnpl_cli.negatives.lexicon.concreteness import mean_rating
 from ahnpl_cli.negatives.lexicon.noun_sorts import LIVING, sorts_of
-from ahnpl_cli.negatives.lexicon.tables import dimensions, word_list
+from ahnpl_cli.negatives.lexicon.tables import is_color, word_list
 from ahnpl_cli.negatives.text import grammar
 from ahnpl_cli.negatives.text.words import NOUNS, Word
 from ahnpl_cli.records import Edit
@@ -136,7 +136,7 @@ def _may_rise(caption: ParsedCaption, index: int, last: int, head: int) -> bool:
     sorts = sorts_of(noun.lemma)
     if noun.lower in word_list("mass") or noun.lemma in word_list("groups") or "body" in sorts:
         return False
-    if "color" in dimensions("attributes").get(noun.lemma, ()):
+    if is_color(noun.lemma):
         return False
     if not is_first and _is_for_one(noun) or _has_its_own(words, head):
         return False

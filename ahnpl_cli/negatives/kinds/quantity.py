@@ -30,7 +30,7 @@ from ahnpl_cli.negatives.kinds.quantifiers import (
 )
 from ahnpl_cli.negatives.lexicon.concreteness import Weigh
 from ahnpl_cli.negatives.lexicon.noun_sorts import LIVING, sorts_of
-from ahnpl_cli.negatives.lexicon.tables import dimensions, word_list
+from ahnpl_cli.negatives.lexicon.tables import is_color, word_list
 from ahnpl_cli.negatives.text import grammar
 from ahnpl_cli.negatives.text.words import Word
 from ahnpl_cli.records import Edit
@@ -58,7 +58,7 @@ _VERY_MANY = frozenset(("many", "numerous", "lots of", "a lot of", "a crowd of",
 _ONE = ("single", "lone", "solitary")
 _COUNTING = frozenset((*NUMBERS, *MANY, *_ONE, "no", "a", "an", "lots"))
 # (Whether of people, what they are called) -> what they may be called instead.
-_OF_PEOPLE = frozenset(("a group of", "a bunch of", "lots of", "many", "several"))
+_OF_PEOPLE = frozenset(("lots of", "many", "several"))
 _MEN_OR_PEOPLE = {
     (True, "men"): {"men": 0.35, "people": 0.65},
     (True, "women"): {"women": 0.35, "people": 0.65},
@@ -183,7 +183,7 @@ def _is_counted(caption: ParsedCaption, several: Several) -> bool:
     # "Four elephants, two babies and two adults": they make up the number before.
     if before == "," and any(value_of(word.lower) > 1 for word in words[: several.first]):
         return False
-    if "color" in dimensions("attributes").get(noun.lemma, ()):
+    if is_color(noun.lemma):
         return False
     behind = [word.lower for word in words[several.noun + 1 : several.noun + 3]]
     if behind[:1] == ["of"] and not is_measure:

@@ -23,7 +23,7 @@ from ahnpl_cli.negatives.kinds.heard import HEARD, alike, never
 from ahnpl_cli.negatives.lexicon import wordnet
 from ahnpl_cli.negatives.lexicon.concreteness import Weigh, mean_rating
 from ahnpl_cli.negatives.lexicon.noun_sorts import PERSON, is_sorted, sorts_of
-from ahnpl_cli.negatives.lexicon.tables import contraries, different, dimensions, word_list
+from ahnpl_cli.negatives.lexicon.tables import contraries, different, is_color, word_list
 from ahnpl_cli.negatives.lexicon.wordnet import Pos
 from ahnpl_cli.negatives.seen_together import Heard
 from ahnpl_cli.negatives.statistics import kind_of
@@ -81,15 +81,11 @@ def _is_attribute(words: Sequence[Word], index: int) -> bool:
 
 def _is_of_color(words: Sequence[Word], index: int) -> bool:
     """Whether a color is part of another ("golden brown"), or is said to be a bright one."""
-    if not _is_color(words[index].lower):
+    if not is_color(words[index].lower):
         return False
     before = words[index - 1].lower if index else ""
     after = words[index + 1].lower if index + 1 < len(words) else ""
-    return before in _VIVID or _is_color(before) or _is_color(after)
-
-
-def _is_color(word: str) -> bool:
-    return "color" in dimensions("attributes").get(word, ())
+    return before in _VIVID or is_color(before) or is_color(after)
 
 
 def _of_photograph(words: Sequence[Word], index: int) -> bool:

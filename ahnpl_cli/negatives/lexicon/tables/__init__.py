@@ -65,6 +65,11 @@ def contraries(name: str) -> dict[str, Words]:
     return {word: frozenset(against[word] - together[word]) for word in against}
 
 
+def is_color(word: str) -> bool:
+    """Whether a word, in lower case, names a color."""
+    return "color" in dimensions("attributes").get(word, ())
+
+
 @functools.cache
 def cells(name: str, title: str) -> tuple[Words, ...]:
     """Return the values on one line of a contraries table, cell by cell."""
